@@ -1,0 +1,47 @@
+"""Stream any generator, sync or async, from any WSGI or ASGI app.
+
+    import stream_adapter as sa
+
+    response = sa.Response(rows())           # bytes, text, numbers or JSON values, sync or async
+    response(environ, start_response)        # a WSGI application
+    await response(scope, receive, send)     # an ASGI application
+
+Flask, Django and FastAPI have modules of their own: stream_adapter_flask, stream_adapter_django, stream_adapter_fastapi.
+"""
+
+from ._encode import encode_chunk
+from ._lifecycle import configure
+from ._limits import Limits, StreamSummary
+from ._normalize import aiter_bytes, iter_bytes
+from ._response import Response
+from ._verbs import html, ndjson, sse, text
+from .errors import (
+    ChunkEncodingError,
+    StreamAdapterError,
+    StreamConsumedError,
+    StreamTimeoutError,
+    StrictEncodingError,
+)
+from .formats import ServerSentEvent
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ChunkEncodingError",
+    "Limits",
+    "Response",
+    "ServerSentEvent",
+    "StreamAdapterError",
+    "StreamConsumedError",
+    "StreamSummary",
+    "StreamTimeoutError",
+    "StrictEncodingError",
+    "aiter_bytes",
+    "configure",
+    "encode_chunk",
+    "html",
+    "iter_bytes",
+    "ndjson",
+    "sse",
+    "text",
+]

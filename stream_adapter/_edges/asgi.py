@@ -1,0 +1,173 @@
+"""A response to an ASGI 3.0 server.
+
+Who owns what: the request's own task pulls blocks and sends them. One more task watches `receive`; when the client goes,
+it ends the stream by name and interrupts whatever the first task waits for: the source, or a `send` that no longer
+returns. Nothing else touches the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from .._body import AsyncBody, ClientDisconnected, Host, StreamAborted
+from .._resolved import RequestHead, Resolvable
+from .._types import Message, Reason, Receive, Scope, Send
+from ..errors import CapacityError, StreamTimeoutError
+
+__all__ = ["deliver", "serve"]
+
+logger = logging.getLogger("stream_adapter")
+
+
+async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send `response`; lifespan is completed, a websocket is refused."""
+    if scope["type"] == "lifespan":
+        await _complete_lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+    elif scope["type"] == "http":
+        try:
+            await deliver(AsyncBody(response.resolve(RequestHead.from_scope(scope)), Host()), receive, send)
+        except CapacityError as error:
+            headers = [("retry-after", str(error.retry_after)), ("content-length", "0")]
+            await send(_start(503, headers))
+            await send(_block(b"", more=False))
+    else:
+        raise ValueError(f"scope: expected type http, lifespan or websocket, got {scope['type']!r}")
+
+
+async def _complete_lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def deliver(body: AsyncBody, receive: Receive, send: Send) -> None:
+    """Send a body and close it.
+
+    Args:
+        body: not yet started.
+        receive: watched for the disconnect; what is left of the request's body is drained.
+        send: its OSError is a disconnect too.
+
+    Raises:
+        Exception: what ended the source; before the first item nothing was sent.
+        StreamTimeoutError: a deadline passed.
+        StreamAborted: the stream was told to end.
+    """
+    delivery = _Delivery(body, send)
+    try:
+        await (delivery.run_watched(receive) if body.waits else delivery.run())
+    except ClientDisconnected:
+        logger.debug("the client disconnected")
+    finally:
+        await body.aclose()
+
+
+class _Delivery:
+    def __init__(self, body: AsyncBody, send: Send) -> None:
+        self._body = body
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._sending_since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._interrupt: Callable[[], None] = lambda: None
+        self._reason: Reason | None = None
+
+    async def run_watched(self, receive: Receive) -> None:
+        """Run until the end, or until the client goes or stops reading."""
+        watcher = self._loop.create_task(_watch(receive, self._gone))
+        try:
+            async with asyncio.timeout(None) as interruptible:
+                self._interrupt = lambda: interruptible.reschedule(self._loop.time())
+                await self.run()
+        except TimeoutError:
+            if not interruptible.expired():
+                raise
+            self._raise_reason()
+        finally:
+            self._interrupt = lambda: None
+            watcher.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def run(self) -> None:
+        """Pull and send."""
+        body = self._body
+        await body.start()
+        await self._put(_start(body.status, body.headers))
+        block = await body.next()
+        if not body.waits:
+            await self._put(_block(block or b"", more=False))
+            return
+        while block is not None:
+            if block:
+                await self._put(_block(block, more=True))
+            block = await body.next()
+        await self._put(_block(b"", more=False))
+
+    async def _put(self, message: Message) -> None:
+        limit = self._body.send_timeout
+        if limit is not None:
+            self._sending_since = self._loop.time()
+            if self._timer is None:
+                self._timer = self._loop.call_later(limit, self._check_progress, limit)
+        try:
+            await self._send(message)
+        except OSError as error:
+            self._body.interrupt("disconnect")
+            raise ClientDisconnected from error
+        self._sending_since = None
+
+    def _check_progress(self, limit: float) -> None:
+        """Look, once in a while, whether one `send` has been waiting for too long: cheaper than a timer a block."""
+        now, since = self._loop.time(), self._sending_since
+        if since is not None and now - since >= limit:
+            self._end("send_timeout")
+        else:
+            self._timer = self._loop.call_at((now if since is None else since) + limit, self._check_progress, limit)
+
+    def _gone(self) -> None:
+        self._end("disconnect")
+
+    def _end(self, reason: Reason) -> None:
+        self._reason = reason
+        self._body.interrupt(reason)
+        self._interrupt()
+
+    def _raise_reason(self) -> None:
+        if self._reason == "disconnect":
+            raise ClientDisconnected
+        if self._reason == "send_timeout":
+            raise StreamTimeoutError("send_timeout", self._body.send_timeout or 0)
+        raise StreamAborted(str(self._reason))
+
+
+async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
+    """Drain the request's body, then wait for the disconnect."""
+    complete = False
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            if complete:  # a second end of the request's body: this server never says that the client has gone
+                return
+            complete = not message.get("more_body", False)
+    except Exception as error:  # noqa: BLE001  # a receive that fails has no client behind it
+        logger.debug("receive failed, which is taken for a disconnect", exc_info=error)
+    gone()
+
+
+def _start(status: int, headers: list[tuple[str, str]]) -> Message:
+    pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return {"type": "http.response.start", "status": status, "headers": pairs}
+
+
+def _block(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}

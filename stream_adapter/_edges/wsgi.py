@@ -1,0 +1,65 @@
+"""A response to a WSGI server (PEP 3333)."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+
+from .._body import Host, SyncBody
+from .._resolved import RequestHead, Resolvable
+from .._types import Environ, StartResponse
+from ..errors import CapacityError
+
+__all__ = ["disconnect_probe", "serve", "status_line"]
+
+
+def serve(response: Resolvable, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Send `response`; its first item is pulled here, so that an error before it is still the server's to answer."""
+    body = SyncBody(response.resolve(RequestHead.from_environ(environ)), Host(gone=disconnect_probe(environ)))
+    try:
+        body.start()
+        start_response(status_line(body.status), body.headers)
+    except CapacityError as error:
+        body.close()
+        start_response(status_line(503), [("Retry-After", str(error.retry_after)), ("Content-Length", "0")])
+        return []
+    except BaseException:
+        body.close()
+        raise
+    return body
+
+
+def status_line(status: int) -> str:
+    """Return the status as WSGI writes it, with its phrase (RFC 9110, 15)."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} Unknown"
+
+
+def disconnect_probe(environ: Environ) -> Callable[[], bool] | None:
+    """Return a function that says whether the client has gone, where the server shows it; else None.
+
+    gunicorn and Werkzeug put the client's socket into the environ, waitress a function of its own.
+    """
+    waitress: Callable[[], bool] | None = environ.get("waitress.client_disconnected")
+    if waitress is not None:
+        return waitress
+    client = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if isinstance(client, socket.socket) and not hasattr(client, "pending"):  # a TLS socket cannot be peeked at
+        return lambda: _at_end(client)
+    return None
+
+
+def _at_end(client: socket.socket) -> bool:
+    """Say whether the peer has closed: what can be read is the end. Bytes that can be read are a next request's."""
+    try:
+        if not select.select([client], [], [], 0)[0]:
+            return False
+        return client.recv(1, socket.MSG_PEEK) == b""
+    except (BlockingIOError, InterruptedError):
+        return False
+    except (OSError, ValueError):
+        return True

@@ -1,0 +1,208 @@
+"""One value → bytes: the chunk table. No I/O, no state but a text encoder's.
+
+A table maps a type to the function that encodes exactly that type, so that the loop over a source is one look-up and
+one call a chunk, most often a call into C. A type that is not in the table is resolved once, by what it derives from.
+The functions may raise whatever the codec raises; `explain` turns that into an error that names the chunk.
+"""
+
+from __future__ import annotations
+
+import codecs
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+from ._json import dump_json, is_model
+from .errors import ChunkEncodingError, ChunkValueError, StrictEncodingError
+
+__all__ = ["ChunkTable", "Encode", "Kind", "check_charset", "encode_chunk", "explain", "kind_of"]
+
+Encode: TypeAlias = Callable[[Any], bytes]
+Kind: TypeAlias = Literal["bytes", "text", "number", "json"]
+
+_EXPECTED = "expected bytes, text, number or JSON value"
+
+
+@lru_cache(maxsize=1024)
+def kind_of(cls: type) -> Kind | None:
+    """Say which row of the chunk table instances of `cls` stand in; None for no row."""
+    if issubclass(cls, (bytes, bytearray, memoryview)):
+        return "bytes"
+    if issubclass(cls, (Enum, bool)):
+        return "json"
+    if issubclass(cls, str):
+        return "text"
+    if issubclass(cls, (int, float, Decimal)):
+        return "number"
+    if issubclass(cls, (Mapping, list, tuple, date, time, UUID)) or is_model(cls):
+        return "json"
+    return None
+
+
+class ChunkTable(dict[type, Encode]):
+    """Type → how a value of exactly that type becomes bytes. Fills itself."""
+
+    __slots__ = ("_resolve",)
+
+    def __init__(self, resolve: Callable[[type], Encode]) -> None:
+        super().__init__()
+        self._resolve = resolve
+
+    def __missing__(self, cls: type) -> Encode:
+        encode = self[cls] = self._resolve(cls)
+        return encode
+
+    @classmethod
+    def of_chunks(cls, *, strict: bool, charset: str) -> ChunkTable:
+        """Make the table of one byte stream; a multi-byte charset keeps its state in it."""
+        if strict:
+            return cls(_strict)
+        if charset == "utf-8":
+            return cls(_UTF8.__getitem__)
+        text = codecs.getincrementalencoder(charset)().encode
+        by_kind: dict[Kind | None, Encode] = {
+            "bytes": bytes,
+            "text": text,
+            "number": lambda value: text(_number(value).decode()),
+            "json": lambda value: text(dump_json(value).decode()),
+            None: _refuse,
+        }
+        table = cls(lambda chunk_type: by_kind[kind_of(chunk_type)])
+        table[_Flush] = lambda _: text("", final=True)  # type: ignore[call-arg]  # an incremental encoder takes it
+        return table
+
+    def finish(self) -> bytes:
+        """Return what the charset still owes at the end of the text: its way back to the initial state."""
+        return self[_Flush](None) if _Flush in self else b""
+
+
+class _Flush:
+    """The key under which a table keeps the end of its text encoder."""
+
+
+def _number(value: float | Decimal) -> bytes:
+    if isinstance(value, int):
+        return b"%d" % value
+    text = float.__repr__(value) if isinstance(value, float) else str(value)
+    if text[-1] in "fnyN":  # inf, nan, Infinity, NaN
+        raise ChunkValueError(f"expected a finite number, got {text}")
+    return text.encode()
+
+
+def _refuse(value: object) -> bytes:
+    raise ChunkEncodingError(f"{_EXPECTED}, got {_name(value)}{_remedy(value)}")
+
+
+def _refuse_strictly(value: object) -> bytes:
+    kind = kind_of(type(value))
+    remedy = {"text": "yield value.encode() instead", "number": "yield str(value).encode() instead"}.get(
+        kind or "", "yield json.dumps(value).encode() instead" if kind else ""
+    )
+    problem = f"strict mode takes bytes, got {_name(value)}"
+    raise StrictEncodingError(f"{problem}; {remedy}" if remedy else f"{problem}{_remedy(value)}")
+
+
+def _strict(cls: type) -> Encode:
+    return bytes if kind_of(cls) == "bytes" else _refuse_strictly
+
+
+def _utf8(cls: type) -> Encode:
+    by_kind: dict[Kind | None, Encode] = {
+        "bytes": bytes,
+        "text": str.encode,
+        "number": _number,
+        "json": dump_json,
+        None: _refuse,
+    }
+    return by_kind[kind_of(cls)]
+
+
+class _KindTable(dict[type, Encode]):
+    """The builtin types, resolved when the module is imported; any other is resolved anew by each stream's table."""
+
+    def __missing__(self, cls: type) -> Encode:
+        return _utf8(cls)
+
+
+_UTF8 = _KindTable(
+    {cls: _utf8(cls) for cls in (bytes, bytearray, memoryview, str, int, float, bool, Decimal, dict, list, tuple)}
+)
+
+
+def _name(value: object) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def _remedy(value: object) -> str:
+    if value is None:
+        return "; leave the chunk out, or yield b''"
+    if inspect.isgenerator(value):
+        return '; did you mean "yield from"?'
+    if inspect.isasyncgen(value):
+        return '; did you mean "async for chunk in …: yield chunk"?'
+    if inspect.isawaitable(value):
+        return '; did you mean "yield await"?'
+    return ""
+
+
+def explain(error: BaseException, value: object, index: int | None) -> ChunkEncodingError:
+    """Turn what an encode function raised for chunk `index` into an error that names the chunk."""
+    if isinstance(error, ChunkEncodingError):
+        if error.index is None:
+            error.index = index
+        return error
+    if isinstance(error, UnicodeEncodeError):
+        bad = error.object[error.start : error.start + 1]
+        if "\ud800" <= bad <= "\udfff":
+            problem: ChunkEncodingError = ChunkValueError(
+                f"expected text, got a lone surrogate at position {error.start}", index=index
+            )
+        else:
+            problem = ChunkValueError(f"charset {error.encoding} cannot encode {bad!r}", index=index)
+    else:
+        problem = ChunkValueError(f"{_EXPECTED}, got {_name(value)} ({error})", index=index)
+    problem.__cause__ = error
+    return problem
+
+
+def check_charset(charset: object) -> str:
+    """Return the codec's own name for `charset`.
+
+    Raises:
+        ValueError: no text encoding has that name.
+        TypeError: it is not text.
+    """
+    if not isinstance(charset, str):
+        raise TypeError(f"charset: expected the name of a text encoding, got {type(charset).__name__}")
+    try:
+        "".encode(charset)
+        return codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        raise ValueError(f"charset: expected the name of a text encoding, got {charset!r}") from None
+
+
+def encode_chunk(value: object, *, strict: bool = False, charset: str = "utf-8") -> bytes:
+    """Turn one chunk into bytes.
+
+    Args:
+        value: bytes, bytearray and memoryview pass; text is encoded; a number becomes its text; bool, mapping, list,
+            tuple, dataclass, model, datetime, UUID and Enum become compact JSON.
+        strict: take bytes, bytearray and memoryview only.
+        charset: the encoding of text.
+
+    Raises:
+        ChunkEncodingError: the value is of no such type, or (also a ValueError) it cannot be sent: NaN, a lone surrogate.
+        StrictEncodingError: strict, and the value is not bytes.
+        ValueError: no text encoding is called `charset`.
+    """
+    table = ChunkTable.of_chunks(strict=strict, charset=check_charset(charset))
+    try:
+        return table[type(value)](value) + table.finish()
+    except Exception as error:
+        problem = explain(error, value, None)
+        raise problem from problem.__cause__

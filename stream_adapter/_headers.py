@@ -1,0 +1,107 @@
+"""Response headers: validated here, because some servers send whatever they are given (RFC 9110, 5.5 and 5.6.2)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+
+from werkzeug.datastructures import Headers
+from werkzeug.http import dump_options_header, parse_options_header
+
+from ._types import HeadersInput
+
+__all__ = ["check_media_type", "make_headers", "media_type_charset", "with_charset", "without_hop_by_hop"]
+
+logger = logging.getLogger("stream_adapter")
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_MEDIA_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+HOP_BY_HOP = frozenset(
+    # RFC 9110, 7.6.1, and PEP 3333, which forbids them to applications
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
+)
+
+
+def make_headers(given: HeadersInput | None) -> Headers:
+    """Copy and validate headers.
+
+    Args:
+        given: a mapping (a list of values repeats the field) or pairs of name and value.
+
+    Raises:
+        ValueError: a name is no token, or a value holds CR, LF, NUL, another control or a character outside latin-1.
+        TypeError: a name or value is not text.
+    """
+    headers = Headers()
+    for name, value in _pairs(given):
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(
+                f"headers: expected a name and a value of type str, got {type(name).__name__} and {type(value).__name__}"
+            )
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"headers: {name!r} is no field name; allowed are letters, digits and !#$%&'*+-.^_`|~")
+        if not _VALUE.fullmatch(value):
+            raise ValueError(f"headers: the value of {name} has a control or non-latin-1 character: {value!r}")
+        headers.add(name, value.strip(" \t"))
+    return headers
+
+
+def _pairs(given: HeadersInput | None) -> Iterable[tuple[object, object]]:
+    if given is None:
+        return
+    if isinstance(given, Mapping) and not isinstance(given, Headers):
+        for name, values in given.items():
+            if isinstance(values, (list, tuple)):
+                for value in values:
+                    yield name, value
+            else:
+                yield name, values
+        return
+    for pair in given:
+        try:
+            name, value = pair
+        except (TypeError, ValueError):
+            raise TypeError(f"headers: expected pairs of name and value, got {pair!r}") from None
+        yield name, value
+
+
+def without_hop_by_hop(headers: Headers) -> list[tuple[str, str]]:
+    """Return the pairs that may go out: hop-by-hop fields are the server's (PEP 3333 forbids them)."""
+    kept: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name.lower() in HOP_BY_HOP:
+            logger.debug("the header %s: %s is dropped: hop-by-hop fields are the server's to send", name, value)
+        else:
+            kept.append((name, value))
+    return kept
+
+
+def check_media_type(value: object) -> str:
+    """Return `value` if it is a media type with well-formed parameters (RFC 9110, 8.3.1).
+
+    Raises:
+        ValueError: it is not.
+        TypeError: it is not text.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"media_type: expected text such as 'text/csv', got {type(value).__name__}")
+    media_type, *_ = value.partition(";")
+    if not _MEDIA_TYPE.fullmatch(media_type.strip()) or not _VALUE.fullmatch(value):
+        raise ValueError(f"media_type: expected type/subtype such as 'text/csv', got {value!r}")
+    return value
+
+
+def media_type_charset(value: str) -> str | None:
+    """Return the charset parameter of a Content-Type."""
+    return parse_options_header(value)[1].get("charset")
+
+
+def with_charset(media_type: str, charset: str) -> str:
+    """Add the charset parameter to a text type that has none, as browsers expect it."""
+    kind, options = parse_options_header(media_type)
+    if not kind.startswith("text/") or "charset" in options or kind == "text/event-stream":
+        return media_type
+    return dump_options_header(media_type, {"charset": charset})

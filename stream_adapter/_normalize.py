@@ -1,0 +1,107 @@
+"""The normalizer on its own: any source → bytes, a chunk at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+
+from ._body import AsyncBody, SyncBody
+from ._limits import Limits
+from ._resolved import Resolved
+from ._response import Response
+from ._types import Source
+from .formats._base import ChunkFormat
+
+__all__ = ["aiter_bytes", "iter_bytes"]
+
+_CHUNKS = ChunkFormat()
+
+
+class _QuietSync(SyncBody):
+    """A body that nobody is sent: its error is the caller's, and not for the log."""
+
+    def _fail(self, error: BaseException) -> bytes:
+        self._note(error)
+        return b""
+
+
+class _QuietAsync(AsyncBody):
+    def _fail(self, error: BaseException) -> bytes:
+        self._note(error)
+        return b""
+
+
+class _Bytes(Iterator[bytes]):
+    def __init__(self, body: SyncBody) -> None:
+        self._body = body
+        self._blocks: Iterator[bytes] | None = None
+
+    def __next__(self) -> bytes:
+        try:
+            if self._blocks is None:
+                self._blocks = iter(self._body)
+            return next(self._blocks)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._body.close()
+
+
+class _AsyncBytes(AsyncIterator[bytes]):
+    def __init__(self, body: AsyncBody) -> None:
+        self._body = body
+        self._blocks: AsyncGenerator[bytes] = aiter(body)
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._blocks)
+
+    async def aclose(self) -> None:
+        await self._blocks.aclose()
+        await self._body.aclose()
+
+
+def _resolve(source: Source, strict: bool, charset: str, limits: Limits) -> Resolved:  # noqa: FBT001  # its callers' keyword
+    if isinstance(source, Response):
+        return source.resolve()
+    response = Response(source, strict=strict, charset=charset, limits=limits, format=_CHUNKS, flush="item")
+    return response.resolve()
+
+
+def iter_bytes(
+    source: Source, *, strict: bool = False, charset: str = "utf-8", limits: Limits = Limits()  # noqa: B008  # frozen
+) -> _Bytes:
+    """Iterate any source as bytes, one a chunk. It has `close()`; closing closes the source.
+
+    Args:
+        source: whatever a Response takes as content, or a Response, whose body it yields. An async source runs on the
+            library's event loop thread.
+        strict: take bytes chunks only.
+        charset: the encoding of text.
+        limits: bounds and deadlines.
+
+    Raises:
+        ChunkEncodingError: (while iterating) a chunk cannot be sent; it is named by its number.
+        StreamTimeoutError: (while iterating) a deadline passed.
+        SourceError: the source cannot be streamed.
+    """
+    return _Bytes(_QuietSync(_resolve(source, strict, charset, limits)))
+
+
+def aiter_bytes(
+    source: Source, *, strict: bool = False, charset: str = "utf-8", limits: Limits = Limits()  # noqa: B008  # frozen
+) -> _AsyncBytes:
+    """Iterate any source as bytes, one a chunk, asynchronously. It has `aclose()`; closing closes the source.
+
+    Args:
+        source: whatever a Response takes as content, or a Response, whose body it yields. A sync source has a thread.
+        strict: take bytes chunks only.
+        charset: the encoding of text.
+        limits: bounds and deadlines.
+
+    Raises:
+        ChunkEncodingError: (while iterating) a chunk cannot be sent; it is named by its number.
+        StreamTimeoutError: (while iterating) a deadline passed.
+        SourceError: the source cannot be streamed.
+    """
+    return _AsyncBytes(_QuietAsync(_resolve(source, strict, charset, limits)))

@@ -1,0 +1,38 @@
+"""The crossings between sync and async, and the only threads, tasks and locks of the project.
+
+Who owns what, and who may touch it:
+
+    the source     its producer: one task, one thread, or the consumer itself; nobody else iterates or closes it
+    the window     one producer puts, one consumer takes (window.py says which fields are whose)
+    the context    one copy a stream; every step and the close run in it, one at a time
+    a worker       leased by one stream for its life (threads.py)
+    the loop       one a process, for async sources under a sync edge (loop.py)
+
+This package knows errors and limits, and of sources and formats only the two Protocols in producers.py.
+"""
+
+from .bells import LoopBell, ThreadBell
+from .clock import Clock
+from .consumers import AsyncConsumer, Interrupted, SyncConsumer
+from .loop import background_loop, run
+from .producers import InlineProducer, Producer, TaskProducer, ThreadProducer
+from .threads import lease, set_max_threads
+from .window import Window
+
+__all__ = [
+    "AsyncConsumer",
+    "Clock",
+    "InlineProducer",
+    "Interrupted",
+    "LoopBell",
+    "Producer",
+    "SyncConsumer",
+    "TaskProducer",
+    "ThreadBell",
+    "ThreadProducer",
+    "Window",
+    "background_loop",
+    "lease",
+    "run",
+    "set_max_threads",
+]

@@ -1,0 +1,192 @@
+"""The side of the crossing that serves: it takes what is ready, waits when nothing is, and keeps the time.
+
+Two short loops, one sync and one async, around the same steps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from .bells import LoopBell, ThreadBell
+from .clock import Clock
+from .producers import Producer
+
+__all__ = ["AsyncConsumer", "Interrupted", "SyncConsumer"]
+
+_PEEK_SECONDS = 0.25  # how often a waiting WSGI thread looks at the client's socket
+
+
+class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to end
+    """The stream was told to end while its consumer waited.
+
+    Attributes:
+        reason: why, as in `StreamSummary.reason`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Consumer:
+    def __init__(self, producer: Producer, clock: Clock) -> None:
+        self.producer = producer
+        self.window = producer.window
+        self.clock = clock
+        self.interruption: str | None = None
+        self._keepalive_frame = b""
+        self._ends_frame = True  # whether what was sent last ended a frame, so that a keepalive may follow
+
+    def commit(self, keepalive: float | None, keepalive_frame: bytes) -> None:
+        """Keep the connection alive from now on: the status line goes out, and before it there was nothing to keep."""
+        self._keepalive_frame = keepalive_frame
+        self.clock.sent_at = time.monotonic()
+        self.clock.keepalive = keepalive
+
+    def ready(self) -> bool:
+        """Say whether `next` returns, or raises, at once."""
+        return bool(self.window.items) or self.window.ended or self.interruption is not None
+
+    def _take(self) -> list[bytes] | None:
+        """Return what is ready, [] at the end, None if one must wait."""
+        if self.interruption is not None:
+            raise Interrupted(self.interruption)
+        window = self.window
+        if not window.items:
+            if not window.ended:
+                return None
+            if not window.items:  # looked at again: the last chunk may have come just before the end
+                return []
+        batch = window.take()
+        self.producer.resume()
+        if self.clock.runs:
+            self.clock.item_at = self.clock.sent_at = time.monotonic()
+            self.clock.due(self.clock.item_at)
+            self._ends_frame = batch[-1].endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+        return batch
+
+    def _overdue(self) -> list[bytes] | None:
+        """Return a keepalive if it is time for one."""
+        now = time.monotonic()
+        if self.clock.due(now) is None:
+            return None
+        self.clock.sent_at = now
+        return [self._keepalive_frame] if self._ends_frame else None
+
+
+class AsyncConsumer(_Consumer):
+    """Consumes in a task.
+
+    Args:
+        bell: the one that the producer rings.
+    """
+
+    def __init__(self, producer: Producer, bell: LoopBell, clock: Clock) -> None:
+        super().__init__(producer, clock)
+        self._bell = bell
+
+    async def next(self) -> list[bytes]:
+        """Return what is ready, waiting for it; [] at the end, of which `window.error` is the cause.
+
+        Raises:
+            Interrupted: the stream was told to end.
+            StreamTimeoutError: a deadline passed.
+        """
+        if not self.window.items and self.producer.pull():
+            await asyncio.sleep(0)  # a source that never waits must not keep the loop to itself
+        while (batch := self._take()) is None:
+            await self._bell.wait(self.ready, self.clock.rest(time.monotonic()))
+            if not self.ready() and (keepalive := self._overdue()) is not None:
+                return keepalive
+        return batch
+
+    async def wait_ready(self, timeout: float) -> None:
+        """Wait until there is something to take, at most `timeout` seconds."""
+        await self._wait(self.ready, timeout)
+
+    async def wait_ended(self, timeout: float | None) -> bool:
+        """Wait until the source is closed; False if that took longer than `timeout` seconds."""
+        return await self._wait(lambda: self.window.ended, timeout)
+
+    async def _wait(self, holds: Callable[[], bool], timeout: float | None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not holds():
+            rest = None if deadline is None else deadline - time.monotonic()
+            if rest is not None and rest <= 0:
+                return False
+            await self._bell.wait(holds, rest)
+        return True
+
+    def interrupt(self, reason: str) -> None:
+        """End the stream from within its loop."""
+        self.interruption = reason
+        self._bell.ring()
+
+
+class SyncConsumer(_Consumer):
+    """Consumes in a thread.
+
+    Args:
+        bell: the one that the producer rings.
+        gone: says whether the client is; None where the server does not show its socket.
+    """
+
+    def __init__(
+        self,
+        producer: Producer,
+        bell: ThreadBell,
+        clock: Clock,
+        gone: Callable[[], bool] | None,
+    ) -> None:
+        super().__init__(producer, clock)
+        self._bell = bell
+        self._gone = gone
+
+    def next(self) -> list[bytes]:
+        """Return what is ready, waiting for it; [] at the end, of which `window.error` is the cause.
+
+        Raises:
+            Interrupted: the stream was told to end, or the client is gone.
+            StreamTimeoutError: a deadline passed.
+        """
+        if not self.window.items:
+            self.producer.pull()
+        while (batch := self._take()) is None:
+            self._bell.wait(self.ready, self._rest())
+            if self.ready():
+                continue
+            if self._gone is not None and self._gone():
+                raise Interrupted("disconnect")
+            if (keepalive := self._overdue()) is not None:
+                return keepalive
+        return batch
+
+    def _rest(self) -> float | None:
+        rest = self.clock.rest(time.monotonic())
+        if self._gone is None:
+            return rest
+        return _PEEK_SECONDS if rest is None else min(rest, _PEEK_SECONDS)
+
+    def wait_ready(self, timeout: float) -> None:
+        """Wait until there is something to take, at most `timeout` seconds."""
+        self._wait(self.ready, timeout)
+
+    def wait_ended(self, timeout: float | None) -> bool:
+        """Wait until the source is closed; False if that took longer than `timeout` seconds."""
+        return self._wait(lambda: self.window.ended, timeout)
+
+    def _wait(self, holds: Callable[[], bool], timeout: float | None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not holds():
+            rest = None if deadline is None else deadline - time.monotonic()
+            if rest is not None and rest <= 0:
+                return False
+            self._bell.wait(holds, rest)
+        return True
+
+    def interrupt(self, reason: str) -> None:
+        """End the stream from any thread."""
+        self.interruption = reason
+        self._bell.ring()

@@ -1,0 +1,112 @@
+"""The one event loop, in a thread of its own, on which async sources run where the edge is sync.
+
+It starts on first use and lives as long as the process, so that a client made in an async view is still of the right
+loop in the view's generator, and connection pools outlive the request. A forked child starts its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Coroutine
+from contextvars import Context, copy_context
+from typing import Any, TypeVar
+
+__all__ = ["background_loop", "run"]
+
+T = TypeVar("T")
+
+_EXIT_GRACE = 2.0  # seconds that sources have at the end of the process
+
+
+class _Background:
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._loop
+        if loop is None:
+            with self._lock:
+                loop = self._loop
+                if loop is None:
+                    loop = self._loop = asyncio.new_event_loop()
+                    self._thread = threading.Thread(target=loop.run_forever, name="stream_adapter.loop", daemon=True)
+                    self._thread.start()
+        return loop
+
+    def close(self) -> None:
+        """End what still runs, so that its `finally` runs, and then the loop."""
+        loop, self._loop = self._loop, None
+        if loop is None or loop.is_closed():
+            return
+
+        async def end_tasks() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_EXIT_GRACE) if tasks else None
+            await loop.shutdown_asyncgens()
+            loop.stop()
+
+        asyncio.run_coroutine_threadsafe(end_tasks(), loop)
+        if self._thread is not None:
+            self._thread.join(2 * _EXIT_GRACE)
+        if not loop.is_running():
+            loop.close()
+
+    def after_fork(self) -> None:
+        """Leave the parent's loop to the parent; its thread does not live in the child."""
+        self._abandoned = self._loop  # closing it here would pull its descriptors from under the parent's selector
+        self._reset()
+
+
+_background = _Background()
+os.register_at_fork(after_in_child=_background.after_fork)
+atexit.register(_background.close)
+
+
+def background_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop, running in its thread."""
+    return _background.loop()
+
+
+def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
+    """Run a coroutine on the background loop and return its result; call it from any other thread.
+
+    The caller's interruption (KeyboardInterrupt, a worker's time-out) cancels the coroutine.
+
+    Args:
+        coroutine: what to run.
+        context: where it runs; a copy of the caller's if None.
+
+    Raises:
+        RuntimeError: called on the background loop itself, which would wait for itself for ever.
+    """
+    loop = background_loop()
+    if asyncio._get_running_loop() is loop:  # noqa: SLF001  # documented; the public one raises where none runs
+        coroutine.close()
+        raise RuntimeError("this would block the event loop on which it is to run; use the async form")
+    where = copy_context() if context is None else context
+    done: asyncio.Future[T] | None = None
+    finished = threading.Event()
+
+    def begin() -> None:
+        nonlocal done
+        done = loop.create_task(coroutine, context=where)
+        done.add_done_callback(lambda _: finished.set())
+
+    loop.call_soon_threadsafe(begin)
+    try:
+        finished.wait()
+    except BaseException:
+        loop.call_soon_threadsafe(lambda: done and done.cancel())
+        raise
+    assert done is not None  # noqa: S101  # begin() ran, or finished would not be set
+    return done.result()

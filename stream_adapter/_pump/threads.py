@@ -1,0 +1,102 @@
+"""The threads in which sync sources are iterated where the edge is async, or must keep time meanwhile.
+
+A stream leases one worker and keeps it, so that thread-locals, sqlite and database connections stay right. A worker that
+is given back waits for the next stream; a few idle ones are kept. They are daemons: a source that never returns must
+not keep the process from ending.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from ..errors import CapacityError
+
+__all__ = ["Worker", "lease", "set_max_threads"]
+
+_IDLE_KEPT = 32
+
+
+class Worker:
+    """A thread that runs the jobs of one stream at a time, in order."""
+
+    __slots__ = ("_jobs",)
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        threading.Thread(target=self._work, name="stream_adapter.source", daemon=True).start()
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Run `job` in the thread, after those before it. A job does not raise."""
+        self._jobs.put(job)
+
+    def release(self) -> None:
+        """Give the thread back; the last job was submitted."""
+        self._jobs.put(None)
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is not None:
+                job()
+                del job  # what it holds is the stream's, and must not live on in an idle thread
+            elif not _pool.give_back(self):
+                return
+
+
+class _Pool:
+    def __init__(self) -> None:
+        self.max_threads = 1000
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._leased = 0
+
+    def lease(self) -> Worker:
+        with self._lock:
+            if self._leased >= self.max_threads:
+                raise CapacityError(
+                    f"{self._leased} sync sources are being streamed, the most that configure(max_threads=…) allows"
+                )
+            self._leased += 1
+            worker = self._idle.pop() if self._idle else None
+        try:
+            return worker or Worker()
+        except BaseException:
+            with self._lock:
+                self._leased -= 1
+            raise
+
+    def give_back(self, worker: Worker) -> bool:
+        with self._lock:
+            self._leased -= 1
+            if len(self._idle) >= _IDLE_KEPT:
+                return False
+            self._idle.append(worker)
+            return True
+
+    def after_fork(self) -> None:
+        """Forget the parent's threads: none of them lives in the child."""
+        self._reset()
+
+
+_pool = _Pool()
+os.register_at_fork(after_in_child=_pool.after_fork)
+
+
+def lease() -> Worker:
+    """Take a worker for the life of one stream.
+
+    Raises:
+        CapacityError: as many are leased as are allowed.
+    """
+    return _pool.lease()
+
+
+def set_max_threads(count: int) -> None:
+    """Allow `count` workers to be leased at a time."""
+    _pool.max_threads = count

@@ -1,0 +1,274 @@
+"""The response: a value. It does no I/O; `resolve` says what is really sent for one request, and edges send it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypedDict, Unpack, overload
+
+from werkzeug.datastructures import Headers
+
+from ._edges import asgi, wsgi
+from ._encode import check_charset, kind_of
+from ._headers import check_media_type, make_headers, media_type_charset, with_charset, without_hop_by_hop
+from ._limits import Limits, StreamSummary, check_seconds
+from ._resolved import Flow, RequestHead, Resolved
+from ._source import Kind, Source
+from ._source import is_stream as _is_iterator
+from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
+from ._types import Source as SourceInput
+from .errors import SourceError
+from .formats import Auto, Format, Raw
+from .formats._base import FormatEncoder
+
+__all__ = ["Response", "ResponseOptions", "as_response", "is_stream"]
+
+
+class ResponseOptions(TypedDict, total=False):
+    """The keywords of `Response`."""
+
+    status_code: int
+    headers: HeadersInput | None
+    media_type: str | None
+    charset: str
+    strict: bool
+    format: Format | None
+    flush: Flush
+    commit_after: float | None
+    limits: Limits
+    on_error: Callable[[BaseException], Chunk] | None
+    on_close: Callable[[StreamSummary], object] | None
+    description: SourceInput
+
+
+_OPTIONS = frozenset(ResponseOptions.__annotations__)
+
+
+class Response:
+    r"""A streaming response: status, headers, and a source of chunks.
+
+    It is a WSGI application (two arguments) and an ASGI application (three); `wsgi` and `asgi` are the same by name.
+
+    Args:
+        content: bytes or text, a mapping, an iterable or async iterable of chunks, an awaitable of one of these, a file
+            object with a sync or async `read`.
+        status_code: 100 to 599.
+        headers: a mapping (a list of values repeats the field) or pairs. They replace defaults.
+        media_type: the Content-Type; text types get the charset. It never reframes what is yielded.
+        charset: the encoding of text.
+        strict: take bytes chunks only, and name every other in an error.
+        format: how items are framed; None lets the media type, or else the first item, decide.
+        flush: "item" sends every chunk on its own; "bulk" may fill a block first; "auto" sends what is ready together.
+        commit_after: seconds to wait for the first item before status and headers go out; None waits for it.
+        limits: bounds in bytes, chunks and seconds.
+        on_error: called with an exception that ends the stream after commit; returns a last chunk, or None.
+        on_close: called with a StreamSummary when the source is closed.
+        description: another name for `content`.
+
+    Raises:
+        SourceError: the content cannot be streamed; a generator function must be called first.
+        TypeError: an option is unknown or of the wrong type, or both `content` and `description` are given.
+        ValueError: an option has a value that is not allowed.
+    """
+
+    def __init__(self, content: SourceInput = None, **options: Unpack[ResponseOptions]) -> None:
+        unknown = options.keys() - _OPTIONS
+        if unknown:
+            raise TypeError(f"Response: unknown option {min(unknown)!r}; allowed are {', '.join(sorted(_OPTIONS))}")
+        if "description" in options:
+            if content is not None:
+                raise TypeError("Response: content and description are two names for one thing; give one of them")
+            content = options["description"]
+        if isinstance(content, Response):
+            raise SourceError("content: got a Response; return it as it is, or give it to stream_response")
+        self._given: dict[str, Any] = {name: value for name, value in options.items() if name != "description"}
+        self._source = Source(content)
+        self._check()
+
+    def _check(self) -> None:
+        given = self._given
+        self.status_code = _check_status(given.get("status_code", 200))
+        self.headers: Headers = make_headers(given.get("headers"))
+        self.media_type: str | None = given.get("media_type")
+        if self.media_type is not None:
+            check_media_type(self.media_type)
+        self.charset = self._check_charset()
+        self.format: Format | None = given.get("format")
+        if self.format is not None and not isinstance(self.format, Format):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"format: expected a stream_adapter.formats.Format, got {type(self.format).__name__}")
+        self.strict: bool = given.get("strict", False)
+        if not isinstance(self.strict, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"strict: expected True or False, got {type(self.strict).__name__}")
+        if self.strict and self.format is not None and self.format.frames:
+            raise ValueError(f"strict: {type(self.format).__name__} encodes its items itself; strict is for byte streams")
+        self.flush: Flush = given.get("flush", "auto")
+        if self.flush not in {"auto", "item", "bulk"}:
+            raise ValueError(f"flush: expected 'auto', 'item' or 'bulk', got {self.flush!r}")
+        self.commit_after: float | None = given.get("commit_after")
+        check_seconds("commit_after", self.commit_after, zero=True)
+        self.limits: Limits = given.get("limits", Limits())
+        if not isinstance(self.limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"limits: expected Limits(…), got {type(self.limits).__name__}")
+        for name in ("on_error", "on_close"):
+            if given.get(name) is not None and not callable(given[name]):
+                raise TypeError(f"{name}: expected a function, got {type(given[name]).__name__}")
+        self.on_error: Callable[[BaseException], Chunk] | None = given.get("on_error")
+        self.on_close: Callable[[StreamSummary], object] | None = given.get("on_close")
+
+    def _check_charset(self) -> str:
+        content_type = self.headers.get("Content-Type", self.media_type)
+        declared = media_type_charset(content_type) if content_type else None
+        charset = check_charset(self._given.get("charset", declared or "utf-8"))
+        if declared and check_charset(declared) != charset:
+            raise ValueError(f"charset: {charset} contradicts the media type {content_type!r}")
+        return charset
+
+    def with_defaults(self, **defaults: Unpack[ResponseOptions]) -> Response:
+        """Return this response with options filled in that it was not given; its headers replace those of `defaults`.
+
+        The two share one source, so only one of them can be streamed.
+        """
+        merged: dict[str, Any] = {**defaults, **self._given}
+        if "format" in self._given or "media_type" in self._given or "Content-Type" in self.headers:
+            merged |= {name: self._given.get(name) for name in ("format", "media_type")}
+            if isinstance(merged["format"], Format) and merged["format"].frames and "strict" not in self._given:
+                merged.pop("strict", None)
+        if "headers" in defaults:
+            headers = make_headers(defaults["headers"])
+            for name in {name.lower() for name, _ in self.headers}:
+                headers.remove(name)
+            headers.extend(list(self.headers))
+            merged["headers"] = list(headers)
+        filled = Response(None, **merged)
+        filled._source = self._source  # noqa: SLF001  # our own class
+        return filled
+
+    def resolve(self, head: RequestHead = RequestHead(), *, text_media_type: str = "text/plain") -> Resolved:  # noqa: B008  # frozen
+        """Say what is sent for one request. The source is taken: the result must be opened and closed.
+
+        Args:
+            head: the request's method and headers.
+            text_media_type: what unnamed text is sent as, where a framework has a custom of its own.
+
+        Raises:
+            StreamConsumedError: the source can be read once and was.
+            ChunkEncodingError: a body of one chunk cannot be encoded.
+        """
+        format = self._format(text_media_type)
+        source = self._source.take()
+        encoder = format.encoder(strict=self.strict, charset=self.charset)
+        bodiless = self.status_code < 200 or self.status_code in {204, 304}
+        body = b"" if bodiless else _whole_body(source, encoder)
+        headers_of = _HeadersOf(self)
+        undecided = isinstance(format, Auto) and body is None
+        headers = headers_of.start() if undecided else headers_of(encoder.settle())
+        if body is not None and not bodiless:
+            _set_default(headers, "Content-Length", str(len(body)))
+        if bodiless:
+            unwanted = {"content-length"} if self.status_code == 304 else {"content-length", "content-type"}
+            headers = [pair for pair in headers if pair[0].lower() not in unwanted]
+        if head.method == "HEAD":
+            body = b""
+        flow = Flow(
+            encoder=encoder,
+            limits=self.limits,
+            flush=("bulk" if format.bulk else "auto") if self.flush == "auto" else self.flush,
+            commit_after=self._given.get("commit_after", format.commit_after),
+            on_error=self.on_error,
+            on_close=self.on_close,
+            headers_of=headers_of if undecided else None,
+        )
+        return Resolved(self.status_code, headers, source, flow, body)
+
+    def _format(self, text_media_type: str) -> Format:
+        if self.format is not None:
+            return self.format
+        content_type = self.headers.get("Content-Type", self.media_type)
+        if content_type is not None:
+            return Raw(content_type)
+        if self._source.kind is Kind.ONE and kind_of(type(self._source.content)) == "json":
+            return Raw("application/json")  # one value alone is a document, not a line of NDJSON
+        return Auto(text_media_type)
+
+    def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve it as a WSGI application (PEP 3333); the first item is pulled inside this call."""
+        return wsgi.serve(self, environ, start_response)
+
+    async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve it as an ASGI 3.0 application."""
+        await asgi.serve(self, scope, receive, send)
+
+    @overload
+    def __call__(self, environ: Environ, start_response: StartResponse, /) -> Iterable[bytes]: ...
+    @overload
+    def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> Any: ...
+    def __call__(self, *arguments: Any) -> Any:
+        """Serve it: two arguments are WSGI's, three are ASGI's."""
+        if len(arguments) == 2:
+            return self.wsgi(*arguments)
+        if len(arguments) == 3:
+            return self.asgi(*arguments)
+        raise TypeError(f"Response takes (environ, start_response) or (scope, receive, send), got {len(arguments)} arguments")
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status_code} of {type(self._source.content).__name__}>"
+
+
+class _HeadersOf:
+    """The headers of a response, once its format is known."""
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def start(self) -> list[tuple[str, str]]:
+        return without_hop_by_hop(self._response.headers)
+
+    def __call__(self, format: Format) -> list[tuple[str, str]]:
+        response = self._response
+        headers = self.start()
+        media_type = response.media_type if response.format is not None and response.media_type else format.media_type
+        _set_default(headers, "Content-Type", with_charset(media_type, response.charset))
+        for name, value in format.headers.items():
+            _set_default(headers, name, value)
+        return headers
+
+
+def _set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
+    lower = name.lower()
+    if all(present.lower() != lower for present, _ in headers):
+        headers.append((name, value))
+
+
+def _whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
+    """Return the body of a source of one chunk, or none; None for a stream."""
+    if source.kind is not Kind.ONE:
+        return None
+    if source.content is None:
+        encoder.settle()
+        return b""
+    item = source.content
+    try:
+        chunk = encoder.table[type(item)](item)
+        return encoder.settle().prefix + chunk + encoder.finish()
+    except Exception as error:
+        raise encoder.explain(error, item, 0) from error
+
+
+def _check_status(status: Any) -> int:
+    if isinstance(status, bool) or not isinstance(status, int):
+        raise TypeError(f"status_code: expected 100 to 599, got {type(status).__name__}")
+    if not 100 <= status <= 599:
+        raise ValueError(f"status_code: expected 100 to 599, got {status}")
+    return int(status)
+
+
+def is_stream(value: object) -> bool:
+    """Say whether an app-wide adapter streams what a view returned: a Response, or an iterator, sync or async.
+
+    A list, tuple, dict or text is the framework's own.
+    """
+    return isinstance(value, Response) or _is_iterator(value)
+
+
+def as_response(content: SourceInput, **defaults: Unpack[ResponseOptions]) -> Response:
+    """Make a Response of content; one that is a Response already has only what it was not given filled in."""
+    return content.with_defaults(**defaults) if isinstance(content, Response) else Response(content, **defaults)

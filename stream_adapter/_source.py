@@ -1,0 +1,171 @@
+"""What a body can be, told apart once, and closed exactly once.
+
+A Source is looked at when the response is made (so that a mistake is an error there) and opened when it is served. Who
+opens it owns it, and closes it in the task or thread in which it was iterated. What was never opened is closed too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from enum import Enum, auto
+from typing import Any
+
+from ._encode import kind_of
+from .errors import SourceError, StreamConsumedError
+
+__all__ = ["BLOCK", "Kind", "Source", "is_stream"]
+
+BLOCK = 65536  # bytes read from a file at a time
+
+
+class Kind(Enum):
+    """How a source is read."""
+
+    ONE = auto()  # one chunk, or none
+    ITEMS = auto()  # all there already: reading it never waits
+    SYNC = auto()
+    ASYNC = auto()
+    EITHER = auto()  # sync or async, as the edge likes
+    AWAITABLE = auto()  # will be one of the others
+
+
+_ITEMS = (list, tuple, set, frozenset, range, deque)
+
+
+def _kind(content: Any) -> Kind:
+    if content is None or isinstance(content, (bytes, bytearray, memoryview, str)):
+        return Kind.ONE
+    _refuse_uncalled(content)
+    if isinstance(content, _ITEMS) and not hasattr(content, "_fields"):
+        return Kind.ITEMS
+    if kind_of(type(content)) is not None:
+        return Kind.ONE
+    if callable(getattr(content, "read", None)):
+        return Kind.ASYNC if _reads_async(content) else Kind.SYNC
+    is_sync, is_async = hasattr(content, "__iter__"), hasattr(content, "__aiter__")
+    if is_sync and is_async:
+        return Kind.EITHER
+    if is_async:
+        return Kind.ASYNC
+    if inspect.isawaitable(content):
+        return Kind.AWAITABLE
+    if is_sync:
+        return Kind.SYNC
+    raise SourceError(
+        f"content: expected bytes, text, a mapping, an iterable or async iterable of chunks, an awaitable of one of them,"
+        f" or a file, got {type(content).__name__}"
+    )
+
+
+def _refuse_uncalled(content: Any) -> None:
+    function = content.func if isinstance(content, functools.partial) else content
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise SourceError(f"content: expected a generator, got generator function {function.__name__}; call it")
+    if inspect.isroutine(function) or isinstance(function, type):
+        name = getattr(function, "__name__", repr(function))
+        raise SourceError(f"content: expected something to stream, got {name} itself; call it")
+
+
+def _reads_async(content: Any) -> bool:
+    return inspect.iscoroutinefunction(content.read) or (
+        hasattr(content, "__aiter__") and not hasattr(content, "__iter__")
+    )
+
+
+def is_stream(value: object) -> bool:
+    """Whether an app-wide adapter takes `value`, returned by a view, for a stream: an iterator, sync or async."""
+    return hasattr(value, "__next__") or hasattr(value, "__anext__")
+
+
+class Source:
+    """One body's content and the duty to close it."""
+
+    __slots__ = ("_closed", "_iterator", "_taken", "content", "kind", "reusable")
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+        self.kind = _kind(content)
+        self.reusable = self.kind in {Kind.ONE, Kind.ITEMS} or not (
+            self.kind is Kind.AWAITABLE
+            or is_stream(content)
+            or any(hasattr(content, name) for name in ("read", "close", "aclose"))
+        )
+        self._taken = False
+        self._closed = False
+        self._iterator: Any = None
+
+    def take(self) -> Source:
+        """Hand the source to its owner.
+
+        Raises:
+            StreamConsumedError: it can be read once and has been taken.
+        """
+        if self.reusable:
+            return Source(self.content)
+        if self._taken:
+            raise StreamConsumedError(
+                f"this {type(self.content).__name__} was already streamed and can be read once; make a new one a request"
+            )
+        self._taken = True
+        return self
+
+    def iterate(self) -> Iterator[Any]:
+        """Open it as a sync iterator, in the thread that will iterate it."""
+        if self.kind is Kind.ONE:
+            self._iterator = iter(() if self.content is None else (self.content,))
+        elif callable(getattr(self.content, "read", None)):
+            self._iterator = _read_blocks(self.content.read)
+        else:
+            self._iterator = iter(self.content)
+        return self._iterator
+
+    def aiterate(self) -> AsyncIterator[Any]:
+        """Open it as an async iterator, in the task that will iterate it."""
+        if callable(getattr(self.content, "read", None)):
+            self._iterator = _aread_blocks(self.content.read)
+        else:
+            self._iterator = aiter(self.content)
+        return self._iterator
+
+    def _closers(self, *names: str) -> Iterator[Callable[[], Any]]:
+        """Yield what closes the iterator, then what closes that which it iterates: each object once, and only once."""
+        if self._closed:
+            return
+        self._closed = True
+        owners = [self._iterator] if self._iterator is self.content else [self._iterator, self.content]
+        for owner in owners:
+            closer = next(filter(callable, (getattr(owner, name, None) for name in names)), None)
+            if closer is not None and self.kind not in {Kind.ONE, Kind.ITEMS}:
+                yield closer
+
+    def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None:
+        """Close it in the thread that iterated it, or, if it was never opened, in any; `run` finishes a coroutine."""
+        for closer in self._closers("close", "aclose"):
+            if inspect.isasyncgen(self.content):  # never started, so its end waits for nothing
+                with contextlib.suppress(StopIteration):
+                    next(self.content.aclose().__await__())
+                continue
+            result = closer()
+            if inspect.iscoroutine(result):
+                run(result)
+
+    async def aclose(self) -> None:
+        """Close it in the task that iterated it."""
+        for closer in self._closers("aclose", "close"):
+            result = closer()
+            if inspect.isawaitable(result):
+                await result
+
+
+def _read_blocks(read: Callable[[int], Any]) -> Iterator[Any]:
+    while block := read(BLOCK):
+        yield block
+
+
+async def _aread_blocks(read: Callable[[int], Any]) -> AsyncIterator[Any]:
+    while block := await read(BLOCK):
+        yield block

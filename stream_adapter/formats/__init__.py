@@ -1,0 +1,20 @@
+"""How items become a body: one class a format, and the class they all are.
+
+Write your own by subclassing `Format`:
+
+    class Lines(Format):
+        media_type = "text/plain"
+
+        def encode(self, item):
+            return f"{item}\\n".encode()
+"""
+
+from ._base import Format
+from .auto import Auto
+from .html import HTML
+from .ndjson import NDJSON
+from .raw import Raw
+from .sse import SSE, ServerSentEvent
+from .text import Text
+
+__all__ = ["HTML", "NDJSON", "SSE", "Auto", "Format", "Raw", "ServerSentEvent", "Text"]

@@ -1,0 +1,105 @@
+"""The seam between items and bytes: what every format is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from .._encode import ChunkTable, explain
+
+__all__ = ["NO_BUFFERING", "Format", "FormatEncoder"]
+
+NO_BUFFERING: Mapping[str, str] = MappingProxyType({"X-Accel-Buffering": "no"})
+"""nginx holds a response back until a buffer is full unless it is told not to."""
+
+
+class FormatEncoder:
+    """The encoder of one stream: a table from an item's type to the function that encodes it, and the end.
+
+    Args:
+        format: what is being written; a first item may still decide it.
+        table: how an item of each type becomes bytes.
+    """
+
+    __slots__ = ("format", "table")
+
+    def __init__(self, format: Format, table: ChunkTable) -> None:
+        self.format = format
+        self.table = table
+
+    def settle(self) -> Format:
+        """Return the format that the headers announce; from here on it is final."""
+        return self.format
+
+    def explain(self, error: BaseException, item: object, index: int) -> BaseException:
+        """Say which item could not be encoded, and why."""
+        return explain(error, item, index)
+
+    def finish(self) -> bytes:
+        """Return what follows the last item of a stream that is complete."""
+        return self.table.finish() + self.format.suffix
+
+
+class Format:
+    """Say how items become a body. Subclass it, set `media_type`, and write `encode`.
+
+    Attributes:
+        media_type: the Content-Type; text types get the response's charset.
+        headers: further headers, which a header of the response's own replaces.
+        prefix: sent before the first item, at commit.
+        suffix: sent after the last item of a complete stream, never after an error.
+        bulk: whether a block may be filled before it is sent.
+        keepalive: seconds of silence after which `keepalive_frame` is sent; None for never.
+        keepalive_frame: bytes that mean nothing, and may stand between two items.
+        commit_after: seconds to wait for the first item before status and headers go out; None waits for it.
+    """
+
+    media_type: str = "application/octet-stream"
+    headers: Mapping[str, str] = MappingProxyType({})
+    prefix: bytes = b""
+    suffix: bytes = b""
+    bulk: bool = False
+    keepalive: float | None = None
+    keepalive_frame: bytes = b""
+    commit_after: float | None = None
+
+    def encode(self, item: Any) -> bytes:
+        """Turn one item into bytes.
+
+        Raises:
+            ChunkEncodingError: the format cannot carry it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define encode(item) -> bytes")
+
+    def error_record(self) -> bytes | None:
+        """Return what tells a reader, in the stream, that it failed; None where the format has no such thing."""
+        return None
+
+    def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
+        """Make the encoder of one stream."""
+        del strict, charset  # a format that frames its items says itself how they are written
+        encode: Callable[[Any], bytes] = self.encode
+        return FormatEncoder(self, ChunkTable(lambda _: encode))
+
+    @property
+    def frames(self) -> bool:
+        """Whether it encodes items itself, rather than pass chunks by the chunk table."""
+        return True
+
+
+class ChunkFormat(Format):
+    """Chunks by the chunk table, unframed: the body is their bytes one after the other."""
+
+    def encode(self, item: Any) -> bytes:
+        """Encode one chunk in UTF-8."""
+        return ChunkTable.of_chunks(strict=False, charset="utf-8")[type(item)](item)
+
+    def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
+        """Make the encoder of one stream; a multi-byte charset keeps its state in it."""
+        return FormatEncoder(self, ChunkTable.of_chunks(strict=strict, charset=charset))
+
+    @property
+    def frames(self) -> bool:
+        """It does not."""
+        return False

@@ -1,0 +1,24 @@
+"""Plain text, sent as it comes."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from ._base import NO_BUFFERING, ChunkFormat
+
+__all__ = ["Text"]
+
+
+class Text(ChunkFormat):
+    """Chunks of text, shown as they arrive and never sniffed for another type.
+
+    Args:
+        media_type: another text type, for a framework whose plain generators have one.
+    """
+
+    headers = MappingProxyType({**NO_BUFFERING, "X-Content-Type-Options": "nosniff"})
+
+    def __init__(self, media_type: str = "text/plain") -> None:
+        self.media_type = media_type
+        if media_type != "text/plain":
+            self.headers = NO_BUFFERING

@@ -1,0 +1,42 @@
+"""The contract for integrations: what the three that ship use, and whoever writes a fourth.
+
+The checklist:
+
+1.  A view returned something: `is_stream` says whether an app-wide adapter takes it; `as_response` makes it a Response.
+2.  `response.resolve(RequestHead.from_environ(environ))`, or `.from_scope(scope)`: the source is yours now.
+3.  `SyncBody(resolved, host)` under a blocking edge, `AsyncBody(resolved, host)` on a loop. `Host` is what the framework
+    brings: a thread for sync sources, something to hold around async ones, a look at the client's socket.
+4.  `start()` where an exception still reaches the framework's error handlers, and never by blocking a loop. After it
+    `body.status` and `body.headers` are final; a CapacityError is a 503 with its `retry_after`.
+5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
+6.  `close()` or `aclose()`, always, started or not.
+"""
+
+from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
+from ._edges.asgi import deliver
+from ._edges.wsgi import disconnect_probe, status_line
+from ._pump import run as run_coroutine
+from ._resolved import Flow, RequestHead, RequestHeaders, Resolvable, Resolved
+from ._response import ResponseOptions, as_response, is_stream
+from .errors import CapacityError
+
+__all__ = [
+    "AsyncBody",
+    "CapacityError",
+    "ClientDisconnected",
+    "Flow",
+    "Host",
+    "RequestHead",
+    "RequestHeaders",
+    "Resolvable",
+    "Resolved",
+    "ResponseOptions",
+    "StreamAborted",
+    "SyncBody",
+    "as_response",
+    "deliver",
+    "disconnect_probe",
+    "is_stream",
+    "run_coroutine",
+    "status_line",
+]

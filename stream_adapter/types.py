@@ -1,0 +1,35 @@
+"""The types of the public functions, for annotations."""
+
+from ._types import (
+    ASGIApp,
+    Chunk,
+    Environ,
+    ExcInfo,
+    Flush,
+    HeadersInput,
+    Message,
+    Reason,
+    Receive,
+    Scope,
+    Send,
+    Source,
+    StartResponse,
+    WSGIApp,
+)
+
+__all__ = [
+    "ASGIApp",
+    "Chunk",
+    "Environ",
+    "ExcInfo",
+    "Flush",
+    "HeadersInput",
+    "Message",
+    "Reason",
+    "Receive",
+    "Scope",
+    "Send",
+    "Source",
+    "StartResponse",
+    "WSGIApp",
+]

@@ -1,0 +1,83 @@
+"""Real servers on real sockets, for tests. The socket is made here, so the port is the system's and nothing is polled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Server:
+    """A server process that listens on 127.0.0.1."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """Return what the server has printed so far."""
+        self.output.seek(0)
+        return self.output.read().decode(errors="replace")
+
+
+@contextmanager
+def _serve(command: list[str], listener: socket.socket, env: dict[str, str]) -> Iterator[Server]:
+    fd = listener.fileno()
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *[part.replace("{fd}", str(fd)) for part in command]],
+            pass_fds=[fd],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **env},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        server = Server(listener.getsockname()[1], process, output)
+        listener.close()  # the server holds it now: a connection is refused once the server has gone
+        try:
+            yield server
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _listener() -> socket.socket:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listener.set_inheritable(True)
+    return listener
+
+
+@contextmanager
+def gunicorn(app: str, *options: str, threads: int = 16, **env: str) -> Iterator[Server]:
+    """Serve the WSGI application `module:name` by one gthread worker."""
+    command = ["gunicorn", "--bind", "fd://{fd}", "--worker-class", "gthread", "--threads", str(threads), *options, app]
+    with _serve([*command[:1], "--graceful-timeout", "2", *command[1:]], _listener(), env) as server:
+        yield server
+
+
+@contextmanager
+def uvicorn(app: str, *options: str, **env: str) -> Iterator[Server]:
+    """Serve the ASGI application `module:name` by one process."""
+    command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *options, app]
+    with _serve(command, _listener(), env) as server:
+        yield server
