@@ -6,7 +6,8 @@
     response(environ, start_response)        # a WSGI application
     await response(scope, receive, send)     # an ASGI application
 
-Flask, Django and FastAPI have modules of their own: stream_adapter_flask, stream_adapter_django, stream_adapter_fastapi.
+Flask, Django and FastAPI have modules of their own: stream_adapter_flask, stream_adapter_django and
+stream_adapter_fastapi.
 """
 
 from ._encode import encode_chunk

@@ -1,4 +1,4 @@
-"""A resolved response, opened: it pulls, reports, and closes. One life in two forms, sync and async:
+"""A resolved response, opened. It pulls, reports and closes: one life in two forms, sync and async.
 
     start()   the first item is pulled and encoded; its error is the caller's to answer, nothing was sent
     iterate   blocks of bytes, in order; an error after commit is logged, told in-band where the format can, and raised
@@ -53,14 +53,14 @@ _END: Any = object()
 T = TypeVar("T")
 
 
-class StreamAborted(ConnectionAbortedError):
+class StreamAborted(ConnectionAbortedError):  # noqa: N818  # no error of anybody  # no error of anybody
     """The stream was told to end: its connection must break, for a polite end would say that it is complete."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__(errno.ECONNABORTED, f"the stream was ended: {reason}")
 
 
-class ClientDisconnected(ConnectionResetError):
+class ClientDisconnected(ConnectionResetError):  # noqa: N818  # no error of anybody  # no error of anybody
     """The client has gone. Servers know this errno, and log nothing."""
 
     def __init__(self) -> None:
@@ -133,8 +133,8 @@ class _Body:
         format = self._flow.encoder.format
         return format.keepalive, format.keepalive_frame
 
-    def _raise_early(self, batch: list[bytes]) -> None:
-        """Raise what ended the source before its first item."""
+    def _raise_unless(self, batch: list[bytes]) -> None:
+        """Raise what ended the source, if there is nothing left to send before that."""
         if not batch and self._window.error is not None:
             raise _raisable(self._window.error)
 
@@ -146,8 +146,8 @@ class _Body:
         return ThreadProducer(*owned, submit=worker.submit, release=release, slice_seconds=None)
 
     def _interrupted(self, interruption: Interrupted) -> ConnectionError:
-        self._reason = interruption.reason
-        return ClientDisconnected() if self._reason == "disconnect" else StreamAborted(self._reason)
+        reason = self._reason = interruption.reason
+        return ClientDisconnected() if reason == "disconnect" else StreamAborted(reason)
 
     def _note(self, error: BaseException) -> None:
         """Note what ended the stream, unless it was told to end."""
@@ -262,9 +262,7 @@ class SyncBody(_Body):
         if kind is not Kind.ASYNC:
             return self._consume(self._leased_thread(*self._owned(bell)), bell)
         loop = background_loop()
-        return self._consume(
-            TaskProducer(*self._owned(bell), loop=loop, crossing=True, around=self._host.around), bell
-        )
+        return self._consume(TaskProducer(*self._owned(bell), loop=loop, crossing=True, around=self._host.around), bell)
 
     def _consume(self, producer: Producer, bell: ThreadBell) -> bytes:
         clock = Clock(self._flow.limits, time.monotonic())
@@ -275,7 +273,7 @@ class SyncBody(_Body):
             consumer.wait_ready(commit_after)
         if commit_after is None or consumer.ready():
             batch = self._next_batch(consumer)
-            self._raise_early(batch)
+            self._raise_unless(batch)
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return prefix + b"".join(batch)
@@ -339,7 +337,7 @@ class SyncBody(_Body):
                     break
                 try:
                     chunk = table[type(item)](item)
-                except Exception as error:  # noqa: BLE001  # whatever a codec raises is about this item
+                except Exception as error:  # whatever a codec raises is about this item
                     raise self._flow.encoder.explain(error, item, count) from error
                 count += 1
                 sent += len(chunk)
@@ -364,8 +362,7 @@ class SyncBody(_Body):
             for block in batch if one_by_one else (b"".join(batch),):
                 self._bytes += len(block)
                 yield block
-        if self._window.error is not None:
-            raise _raisable(self._window.error)
+        self._raise_unless([])
 
     def close(self) -> None:
         """Close the source, in the thread or task that iterated it, and report. Does nothing the second time."""
@@ -435,7 +432,7 @@ class AsyncBody(_Body):
             await consumer.wait_ready(commit_after)
         if commit_after is None or consumer.ready():
             batch = await self._next_batch(consumer)
-            self._raise_early(batch)
+            self._raise_unless(batch)
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
@@ -453,20 +450,12 @@ class AsyncBody(_Body):
         """Return the next block; None at the end."""
         if self._error is not None:
             raise _raisable(self._error)
+        await self.start()
         try:
-            await self.start()
-            batch = self._pending
-            if batch:
-                self._pending = []
-            elif self._consumer is not None:
-                batch = await self._next_batch(self._consumer)
-                if not batch and self._window.error is not None:
-                    raise _raisable(self._window.error)
+            batch = await self._next_blocks()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
-            if self._closed:  # it failed before commit: the caller answers
-                raise
             if record := self._fail(error):
                 self._bytes += len(record)
                 return record  # and the next call raises
@@ -480,6 +469,14 @@ class AsyncBody(_Body):
             block = batch[0] if len(batch) == 1 else b"".join(batch)
         self._bytes += len(block)
         return block
+
+    async def _next_blocks(self) -> list[bytes]:
+        batch, self._pending = self._pending, []
+        if batch or self._consumer is None:
+            return batch
+        batch = await self._next_batch(self._consumer)
+        self._raise_unless(batch)
+        return batch
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         """Yield the body, in blocks, and close it at the end of the iteration, however it ends."""

@@ -73,7 +73,7 @@ class ChunkTable(dict[type, Encode]):
             None: _refuse,
         }
         table = cls(lambda chunk_type: by_kind[kind_of(chunk_type)])
-        table[_Flush] = lambda _: text("", final=True)  # type: ignore[call-arg]  # an incremental encoder takes it
+        table[_Flush] = lambda _: text("", final=True)
         return table
 
     def finish(self) -> bytes:
@@ -99,7 +99,8 @@ def _refuse(value: object) -> bytes:
 
 
 def _refuse_strictly(value: object) -> bytes:
-    kind = kind_of(type(value))
+    cls: type = type(value)
+    kind = kind_of(cls)
     remedy = {"text": "yield value.encode() instead", "number": "yield str(value).encode() instead"}.get(
         kind or "", "yield json.dumps(value).encode() instead" if kind else ""
     )
@@ -196,13 +197,14 @@ def encode_chunk(value: object, *, strict: bool = False, charset: str = "utf-8")
         charset: the encoding of text.
 
     Raises:
-        ChunkEncodingError: the value is of no such type, or (also a ValueError) it cannot be sent: NaN, a lone surrogate.
+        ChunkEncodingError: the value is of no such type.
+        ChunkValueError: it cannot be sent: NaN, a lone surrogate.
         StrictEncodingError: strict, and the value is not bytes.
         ValueError: no text encoding is called `charset`.
     """
     table = ChunkTable.of_chunks(strict=strict, charset=check_charset(charset))
     try:
         return table[type(value)](value) + table.finish()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever a codec raises is about the value
         problem = explain(error, value, None)
         raise problem from problem.__cause__

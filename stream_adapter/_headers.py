@@ -19,9 +19,10 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
-HOP_BY_HOP = frozenset(
-    # RFC 9110, 7.6.1, and PEP 3333, which forbids them to applications
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
+# RFC 9110, 7.6.1, and PEP 3333, which forbids them to applications
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
+    | {"te", "trailer", "transfer-encoding", "upgrade"}
 )
 
 
@@ -39,7 +40,7 @@ def make_headers(given: HeadersInput | None) -> Headers:
     for name, value in _pairs(given):
         if not isinstance(name, str) or not isinstance(value, str):
             raise TypeError(
-                f"headers: expected a name and a value of type str, got {type(name).__name__} and {type(value).__name__}"
+                f"headers: expected text for a name and its value, got {type(name).__name__} and {type(value).__name__}"
             )
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"headers: {name!r} is no field name; allowed are letters, digits and !#$%&'*+-.^_`|~")
@@ -72,7 +73,7 @@ def without_hop_by_hop(headers: Headers) -> list[tuple[str, str]]:
     """Return the pairs that may go out: hop-by-hop fields are the server's (PEP 3333 forbids them)."""
     kept: list[tuple[str, str]] = []
     for name, value in headers:
-        if name.lower() in HOP_BY_HOP:
+        if name.lower() in _HOP_BY_HOP:
             logger.debug("the header %s: %s is dropped: hop-by-hop fields are the server's to send", name, value)
         else:
             kept.append((name, value))

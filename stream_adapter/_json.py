@@ -10,7 +10,8 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -68,7 +69,7 @@ def _shallow(value: Any) -> object:
     cls = type(value)
     if isinstance(value, Mapping):
         return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # any mapping
-    if isinstance(value, (Set, tuple)):
+    if isinstance(value, (AbstractSet, tuple)):
         return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # any items
     if isinstance(value, float):
         return float(value)
@@ -101,7 +102,7 @@ def _dump_beyond_orjson(value: object, error: orjson.JSONEncodeError) -> bytes:
         raise ChunkValueError(f"expected a JSON value, got {type(value).__name__}: {error}") from problem
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: C901, PLR0911  # a table in the order in which its rows are tried
     """Walk the whole value, refuse what JSON cannot hold, and return it in dicts, lists and scalars."""
     if isinstance(value, Enum):
         return _plain(value.value)

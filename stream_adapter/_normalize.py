@@ -14,6 +14,7 @@ from .formats._base import ChunkFormat
 __all__ = ["aiter_bytes", "iter_bytes"]
 
 _CHUNKS = ChunkFormat()
+_LIMITS = Limits()
 
 
 class _QuietSync(SyncBody):
@@ -61,7 +62,7 @@ class _AsyncBytes(AsyncIterator[bytes]):
         await self._body.aclose()
 
 
-def _resolve(source: Source, strict: bool, charset: str, limits: Limits) -> Resolved:  # noqa: FBT001  # its callers' keyword
+def _resolve(source: Source, *, strict: bool, charset: str, limits: Limits) -> Resolved:  # its callers' keyword
     if isinstance(source, Response):
         return source.resolve()
     response = Response(source, strict=strict, charset=charset, limits=limits, format=_CHUNKS, flush="item")
@@ -69,7 +70,11 @@ def _resolve(source: Source, strict: bool, charset: str, limits: Limits) -> Reso
 
 
 def iter_bytes(
-    source: Source, *, strict: bool = False, charset: str = "utf-8", limits: Limits = Limits()  # noqa: B008  # frozen
+    source: Source,
+    *,
+    strict: bool = False,
+    charset: str = "utf-8",
+    limits: Limits = _LIMITS,  # frozen
 ) -> _Bytes:
     """Iterate any source as bytes, one a chunk. It has `close()`; closing closes the source.
 
@@ -85,11 +90,15 @@ def iter_bytes(
         StreamTimeoutError: (while iterating) a deadline passed.
         SourceError: the source cannot be streamed.
     """
-    return _Bytes(_QuietSync(_resolve(source, strict, charset, limits)))
+    return _Bytes(_QuietSync(_resolve(source, strict=strict, charset=charset, limits=limits)))
 
 
 def aiter_bytes(
-    source: Source, *, strict: bool = False, charset: str = "utf-8", limits: Limits = Limits()  # noqa: B008  # frozen
+    source: Source,
+    *,
+    strict: bool = False,
+    charset: str = "utf-8",
+    limits: Limits = _LIMITS,  # frozen
 ) -> _AsyncBytes:
     """Iterate any source as bytes, one a chunk, asynchronously. It has `aclose()`; closing closes the source.
 
@@ -104,4 +113,4 @@ def aiter_bytes(
         StreamTimeoutError: (while iterating) a deadline passed.
         SourceError: the source cannot be streamed.
     """
-    return _AsyncBytes(_QuietAsync(_resolve(source, strict, charset, limits)))
+    return _AsyncBytes(_QuietAsync(_resolve(source, strict=strict, charset=charset, limits=limits)))

@@ -28,6 +28,9 @@ class _NoHeaders:
         del name
 
 
+_NO_HEADERS = _NoHeaders()
+
+
 class _EnvironHeaders:
     def __init__(self, environ: Environ) -> None:
         self._environ = environ
@@ -58,7 +61,7 @@ class RequestHead:
     """
 
     method: str = "GET"
-    headers: RequestHeaders = _NoHeaders()
+    headers: RequestHeaders = _NO_HEADERS
 
     @classmethod
     def from_environ(cls, environ: Environ) -> RequestHead:

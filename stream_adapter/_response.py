@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, Unpack, overload
 
 from werkzeug.datastructures import Headers
 
 from ._edges import asgi, wsgi
-from ._encode import check_charset, kind_of
+from ._encode import check_charset
 from ._headers import check_media_type, make_headers, media_type_charset, with_charset, without_hop_by_hop
 from ._limits import Limits, StreamSummary, check_seconds
 from ._resolved import Flow, RequestHead, Resolved
@@ -40,6 +40,7 @@ class ResponseOptions(TypedDict, total=False):
     description: SourceInput
 
 
+_ANY_REQUEST = RequestHead()
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
 
 
@@ -99,7 +100,9 @@ class Response:
         if not isinstance(self.strict, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"strict: expected True or False, got {type(self.strict).__name__}")
         if self.strict and self.format is not None and self.format.frames:
-            raise ValueError(f"strict: {type(self.format).__name__} encodes its items itself; strict is for byte streams")
+            raise ValueError(
+                f"strict: {type(self.format).__name__} encodes its items itself; strict is for byte streams"
+            )
         self.flush: Flush = given.get("flush", "auto")
         if self.flush not in {"auto", "item", "bulk"}:
             raise ValueError(f"flush: expected 'auto', 'item' or 'bulk', got {self.flush!r}")
@@ -139,10 +142,10 @@ class Response:
             headers.extend(list(self.headers))
             merged["headers"] = list(headers)
         filled = Response(None, **merged)
-        filled._source = self._source  # noqa: SLF001  # our own class
+        filled._source = self._source  # our own class
         return filled
 
-    def resolve(self, head: RequestHead = RequestHead(), *, text_media_type: str = "text/plain") -> Resolved:  # noqa: B008  # frozen
+    def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:  # frozen
         """Say what is sent for one request. The source is taken: the result must be opened and closed.
 
         Args:
@@ -185,7 +188,7 @@ class Response:
         content_type = self.headers.get("Content-Type", self.media_type)
         if content_type is not None:
             return Raw(content_type)
-        if self._source.kind is Kind.ONE and kind_of(type(self._source.content)) == "json":
+        if self._source.kind is Kind.ONE and self._source.is_document:
             return Raw("application/json")  # one value alone is a document, not a line of NDJSON
         return Auto(text_media_type)
 
@@ -207,7 +210,9 @@ class Response:
             return self.wsgi(*arguments)
         if len(arguments) == 3:
             return self.asgi(*arguments)
-        raise TypeError(f"Response takes (environ, start_response) or (scope, receive, send), got {len(arguments)} arguments")
+        raise TypeError(
+            f"Response takes (environ, start_response) or (scope, receive, send), got {len(arguments)} arguments"
+        )
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"

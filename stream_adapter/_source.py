@@ -36,13 +36,14 @@ class Kind(Enum):
 _ITEMS = (list, tuple, set, frozenset, range, deque)
 
 
-def _kind(content: Any) -> Kind:
+def _kind(content: Any) -> Kind:  # noqa: PLR0911  # a table in the order in which its rows are tried
     if content is None or isinstance(content, (bytes, bytearray, memoryview, str)):
         return Kind.ONE
     _refuse_uncalled(content)
     if isinstance(content, _ITEMS) and not hasattr(content, "_fields"):
         return Kind.ITEMS
-    if kind_of(type(content)) is not None:
+    cls: type = type(content)
+    if kind_of(cls) is not None:
         return Kind.ONE
     if callable(getattr(content, "read", None)):
         return Kind.ASYNC if _reads_async(content) else Kind.SYNC
@@ -56,8 +57,8 @@ def _kind(content: Any) -> Kind:
     if is_sync:
         return Kind.SYNC
     raise SourceError(
-        f"content: expected bytes, text, a mapping, an iterable or async iterable of chunks, an awaitable of one of them,"
-        f" or a file, got {type(content).__name__}"
+        "content: expected bytes, text, a mapping, an iterable or async iterable of chunks, an awaitable of one of"
+        f" them, or a file, got {type(content).__name__}"
     )
 
 
@@ -98,6 +99,12 @@ class Source:
         self._closed = False
         self._iterator: Any = None
 
+    @property
+    def is_document(self) -> bool:
+        """Whether it is one JSON value alone."""
+        cls: type = type(self.content)
+        return self.kind is Kind.ONE and kind_of(cls) == "json"
+
     def take(self) -> Source:
         """Hand the source to its owner.
 
@@ -108,7 +115,7 @@ class Source:
             return Source(self.content)
         if self._taken:
             raise StreamConsumedError(
-                f"this {type(self.content).__name__} was already streamed and can be read once; make a new one a request"
+                f"this {type(self.content).__name__} was already streamed and can be read once; make one for each request"
             )
         self._taken = True
         return self
@@ -121,7 +128,8 @@ class Source:
             self._iterator = _read_blocks(self.content.read)
         else:
             self._iterator = iter(self.content)
-        return self._iterator
+        iterator: Iterator[Any] = self._iterator
+        return iterator
 
     def aiterate(self) -> AsyncIterator[Any]:
         """Open it as an async iterator, in the task that will iterate it."""
@@ -129,7 +137,8 @@ class Source:
             self._iterator = _aread_blocks(self.content.read)
         else:
             self._iterator = aiter(self.content)
-        return self._iterator
+        iterator: AsyncIterator[Any] = self._iterator
+        return iterator
 
     def _closers(self, *names: str) -> Iterator[Callable[[], Any]]:
         """Yield what closes the iterator, then what closes that which it iterates: each object once, and only once."""

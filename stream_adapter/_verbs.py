@@ -18,7 +18,8 @@ def text(content: Source, **options: Unpack[ResponseOptions]) -> Response:
         content: chunks of text, or whatever a Response takes.
         **options: those of Response.
     """
-    return Response(content, **{"format": Text(), **options})
+    options.setdefault("format", Text())
+    return Response(content, **options)
 
 
 def html(content: Source, *, streaming: bool = True, **options: Unpack[ResponseOptions]) -> Response:
@@ -29,7 +30,8 @@ def html(content: Source, *, streaming: bool = True, **options: Unpack[ResponseO
         streaming: False collects a sync source first, and sends one body with a Content-Length.
         **options: those of Response.
     """
-    return Response(content, **{"format": HTML(), **options})
+    options.setdefault("format", HTML())
+    return Response(content, **options)
 
 
 def ndjson(items: Source, **options: Unpack[ResponseOptions]) -> Response:
@@ -39,7 +41,8 @@ def ndjson(items: Source, **options: Unpack[ResponseOptions]) -> Response:
         items: the values.
         **options: those of Response.
     """
-    return Response(items, **{"format": NDJSON(), **options})
+    options.setdefault("format", NDJSON())
+    return Response(items, **options)
 
 
 def sse(
@@ -57,4 +60,5 @@ def sse(
         retry: milliseconds a client is told to wait before it reconnects; None says nothing.
         **options: those of Response.
     """
-    return Response(events, **{"format": SSE(keepalive=keepalive, retry=retry), **options})
+    options.setdefault("format", SSE(keepalive=keepalive, retry=retry))
+    return Response(events, **options)

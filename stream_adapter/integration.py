@@ -4,8 +4,8 @@ The checklist:
 
 1.  A view returned something: `is_stream` says whether an app-wide adapter takes it; `as_response` makes it a Response.
 2.  `response.resolve(RequestHead.from_environ(environ))`, or `.from_scope(scope)`: the source is yours now.
-3.  `SyncBody(resolved, host)` under a blocking edge, `AsyncBody(resolved, host)` on a loop. `Host` is what the framework
-    brings: a thread for sync sources, something to hold around async ones, a look at the client's socket.
+3.  `SyncBody(resolved, host)` under a blocking edge, `AsyncBody(resolved, host)` on a loop. `Host` is what the
+    framework brings: a thread for sync sources, something to hold around async ones, a look at the client's socket.
 4.  `start()` where an exception still reaches the framework's error handlers, and never by blocking a loop. After it
     `body.status` and `body.headers` are final; a CapacityError is a 503 with its `retry_after`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.

@@ -1,8 +1,8 @@
 """A response to an ASGI 3.0 server.
 
-Who owns what: the request's own task pulls blocks and sends them. One more task watches `receive`; when the client goes,
-it ends the stream by name and interrupts whatever the first task waits for: the source, or a `send` that no longer
-returns. Nothing else touches the body.
+Who owns what: the request's own task pulls blocks and sends them. One more task watches `receive`; when the client
+goes, it ends the stream by name and interrupts whatever the first task waits for: the source, or a `send` that no
+longer returns. Nothing else touches the body.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from .._body import AsyncBody, ClientDisconnected, Host, StreamAborted
-from .._resolved import RequestHead, Resolvable
-from .._types import Message, Reason, Receive, Scope, Send
-from ..errors import CapacityError, StreamTimeoutError
+from stream_adapter._body import AsyncBody, ClientDisconnected, Host, StreamAborted
+from stream_adapter._resolved import RequestHead, Resolvable
+from stream_adapter._types import Message, Reason, Receive, Scope, Send
+from stream_adapter.errors import CapacityError, StreamTimeoutError
 
 __all__ = ["deliver", "serve"]
 
@@ -145,7 +145,7 @@ class _Delivery:
             raise ClientDisconnected
         if self._reason == "send_timeout":
             raise StreamTimeoutError("send_timeout", self._body.send_timeout or 0)
-        raise StreamAborted(str(self._reason))
+        raise StreamAborted(self._reason or "error")
 
 
 async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
@@ -159,7 +159,7 @@ async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
             if complete:  # a second end of the request's body: this server never says that the client has gone
                 return
             complete = not message.get("more_body", False)
-    except Exception as error:  # noqa: BLE001  # a receive that fails has no client behind it
+    except Exception as error:  # a receive that fails has no client behind it
         logger.debug("receive failed, which is taken for a disconnect", exc_info=error)
     gone()
 

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-from .._body import Host, SyncBody
-from .._resolved import RequestHead, Resolvable
-from .._types import Environ, StartResponse
-from ..errors import CapacityError
+from stream_adapter._body import Host, SyncBody
+from stream_adapter._resolved import RequestHead, Resolvable
+from stream_adapter._types import Environ, StartResponse
+from stream_adapter.errors import CapacityError
 
 __all__ = ["disconnect_probe", "serve", "status_line"]
 

@@ -1,13 +1,14 @@
 """How one side wakes the other: a bell is rung only while somebody listens for it.
 
-The listener sets `listening`, looks once more, and only then waits; the ringer changes the state, and only then looks at
-`listening`. Whichever comes second sees the other, so no ring is lost. A ring too many is harmless: the listener looks
-again. (Dekker's protocol; it needs the sequential consistency that CPython's threads give.)
+The listener sets `listening`, looks once more, and only then waits; the ringer changes the state, and only then looks
+at `listening`. Whichever comes second sees the other, so no ring is lost. A ring too many is harmless: the listener
+looks again. (Dekker's protocol; it needs the sequential consistency that CPython's threads give.)
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
@@ -92,8 +93,6 @@ class ThreadBell(Bell):
         """Return when the bell rings, at once if `ready()` holds, and at the latest after `timeout` seconds."""
         self.listening = True
         if not ready():
-            try:
+            with contextlib.suppress(Empty):
                 self._rings.get(timeout=None if timeout is None else max(timeout, 0))
-            except Empty:
-                pass
         self.listening = False

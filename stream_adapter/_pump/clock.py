@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import StreamTimeoutError
+from stream_adapter.errors import StreamTimeoutError
 
 if TYPE_CHECKING:
-    from .._limits import Limits
+    from stream_adapter._limits import Limits
 
 __all__ = ["Clock"]
 

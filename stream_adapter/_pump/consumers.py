@@ -9,6 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from stream_adapter._types import Reason
+
 from .bells import LoopBell, ThreadBell
 from .clock import Clock
 from .producers import Producer
@@ -18,14 +20,14 @@ __all__ = ["AsyncConsumer", "Interrupted", "SyncConsumer"]
 _PEEK_SECONDS = 0.25  # how often a waiting WSGI thread looks at the client's socket
 
 
-class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to end
+class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to end  # no error: the stream was told to end
     """The stream was told to end while its consumer waited.
 
     Attributes:
         reason: why, as in `StreamSummary.reason`.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -35,7 +37,7 @@ class _Consumer:
         self.producer = producer
         self.window = producer.window
         self.clock = clock
-        self.interruption: str | None = None
+        self.interruption: Reason | None = None
         self._keepalive_frame = b""
         self._ends_frame = True  # whether what was sent last ended a frame, so that a keepalive may follow
 
@@ -119,7 +121,7 @@ class AsyncConsumer(_Consumer):
             await self._bell.wait(holds, rest)
         return True
 
-    def interrupt(self, reason: str) -> None:
+    def interrupt(self, reason: Reason) -> None:
         """End the stream from within its loop."""
         self.interruption = reason
         self._bell.ring()
@@ -186,7 +188,7 @@ class SyncConsumer(_Consumer):
             self._bell.wait(holds, rest)
         return True
 
-    def interrupt(self, reason: str) -> None:
+    def interrupt(self, reason: Reason) -> None:
         """End the stream from any thread."""
         self.interruption = reason
         self._bell.ring()

@@ -28,7 +28,7 @@ class _Background:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
@@ -37,8 +37,8 @@ class _Background:
                 loop = self._loop
                 if loop is None:
                     loop = self._loop = asyncio.new_event_loop()
-                    self._thread = threading.Thread(target=loop.run_forever, name="stream_adapter.loop", daemon=True)
-                    self._thread.start()
+                    self.thread = threading.Thread(target=loop.run_forever, name="stream_adapter.loop", daemon=True)
+                    self.thread.start()
         return loop
 
     def close(self) -> None:
@@ -56,8 +56,8 @@ class _Background:
             loop.stop()
 
         asyncio.run_coroutine_threadsafe(end_tasks(), loop)
-        if self._thread is not None:
-            self._thread.join(2 * _EXIT_GRACE)
+        if self.thread is not None:
+            self.thread.join(2 * _EXIT_GRACE)
         if not loop.is_running():
             loop.close()
 
@@ -90,23 +90,22 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
         RuntimeError: called on the background loop itself, which would wait for itself for ever.
     """
     loop = background_loop()
-    if asyncio._get_running_loop() is loop:  # noqa: SLF001  # documented; the public one raises where none runs
+    if threading.current_thread() is _background.thread:
         coroutine.close()
         raise RuntimeError("this would block the event loop on which it is to run; use the async form")
     where = copy_context() if context is None else context
-    done: asyncio.Future[T] | None = None
+    tasks: list[asyncio.Task[T]] = []
     finished = threading.Event()
 
     def begin() -> None:
-        nonlocal done
-        done = loop.create_task(coroutine, context=where)
-        done.add_done_callback(lambda _: finished.set())
+        task = loop.create_task(coroutine, context=where)
+        task.add_done_callback(lambda _: finished.set())
+        tasks.append(task)
 
     loop.call_soon_threadsafe(begin)
     try:
         finished.wait()
     except BaseException:
-        loop.call_soon_threadsafe(lambda: done and done.cancel())
+        loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
         raise
-    assert done is not None  # noqa: S101  # begin() ran, or finished would not be set
-    return done.result()
+    return tasks[0].result()

@@ -78,7 +78,7 @@ class Producer:
         for item in iterator:
             try:
                 chunk = table[type(item)](item)
-            except Exception as error:  # noqa: BLE001  # whatever a codec raises is about this item
+            except Exception as error:
                 raise encoder.explain(error, item, window.count) from error
             full = put(chunk)
             if bell.listening:
@@ -122,7 +122,7 @@ class InlineProducer(Producer):
                 self._iterator = self.source.iterate()
             if not self._fill(self._iterator):
                 return
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before it
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
             error = raised
         self._close_sync()
         self.window.end(error)
@@ -193,7 +193,7 @@ class ThreadProducer(Producer):
                     return
                 if self._park():
                     return
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before it
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
             error = raised
         self._close_sync()
         self._release()
@@ -277,7 +277,7 @@ class TaskProducer(Producer):
             else:
                 async with self._around():
                     error = await self._own()
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
             error = raised
         if self.stopping and isinstance(error, asyncio.CancelledError):
             error = None
@@ -289,7 +289,7 @@ class TaskProducer(Producer):
         try:
             if not self.stopping:
                 await self._iterate()
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before it
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
             error = raised
         try:
             await self.source.aclose()
@@ -304,7 +304,7 @@ class TaskProducer(Producer):
         async for item in iterator:
             try:
                 chunk = table[type(item)](item)
-            except Exception as error:  # noqa: BLE001  # whatever a codec raises is about this item
+            except Exception as error:
                 raise encoder.explain(error, item, window.count) from error
             full = put(chunk)
             if bell.listening:
@@ -317,6 +317,5 @@ class TaskProducer(Producer):
 
     async def _wait_for_room(self) -> None:
         window, room = self.window, self._room
-        assert room is not None  # noqa: S101  # made before the source was opened
-        while window.is_full() and not self.stopping:
+        while room is not None and window.is_full() and not self.stopping:
             await room.wait(lambda: not window.is_full())

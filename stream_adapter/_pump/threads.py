@@ -1,8 +1,8 @@
 """The threads in which sync sources are iterated where the edge is async, or must keep time meanwhile.
 
-A stream leases one worker and keeps it, so that thread-locals, sqlite and database connections stay right. A worker that
-is given back waits for the next stream; a few idle ones are kept. They are daemons: a source that never returns must
-not keep the process from ending.
+A stream leases one worker and keeps it, so that thread-locals, sqlite and database connections stay right. A worker
+that is given back waits for the next stream; a few idle ones are kept. They are daemons: a source that never returns
+must not keep the process from ending.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from ..errors import CapacityError
+from stream_adapter.errors import CapacityError
 
 __all__ = ["Worker", "lease", "set_max_threads"]
 

@@ -1,4 +1,4 @@
-"""How items become a body: one class a format, and the class they all are.
+r"""How items become a body: one class a format, and the class they all are.
 
 Write your own by subclassing `Format`:
 
@@ -6,7 +6,7 @@ Write your own by subclassing `Format`:
         media_type = "text/plain"
 
         def encode(self, item):
-            return f"{item}\\n".encode()
+            return f"{item}\n".encode()
 """
 
 from ._base import Format

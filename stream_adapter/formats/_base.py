@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from .._encode import ChunkTable, explain
+from stream_adapter._encode import ChunkTable, explain
 
 __all__ = ["NO_BUFFERING", "Format", "FormatEncoder"]
 

@@ -7,4 +7,6 @@ from types import MappingProxyType
 
 __all__ = ["PROBLEM"]
 
-PROBLEM: Mapping[str, object] = MappingProxyType({"type": "about:blank", "title": "Internal Server Error", "status": 500})
+PROBLEM: Mapping[str, object] = MappingProxyType(
+    {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._encode import ChunkTable, Encode, kind_of
+from stream_adapter._encode import ChunkTable, Encode, kind_of
+
 from ._base import ChunkFormat, Format, FormatEncoder
 from .ndjson import NDJSON
 from .sse import SSE, ServerSentEvent
@@ -51,7 +52,7 @@ class _AutoEncoder(FormatEncoder):
         super().__init__(auto, ChunkTable(self._resolve))
         self._auto = auto
         self._chosen: dict[str, FormatEncoder] = {}
-        self._new = partial(_new_encoder, auto, strict, charset)
+        self._new = partial(_new_encoder, auto, strict=strict, charset=charset)
 
     def _resolve(self, cls: type) -> Encode:
         return (self._chosen.get("it") or self._choose(cls)).table[cls]
@@ -71,6 +72,6 @@ class _AutoEncoder(FormatEncoder):
         return (self._chosen.get("it") or self._choose(None)).finish()
 
 
-def _new_encoder(auto: Auto, strict: bool, charset: str, cls: type | None) -> FormatEncoder:  # noqa: FBT001  # partial's
+def _new_encoder(auto: Auto, cls: type | None, *, strict: bool, charset: str) -> FormatEncoder:  # partial's
     format = auto.text if cls is None else auto.choose(cls, strict=strict)
     return format.encoder(strict=strict, charset=charset)

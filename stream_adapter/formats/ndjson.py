@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._json import dump_json
+from stream_adapter._json import dump_json
+
 from ._base import NO_BUFFERING, Format
 from ._problem import PROBLEM
 

@@ -6,10 +6,11 @@ import re
 from types import MappingProxyType
 from typing import Any
 
-from .._encode import ChunkTable
-from .._json import dump_json
-from .._limits import check_seconds
-from ..errors import ChunkEncodingError, ChunkValueError
+from stream_adapter._encode import ChunkTable
+from stream_adapter._json import dump_json
+from stream_adapter._limits import check_seconds
+from stream_adapter.errors import ChunkEncodingError, ChunkValueError
+
 from ._base import NO_BUFFERING, Format, FormatEncoder
 from ._problem import PROBLEM
 
@@ -47,7 +48,7 @@ class ServerSentEvent:
         self,
         data: object = None,
         event: str | None = None,
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002  # the standard's name of the field
         retry: int | None = None,
         comment: str | None = None,
     ) -> None:
@@ -72,14 +73,14 @@ class ServerSentEvent:
         return f"ServerSentEvent({', '.join(f'{name}={value!r}' for name, value in fields if value is not None)})"
 
 
-def _encode(data: object, event: str | None, id: str | None, retry: int | None, comment: str | None) -> bytes:
+def _encode(data: object, event: str | None, event_id: str | None, retry: int | None, comment: str | None) -> bytes:
     lines: list[str] = []
     if comment is not None:
         lines += [f": {line}" for line in _NEWLINE.split(_text("comment", comment))]
     if event is not None:
         lines.append(f"event: {_line('event', event)}")
-    if id is not None:
-        lines.append(f"id: {_line('id', id)}")
+    if event_id is not None:
+        lines.append(f"id: {_line('id', event_id)}")
     if retry is not None:
         lines.append(f"retry: {_milliseconds(retry)}")
     if data is not None:
@@ -158,7 +159,7 @@ class SSE(Format):
     headers = MappingProxyType(
         {"Cache-Control": "no-store, no-transform", **NO_BUFFERING, "X-Content-Type-Options": "nosniff"}
     )
-    keepalive = 15.0
+    keepalive: float | None = 15.0
     keepalive_frame = b":\n\n"
     commit_after = 0.25
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from ._base import NO_BUFFERING, ChunkFormat
@@ -16,7 +17,7 @@ class Text(ChunkFormat):
         media_type: another text type, for a framework whose plain generators have one.
     """
 
-    headers = MappingProxyType({**NO_BUFFERING, "X-Content-Type-Options": "nosniff"})
+    headers: Mapping[str, str] = MappingProxyType({**NO_BUFFERING, "X-Content-Type-Options": "nosniff"})
 
     def __init__(self, media_type: str = "text/plain") -> None:
         self.media_type = media_type
