@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from ._headers import set_default
 from ._limits import StreamSummary
 from ._pump import (
     AsyncConsumer,
@@ -38,7 +39,7 @@ from ._pump import (
     lease,
     run,
 )
-from ._resolved import Resolved
+from ._resolved import Resolved, whole_body
 from ._source import Kind, Source
 from ._types import Reason
 from .errors import StreamTimeoutError
@@ -93,8 +94,8 @@ class _Body:
 
     def __init__(self, resolved: Resolved, host: Host = _NO_HOST) -> None:
         flow = resolved.flow
-        self.status = resolved.status
-        self.headers = resolved.headers
+        self.status: int = resolved.status
+        self.headers: list[tuple[str, str]] = resolved.headers
         self._flow = flow
         self._source = resolved.source
         self._whole = resolved.body
@@ -125,9 +126,16 @@ class _Body:
         format = self._flow.encoder.settle()
         if self._flow.headers_of is not None:
             self.headers = self._flow.headers_of(format)
-        if self._whole is not None:
-            return self._whole
-        return format.prefix
+        if self._whole is None:
+            return format.prefix
+        if self._whole:
+            set_default(self.headers, "Content-Length", str(len(self._whole)))
+        return self._whole
+
+    def _settle_for(self, content: object) -> None:
+        """Go on with what an awaitable turned out to be."""
+        self._source = Source(content)
+        self._whole = whole_body(self._source, self._flow.encoder)
 
     def _keepalive(self) -> tuple[float | None, bytes]:
         format = self._flow.encoder.format
@@ -244,7 +252,9 @@ class SyncBody(_Body):
         if self._whole is not None:
             return self._commit()
         if self._source.kind is Kind.AWAITABLE:
-            self._source = Source(run(_result(self._source.content), self._context))
+            self._settle_for(run(_result(self._source.content), self._context))
+            if self._whole is not None:
+                return self._commit()
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
         if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and (timed or self._flow.keeps_alive)):
@@ -414,7 +424,9 @@ class AsyncBody(_Body):
         if self._whole is not None:
             return [self._commit()]
         if self._source.kind is Kind.AWAITABLE:
-            self._source = Source(await self._in_context(_result(self._source.content)))
+            self._settle_for(await self._in_context(_result(self._source.content)))
+            if self._whole is not None:
+                return [self._commit()]
         kind = self._source.kind
         bell = LoopBell(crossing=kind is Kind.SYNC)
         owned = (self._source, self._flow.encoder, self._window, bell, self._context)

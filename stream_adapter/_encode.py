@@ -14,7 +14,7 @@ from datetime import date, time
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 from uuid import UUID
 
 from ._json import dump_json, is_model
@@ -28,8 +28,7 @@ Kind: TypeAlias = Literal["bytes", "text", "number", "json"]
 _EXPECTED = "expected bytes, text, number or JSON value"
 
 
-@lru_cache(maxsize=1024)
-def kind_of(cls: type) -> Kind | None:
+def _kind_of(cls: type[Any]) -> Kind | None:
     """Say which row of the chunk table instances of `cls` stand in; None for no row."""
     if issubclass(cls, (bytes, bytearray, memoryview)):
         return "bytes"
@@ -42,6 +41,9 @@ def kind_of(cls: type) -> Kind | None:
     if issubclass(cls, (Mapping, list, tuple, date, time, UUID)) or is_model(cls):
         return "json"
     return None
+
+
+kind_of = cast("Callable[[type[Any]], Kind | None]", lru_cache(maxsize=1024)(_kind_of))
 
 
 class ChunkTable(dict[type, Encode]):

@@ -5,13 +5,21 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeGuard, cast
 
 from werkzeug.datastructures import Headers
 from werkzeug.http import dump_options_header, parse_options_header
 
 from ._types import HeadersInput
 
-__all__ = ["check_media_type", "make_headers", "media_type_charset", "with_charset", "without_hop_by_hop"]
+__all__ = [
+    "check_media_type",
+    "make_headers",
+    "media_type_charset",
+    "set_default",
+    "with_charset",
+    "without_hop_by_hop",
+]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -54,12 +62,8 @@ def _pairs(given: HeadersInput | None) -> Iterable[tuple[object, object]]:
     if given is None:
         return
     if isinstance(given, Mapping) and not isinstance(given, Headers):
-        for name, values in given.items():
-            if isinstance(values, (list, tuple)):
-                for value in values:
-                    yield name, value
-            else:
-                yield name, values
+        for name, values in cast("Mapping[object, object]", given).items():
+            yield from ((name, value) for value in (values if _is_several(values) else (values,)))
         return
     for pair in given:
         try:
@@ -67,6 +71,10 @@ def _pairs(given: HeadersInput | None) -> Iterable[tuple[object, object]]:
         except (TypeError, ValueError):
             raise TypeError(f"headers: expected pairs of name and value, got {pair!r}") from None
         yield name, value
+
+
+def _is_several(values: object) -> TypeGuard[Iterable[object]]:
+    return isinstance(values, (list, tuple))
 
 
 def without_hop_by_hop(headers: Headers) -> list[tuple[str, str]]:
@@ -106,3 +114,10 @@ def with_charset(media_type: str, charset: str) -> str:
     if not kind.startswith("text/") or "charset" in options or kind == "text/event-stream":
         return media_type
     return dump_options_header(media_type, {"charset": charset})
+
+
+def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
+    """Add a field unless it is there already: what the user said stands."""
+    lower = name.lower()
+    if all(present.lower() != lower for present, _ in headers):
+        headers.append((name, value))

@@ -25,7 +25,7 @@ __all__ = ["dump_json", "is_model"]
 _ANY_KEYS = orjson.OPT_NON_STR_KEYS
 
 
-def is_model(cls: type) -> bool:
+def is_model(cls: type[Any]) -> bool:
     """Whether instances are records that become a JSON object: dataclass, Pydantic, msgspec, attrs."""
     return any(
         hasattr(cls, mark)
@@ -54,7 +54,7 @@ def dump_json(value: object) -> bytes:
 
 def _default(value: Any) -> object:
     """Give orjson something it knows in place of `value`."""
-    cls = type(value)
+    cls: type[Any] = value.__class__
     if isinstance(value, Decimal):
         return orjson.Fragment(_finite_decimal(value))
     if hasattr(cls, "__pydantic_serializer__"):
@@ -66,7 +66,7 @@ def _default(value: Any) -> object:
 
 def _shallow(value: Any) -> object:
     """Turn one level of `value` into the dict, list or scalar that stands for it."""
-    cls = type(value)
+    cls: type[Any] = value.__class__
     if isinstance(value, Mapping):
         return dict(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # any mapping
     if isinstance(value, (AbstractSet, tuple)):
@@ -118,7 +118,7 @@ def _plain(value: Any) -> Any:  # noqa: C901, PLR0911  # a table in the order in
         return {_plain_key(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any mapping
     if isinstance(value, list):
         return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # any items
-    cls = type(value)
+    cls: type[Any] = value.__class__
     if hasattr(cls, "__pydantic_serializer__"):
         return _plain(value.__pydantic_serializer__.to_python(value))
     if hasattr(cls, "__struct_fields__"):

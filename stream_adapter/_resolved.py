@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ._limits import Limits, StreamSummary
-from ._source import Source
+from ._source import Kind, Source
 from ._types import Chunk, Environ, Flush, Scope
 from .formats import Format
 from .formats._base import FormatEncoder
 
-__all__ = ["Flow", "RequestHead", "RequestHeaders", "Resolvable", "Resolved"]
+__all__ = ["Flow", "RequestHead", "RequestHeaders", "Resolvable", "Resolved", "whole_body"]
 
 
 class RequestHeaders(Protocol):
@@ -121,3 +121,22 @@ class Resolvable(Protocol):
     def resolve(self, head: RequestHead = ..., *, text_media_type: str = ...) -> Resolved:
         """Say what is sent for one request."""
         ...
+
+
+def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
+    """Return the body of a source of one chunk, or none; None for a stream.
+
+    Raises:
+        ChunkEncodingError: the chunk cannot be encoded.
+    """
+    if source.kind is not Kind.ONE:
+        return None
+    item = source.content
+    if item is None:
+        encoder.settle()
+        return b""
+    try:
+        chunk = encoder.table[type(item)](item)
+        return encoder.settle().prefix + chunk + encoder.finish()
+    except Exception as error:
+        raise encoder.explain(error, item, 0) from error

@@ -9,16 +9,22 @@ from werkzeug.datastructures import Headers
 
 from ._edges import asgi, wsgi
 from ._encode import check_charset
-from ._headers import check_media_type, make_headers, media_type_charset, with_charset, without_hop_by_hop
+from ._headers import (
+    check_media_type,
+    make_headers,
+    media_type_charset,
+    set_default,
+    with_charset,
+    without_hop_by_hop,
+)
 from ._limits import Limits, StreamSummary, check_seconds
-from ._resolved import Flow, RequestHead, Resolved
+from ._resolved import Flow, RequestHead, Resolved, whole_body
 from ._source import Kind, Source
 from ._source import is_stream as _is_iterator
 from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
 from ._types import Source as SourceInput
 from .errors import SourceError
 from .formats import Auto, Format, Raw
-from .formats._base import FormatEncoder
 
 __all__ = ["Response", "ResponseOptions", "as_response", "is_stream"]
 
@@ -87,12 +93,12 @@ class Response:
 
     def _check(self) -> None:
         given = self._given
-        self.status_code = _check_status(given.get("status_code", 200))
+        self.status_code: int = _check_status(given.get("status_code", 200))
         self.headers: Headers = make_headers(given.get("headers"))
         self.media_type: str | None = given.get("media_type")
         if self.media_type is not None:
             check_media_type(self.media_type)
-        self.charset = self._check_charset()
+        self.charset: str = self._check_charset()
         self.format: Format | None = given.get("format")
         if self.format is not None and not isinstance(self.format, Format):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"format: expected a stream_adapter.formats.Format, got {type(self.format).__name__}")
@@ -160,12 +166,12 @@ class Response:
         source = self._source.take()
         encoder = format.encoder(strict=self.strict, charset=self.charset)
         bodiless = self.status_code < 200 or self.status_code in {204, 304}
-        body = b"" if bodiless else _whole_body(source, encoder)
+        body = b"" if bodiless else whole_body(source, encoder)
         headers_of = _HeadersOf(self)
         undecided = isinstance(format, Auto) and body is None
         headers = headers_of.start() if undecided else headers_of(encoder.settle())
         if body is not None and not bodiless:
-            _set_default(headers, "Content-Length", str(len(body)))
+            set_default(headers, "Content-Length", str(len(body)))
         if bodiless:
             unwanted = {"content-length"} if self.status_code == 304 else {"content-length", "content-type"}
             headers = [pair for pair in headers if pair[0].lower() not in unwanted]
@@ -231,31 +237,10 @@ class _HeadersOf:
         response = self._response
         headers = self.start()
         media_type = response.media_type if response.format is not None and response.media_type else format.media_type
-        _set_default(headers, "Content-Type", with_charset(media_type, response.charset))
+        set_default(headers, "Content-Type", with_charset(media_type, response.charset))
         for name, value in format.headers.items():
-            _set_default(headers, name, value)
+            set_default(headers, name, value)
         return headers
-
-
-def _set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
-    lower = name.lower()
-    if all(present.lower() != lower for present, _ in headers):
-        headers.append((name, value))
-
-
-def _whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
-    """Return the body of a source of one chunk, or none; None for a stream."""
-    if source.kind is not Kind.ONE:
-        return None
-    if source.content is None:
-        encoder.settle()
-        return b""
-    item = source.content
-    try:
-        chunk = encoder.table[type(item)](item)
-        return encoder.settle().prefix + chunk + encoder.finish()
-    except Exception as error:
-        raise encoder.explain(error, item, 0) from error
 
 
 def _check_status(status: Any) -> int:

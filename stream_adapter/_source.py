@@ -33,16 +33,16 @@ class Kind(Enum):
     AWAITABLE = auto()  # will be one of the others
 
 
-_ITEMS = (list, tuple, set, frozenset, range, deque)
+_ITEMS = frozenset({list, tuple, set, frozenset, range, deque})
 
 
 def _kind(content: Any) -> Kind:  # noqa: PLR0911  # a table in the order in which its rows are tried
     if content is None or isinstance(content, (bytes, bytearray, memoryview, str)):
         return Kind.ONE
     _refuse_uncalled(content)
-    if isinstance(content, _ITEMS) and not hasattr(content, "_fields"):
+    cls: type[Any] = content.__class__
+    if cls in _ITEMS:
         return Kind.ITEMS
-    cls: type = type(content)
     if kind_of(cls) is not None:
         return Kind.ONE
     if callable(getattr(content, "read", None)):
@@ -88,9 +88,9 @@ class Source:
     __slots__ = ("_closed", "_iterator", "_taken", "content", "kind", "reusable")
 
     def __init__(self, content: Any) -> None:
-        self.content = content
-        self.kind = _kind(content)
-        self.reusable = self.kind in {Kind.ONE, Kind.ITEMS} or not (
+        self.content: Any = content
+        self.kind: Kind = _kind(content)
+        self.reusable: bool = self.kind in {Kind.ONE, Kind.ITEMS} or not (
             self.kind is Kind.AWAITABLE
             or is_stream(content)
             or any(hasattr(content, name) for name in ("read", "close", "aclose"))
@@ -102,7 +102,7 @@ class Source:
     @property
     def is_document(self) -> bool:
         """Whether it is one JSON value alone."""
-        cls: type = type(self.content)
+        cls: type[Any] = self.content.__class__
         return self.kind is Kind.ONE and kind_of(cls) == "json"
 
     def take(self) -> Source:
@@ -115,7 +115,7 @@ class Source:
             return Source(self.content)
         if self._taken:
             raise StreamConsumedError(
-                f"this {type(self.content).__name__} was already streamed and can be read once; make one for each request"
+                f"this {type(self.content).__name__} was streamed already and can be read once; make one a request"
             )
         self._taken = True
         return self

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Unpack
 
+from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response, ResponseOptions
-from ._types import Source
+from ._source import Kind, Source
+from ._types import Source as SourceInput
 from .formats import HTML, NDJSON, SSE, Text
 
 __all__ = ["html", "ndjson", "sse", "text"]
 
 
-def text(content: Source, **options: Unpack[ResponseOptions]) -> Response:
+def text(content: SourceInput, **options: Unpack[ResponseOptions]) -> Response:
     """Stream plain text, shown as it comes.
 
     Args:
@@ -22,19 +25,29 @@ def text(content: Source, **options: Unpack[ResponseOptions]) -> Response:
     return Response(content, **options)
 
 
-def html(content: Source, *, streaming: bool = True, **options: Unpack[ResponseOptions]) -> Response:
+def html(content: SourceInput, *, streaming: bool = True, **options: Unpack[ResponseOptions]) -> Response:
     """Stream HTML, rendered as it comes.
 
     Args:
         content: chunks of markup, or whatever a Response takes.
-        streaming: False collects a sync source first, and sends one body with a Content-Length.
+        streaming: False sends one body with a Content-Length: a sync source is read here and now, an async one before
+            the status line goes out.
         **options: those of Response.
     """
     options.setdefault("format", HTML())
-    return Response(content, **options)
+    response = Response(content, **options)
+    if streaming:
+        return response
+    if Source(content).kind in {Kind.ASYNC, Kind.AWAITABLE}:
+        return Response(_collect(aiter_bytes(content, strict=response.strict, charset=response.charset)), **options)
+    return Response(b"".join(iter_bytes(content, strict=response.strict, charset=response.charset)), **options)
 
 
-def ndjson(items: Source, **options: Unpack[ResponseOptions]) -> Response:
+async def _collect(parts: AsyncIterator[bytes]) -> bytes:
+    return b"".join([part async for part in parts])
+
+
+def ndjson(items: SourceInput, **options: Unpack[ResponseOptions]) -> Response:
     """Stream newline-delimited JSON: each item is one value on a line; text is quoted, None is null.
 
     Args:
@@ -46,7 +59,7 @@ def ndjson(items: Source, **options: Unpack[ResponseOptions]) -> Response:
 
 
 def sse(
-    events: Source,
+    events: SourceInput,
     *,
     keepalive: float | None = 15.0,
     retry: int | None = 2000,

@@ -82,8 +82,9 @@ class _Delivery:
     async def run_watched(self, receive: Receive) -> None:
         """Run until the end, or until the client goes or stops reading."""
         watcher = self._loop.create_task(_watch(receive, self._gone))
+        interruptible = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as interruptible:
+            async with interruptible:
                 self._interrupt = lambda: interruptible.reschedule(self._loop.time())
                 await self.run()
         except TimeoutError:

@@ -29,7 +29,7 @@ class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to 
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason: Reason = reason
 
 
 class _Consumer:

@@ -25,8 +25,8 @@ class FormatEncoder:
     __slots__ = ("format", "table")
 
     def __init__(self, format: Format, table: ChunkTable) -> None:
-        self.format = format
-        self.table = table
+        self.format: Format = format
+        self.table: ChunkTable = table
 
     def settle(self) -> Format:
         """Return the format that the headers announce; from here on it is final."""

@@ -26,8 +26,8 @@ class Auto(ChunkFormat):
     """
 
     def __init__(self, text_media_type: str = "text/plain") -> None:
-        self.text = Text(text_media_type)
-        self.media_type = text_media_type
+        self.text: Text = Text(text_media_type)
+        self.media_type: str = text_media_type
 
     def encoder(self, *, strict: bool, charset: str) -> _AutoEncoder:
         """Make the encoder of one stream, which is undecided."""
@@ -60,7 +60,7 @@ class _AutoEncoder(FormatEncoder):
     def _choose(self, cls: type | None) -> FormatEncoder:
         # dict.setdefault is atomic: the source's thread and a commit that waits no longer agree on one choice
         chosen = self._chosen.setdefault("it", self._new(cls))
-        self.format = chosen.format
+        self.format: Format = chosen.format
         return chosen
 
     def settle(self) -> Format:

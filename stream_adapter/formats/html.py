@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ._base import NO_BUFFERING, ChunkFormat
 
 __all__ = ["HTML"]
@@ -10,5 +12,5 @@ __all__ = ["HTML"]
 class HTML(ChunkFormat):
     """Chunks of markup."""
 
-    media_type = "text/html"
-    headers = NO_BUFFERING
+    media_type: str = "text/html"
+    headers: Mapping[str, str] = NO_BUFFERING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from stream_adapter._json import dump_json
@@ -18,8 +19,8 @@ class NDJSON(Format):
     A stream that fails ends with one line, `{"error": {…}}`, that holds a generic problem (RFC 9457), and then breaks.
     """
 
-    media_type = "application/x-ndjson"
-    headers = NO_BUFFERING
+    media_type: str = "application/x-ndjson"
+    headers: Mapping[str, str] = NO_BUFFERING
 
     def encode(self, item: Any) -> bytes:
         """Encode one line."""

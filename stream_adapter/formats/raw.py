@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ._base import NO_BUFFERING, ChunkFormat
 from .sse import SSE
 
@@ -21,12 +23,12 @@ class Raw(ChunkFormat):
     """
 
     def __init__(self, media_type: str) -> None:
-        self.media_type = media_type
+        self.media_type: str = media_type
         kind = media_type.partition(";")[0].strip().lower()
         if kind == SSE.media_type:
-            self.headers = SSE.headers
-            self.keepalive = SSE.keepalive
-            self.keepalive_frame = SSE.keepalive_frame
-            self.commit_after = SSE.commit_after
+            self.headers: Mapping[str, str] = SSE.headers
+            self.keepalive: float | None = SSE.keepalive
+            self.keepalive_frame: bytes = SSE.keepalive_frame
+            self.commit_after: float | None = SSE.commit_after
         elif kind in _LIVE:
             self.headers = NO_BUFFERING

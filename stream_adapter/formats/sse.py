@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -137,7 +138,7 @@ def _encode_json(value: object) -> bytes:
     return b"data: " + dump_json(value) + b"\n\n"
 
 
-def _function(cls: type) -> Any:
+def _function(cls: type[Any]) -> Any:
     if issubclass(cls, ServerSentEvent):
         return _encode_event
     if issubclass(cls, (bytes, bytearray, memoryview)):
@@ -155,22 +156,22 @@ class SSE(Format):
         retry: milliseconds a client is told to wait before it reconnects; None says nothing.
     """
 
-    media_type = "text/event-stream"
-    headers = MappingProxyType(
+    media_type: str = "text/event-stream"
+    headers: Mapping[str, str] = MappingProxyType(
         {"Cache-Control": "no-store, no-transform", **NO_BUFFERING, "X-Content-Type-Options": "nosniff"}
     )
     keepalive: float | None = 15.0
-    keepalive_frame = b":\n\n"
-    commit_after = 0.25
+    keepalive_frame: bytes = b":\n\n"
+    commit_after: float | None = 0.25
 
     def __init__(self, keepalive: float | None = 15.0, retry: int | None = 2000) -> None:
         check_seconds("keepalive", keepalive)
-        self.keepalive = keepalive
-        self.prefix = b"" if retry is None else ServerSentEvent(retry=retry).encoded
+        self.keepalive: float | None = keepalive
+        self.prefix: bytes = b"" if retry is None else ServerSentEvent(retry=retry).encoded
 
     def encode(self, item: Any) -> bytes:
         """Encode one event."""
-        encoded: bytes = _function(type(item))(item)
+        encoded: bytes = _function(item.__class__)(item)
         return encoded
 
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:

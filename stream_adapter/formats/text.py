@@ -20,6 +20,6 @@ class Text(ChunkFormat):
     headers: Mapping[str, str] = MappingProxyType({**NO_BUFFERING, "X-Content-Type-Options": "nosniff"})
 
     def __init__(self, media_type: str = "text/plain") -> None:
-        self.media_type = media_type
+        self.media_type: str = media_type
         if media_type != "text/plain":
-            self.headers = NO_BUFFERING
+            self.headers: Mapping[str, str] = NO_BUFFERING
