@@ -126,9 +126,10 @@ def _plain(value: Any) -> Any:  # noqa: C901, PLR0911  # a table in the order in
     if dataclasses.is_dataclass(cls):
         return _plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     try:
-        return _plain(_shallow(value))
+        shallow = _shallow(value)
     except ChunkEncodingError:
         return json.loads(orjson.dumps(value, _default, _ANY_KEYS))  # datetime, UUID and their like
+    return _plain(shallow)
 
 
 def _plain_key(key: Any) -> Any:
