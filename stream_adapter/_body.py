@@ -14,7 +14,7 @@ import errno
 import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -230,7 +230,7 @@ class SyncBody(_Body):
 
     _consumer: SyncConsumer | None = None
     _iterator: Iterator[Any] | None = None
-    _first: bytes = b""
+    _first: Sequence[bytes] = ()
 
     def start(self) -> None:
         """Pull the first item.
@@ -248,13 +248,11 @@ class SyncBody(_Body):
             self.close()
             raise
 
-    def _open(self) -> bytes:
-        if self._whole is not None:
-            return self._commit()
-        if self._source.kind is Kind.AWAITABLE:
+    def _open(self) -> list[bytes]:
+        while self._source.kind is Kind.AWAITABLE and self._whole is None:
             self._settle_for(run(_result(self._source.content), self._context))
-            if self._whole is not None:
-                return self._commit()
+        if self._whole is not None:
+            return [self._commit()]
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
         if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and (timed or self._flow.keeps_alive)):
@@ -267,14 +265,14 @@ class SyncBody(_Body):
     def _owned(self, bell: ThreadBell) -> tuple[Any, ...]:
         return self._source, self._flow.encoder, self._window, bell, self._context
 
-    def _cross(self, kind: Kind) -> bytes:
+    def _cross(self, kind: Kind) -> list[bytes]:
         bell = ThreadBell()
         if kind is not Kind.ASYNC:
             return self._consume(self._leased_thread(*self._owned(bell)), bell)
         loop = background_loop()
         return self._consume(TaskProducer(*self._owned(bell), loop=loop, crossing=True, around=self._host.around), bell)
 
-    def _consume(self, producer: Producer, bell: ThreadBell) -> bytes:
+    def _consume(self, producer: Producer, bell: ThreadBell) -> list[bytes]:
         clock = Clock(self._flow.limits, time.monotonic())
         consumer = self._consumer = SyncConsumer(producer, bell, clock, self._host.gone)
         producer.start()
@@ -286,7 +284,7 @@ class SyncBody(_Body):
             self._raise_unless(batch)
         prefix = self._commit()
         consumer.commit(*self._keepalive())
-        return prefix + b"".join(batch)
+        return [prefix, *batch] if prefix else batch
 
     def _next_batch(self, consumer: SyncConsumer) -> list[bytes]:
         try:
@@ -294,14 +292,14 @@ class SyncBody(_Body):
         except Interrupted as interruption:
             raise self._interrupted(interruption) from None
 
-    def _open_directly(self) -> bytes:
+    def _open_directly(self) -> list[bytes]:
         self._iterator = self._context.run(self._source.iterate)
         item = self._context.run(next, self._iterator, _END)
         if item is _END:
-            return self._commit() + self._flow.encoder.finish()
+            return [self._commit() + self._flow.encoder.finish()]
         chunk = self._encode(item)
         self._window.count = 1
-        return self._commit() + chunk
+        return [self._commit() + chunk]
 
     def _encode(self, item: object) -> bytes:
         encoder = self._flow.encoder
@@ -333,7 +331,8 @@ class SyncBody(_Body):
     def _direct_blocks(self, iterator: Iterator[Any]) -> Iterator[bytes]:
         """Send each chunk before the source is asked for the next: no window, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
-        count, sent, first = self._window.count, len(self._first), self._first
+        count, first = self._window.count, b"".join(self._first)
+        sent = len(first)
         try:
             if first or count:
                 yield first
@@ -361,18 +360,18 @@ class SyncBody(_Body):
 
     def _taken_blocks(self) -> Iterator[bytes]:
         """Send what the producer has ready."""
-        self._bytes = len(self._first)
-        if self._first or self._whole is not None:
-            yield self._first
-        consumer = self._consumer
-        if consumer is None:
+        yield from self._counted(self._first)
+        if self._consumer is None:
             return
-        one_by_one = self._flow.flush == "item"
-        while batch := self._next_batch(consumer):
-            for block in batch if one_by_one else (b"".join(batch),):
-                self._bytes += len(block)
-                yield block
+        while batch := self._next_batch(self._consumer):
+            yield from self._counted(batch)
         self._raise_unless([])
+
+    def _counted(self, batch: Sequence[bytes]) -> Iterator[bytes]:
+        one_by_one = self._flow.flush == "item" or not batch
+        for block in batch if one_by_one else (b"".join(batch),):
+            self._bytes += len(block)
+            yield block
 
     def close(self) -> None:
         """Close the source, in the thread or task that iterated it, and report. Does nothing the second time."""
@@ -421,12 +420,10 @@ class AsyncBody(_Body):
             raise
 
     async def _open(self) -> list[bytes]:
+        while self._source.kind is Kind.AWAITABLE and self._whole is None:
+            self._settle_for(await self._in_context(_result(self._source.content)))
         if self._whole is not None:
             return [self._commit()]
-        if self._source.kind is Kind.AWAITABLE:
-            self._settle_for(await self._in_context(_result(self._source.content)))
-            if self._whole is not None:
-                return [self._commit()]
         kind = self._source.kind
         bell = LoopBell(crossing=kind is Kind.SYNC)
         owned = (self._source, self._flow.encoder, self._window, bell, self._context)
