@@ -79,7 +79,7 @@ class Flow:
     """How the items of a resolved response travel.
 
     Attributes:
-        headers_of: gives the headers once the first item has decided the format; None if they are final already.
+        head_of: gives status and headers once the first item has decided the format; None if they are final already.
     """
 
     encoder: FormatEncoder
@@ -88,7 +88,7 @@ class Flow:
     commit_after: float | None
     on_error: Callable[[BaseException], Chunk] | None
     on_close: Callable[[StreamSummary], object] | None
-    headers_of: Callable[[Format], list[tuple[str, str]]] | None
+    head_of: Callable[[Format], tuple[int, list[tuple[str, str]]]] | None
 
     @property
     def keeps_alive(self) -> bool:

@@ -167,9 +167,8 @@ class Response:
         encoder = format.encoder(strict=self.strict, charset=self.charset)
         bodiless = self.status_code < 200 or self.status_code in {204, 304}
         body = b"" if bodiless else whole_body(source, encoder)
-        headers_of = _HeadersOf(self)
         undecided = isinstance(format, Auto) and body is None
-        headers = headers_of.start() if undecided else headers_of(encoder.settle())
+        headers = without_hop_by_hop(self.headers) if undecided else self._headers_for(encoder.settle())
         if body is not None and not bodiless:
             set_default(headers, "Content-Length", str(len(body)))
         if bodiless:
@@ -184,7 +183,7 @@ class Response:
             commit_after=self._given.get("commit_after", format.commit_after),
             on_error=self.on_error,
             on_close=self.on_close,
-            headers_of=headers_of if undecided else None,
+            head_of=(lambda settled: (self.status_code, self._headers_for(settled))) if undecided else None,
         )
         return Resolved(self.status_code, headers, source, flow, body)
 
@@ -197,6 +196,14 @@ class Response:
         if self._source.kind is Kind.ONE and self._source.is_document:
             return Raw("application/json")  # one value alone is a document, not a line of NDJSON
         return Auto(text_media_type)
+
+    def _headers_for(self, format: Format) -> list[tuple[str, str]]:
+        headers = without_hop_by_hop(self.headers)
+        named = self.media_type if self.format is not None else None
+        set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
+        for name, value in format.headers.items():
+            set_default(headers, name, value)
+        return headers
 
     def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve it as a WSGI application (PEP 3333); the first item is pulled inside this call."""
@@ -222,25 +229,6 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"
-
-
-class _HeadersOf:
-    """The headers of a response, once its format is known."""
-
-    def __init__(self, response: Response) -> None:
-        self._response = response
-
-    def start(self) -> list[tuple[str, str]]:
-        return without_hop_by_hop(self._response.headers)
-
-    def __call__(self, format: Format) -> list[tuple[str, str]]:
-        response = self._response
-        headers = self.start()
-        media_type = response.media_type if response.format is not None and response.media_type else format.media_type
-        set_default(headers, "Content-Type", with_charset(media_type, response.charset))
-        for name, value in format.headers.items():
-            set_default(headers, name, value)
-        return headers
 
 
 def _check_status(status: Any) -> int:

@@ -109,6 +109,10 @@ class InlineProducer(Producer):
 
     _iterator: Iterator[Any] | None = None
 
+    def start(self) -> None:
+        """Fill the window a first time."""
+        self.pull()
+
     def pull(self) -> bool:
         """Run the source until the window is full."""
         if not self.window.ended:

@@ -1,0 +1,15 @@
+"""A resolved response, opened. It pulls, reports and closes: one life in two forms, sync and async.
+
+    start()   the first item is pulled and encoded; its error is the caller's to answer, nothing was sent
+    iterate   blocks of bytes, in order; an error after commit is logged, told in-band where the format can, and raised
+    close()   the source is closed, once, wherever it stands; on_close is told why it ended
+
+After start() `status` and `headers` are final. Whoever made the body must close it, started or not.
+"""
+
+from .asynchronous import AsyncBody
+from .ends import ClientDisconnected, StreamAborted
+from .host import Host
+from .sync import SyncBody
+
+__all__ = ["AsyncBody", "ClientDisconnected", "Host", "StreamAborted", "SyncBody"]

@@ -1,0 +1,178 @@
+"""The body for an edge that runs on an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import AsyncGenerator, Coroutine
+from typing import Any, TypeVar
+
+from stream_adapter._pump import (
+    AsyncConsumer,
+    Clock,
+    InlineProducer,
+    Interrupted,
+    LoopBell,
+    Producer,
+    TaskProducer,
+)
+from stream_adapter._source import Kind
+from stream_adapter._types import Reason
+
+from .base import Body, raisable, result_of
+
+__all__ = ["AsyncBody"]
+
+logger = logging.getLogger("stream_adapter")
+
+T = TypeVar("T")
+
+
+class AsyncBody(Body):
+    """A body for an edge that runs on an event loop. `start`, iteration and `aclose` belong to one loop."""
+
+    _consumer: AsyncConsumer | None = None
+    _pending: list[bytes]
+
+    async def start(self) -> None:
+        """Pull the first item.
+
+        Raises:
+            Exception: what the source, or the encoding of its first item, raised; the source is closed.
+        """
+        if self._started:
+            return
+        self._started = True
+        try:
+            self._pending = await self._open()
+        except BaseException as error:
+            self._note(error)
+            await self.aclose()
+            raise
+
+    async def _open(self) -> list[bytes]:
+        if self._whole is not None:
+            return [self._commit()]
+        if self._source.kind is Kind.AWAITABLE:
+            self._settle_for(await self._in_context(result_of(self._source.content)))
+            if self._whole is not None:
+                return [self._commit()]
+        kind = self._source.kind
+        bell = LoopBell(crossing=kind is Kind.SYNC)
+        owned = (self._source, self._flow.encoder, self._window, bell, self._context)
+        if kind in {Kind.ONE, Kind.ITEMS}:
+            producer: Producer = InlineProducer(*owned)
+        elif kind is Kind.SYNC:
+            producer = self._leased_thread(*owned)
+        else:
+            producer = TaskProducer(*owned, loop=asyncio.get_running_loop(), crossing=False, around=None)
+        clock = Clock(self._flow.limits, time.monotonic())
+        consumer = self._consumer = AsyncConsumer(producer, bell, clock)
+        producer.start()
+        commit_after, batch = self._flow.commit_after, list[bytes]()
+        if commit_after is not None:
+            await consumer.wait_ready(commit_after)
+        if commit_after is None or consumer.ready():
+            batch = await self._next_batch(consumer)
+            self._raise_unless(batch)
+        prefix = self._commit()
+        consumer.commit(*self._keepalive())
+        return [prefix, *batch] if prefix else batch
+
+    async def _next_batch(self, consumer: AsyncConsumer) -> list[bytes]:
+        try:
+            return await consumer.next()
+        except Interrupted as interruption:
+            raise self._interrupted(interruption) from None
+
+    async def _in_context(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return await asyncio.get_running_loop().create_task(coroutine, context=self._context)
+
+    async def next(self) -> bytes | None:
+        """Return the next block; None at the end."""
+        if self._error is not None:
+            raise raisable(self._error)
+        await self.start()
+        try:
+            batch = await self._next_blocks()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            if record := self._fail(error):
+                self._bytes += len(record)
+                return record  # and the next call raises
+            raise
+        if not batch:
+            self._done = True
+            return None
+        if self._flow.flush == "item":
+            block, self._pending = batch[0], batch[1:]
+        else:
+            block = batch[0] if len(batch) == 1 else b"".join(batch)
+        self._bytes += len(block)
+        return block
+
+    async def _next_blocks(self) -> list[bytes]:
+        batch, self._pending = self._pending, []
+        if batch or self._consumer is None:
+            return batch
+        batch = await self._next_batch(self._consumer)
+        self._raise_unless(batch)
+        return batch
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        """Yield the body, in blocks, and close it at the end of the iteration, however it ends."""
+        try:
+            while (block := await self.next()) is not None:
+                yield block
+        finally:
+            await self.aclose()
+
+    def interrupt(self, reason: Reason) -> None:
+        """End the stream with this reason; from within its loop."""
+        if self._reason is None:
+            self._reason = reason
+        if self._consumer is not None:
+            self._consumer.interrupt(reason)
+
+    async def aclose(self) -> None:
+        """Close the source, in the task or thread that iterated it, and report. Does nothing the second time.
+
+        A cancellation meanwhile is kept until the source is closed, or `close_timeout` has passed.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        consumer = self._consumer
+        if consumer is not None:
+            consumer.producer.stop()
+            if self._window.ended and self._flow.on_close is None:
+                return
+        elif self._source.kind is Kind.ONE and self._flow.on_close is None:
+            return
+        closing = asyncio.get_running_loop().create_task(self._finish(consumer), context=self._context)
+        cancelled: asyncio.CancelledError | None = None
+        while not closing.done():
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    async def _finish(self, consumer: AsyncConsumer | None) -> None:
+        try:
+            if consumer is None:
+                await self._source.aclose()
+            elif not await consumer.wait_ended(self._flow.limits.close_timeout):
+                self._warn_stuck()
+        except Exception:
+            logger.exception("the source of a stream failed to close")
+        report = self._report()
+        if inspect.isawaitable(report):
+            try:
+                await report
+            except Exception:
+                logger.exception("on_close failed")

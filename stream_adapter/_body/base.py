@@ -1,0 +1,176 @@
+"""What the two forms of a body share: all but how they wait."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Any, TypeVar
+
+from stream_adapter._headers import set_default
+from stream_adapter._limits import StreamSummary
+from stream_adapter._pump import (
+    Interrupted,
+    ThreadProducer,
+    Window,
+    lease,
+)
+from stream_adapter._resolved import Resolved, whole_body
+from stream_adapter._source import Source
+from stream_adapter._types import Reason
+from stream_adapter.errors import StreamTimeoutError
+
+from .ends import ClientDisconnected, StreamAborted
+from .host import NO_HOST, Host
+
+__all__ = ["Body", "raisable", "result_of"]
+
+logger = logging.getLogger("stream_adapter")
+
+_SLICE = 0.002  # seconds one job may keep a thread that is the framework's, while other work waits for it
+
+T = TypeVar("T")
+
+
+class Body:
+    """What the two forms share: all but how they wait."""
+
+    def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
+        flow = resolved.flow
+        self.status: int = resolved.status
+        self.headers: list[tuple[str, str]] = resolved.headers
+        self._flow = flow
+        self._source = resolved.source
+        self._whole = resolved.body
+        self._host = host
+        self._context = copy_context()
+        self._window = Window(flow.limits.high_water, flow.limits.max_items)
+        self._started_at = time.monotonic()
+        self._first_at: float | None = None
+        self._bytes = 0
+        self._started = self._done = self._closed = False
+        self._reason: Reason | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is a source to wait for; False if the whole body is known."""
+        return self._whole is None
+
+    @property
+    def send_timeout(self) -> float | None:
+        """Seconds that the client may take nothing."""
+        return self._flow.limits.send_timeout
+
+    def _commit(self) -> bytes:
+        """Make the headers final and return what the format begins with."""
+        if self._window.count:
+            self._first_at = time.monotonic()
+        format = self._flow.encoder.settle()
+        if self._flow.head_of is not None:
+            self.status, self.headers = self._flow.head_of(format)
+        if self._whole is None:
+            return format.prefix
+        if self._whole:
+            set_default(self.headers, "Content-Length", str(len(self._whole)))
+        return self._whole
+
+    def _settle_for(self, content: object) -> None:
+        """Go on with what an awaitable turned out to be."""
+        self._source = Source(content)
+        self._whole = whole_body(self._source, self._flow.encoder)
+
+    def _keepalive(self) -> tuple[float | None, bytes]:
+        format = self._flow.encoder.format
+        return format.keepalive, format.keepalive_frame
+
+    def _raise_unless(self, batch: list[bytes]) -> None:
+        """Raise what ended the source, if there is nothing left to send before that."""
+        if not batch and self._window.error is not None:
+            raise raisable(self._window.error)
+
+    def _leased_thread(self, *owned: Any) -> ThreadProducer:
+        if self._host.submit is not None:
+            return ThreadProducer(*owned, submit=self._host.submit, release=_nothing, slice_seconds=_SLICE)
+        worker = lease()
+        release = partial(_leave, self._host.thread_exit, worker.release)
+        return ThreadProducer(*owned, submit=worker.submit, release=release, slice_seconds=None)
+
+    def _interrupted(self, interruption: Interrupted) -> ConnectionError:
+        reason = self._reason = interruption.reason
+        return ClientDisconnected() if reason == "disconnect" else StreamAborted(reason)
+
+    def _note(self, error: BaseException) -> None:
+        """Note what ended the stream, unless it was told to end."""
+        if self._reason is None:
+            self._error = error
+            self._reason = error.reason if isinstance(error, StreamTimeoutError) else "error"
+
+    def _fail(self, error: BaseException) -> bytes:
+        """Note and log what ended a stream after commit; return what tells the client, or nothing."""
+        if self._reason is not None:  # it was told to end: nobody failed
+            return b""
+        self._note(error)
+        logger.error("a stream failed after it had begun; the connection is broken", exc_info=error)
+        try:
+            record = None if self._flow.on_error is None else self._flow.on_error(error)
+            if record is not None:
+                return self._flow.encoder.table[type(record)](record)
+        except Exception:
+            logger.exception("on_error failed")
+        return self._flow.encoder.format.error_record() or b""
+
+    def _summary(self) -> StreamSummary:
+        now = time.monotonic()
+        reason = self._reason or ("done" if self._done else "disconnect" if self._started else "not_started")
+        return StreamSummary(
+            reason=reason,
+            error=self._error,
+            chunks=self._window.count,
+            bytes_sent=self._bytes,
+            time_to_first_chunk=None if self._first_at is None else self._first_at - self._started_at,
+            duration=now - self._started_at,
+        )
+
+    def _report(self) -> Any:
+        if self._flow.on_close is None:
+            return None
+        try:
+            return self._flow.on_close(self._summary())
+        except Exception:
+            logger.exception("on_close failed")
+            return None
+
+    def _warn_stuck(self) -> None:
+        logger.warning("a source did not close within %s s and is left to itself", self._flow.limits.close_timeout)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _leave(thread_exit: Callable[[], object] | None, release: Callable[[], object]) -> None:
+    try:
+        if thread_exit is not None:
+            thread_exit()
+    except Exception:
+        logger.exception("a framework failed to leave the thread of a source")
+    finally:
+        release()
+
+
+def raisable(error: BaseException) -> BaseException:
+    """Return what may be raised in the server's task: a source's own cancellation must not pass for the server's."""
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+        wrapped = RuntimeError(f"the source raised {type(error).__name__}")
+        wrapped.__cause__ = error
+        return wrapped
+    return error
+
+
+async def result_of(awaitable: Awaitable[T]) -> T:
+    """Await it, as a coroutine."""
+    return await awaitable

@@ -1,0 +1,30 @@
+"""What a framework brings to the streams it hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+__all__ = ["NO_HOST", "Host"]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a framework brings to the streams it hosts.
+
+    Args:
+        submit: under an async edge: runs a job in the thread that the framework keeps for the request, one at a time
+            and in order. None: each sync source has a thread of the pool's.
+        thread_exit: called in a pool's thread when the source that had it is closed.
+        around: held around an async source that runs on the background loop, in the source's task.
+        gone: under a sync edge: says whether the client is, where the server shows its socket.
+    """
+
+    submit: Callable[[Callable[[], object]], object] | None = None
+    thread_exit: Callable[[], object] | None = None
+    around: Callable[[], AbstractAsyncContextManager[object]] | None = None
+    gone: Callable[[], bool] | None = None
+
+
+NO_HOST = Host()

@@ -1,0 +1,204 @@
+"""The body for an edge that blocks."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from stream_adapter._pump import (
+    Clock,
+    InlineProducer,
+    Interrupted,
+    Producer,
+    SyncConsumer,
+    TaskProducer,
+    ThreadBell,
+    background_loop,
+    run,
+)
+from stream_adapter._source import Kind
+
+from .base import Body, result_of
+
+__all__ = ["SyncBody"]
+
+logger = logging.getLogger("stream_adapter")
+
+_END: Any = object()
+
+
+class SyncBody(Body):
+    """A body for an edge that blocks. `start`, iteration and `close` belong to one thread."""
+
+    _consumer: SyncConsumer | None = None
+    _iterator: Iterator[Any] | None = None
+    _ready: list[bytes]
+
+    def start(self) -> None:
+        """Pull the first item.
+
+        Raises:
+            Exception: what the source, or the encoding of its first item, raised; the source is closed.
+        """
+        if self._started:
+            return
+        self._started = True
+        try:
+            self._ready = self._open()
+        except BaseException as error:
+            self._note(error)
+            self.close()
+            raise
+
+    def _open(self) -> list[bytes]:
+        """Take the path that the source and the limits ask for; return what is to be sent first."""
+        if self._whole is not None:
+            return [self._commit()]
+        if self._source.kind is Kind.AWAITABLE:
+            self._settle_for(run(result_of(self._source.content), self._context))
+            if self._whole is not None:
+                return [self._commit()]
+        kind, limits = self._source.kind, self._flow.limits
+        timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
+        if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and (timed or self._flow.keeps_alive)):
+            return self._cross(kind)
+        if self._flow.flush == "bulk" or timed:
+            bell = ThreadBell()
+            return self._consume(InlineProducer(*self._owned(bell)), bell)
+        return self._open_directly()
+
+    def _owned(self, bell: ThreadBell) -> tuple[Any, ...]:
+        return self._source, self._flow.encoder, self._window, bell, self._context
+
+    def _cross(self, kind: Kind) -> list[bytes]:
+        bell = ThreadBell()
+        if kind is not Kind.ASYNC:
+            return self._consume(self._leased_thread(*self._owned(bell)), bell)
+        loop = background_loop()
+        return self._consume(TaskProducer(*self._owned(bell), loop=loop, crossing=True, around=self._host.around), bell)
+
+    def _consume(self, producer: Producer, bell: ThreadBell) -> list[bytes]:
+        clock = Clock(self._flow.limits, time.monotonic())
+        consumer = self._consumer = SyncConsumer(producer, bell, clock, self._host.gone)
+        producer.start()
+        commit_after, batch = self._flow.commit_after, list[bytes]()
+        if commit_after is not None:
+            consumer.wait_ready(commit_after)
+        if commit_after is None or consumer.ready():
+            batch = self._next_batch(consumer)
+            self._raise_unless(batch)
+        prefix = self._commit()
+        consumer.commit(*self._keepalive())
+        return [prefix, *batch] if prefix else batch
+
+    def _next_batch(self, consumer: SyncConsumer) -> list[bytes]:
+        try:
+            return consumer.next()
+        except Interrupted as interruption:
+            raise self._interrupted(interruption) from None
+
+    def _open_directly(self) -> list[bytes]:
+        self._iterator = self._context.run(self._source.iterate)
+        item = self._context.run(next, self._iterator, _END)
+        if item is _END:
+            return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
+        chunk = self._encode(item)
+        self._window.count = 1
+        prefix = self._commit()
+        return [prefix, chunk] if prefix else [chunk]
+
+    def _encode(self, item: object) -> bytes:
+        encoder = self._flow.encoder
+        try:
+            return encoder.table[type(item)](item)
+        except Exception as error:
+            raise encoder.explain(error, item, self._window.count) from error
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the body, in blocks."""
+        self.start()
+        return self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
+
+    def _direct_blocks(self, iterator: Iterator[Any]) -> Iterator[bytes]:
+        """Send each chunk before the source is asked for the next: no window, no other thread."""
+        step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
+        count, sent = self._window.count, 0
+        try:
+            for block in self._blocks(self._ready):
+                sent += len(block)
+                yield block
+            while count:
+                try:
+                    item = step(advance)
+                except StopIteration:
+                    break
+                try:
+                    chunk = table[type(item)](item)
+                except Exception as error:
+                    raise self._flow.encoder.explain(error, item, count) from error
+                count += 1
+                sent += len(chunk)
+                yield chunk
+            if count and (tail := self._flow.encoder.finish()):
+                sent += len(tail)
+                yield tail
+            self._close_source()
+            self._done = True
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if record := self._fail(error):
+                sent += len(record)
+                yield record
+            raise
+        finally:
+            self._window.count, self._bytes = count, sent
+
+    def _taken_blocks(self) -> Iterator[bytes]:
+        """Send what the producer has ready."""
+        consumer, batch = self._consumer, self._ready
+        try:
+            while batch:
+                for block in self._blocks(batch):
+                    self._bytes += len(block)
+                    yield block
+                batch = [] if consumer is None else self._next_batch(consumer)
+            self._raise_unless([])
+            self._done = True
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if record := self._fail(error):
+                self._bytes += len(record)
+                yield record
+            raise
+
+    def _blocks(self, batch: list[bytes]) -> Iterable[bytes]:
+        """Join what is ready together, unless it is to travel alone."""
+        return batch if self._flow.flush == "item" or len(batch) < 2 else (b"".join(batch),)
+
+    def close(self) -> None:
+        """Close the source, in the thread or task that iterated it, and report. Does nothing the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._consumer is None:
+                self._close_source()
+            else:
+                self._consumer.producer.stop()
+                if not self._consumer.wait_ended(self._flow.limits.close_timeout):
+                    self._warn_stuck()
+        finally:
+            report = self._report()
+            if inspect.iscoroutine(report):
+                run(report)
+
+    def _close_source(self) -> None:
+        try:
+            self._context.run(self._source.close, run)
+        except Exception:
+            logger.exception("the source of a stream failed to close")
