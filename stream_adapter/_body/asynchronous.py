@@ -53,12 +53,10 @@ class AsyncBody(Body):
             raise
 
     async def _open(self) -> list[bytes]:
+        while self._source.kind is Kind.AWAITABLE and self._whole is None:
+            self._settle_for(await self._in_context(result_of(self._source.content)))
         if self._whole is not None:
             return [self._commit()]
-        if self._source.kind is Kind.AWAITABLE:
-            self._settle_for(await self._in_context(result_of(self._source.content)))
-            if self._whole is not None:
-                return [self._commit()]
         kind = self._source.kind
         bell = LoopBell(crossing=kind is Kind.SYNC)
         owned = (self._source, self._flow.encoder, self._window, bell, self._context)

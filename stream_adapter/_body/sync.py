@@ -55,12 +55,10 @@ class SyncBody(Body):
 
     def _open(self) -> list[bytes]:
         """Take the path that the source and the limits ask for; return what is to be sent first."""
+        while self._source.kind is Kind.AWAITABLE and self._whole is None:
+            self._settle_for(run(result_of(self._source.content), self._context))
         if self._whole is not None:
             return [self._commit()]
-        if self._source.kind is Kind.AWAITABLE:
-            self._settle_for(run(result_of(self._source.content), self._context))
-            if self._whole is not None:
-                return [self._commit()]
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
         if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and (timed or self._flow.keeps_alive)):
