@@ -1,0 +1,1 @@
+"""The core, in process: no socket, no framework."""

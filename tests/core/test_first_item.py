@@ -1,0 +1,182 @@
+"""No format named: the first item decides, and the Content-Type follows it. A media type that is named never reframes."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.integration import RequestHead, SyncBody
+from tests.support.edges import Answer, Call, call_wsgi, four_paths
+from tests.support.sources import AsyncCountingSource, CountingSource, in_way
+
+
+class Colour(enum.StrEnum):
+    RED = "red"
+
+
+@dataclasses.dataclass
+class Point:
+    x: int = 1
+
+
+OCTETS, TEXT = "application/octet-stream", "text/plain; charset=utf-8"
+NDJSON, SSE = "application/x-ndjson", "text/event-stream"
+IDENTITY = UUID("12345678-1234-5678-1234-567812345678")
+
+FIRST_ITEMS: list[tuple[list[object], str, bytes]] = [
+    ([b"a", "b"], OCTETS, b"ab"),
+    ([bytearray(b"a"), 1], OCTETS, b"a1"),
+    ([memoryview(b"a"), {"x": 1}], OCTETS, b'a{"x":1}'),
+    ([b"", "b"], OCTETS, b"b"),
+    (["a", b"b", 1], TEXT, b"ab1"),
+    ([1, "a"], TEXT, b"1a"),
+    ([1.5, 2], TEXT, b"1.52"),
+    ([Decimal("1.10")], TEXT, b"1.10"),
+    ([True, None, "a"], NDJSON, b'true\nnull\n"a"\n'),
+    ([{"x": 1}, "a", 2], NDJSON, b'{"x":1}\n"a"\n2\n'),
+    ([[1], None], NDJSON, b"[1]\nnull\n"),
+    ([(1, 2)], NDJSON, b"[1,2]\n"),
+    ([Point(), Point(2)], NDJSON, b'{"x":1}\n{"x":2}\n'),
+    ([date(2026, 1, 2)], NDJSON, b'"2026-01-02"\n'),
+    ([IDENTITY], NDJSON, b'"12345678-1234-5678-1234-567812345678"\n'),
+    ([Colour.RED], NDJSON, b'"red"\n'),
+    ([sa.ServerSentEvent("a"), "b", {"x": 1}], SSE, b'data: a\n\ndata: b\n\ndata: {"x":1}\n\n'),
+    ([], TEXT, b""),
+]
+
+
+@four_paths
+@pytest.mark.parametrize(("items", "content_type", "body"), FIRST_ITEMS)
+def test_the_first_item_decides_the_format(
+    items: list[object], content_type: str, body: bytes, way: str, call: Call
+) -> None:
+    answer = call(sa.Response(in_way(way, iter(items))))
+    assert answer.header("content-type") == [content_type]
+    assert answer.body.removeprefix(b"retry: 2000\n\n") == body
+    assert answer.complete
+
+
+@four_paths
+@pytest.mark.parametrize(
+    ("items", "problem"),
+    [
+        ([{"x": 1}, b"a"], "chunk 1: expected a JSON value, got bytes"),
+        ([sa.ServerSentEvent("a"), b"b"], "chunk 1: sse takes ServerSentEvent, text and JSON values, got bytes"),
+        (["a", sa.ServerSentEvent("b")], "chunk 1: expected bytes, text, number or JSON value, got ServerSentEvent"),
+        ([None], "chunk 0: expected bytes, text, number or JSON value, got None"),
+    ],
+)
+def test_a_later_item_that_the_format_cannot_carry_is_named(
+    items: list[object], problem: str, way: str, call: Call
+) -> None:
+    answer = call(sa.Response(in_way(way, iter(items))))
+    assert isinstance(answer.error, sa.ChunkEncodingError)
+    assert problem in str(answer.error)
+
+
+def test_where_the_framework_says_so_unnamed_text_is_html() -> None:
+    def content_type_of(*items: object) -> str:
+        body = SyncBody(sa.Response(iter(items)).resolve(RequestHead(), text_media_type="text/html"))
+        body.start()
+        body.close()
+        return dict(body.headers)["Content-Type"]
+
+    assert content_type_of("a") == "text/html; charset=utf-8"
+    assert content_type_of(b"a") == OCTETS
+    assert content_type_of({"a": 1}) == NDJSON
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "body"),
+    [
+        ({"a": 1}, "application/json", b'{"a":1}'),
+        (Point(), "application/json", b'{"x":1}'),
+        ("text", TEXT, b"text"),
+        (b"bytes", OCTETS, b"bytes"),
+        (None, TEXT, b""),
+    ],
+)
+def test_one_value_alone_is_a_document(content: object, content_type: str, body: bytes) -> None:
+    answer = call_wsgi(sa.Response(content))
+    assert answer.header("content-type") == [content_type]
+    assert answer.body == body
+
+
+@four_paths
+@pytest.mark.parametrize("named", ["media_type", "header"])
+def test_an_explicit_media_type_never_reframes(named: str, way: str, call: Call) -> None:
+    source = in_way(way, iter([{"a": 1}, "b\n", b"c"]))
+    if named == "media_type":
+        response = sa.Response(source, media_type="application/vnd.x+json")
+    else:
+        response = sa.Response(source, headers={"content-type": "application/vnd.x+json"})
+    answer = call(response)
+    assert answer.header("content-type") == ["application/vnd.x+json"]
+    assert answer.body == b'{"a":1}b\nc'
+
+
+@four_paths
+def test_framed_bytes_under_text_event_stream_get_its_headers_and_no_framing(way: str, call: Call) -> None:
+    answer = call(sa.Response(in_way(way, iter([b"data: 1\n\n"])), media_type="text/event-stream"))
+    assert answer.body == b"data: 1\n\n"
+    assert answer.header("content-type") == [SSE]
+    assert answer.header("cache-control") == ["no-store, no-transform"]
+    assert answer.header("x-accel-buffering") == ["no"]
+
+
+LIVE_HEADERS: list[tuple[sa.Response, dict[str, str]]] = [
+    (sa.text(["a"]), {"content-type": TEXT, "x-accel-buffering": "no", "x-content-type-options": "nosniff"}),
+    (sa.html(["a"]), {"content-type": "text/html; charset=utf-8", "x-accel-buffering": "no"}),
+    (sa.ndjson([1]), {"content-type": NDJSON, "x-accel-buffering": "no"}),
+    (
+        sa.sse(["a"]),
+        {
+            "content-type": SSE,
+            "cache-control": "no-store, no-transform",
+            "x-accel-buffering": "no",
+            "x-content-type-options": "nosniff",
+        },
+    ),
+    (sa.Response(iter(["a"])), {"content-type": TEXT, "x-accel-buffering": "no", "x-content-type-options": "nosniff"}),
+    (sa.Response(iter([b"a"])), {"content-type": OCTETS}),
+]
+
+
+@pytest.mark.parametrize(("response", "headers"), LIVE_HEADERS)
+def test_each_verb_has_the_headers_that_its_format_needs(response: sa.Response, headers: dict[str, str]) -> None:
+    answer = call_wsgi(response)
+    assert {name.lower(): value for name, value in answer.headers} == headers
+
+
+def test_a_header_of_the_users_replaces_a_default_of_any_case() -> None:
+    given = {"cache-control": "no-cache", "X-ACCEL-BUFFERING": "yes", "content-type": "text/event-stream; v=1"}
+    answer = call_wsgi(sa.sse(["a"], headers=given))
+    assert answer.header("Cache-Control") == ["no-cache"]
+    assert answer.header("X-Accel-Buffering") == ["yes"]
+    assert answer.header("Content-Type") == ["text/event-stream; v=1"]
+
+
+def test_the_charset_is_announced_and_used() -> None:
+    announced: Answer = call_wsgi(sa.text(iter(["é"]), charset="latin-1"))
+    assert announced.header("content-type") == ["text/plain; charset=iso8859-1"]
+    assert announced.body == b"\xe9"
+    declared = call_wsgi(sa.Response(iter(["é"]), media_type="text/csv; charset=latin-1"))
+    assert declared.header("content-type") == ["text/csv; charset=latin-1"]
+    assert declared.body == b"\xe9"
+
+
+@four_paths
+@pytest.mark.parametrize("first", [b"", "", {"a": 1}])
+def test_the_source_is_not_asked_twice_before_the_headers_go_out(first: object, way: str, call: Call) -> None:
+    del call  # the path matters up to the commit only, which both edges share
+    source = CountingSource([first, b"more"]) if way == "sync" else AsyncCountingSource([first, b"more"])
+    body = SyncBody(sa.Response(source, flush="item", limits=sa.Limits(max_items=1)).resolve())
+    body.start()
+    assert source.steps == 1
+    body.close()

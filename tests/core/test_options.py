@@ -1,0 +1,119 @@
+"""A bad option is an error when it is given, before a header can leave, and the error says what is allowed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.formats import NDJSON, Text
+
+BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"status_code": 99}, ValueError, "status_code: expected 100 to 599, got 99"),
+    ({"status_code": 600}, ValueError, "status_code: expected 100 to 599, got 600"),
+    ({"status_code": "200"}, TypeError, "status_code: expected 100 to 599, got str"),
+    ({"status_code": True}, TypeError, "status_code: expected 100 to 599, got bool"),
+    ({"media_type": "nonsense"}, ValueError, "media_type: expected type/subtype such as 'text/csv', got 'nonsense'"),
+    ({"media_type": "text/plain\r\nX: y"}, ValueError, "media_type: expected type/subtype"),
+    ({"media_type": "text/plain; a=\r\n"}, ValueError, "media_type: expected type/subtype"),
+    ({"media_type": "text/ plain"}, ValueError, "media_type: expected type/subtype"),
+    ({"media_type": ""}, ValueError, "media_type: expected type/subtype"),
+    ({"media_type": 5}, TypeError, "media_type: expected text such as 'text/csv', got int"),
+    ({"charset": "nonsense"}, ValueError, "charset: expected the name of a text encoding, got 'nonsense'"),
+    ({"charset": "rot13"}, ValueError, "charset: expected the name of a text encoding, got 'rot13'"),
+    ({"charset": 5}, TypeError, "charset: expected the name of a text encoding, got int"),
+    ({"charset": "latin-1", "media_type": "text/csv; charset=utf-8"}, ValueError, "contradicts the media type"),
+    ({"media_type": "text/csv; charset=nonsense"}, ValueError, "charset: expected the name of a text encoding"),
+    ({"format": "ndjson"}, TypeError, "format: expected a stream_adapter.formats.Format, got str"),
+    ({"format": NDJSON}, TypeError, "format: expected a stream_adapter.formats.Format, got type"),
+    ({"strict": 1}, TypeError, "strict: expected True or False, got int"),
+    ({"strict": True, "format": NDJSON()}, ValueError, "strict: NDJSON encodes its items itself"),
+    ({"flush": "all"}, ValueError, "flush: expected 'auto', 'item' or 'bulk', got 'all'"),
+    ({"commit_after": -1}, ValueError, "commit_after: expected 0 or more seconds or None, got -1"),
+    ({"commit_after": float("nan")}, ValueError, "commit_after: expected 0 or more seconds or None, got nan"),
+    ({"commit_after": "1"}, TypeError, "commit_after: expected seconds or None, got str"),
+    ({"limits": {"high_water": 1}}, TypeError, "limits: expected Limits"),
+    ({"on_error": "log"}, TypeError, "on_error: expected a function, got str"),
+    ({"on_close": 5}, TypeError, "on_close: expected a function, got int"),
+    ({"colour": "red"}, TypeError, "unknown option 'colour'; allowed are charset, commit_after"),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "problem"), BAD_OPTIONS)
+def test_a_bad_option_of_a_response_is_an_error_at_construction(
+    options: dict[str, Any], kind: type[Exception], problem: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        sa.Response(b"", **options)
+    assert problem in str(caught.value)
+
+
+def test_strict_goes_with_a_format_that_passes_chunks() -> None:
+    assert sa.Response(b"", strict=True, format=Text()).strict
+
+
+BAD_LIMITS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    *(
+        case
+        for name in ("high_water", "max_items")
+        for case in [
+            ({name: 0}, ValueError, f"Limits.{name}: expected 1 or more, got 0"),
+            ({name: -1}, ValueError, f"Limits.{name}: expected 1 or more, got -1"),
+            ({name: 1.5}, TypeError, f"Limits.{name}: expected a whole number, got float"),
+            ({name: True}, TypeError, f"Limits.{name}: expected a whole number, got bool"),
+            ({name: None}, TypeError, f"Limits.{name}: expected a whole number, got NoneType"),
+        ]
+    ),
+    *(
+        case
+        for name in ("idle_timeout", "total_timeout", "send_timeout", "close_timeout")
+        for case in [
+            ({name: 0}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got 0"),
+            ({name: -0.5}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got -0.5"),
+            ({name: float("inf")}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got inf"),
+            ({name: float("nan")}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got nan"),
+            ({name: "1"}, TypeError, f"Limits.{name}: expected seconds or None, got str"),
+            ({name: True}, TypeError, f"Limits.{name}: expected seconds or None, got bool"),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize(("limits", "kind", "problem"), BAD_LIMITS)
+def test_a_bad_limit_is_an_error_at_construction(limits: dict[str, Any], kind: type[Exception], problem: str) -> None:
+    with pytest.raises(kind) as caught:
+        sa.Limits(**limits)
+    assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "problem"),
+    [
+        ({"max_threads": 0}, ValueError, "max_threads: expected 1 or more, got 0"),
+        ({"max_threads": 1.5}, TypeError, "max_threads: expected a whole number, got float"),
+        ({"max_threads": True}, TypeError, "max_threads: expected a whole number, got bool"),
+    ],
+)
+def test_a_bad_number_of_threads_is_refused(options: dict[str, Any], kind: type[Exception], problem: str) -> None:
+    with pytest.raises(kind) as caught:
+        sa.configure(**options)
+    assert str(caught.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "problem"),
+    [
+        ({"keepalive": 0}, ValueError, "keepalive: expected more than 0 seconds or None, got 0"),
+        ({"keepalive": "15"}, TypeError, "keepalive: expected seconds or None, got str"),
+        ({"retry": -1}, ValueError, "ServerSentEvent.retry: expected 0 or more milliseconds, got -1"),
+        ({"retry": 1.5}, TypeError, "ServerSentEvent.retry: expected whole milliseconds, got float"),
+        ({"format": NDJSON(), "colour": 1}, TypeError, "unknown option 'colour'"),
+    ],
+)
+def test_a_bad_option_of_sse_is_an_error_at_construction(
+    options: dict[str, Any], kind: type[Exception], problem: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        sa.sse([], **options)
+    assert problem in str(caught.value)
