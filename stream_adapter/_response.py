@@ -172,8 +172,7 @@ class Response:
         if body is not None and not bodiless:
             set_default(headers, "Content-Length", str(len(body)))
         if bodiless:
-            unwanted = {"content-length"} if self.status_code == 304 else {"content-length", "content-type"}
-            headers = [pair for pair in headers if pair[0].lower() not in unwanted]
+            headers = [pair for pair in headers if pair[0].lower() not in {"content-length", "content-type"}]
         if head.method == "HEAD":
             body = b""
         flow = Flow(

@@ -159,11 +159,12 @@ class SyncBody(Body):
         """Send what the producer has ready."""
         consumer, batch = self._consumer, self._ready
         try:
-            while batch:
+            while True:
                 for block in self._blocks(batch):
                     self._bytes += len(block)
                     yield block
-                batch = [] if consumer is None else self._next_batch(consumer)
+                if consumer is None or not (batch := self._next_batch(consumer)):
+                    break
             self._raise_unless([])
             self._done = True
         except GeneratorExit:
