@@ -85,7 +85,7 @@ def is_stream(value: object) -> bool:
 class Source:
     """One body's content and the duty to close it."""
 
-    __slots__ = ("_closed", "_iterator", "_taken", "content", "kind", "reusable")
+    __slots__ = ("_closed", "_iterator", "_taken", "content", "enter", "kind", "reusable")
 
     def __init__(self, content: Any) -> None:
         self.content: Any = content
@@ -98,6 +98,7 @@ class Source:
         self._taken = False
         self._closed = False
         self._iterator: Any = None
+        self.enter: Callable[[], object] | None = None  # called where it is opened, first
 
     @property
     def is_document(self) -> bool:
@@ -122,6 +123,8 @@ class Source:
 
     def iterate(self) -> Iterator[Any]:
         """Open it as a sync iterator, in the thread that will iterate it."""
+        if self.enter is not None:
+            self.enter()
         if self.kind is Kind.ONE:
             self._iterator = iter(() if self.content is None else (self.content,))
         elif callable(getattr(self.content, "read", None)):
@@ -133,6 +136,8 @@ class Source:
 
     def aiterate(self) -> AsyncIterator[Any]:
         """Open it as an async iterator, in the task that will iterate it."""
+        if self.enter is not None:
+            self.enter()
         if callable(getattr(self.content, "read", None)):
             self._iterator = _aread_blocks(self.content.read)
         else:

@@ -68,16 +68,28 @@ class AsyncBody(Body):
             producer = TaskProducer(*owned, loop=asyncio.get_running_loop(), crossing=False, around=None)
         clock = Clock(self._flow.limits, time.monotonic())
         consumer = self._consumer = AsyncConsumer(producer, bell, clock)
+        if self._host.rests:
+            self._window.high_water = self._window.max_items = 1
         producer.start()
         commit_after, batch = self._flow.commit_after, list[bytes]()
-        if commit_after is not None:
+        if self._host.rests:
+            await self._wait_first(consumer, commit_after)
+        elif commit_after is not None:
             await consumer.wait_ready(commit_after)
-        if commit_after is None or consumer.ready():
+        if not self._host.rests and (commit_after is None or consumer.ready()):
             batch = await self._next_batch(consumer)
             self._raise_unless(batch)
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
+
+    async def _wait_first(self, consumer: AsyncConsumer, commit_after: float | None) -> None:
+        """Wait for the first item and leave it where it is, for to take it is to ask for the second."""
+        times = [seconds for seconds in (commit_after, consumer.clock.rest(time.monotonic())) if seconds is not None]
+        await consumer.wait_ready(min(times, default=None))
+        if not consumer.ready():
+            consumer.clock.due(time.monotonic())
+        self._raise_unless(self._window.items)
 
     async def _next_batch(self, consumer: AsyncConsumer) -> list[bytes]:
         try:
@@ -116,6 +128,9 @@ class AsyncBody(Body):
         batch, self._pending = self._pending, []
         if batch or self._consumer is None:
             return batch
+        if self._host.rests:
+            limits = self._flow.limits
+            self._window.high_water, self._window.max_items = limits.high_water, limits.max_items
         batch = await self._next_batch(self._consumer)
         self._raise_unless(batch)
         return batch

@@ -44,6 +44,7 @@ class Body:
         self.headers: list[tuple[str, str]] = resolved.headers
         self._flow = flow
         self._source = resolved.source
+        self._source.enter = host.enter
         self._whole = resolved.body
         self._host = host
         self._context = copy_context()
@@ -81,6 +82,7 @@ class Body:
     def _settle_for(self, content: object) -> None:
         """Go on with what an awaitable turned out to be."""
         self._source = Source(content)
+        self._source.enter = self._host.enter
         self._whole = whole_body(self._source, self._flow.encoder)
 
     def _keepalive(self) -> tuple[float | None, bytes]:

@@ -18,12 +18,17 @@ class Host:
             and in order. None: each sync source has a thread of the pool's.
         thread_exit: called in a pool's thread when the source that had it is closed.
         around: held around an async source that runs on the background loop, in the source's task.
+        enter: called where the source is opened: in its thread or task, and in its context.
+        rests: under an async edge: the source is not asked for its second item before the body is iterated, because
+            what the framework does in between (middleware) may need the source's thread.
         gone: under a sync edge: says whether the client is, where the server shows its socket.
     """
 
     submit: Callable[[Callable[[], object]], object] | None = None
     thread_exit: Callable[[], object] | None = None
     around: Callable[[], AbstractAsyncContextManager[object]] | None = None
+    enter: Callable[[], object] | None = None
+    rests: bool = False
     gone: Callable[[], bool] | None = None
 
 

@@ -33,7 +33,8 @@ class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to 
 
 
 class _Consumer:
-    def __init__(self, producer: Producer, clock: Clock) -> None:
+    def __init__(self, producer: Producer, clock: Clock, *, one_by_one: bool) -> None:
+        self._one_by_one = one_by_one
         self.producer = producer
         self.window = producer.window
         self.clock = clock
@@ -104,7 +105,7 @@ class AsyncConsumer(_Consumer):
                 return keepalive
         return batch
 
-    async def wait_ready(self, timeout: float) -> None:
+    async def wait_ready(self, timeout: float | None) -> None:
         """Wait until there is something to take, at most `timeout` seconds."""
         await self._wait(self.ready, timeout)
 
