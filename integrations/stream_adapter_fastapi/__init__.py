@@ -1,0 +1,23 @@
+r"""Stream any generator, sync or async, from FastAPI and Starlette.
+
+    from fastapi import FastAPI
+    from stream_adapter_fastapi import streaming
+
+    app = FastAPI()
+
+    @app.get("/rows")
+    @streaming
+    def rows():
+        yield from ("one\n", "two\n")
+
+Or without a decorator: `StreamAdapter(app)` streams what views return; a view that takes `stream: Stream` says
+`return stream(rows())`; a `StreamRouter` has `@router.get("/rows", streaming=True)`.
+"""
+
+from ._adapter import StreamAdapter
+from ._response import stream_response
+from ._router import StreamRouter
+from ._stream import Stream
+from ._views import streaming
+
+__all__ = ["Stream", "StreamAdapter", "StreamRouter", "stream_response", "streaming"]

@@ -1,0 +1,89 @@
+"""The dependency: `stream: Stream` in a view's parameters, and `return stream(rows())` in its body."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, TypeAlias, Unpack
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stream_adapter.integration import RequestHead, ResponseOptions, as_response
+from stream_adapter.types import Scope, Source
+
+from ._response import StreamResponse
+
+__all__ = ["Stream", "Streamer", "open_stream"]
+
+
+class Streamer:
+    """Make the streams of one request.
+
+    Args:
+        scope: the request's; its application's defaults and its route's status apply.
+        injected: FastAPI's response of this request, in which dependencies and the view set headers and a status.
+    """
+
+    def __init__(self, scope: Scope | None = None, injected: Response | None = None) -> None:
+        self._scope: Scope = scope or {}
+        self._injected = injected
+        self._made: list[StreamResponse] = []
+
+    def __call__(self, content: Source, **options: Unpack[ResponseOptions]) -> StreamResponse:
+        """Make the response that the view returns; nothing is pulled from the content here.
+
+        Args:
+            content: whatever a Response takes, or a Response.
+            **options: those of Response; a Response's own come first.
+        """
+        response = as_response(content, **options)
+        if defaults := self._defaults():
+            response = response.with_defaults(**defaults)
+        made = StreamResponse(response)
+        if self._injected is not None:
+            own = {name for name, _ in made.raw_headers} - {b"set-cookie"}
+            made.raw_headers += [pair for pair in self._injected.raw_headers if pair[0] not in own]
+        self._made.append(made)
+        return made
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The id of the last event that a client saw before it reconnected; None if it says nothing."""
+        value = RequestHead.from_scope(self._scope).headers.get("last-event-id")
+        # It is sent in UTF-8 (WHATWG HTML, 9.2.4), and headers are read as latin-1.
+        return None if value is None else value.encode("latin-1").decode("utf-8", "replace")
+
+    @property
+    def app_defaults(self) -> ResponseOptions | None:
+        """What the application's StreamAdapter was given; None if it has none."""
+        state: Any = getattr(self._scope.get("app"), "state", None)
+        defaults: ResponseOptions | None = getattr(state, "stream_adapter", None)
+        return defaults
+
+    def _defaults(self) -> ResponseOptions:
+        """Return the application's, and the status that a dependency set, or else the route declares."""
+        defaults: ResponseOptions = {**(self.app_defaults or {})}
+        routed: int | None = getattr(self._scope.get("route"), "status_code", None)
+        status = routed if self._injected is None else self._injected.status_code or routed
+        if status is not None:
+            defaults["status_code"] = status
+        return defaults
+
+    async def aclose(self) -> None:
+        """Close what was made and never called: a view may raise after it, or return something else."""
+        for made in self._made:
+            await made.aclose()
+
+
+async def open_stream(request: Request, response: Response) -> AsyncIterator[Streamer]:
+    """Be the dependency, which FastAPI closes after the response."""
+    streamer = Streamer(request.scope, response)
+    try:
+        yield streamer
+    finally:
+        await streamer.aclose()
+
+
+Stream: TypeAlias = Annotated[Streamer, Depends(open_stream)]
+"""Annotate a parameter with it: `async def rows(stream: Stream): return stream(generate(), media_type="text/csv")`."""

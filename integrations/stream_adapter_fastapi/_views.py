@@ -1,0 +1,69 @@
+"""`@streaming`: whatever a view yields or returns is streamed, or it is an error that names the view.
+
+Everything but the result is the view's own: see `_wrapping`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ParamSpec, Unpack, overload
+
+from starlette.responses import Response
+
+import stream_adapter as sa
+from stream_adapter.errors import SourceError
+from stream_adapter.integration import ResponseOptions
+
+from ._stream import Streamer
+from ._wrapping import name_of, wrap
+
+__all__ = ["streaming"]
+
+P = ParamSpec("P")
+
+
+@overload
+def streaming(view: Callable[P, object], /) -> Callable[P, Any]: ...
+@overload
+def streaming(**options: Unpack[ResponseOptions]) -> Callable[[Callable[P, object]], Callable[P, Any]]: ...
+def streaming(view: Callable[..., object] | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+    """Stream what a view yields or returns. It stands under the route decorator; above it does nothing.
+
+    Args:
+        view: sync or async; a generator function, or one that returns something to stream, a Response, or a response of
+            Starlette's, which is passed through.
+        **options: those of Response.
+
+    Raises:
+        TypeError: an option is unknown or of the wrong type.
+        ValueError: an option has a value that is not allowed.
+    """
+    described = _described(options)
+    if view is not None:
+        return _stream_all(view, options, described)
+    return partial(_stream_all, options=options, described=described)
+
+
+def _stream_all(view: Callable[..., object], options: ResponseOptions, described: type[Response]) -> Any:
+    def convert(stream: Streamer, result: Any) -> Any:
+        if isinstance(result, Response):
+            return result
+        if result is None:
+            raise SourceError(f"{name_of(view)} returned None; yield, or return something to stream")
+        try:
+            return stream(result, **options)
+        except SourceError as error:
+            raise SourceError(f"{name_of(view)} returned what cannot be streamed; {error}") from error
+
+    return wrap(view, convert, described=described)
+
+
+def _described(options: ResponseOptions) -> type[Response]:
+    """Return what a route's documentation reads the media type from; the options are checked meanwhile."""
+    if "description" in options:
+        raise TypeError("streaming: the content is what the view returns; description is not an option here")
+    declared = sa.Response(**options)
+    of_format = None if declared.format is None else declared.format.media_type
+    media_type = declared.headers.get("Content-Type") or declared.media_type or of_format
+    return type("Stream", (Response,), {"media_type": media_type})

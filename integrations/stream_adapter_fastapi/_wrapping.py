@@ -1,0 +1,104 @@
+"""How a view is wrapped, so that FastAPI and Starlette read and call the wrapper as they would the view.
+
+FastAPI looks through `__wrapped__`, and would take a generator function below for an endpoint of its own: the wrapper
+has none. What FastAPI reads, it finds in `__signature__`, with the annotations resolved where they were written.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterator
+from typing import Any, TypeAlias, get_origin
+
+from fastapi.dependencies.utils import get_typed_return_annotation, get_typed_signature
+from starlette.requests import Request
+from starlette.responses import Response
+
+import stream_adapter as sa
+
+from ._stream import Stream, Streamer
+
+__all__ = ["PARAMETER", "description_of", "is_generator_function", "is_wrapped", "name_of", "wrap"]
+
+Convert: TypeAlias = Callable[[Streamer, Any], Any]
+
+PARAMETER = "stream_adapter_stream"  # what FastAPI passes the wrapper its Streamer as; views have no such parameter
+_MARK = "__stream_adapter__"
+_STREAMS = (Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
+
+
+def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Response] | None = None) -> Callable[..., Any]:
+    """Return a view that does what `view` does, and converts its result.
+
+    Args:
+        view: a function, sync or async, or a generator function, or another callable.
+        convert: given what makes streams for this request, and the result.
+        described: the response class for the route's documentation; None leaves the route's own.
+    """
+
+    async def on_the_loop(*args: Any, **kwargs: Any) -> Any:
+        stream = _streamer(args, kwargs)
+        result = view(*args, **kwargs)
+        return convert(stream, await result if inspect.isawaitable(result) else result)
+
+    def in_a_thread(*args: Any, **kwargs: Any) -> Any:
+        stream = _streamer(args, kwargs)
+        return convert(stream, view(*args, **kwargs))
+
+    quick = is_generator_function(view)  # to call it is no work for a thread
+    wrapper: Callable[..., Any] = on_the_loop if quick or _is_async(view) else in_a_thread
+    functools.update_wrapper(wrapper, view)
+    wrapper.__name__ = getattr(view, "__name__", type(view).__name__)
+    signature = _signature(view, streams=described is not None)
+    annotations = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    vars(wrapper).update({"__signature__": signature, "__annotations__": annotations, _MARK: described})
+    del vars(wrapper)["__wrapped__"]
+    return wrapper
+
+
+def _streamer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Streamer:
+    """Return what FastAPI injected; Starlette gives its views a request instead."""
+    injected: Streamer | None = kwargs.pop(PARAMETER, None)
+    return injected or Streamer(next((arg.scope for arg in args if isinstance(arg, Request)), None))
+
+
+def _signature(view: Callable[..., Any], *, streams: bool) -> inspect.Signature:
+    parameters = [*get_typed_signature(view).parameters.values()]
+    at = len(parameters) - any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    parameters.insert(at, inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=Stream))
+    returned = get_typed_return_annotation(view)
+    if streams or returned is sa.Response or get_origin(returned) in _STREAMS:
+        returned = Response  # which FastAPI does not take for a model
+    return inspect.Signature(parameters, return_annotation=inspect.Signature.empty if returned is None else returned)
+
+
+def _functions(view: Any) -> list[Any]:
+    """Return the functions by which FastAPI judges what kind of view this is."""
+    while isinstance(view, functools.partial):
+        view = view.func
+    return [found if inspect.isroutine(found) else type(found).__call__ for found in (view, inspect.unwrap(view))]
+
+
+def _is_async(view: Callable[..., Any]) -> bool:
+    return any(map(inspect.iscoroutinefunction, _functions(view)))
+
+
+def is_generator_function(view: Callable[..., Any]) -> bool:
+    """Say whether FastAPI has a way of its own for the view: a generator function, sync or async."""
+    return any(inspect.isgeneratorfunction(found) or inspect.isasyncgenfunction(found) for found in _functions(view))
+
+
+def is_wrapped(view: Callable[..., Any]) -> bool:
+    """Say whether the view converts its results already."""
+    return hasattr(view, _MARK)
+
+
+def description_of(view: Callable[..., Any]) -> type[Response] | None:
+    """Return the response class for the documentation of a view under `@streaming`."""
+    return getattr(view, _MARK, None)
+
+
+def name_of(view: Callable[..., Any]) -> str:
+    """Return the view's name, for errors."""
+    return getattr(view, "__qualname__", None) or type(view).__qualname__
