@@ -1,0 +1,67 @@
+"""The app-wide adapter: what views return is streamed with no decorator."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any, Unpack
+
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from werkzeug.routing import Rule
+
+from stream_adapter import Response
+from stream_adapter.integration import ResponseOptions, is_stream
+
+from ._mixed import mixed
+from ._views import started, unpacked
+
+__all__ = ["StreamAdapter"]
+
+
+class StreamAdapter:
+    """Stream the generators, iterators and Responses that the views of an app return, alone or first in a tuple.
+
+    A list, dict, text or response stays Flask's own. A route, of the app or of a blueprint, may say `streaming=True`:
+    then whatever its view returns is streamed, as under `@streaming`, and what cannot be is an error. Install it before
+    routes and blueprints that say so.
+
+    Args:
+        app: the app; None leaves it to `init_app`.
+        **defaults: options of Response, for what it was not given.
+    """
+
+    def __init__(self, app: Flask | None = None, **defaults: Unpack[ResponseOptions]) -> None:
+        Response(**defaults)  # a bad option is an error where it is written
+        self._defaults = defaults
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Install it in `app`, whose own `dispatch_request` and `url_rule_class` stay in use."""
+        dispatch = app.dispatch_request
+
+        @wraps(dispatch)
+        def dispatch_request() -> ResponseReturnValue:
+            result = dispatch()
+            return started(result, self._defaults) if _is_ours(result) else result
+
+        # not make_response, which is past the error handlers
+        app.dispatch_request = dispatch_request  # type: ignore[method-assign]  # of this app alone
+        app.url_rule_class = mixed(StreamingRule, app.url_rule_class)
+        app.extensions["stream_adapter"] = self
+
+
+def _is_ours(result: object) -> bool:
+    return is_stream(unpacked(result)[0]) or getattr(request.url_rule, "streaming", False)
+
+
+class StreamingRule(Rule):
+    """A route that takes `streaming=True`."""
+
+    def __init__(self, string: str, *args: Any, streaming: bool = False, **options: Any) -> None:
+        super().__init__(string, *args, **options)
+        self.streaming = streaming
+
+    def get_empty_kwargs(self) -> dict[str, Any]:
+        """Return what a copy of this rule is made with."""
+        return {**super().get_empty_kwargs(), "streaming": self.streaming}

@@ -1,0 +1,119 @@
+"""A stream as Flask's own response object."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from flask import Response, current_app, request
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import ServiceUnavailable
+
+from stream_adapter.integration import (
+    CapacityError,
+    Host,
+    Resolved,
+    SyncBody,
+    disconnect_probe,
+)
+
+from ._context import HeldContext
+from ._unserved import forget
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+__all__ = ["StreamingResponse"]
+
+
+class StreamingResponse(Response):
+    """A Flask response whose body is a stream: after_request functions, cookies and sessions work on it as on any.
+
+    The server gets the stream itself, unless somebody has replaced `response.response` or changed the status.
+    """
+
+    def __init__(self, resolved: Resolved) -> None:
+        self._body = SyncBody(resolved, Host(gone=disconnect_probe(request.environ)))
+        self._context: HeldContext | None = None
+        self._error: Exception | None = None
+        self._settled = self._closed = False
+        super().__init__(self._body, status=resolved.status)
+        self._given_status, self._given_headers = resolved.status, Headers(resolved.headers)
+        self._provisional = None if "Content-Type" in self._given_headers else self.content_type
+        self.headers = self._given_headers.copy()
+        if self._provisional is not None:
+            self.content_type = self._provisional  # as of Flask's own generators, until the first item decides
+
+    def start(self) -> None:
+        """Pull the first item, which may decide the Content-Type; what after_request has set stays.
+
+        Raises:
+            Exception: what the source raised; it is closed.
+            ServiceUnavailable: no thread is left for it.
+        """
+        if self._settled:
+            return
+        self._settled = True
+        try:
+            self._body.start()
+        except CapacityError as error:
+            raise ServiceUnavailable(retry_after=error.retry_after) from error
+        if self.status_code == self._given_status != self._body.status:
+            self.status_code = self._body.status
+        if self.content_type == self._provisional:
+            self.headers.remove("Content-Type")
+        for name, value in self._body.headers:
+            if name not in self._given_headers:
+                self.headers.setdefault(name, value)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve it (PEP 3333), within the request: Flask calls this last, and then leaves the request context."""
+        try:
+            self.start()
+        except Exception as error:  # noqa: BLE001  # the app's error handlers see to it
+            return _error_response(error)(environ, start_response)
+        try:
+            blocks = super().__call__(environ, start_response)
+        except BaseException:
+            self.close()
+            raise
+        forget(self)
+        self._context = HeldContext()
+        return blocks
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """Return what the server iterates and closes."""
+        untouched = self.response is self._body and self.status_code == self._body.status
+        blocks = self._serve(self._body if untouched else super().get_app_iter(environ))
+        next(blocks)
+        return blocks
+
+    def _serve(self, blocks: Iterable[bytes]) -> Generator[bytes]:
+        try:
+            yield b""  # the caller takes this one, so that `finally` is reached even if nobody ever asks for more
+            yield from blocks
+        except Exception as error:
+            self._error = error
+            raise
+        finally:
+            self.close()  # at the end already, for not every test client gets around to it
+
+    def close(self) -> None:
+        """Close the source, and only then leave the request context. Does nothing the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        with ExitStack() as afterwards:
+            if self._context is not None:
+                afterwards.callback(self._context.release, self._error)
+            afterwards.callback(self._body.close)  # which a middleware's own iterable may not do
+            super().close()
+
+
+def _error_response(error: Exception) -> Response:
+    """Answer an exception as Flask does one that a view raises."""
+    try:
+        return current_app.finalize_request(current_app.handle_user_exception(error))
+    except Exception as unhandled:  # noqa: BLE001  # whatever a handler raises is an internal server error
+        return current_app.handle_exception(unhandled)

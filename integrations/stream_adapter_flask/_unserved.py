@@ -1,0 +1,47 @@
+"""Streams that a request made and did not send: replaced in after_request, or forgotten when something was raised.
+
+Whatever response is sent instead closes them when it is closed itself, for it may be made of one of them. If none is,
+because the exception goes to a debugger or a test, they are closed with the request.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from flask import Flask, Response, request, request_finished, request_tearing_down
+
+__all__ = ["forget", "watch"]
+
+_KEY = "stream_adapter_flask.unserved"
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+def watch(stream: _Closable) -> None:
+    """Have `stream` closed even if nobody serves it."""
+    request_finished.connect(_hand_over)  # connecting again changes nothing
+    request_tearing_down.connect(_close_all)
+    request.environ.setdefault(_KEY, []).append(stream)
+
+
+def forget(stream: _Closable) -> None:
+    """Leave it to the server to close `stream`: it is being served."""
+    request.environ[_KEY] = _others(stream)
+
+
+def _others(served: object) -> list[_Closable]:
+    streams: list[_Closable] = request.environ.get(_KEY, [])
+    return [stream for stream in streams if stream is not served]
+
+
+def _hand_over(_: Flask, response: Response, **_signal: Any) -> None:
+    for stream in _others(response):
+        response.call_on_close(stream.close)
+        forget(stream)
+
+
+def _close_all(_: Flask, **_signal: Any) -> None:
+    for stream in _others(None):
+        stream.close()

@@ -1,0 +1,39 @@
+"""The verb for use inside a view."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from flask import current_app, request
+
+from stream_adapter.integration import RequestHead, Resolvable, ResponseOptions, as_response
+from stream_adapter.types import Source
+
+from ._context import without_own_context
+from ._mixed import mixed
+from ._response import StreamingResponse
+from ._unserved import watch
+
+__all__ = ["respond", "stream_response"]
+
+
+def stream_response(content: Source, **options: Unpack[ResponseOptions]) -> StreamingResponse:
+    """Make the response of a stream, inside a view; its first item is pulled when it is served.
+
+    Args:
+        content: whatever a Response takes, or a Response.
+        **options: those of Response; a Response has only what it was not given filled in.
+    """
+    return respond(as_response(without_own_context(content), **options))
+
+
+def respond(response: Resolvable) -> StreamingResponse:
+    """Make the response that answers the present request with `response`."""
+    base = current_app.response_class
+    # text of no named type goes out as the text of the app's plain generators does
+    resolved = response.resolve(
+        RequestHead.from_environ(request.environ), text_media_type=base.default_mimetype or "text/plain"
+    )
+    streaming = mixed(StreamingResponse, base)(resolved)
+    watch(streaming)
+    return streaming

@@ -1,0 +1,109 @@
+"""From what a view returns to a response: the decorator, and the step that it shares with the app-wide adapter."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, Unpack, cast, overload
+
+from flask import Response as FlaskResponse
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from stream_adapter import Response
+from stream_adapter.errors import SourceError
+from stream_adapter.integration import ResponseOptions
+
+from ._context import run_view, without_own_context
+from ._verb import respond
+
+__all__ = ["started", "streaming", "unpacked"]
+
+P = ParamSpec("P")
+_View = Callable[P, object]
+_SyncView = Callable[P, ResponseReturnValue]
+
+_FLASKS_OWN = (WerkzeugResponse, HTTPException, tuple)  # a tuple here is one that Flask will refuse
+
+
+@overload
+def streaming(view: _View[P], /) -> _SyncView[P]: ...
+@overload
+def streaming(**options: Unpack[ResponseOptions]) -> Callable[[_View[P]], _SyncView[P]]: ...
+def streaming(view: _View[P] | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+    """Stream what a view yields or returns. It stands under the route decorator; above it, it does nothing.
+
+    The view, sync or async, is a generator function or returns a generator, an iterable, a Response, or a tuple of one
+    of them with a status, headers or both. Flask's own responses pass untouched. An async view runs on the loop of its
+    generators, without Flask's `async` extra.
+
+    Args:
+        view: the view.
+        **options: those of Response, for what the view returns.
+    """
+    Response(**options)  # a bad option is an error where it is written
+
+    def decorate(view: _View[P]) -> _SyncView[P]:
+        @wraps(view)
+        def streaming_view(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+            result = view(*args, **kwargs)
+            return started(run_view(result) if inspect.iscoroutine(result) else result, options)
+
+        return streaming_view
+
+    return decorate if view is None else decorate(view)
+
+
+def started(result: Any, options: ResponseOptions) -> ResponseReturnValue:
+    """Make a response of what a view returned, and pull its first item: an error here is one of the view's.
+
+    Args:
+        result: what the view returned. Flask's own responses, and tuples that are none of Flask's, pass untouched.
+        options: those of Response; a Response that the view made has only what it was not given filled in.
+
+    Raises:
+        TypeError: it cannot be streamed.
+    """
+    content, status, headers = unpacked(result)
+    if isinstance(content, _FLASKS_OWN):
+        return cast("ResponseReturnValue", result)
+    ours = isinstance(content, Response)
+    response = respond((content if ours else _response(content, status, headers)).with_defaults(**options))
+    response.start()
+    if isinstance(
+        result, tuple
+    ):  # Flask does with a Response what it does with its own, and knows the phrase of a status
+        applied: Any = (response, status, headers if ours else None)
+        return current_app.make_response(applied)
+    return response
+
+
+def unpacked(result: Any) -> tuple[Any, Any, Any]:
+    """Take apart what a view returned: content, status and headers, as Flask tells them apart."""
+    parts = cast("tuple[Any, ...]", result if isinstance(result, tuple) else ())
+    if len(parts) == 3:
+        return parts
+    if len(parts) == 2:
+        is_headers = isinstance(parts[1], (Headers, dict, tuple, list))
+        return (parts[0], None, parts[1]) if is_headers else (parts[0], parts[1], None)
+    return cast("Any", result), None, None
+
+
+def _response(content: Any, status: Any, headers: Any) -> Response:
+    given: ResponseOptions = {}
+    if status is not None:
+        given["status_code"] = FlaskResponse(status=status).status_code
+    if headers is not None:
+        given["headers"] = list(Headers(headers))
+    if content is None:
+        raise TypeError(
+            f"the view function for {request.endpoint!r} returned None, or ended without a return statement"
+        )
+    try:
+        return Response(without_own_context(content), **given)
+    except SourceError as error:
+        raise TypeError(f"the view function for {request.endpoint!r} returned nothing to stream: {error}") from error
