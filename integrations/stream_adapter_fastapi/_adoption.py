@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route, request_response
 
 from stream_adapter.integration import is_stream
 
-from ._stream import Streamer, open_stream
+from ._stream import Streamer, make_streamer
 from ._wrapping import PARAMETER, description_of, is_generator_function, is_wrapped, wrap
 
 __all__ = ["adopt", "adopted"]
@@ -62,7 +62,7 @@ def _adopt_api_route(route: APIRoute) -> None:
 def _redirect(dependant: Dependant, view: Callable[..., Any]) -> None:
     if dependant.call is not view:
         dependant.call = view
-        dependant.dependencies.append(get_dependant(path=dependant.path or "", call=open_stream, name=PARAMETER))
+        dependant.dependencies.append(get_dependant(path=dependant.path or "", call=make_streamer, name=PARAMETER))
 
 
 def _adopt_plain_route(route: Route) -> None:

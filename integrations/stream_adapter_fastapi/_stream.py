@@ -14,7 +14,7 @@ from stream_adapter.types import Scope, Source
 
 from ._response import StreamResponse
 
-__all__ = ["Stream", "Streamer", "open_stream"]
+__all__ = ["Injected", "Stream", "Streamer", "make_streamer"]
 
 
 class Streamer:
@@ -76,14 +76,20 @@ class Streamer:
             await made.aclose()
 
 
-async def open_stream(request: Request, response: Response) -> AsyncIterator[Streamer]:
-    """Be the dependency, which FastAPI closes after the response."""
-    streamer = Streamer(request.scope, response)
+async def make_streamer(request: Request, response: Response) -> Streamer:
+    """Make the request's one Streamer, in which FastAPI's own response is known."""
+    return Streamer(request.scope, response)
+
+
+Injected: TypeAlias = Annotated[Streamer, Depends(make_streamer)]
+
+
+async def _open_stream(streamer: Injected) -> AsyncIterator[Streamer]:
     try:
         yield streamer
     finally:
         await streamer.aclose()
 
 
-Stream: TypeAlias = Annotated[Streamer, Depends(open_stream)]
+Stream: TypeAlias = Annotated[Streamer, Depends(_open_stream)]
 """Annotate a parameter with it: `async def rows(stream: Stream): return stream(generate(), media_type="text/csv")`."""

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 import stream_adapter as sa
 
-from ._stream import Stream, Streamer
+from ._stream import Injected, Streamer
 
 __all__ = ["PARAMETER", "description_of", "is_generator_function", "is_wrapped", "name_of", "wrap"]
 
@@ -66,7 +66,7 @@ def _streamer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Streamer:
 def _signature(view: Callable[..., Any], *, streams: bool) -> inspect.Signature:
     parameters = [*get_typed_signature(view).parameters.values()]
     at = len(parameters) - any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    parameters.insert(at, inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=Stream))
+    parameters.insert(at, inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=Injected))
     returned = get_typed_return_annotation(view)
     if streams or returned is sa.Response or get_origin(returned) in _STREAMS:
         returned = Response  # which FastAPI does not take for a model
