@@ -1,0 +1,28 @@
+"""Starlette's test client, typed as the httpx client that it is."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, cast
+
+import httpx
+from starlette.exceptions import StarletteDeprecationWarning
+
+from stream_adapter.types import ASGIApp
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+else:
+    with warnings.catch_warnings():  # it would rather have httpx2, which nothing else here needs
+        warnings.simplefilter("ignore", StarletteDeprecationWarning)
+        from starlette.testclient import TestClient
+
+
+def client_of(app: ASGIApp) -> httpx.Client:
+    """Return a client that is answered 500 where an exception leaves the application."""
+    return cast("httpx.Client", TestClient(app, raise_server_exceptions=False))
+
+
+def strict_client_of(app: ASGIApp) -> httpx.Client:
+    """Return a client that raises what leaves the application."""
+    return cast("httpx.Client", TestClient(app))
