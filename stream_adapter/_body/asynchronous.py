@@ -165,7 +165,9 @@ class AsyncBody(Body):
                 return
         elif self._source.kind is Kind.ONE and self._flow.on_close is None:
             return
-        closing = asyncio.get_running_loop().create_task(self._finish(consumer), context=self._context)
+        # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
+        context = self._context if consumer is None else None
+        closing = asyncio.get_running_loop().create_task(self._finish(consumer), context=context)
         cancelled: asyncio.CancelledError | None = None
         while not closing.done():
             try:
