@@ -30,7 +30,7 @@ __all__ = ["StreamingResponse"]
 class StreamingResponse(Response):
     """A Flask response whose body is a stream: after_request functions, cookies and sessions work on it as on any.
 
-    The server gets the stream itself, unless somebody has replaced `response.response` or changed the status.
+    The server gets the stream itself, unless somebody has replaced `response.response`.
     """
 
     def __init__(self, resolved: Resolved) -> None:
@@ -84,8 +84,9 @@ class StreamingResponse(Response):
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Return what the server iterates and closes."""
-        untouched = self.response is self._body and self.status_code == self._body.status
-        blocks = self._serve(self._body if untouched else super().get_app_iter(environ))
+        replaced = self.response is not self._body
+        bodiless = self.status_code < 200 or self.status_code in {204, 304}
+        blocks = self._serve(super().get_app_iter(environ) if replaced or bodiless else self._body)
         next(blocks)
         return blocks
 

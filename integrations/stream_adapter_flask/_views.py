@@ -74,9 +74,7 @@ def started(result: Any, options: ResponseOptions) -> ResponseReturnValue:
     ours = isinstance(content, Response)
     response = respond((content if ours else _response(content, status, headers)).with_defaults(**options))
     response.start()
-    if isinstance(
-        result, tuple
-    ):  # Flask does with a Response what it does with its own, and knows the phrase of a status
+    if isinstance(result, tuple):  # Flask knows the status by its phrase, and treats a Response as one of its own
         applied: Any = (response, status, headers if ours else None)
         return current_app.make_response(applied)
     return response
@@ -100,9 +98,7 @@ def _response(content: Any, status: Any, headers: Any) -> Response:
     if headers is not None:
         given["headers"] = list(Headers(headers))
     if content is None:
-        raise TypeError(
-            f"the view function for {request.endpoint!r} returned None, or ended without a return statement"
-        )
+        raise TypeError(f"the view function for {request.endpoint!r} returned None, or nothing at all")
     try:
         return Response(without_own_context(content), **given)
     except SourceError as error:

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.globals import app_ctx, request_ctx
+
+from tests.flask.journal import Journal
+
+
+@pytest.fixture(autouse=True)
+def without_the_garbage_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def no_context_is_left_behind() -> Iterator[None]:
+    yield
+    assert not request_ctx
+    assert not app_ctx
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask("tests")
+    app.secret_key = "a key"
+    return app
+
+
+@pytest.fixture
+def journal(app: Flask) -> Journal:
+    journal = Journal()
+    app.teardown_request(lambda error: journal.append(f"teardown of {type(error).__name__}"))
+    app.teardown_appcontext(lambda error: journal.append(f"app teardown of {type(error).__name__}"))
+    return journal

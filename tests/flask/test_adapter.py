@@ -1,0 +1,178 @@
+"""The app-wide adapter: what it takes, what it leaves to Flask, and where `streaming=True` may stand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import flask
+import pytest
+from flask import Blueprint, Flask
+from flask.views import MethodView, View
+from werkzeug.routing import Rule, Submount
+
+from stream_adapter_flask import StreamAdapter, StreamingResponse, stream_response, streaming
+
+
+def values() -> Iterator[dict[str, int]]:
+    yield {"a": 1}
+
+
+async def async_values() -> AsyncIterator[dict[str, int]]:
+    yield {"a": 1}
+
+
+LEFT_TO_FLASK: dict[str, Any] = {
+    "text": "text",
+    "bytes": b"bytes",
+    "a list": ["a", "b"],
+    "a mapping": {"a": 1},
+    "text with a status": ("text", 201),
+    "a list with headers": (["a"], {"X-A": "1"}),
+}
+
+
+@pytest.mark.parametrize("result", LEFT_TO_FLASK.values(), ids=LEFT_TO_FLASK)
+def test_what_is_flasks_own_is_sent_as_without_it(app: Flask, result: Any) -> None:
+    answers: list[tuple[Any, ...]] = []
+    app.get("/")(lambda: result)
+    app.after_request(lambda response: answers.append((type(response), response.get_data())) or response)
+    plain = app.test_client().get("/")
+    StreamAdapter(app)
+    adapted = app.test_client().get("/")
+    assert (plain.status, plain.headers, plain.data) == (adapted.status, adapted.headers, adapted.data)
+    assert answers[0] == answers[1]
+
+
+def test_a_plain_generator_of_text_has_the_headers_that_it_had_without_it(app: Flask) -> None:
+    app.get("/")(lambda: iter("abc"))
+    plain = app.test_client().get("/")
+    StreamAdapter(app)
+    adapted = app.test_client().get("/")
+    assert (plain.status, plain.content_type, plain.data) == (adapted.status, adapted.content_type, adapted.data)
+
+
+class Values(MethodView):
+    def get(self) -> Any:
+        return values()
+
+    async def post(self) -> Any:
+        return async_values()
+
+    @streaming
+    async def put(self) -> AsyncIterator[dict[str, int]]:
+        yield {"a": 1}
+
+
+class Decorated(View):
+    decorators = (streaming,)  # type: ignore[assignment]  # a tuple does as well, and is no mutable default
+
+    def dispatch_request(self) -> Any:
+        return values()
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put"])
+def test_the_methods_of_a_view_class_stream(app: Flask, method: str) -> None:
+    StreamAdapter(app)
+    app.add_url_rule("/", view_func=Values.as_view("values"))
+    assert app.test_client().open("/", method=method.upper()).data == b'{"a":1}\n'
+
+
+def test_the_decorator_may_be_among_those_of_a_view_class(app: Flask) -> None:
+    app.add_url_rule("/", view_func=Decorated.as_view("values"))
+    assert app.test_client().get("/").data == b'{"a":1}\n'
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["constructor", "init_app"])
+def test_routes_of_app_and_blueprints_may_say_streaming(app: Flask, late: bool) -> None:
+    if late:
+        StreamAdapter().init_app(app)
+    else:
+        StreamAdapter(app)
+    blueprint = Blueprint("inner", "tests", url_prefix="/inner")
+    blueprint.get("/list", streaming=True)(lambda: [{"a": 1}])
+    app.get("/list", streaming=True)(lambda: [{"a": 1}])
+    app.add_url_rule("/rule", "rule", lambda: [{"a": 1}], streaming=True)
+    app.get("/plain", streaming=False, endpoint="plain")(lambda: [{"a": 1}])
+    app.register_blueprint(blueprint)
+    client = app.test_client()
+    for path in ("/list", "/rule", "/inner/list"):
+        assert client.get(path).data == b'{"a":1}\n'
+    assert client.get("/plain").json == [{"a": 1}]
+
+
+def test_a_blueprint_registered_before_it_streams_too(app: Flask) -> None:
+    blueprint = Blueprint("inner", "tests", url_prefix="/inner")
+    blueprint.get("/")(values)
+    app.register_blueprint(blueprint)
+    StreamAdapter(app)
+    assert app.test_client().get("/inner/").data == b'{"a":1}\n'
+
+
+def test_a_route_that_does_not_exist_is_a_404_and_automatic_options_stay(app: Flask) -> None:
+    StreamAdapter(app)
+    app.get("/", streaming=True)(values)
+    assert app.test_client().get("/nowhere").status_code == 404
+    assert app.test_client().options("/").status_code == 200
+
+
+def test_the_apps_own_dispatch_and_rule_class_stay_in_use(app: Flask) -> None:
+    class OwnRule(Rule):
+        def __init__(self, string: str, *args: Any, colour: str = "none", **options: Any) -> None:
+            super().__init__(string, *args, **options)
+            self.colour = colour
+
+    class Own(Flask):
+        url_rule_class = OwnRule
+
+        def dispatch_request(self) -> Any:
+            result = super().dispatch_request()
+            return self.wrap(result) if flask.request.url_rule.colour == "red" else result  # type: ignore[union-attr]
+
+        def wrap(self, result: Any) -> Iterator[Any]:
+            yield {"wrapped": 1}
+            yield from result
+
+    own = Own("own")
+    StreamAdapter(own)
+    own.get("/", streaming=True, colour="red")(lambda: [{"a": 1}])
+    assert own.test_client().get("/").data == b'{"wrapped":1}\n{"a":1}\n'
+
+
+def test_a_rule_that_is_copied_still_says_streaming(app: Flask) -> None:
+    StreamAdapter(app)
+    rule: Any = app.url_rule_class("/values", endpoint="values", methods=["GET"], streaming=True)  # type: ignore[call-arg]  # the adapter's own
+    app.url_map.add(Submount("/sub", [rule]))
+    app.view_functions["values"] = lambda: [{"a": 1}]
+    assert app.test_client().get("/sub/values").data == b'{"a":1}\n'
+
+
+def test_an_app_without_it_is_left_alone(app: Flask) -> None:
+    StreamAdapter(app)
+    other = Flask("other")
+    assert other.url_rule_class is Rule
+    with pytest.raises(TypeError, match="streaming"):
+        other.get("/", streaming=True)(values)
+
+
+def test_installing_it_twice_changes_nothing(app: Flask) -> None:
+    adapter = StreamAdapter(app)
+    adapter.init_app(app)
+    assert app.extensions["stream_adapter"] is adapter
+    app.get("/", streaming=True)(values)
+    assert app.test_client().get("/").data == b'{"a":1}\n'
+
+
+def test_decorator_verb_and_adapter_get_along(app: Flask) -> None:
+    StreamAdapter(app, headers={"X-By": "adapter"})
+    app.get("/a")(streaming(headers={"X-By": "decorator"})(values))
+    app.add_url_rule("/b", "b", lambda: stream_response(values(), headers={"X-By": "verb"}))
+    app.get("/c", endpoint="c")(values)
+    client = app.test_client()
+    assert [client.get(path).headers["X-By"] for path in ("/a", "/b", "/c")] == ["decorator", "verb", "adapter"]
+
+
+def test_outside_of_a_request_there_is_no_response_to_make() -> None:
+    with pytest.raises(RuntimeError, match="context"):
+        stream_response("a")
+    assert issubclass(StreamingResponse, flask.Response)

@@ -1,0 +1,246 @@
+"""The request lives as long as its stream: it is seen by the source, and torn down once, after the source is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import flask
+import pytest
+from flask import Flask, g, request, session
+from flask.testing import EnvironBuilder
+from werkzeug.debug import DebuggedApplication
+from werkzeug.test import Client
+
+import stream_adapter as sa
+from stream_adapter_flask import StreamAdapter, stream_response, streaming
+from tests.flask.journal import TORN_DOWN, Journal
+from tests.support.edges import SOURCES, call_wsgi
+from tests.support.sources import in_way
+
+either_way = pytest.mark.parametrize("way", ["sync", "async"])
+seen: ContextVar[str] = ContextVar("seen", default="nothing")
+
+
+@either_way
+def test_request_session_and_g_are_there_in_every_step(app: Flask, way: str) -> None:
+    @app.before_request
+    def before() -> None:
+        session["name"] = "Ada"
+        g.count = 0
+
+    def greetings() -> Iterator[str]:
+        for greeting in ("Hello", "Goodbye"):
+            g.count += 1
+            yield f"{greeting} {session['name']} from {request.args['place']}, {g.count}. "
+
+    app.get("/")(streaming(lambda: in_way(way, greetings())))
+    response = app.test_client().get("/?place=London")
+    assert response.text == "Hello Ada from London, 1. Goodbye Ada from London, 2. "
+
+
+@either_way
+def test_a_session_and_a_cookie_may_be_written_before_the_first_item(app: Flask, way: str) -> None:
+    def source() -> Iterator[str]:
+        session["seen"] = "yes"
+        flask.after_this_request(lambda response: response.set_cookie("a", "b") or response)
+        yield "a"
+
+    app.get("/")(streaming(lambda: in_way(way, source())))
+    app.add_url_rule("/seen", "seen", lambda: session["seen"])
+    client = app.test_client()
+    client.get("/")
+    assert client.get("/seen").text == "yes"
+    assert client.get_cookie("a") is not None
+
+
+def test_a_session_written_after_the_first_item_is_not_saved_which_is_said_to_whoever_debugs(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    @app.get("/")
+    @streaming
+    def view() -> Iterator[str]:
+        yield "a"
+        session["late"] = "yes"
+
+    with caplog.at_level(logging.DEBUG, "stream_adapter"):
+        response = app.test_client().get("/")
+        assert response.data == b"a"
+    assert "Set-Cookie" not in response.headers
+    assert "the session was modified after the first item" in caplog.text
+
+
+@either_way
+@pytest.mark.parametrize("install", ["decorator", "adapter"])
+def test_the_variables_of_middleware_and_view_reach_the_source_and_its_own_stay(
+    app: Flask, way: str, install: str
+) -> None:
+    if install == "adapter":
+        StreamAdapter(app)
+    wrap: Callable[[Any], Any] = streaming if install == "decorator" else lambda view: view
+
+    def source() -> Iterator[str]:
+        yield seen.get()
+        seen.set("the source's")
+        yield seen.get()
+        yield seen.get()
+
+    def sync_view() -> object:
+        seen.set(f"{seen.get()} and the view's; ")
+        return in_way(way, source())
+
+    async def async_view() -> object:
+        return sync_view()
+
+    @app.before_request
+    def before() -> None:
+        seen.set("the middleware's")
+
+    app.add_url_rule("/sync", "sync", wrap(sync_view))
+    app.add_url_rule("/async", "async", wrap(async_view))
+    app.after_request(lambda response: response.headers.set("X-Seen", seen.get()) or response)
+    for path in ("/sync", "/async"):
+        response = app.test_client().get(path)
+        assert response.text == "the middleware's and the view's; the source'sthe source's"
+        assert response.headers["X-Seen"] == "the middleware's and the view's; "
+
+
+def test_an_async_view_and_its_generator_run_on_one_loop_that_outlives_the_request(app: Flask) -> None:
+    @app.get("/")
+    @streaming
+    async def view() -> AsyncIterator[str]:
+        yield str(id(asyncio.get_running_loop()))
+
+    @app.get("/returned")
+    @streaming
+    async def returned() -> object:
+        here = asyncio.get_running_loop()
+
+        async def source() -> AsyncIterator[str]:
+            yield str(id(asyncio.get_running_loop()))
+            assert asyncio.get_running_loop() is here
+
+        return source()
+
+    client = app.test_client()
+    assert client.get("/").text == client.get("/returned").text == client.get("/").text
+
+
+@either_way
+def test_the_request_is_torn_down_once_at_the_end(app: Flask, journal: Journal, way: str) -> None:
+    app.get("/")(streaming(lambda: journal.source(way)))
+    response = app.test_client().get("/")
+    assert response.data == b"abc"
+    assert journal == ["closed", *TORN_DOWN]
+    response.close()
+    assert journal == ["closed", *TORN_DOWN]
+
+
+@either_way
+@pytest.mark.parametrize("leave_after", [1, 2])
+def test_the_request_is_torn_down_once_when_the_client_leaves(
+    app: Flask, journal: Journal, way: str, leave_after: int
+) -> None:
+    app.get("/")(streaming(flush="item")(lambda: journal.source(way, "x" * 100_000)))
+    call_wsgi(app, leave_after=leave_after)
+    assert journal == ["closed", *TORN_DOWN]
+
+
+@either_way
+@pytest.mark.parametrize("verb", [streaming, lambda view: lambda: stream_response(view())], ids=["streaming", "verb"])
+@pytest.mark.parametrize("never", ["iterated", "iterated nor closed"])
+def test_the_request_is_torn_down_once_even_if_the_body_is_never(
+    app: Flask, journal: Journal, way: str, verb: Any, never: str
+) -> None:
+    app.get("/")(verb(lambda: journal.source(way, "x" * 100_000)))
+    body: Any = app(EnvironBuilder(app).get_environ(), lambda *_: lambda _: None)
+    assert journal == []
+    if never == "iterated":
+        body.close()
+    del body
+    assert journal == ["closed", *TORN_DOWN]
+
+
+@either_way
+@pytest.mark.parametrize("verb", [streaming, lambda view: lambda: stream_response(view())], ids=["streaming", "verb"])
+def test_head_pulls_nothing_closes_the_source_and_tears_down(app: Flask, journal: Journal, way: str, verb: Any) -> None:
+    source = SOURCES[way](["a"])
+    app.get("/")(verb(lambda: sa.Response(source, on_close=lambda _: journal.append("closed"))))
+    response = app.test_client().head("/")
+    assert (response.status_code, response.data) == (200, b"")
+    assert (source.steps, source.closes) == (0, 1)
+    assert journal == ["closed", *TORN_DOWN]
+
+
+def test_options_calls_no_view_and_other_methods_are_refused_as_ever(app: Flask) -> None:
+    source = SOURCES["sync"](["a"])
+    app.get("/")(streaming(lambda: source))
+    assert set(app.test_client().options("/").allow) == {"GET", "HEAD", "OPTIONS"}
+    assert app.test_client().post("/").status_code == 405
+    assert (source.steps, source.closes) == (0, 0)
+
+
+@either_way
+@pytest.mark.parametrize("read", [True, False])
+def test_within_a_client_that_keeps_contexts_the_request_is_seen_until_it_is_left(
+    app: Flask, journal: Journal, way: str, read: bool
+) -> None:
+    app.get("/<name>")(streaming(lambda name: journal.source(way)))
+    with app.test_client() as client:
+        for name in ("first", "second"):
+            response = client.get(f"/{name}")
+            assert request.path == f"/{name}"
+            if read:
+                assert response.data == b"abc"
+            response.close()
+            assert request.path == f"/{name}"
+    assert journal.count("closed") == 2
+    assert journal.count("teardown of NoneType") >= 2
+
+
+@either_way
+def test_a_stream_may_be_open_while_the_same_thread_makes_another_request(
+    app: Flask, journal: Journal, way: str
+) -> None:
+    app.get("/")(streaming(flush="item")(lambda: journal.source(way)))
+    with app.test_client().get("/") as outer:
+        with app.test_client().get("/") as inner:
+            assert inner.data == b"abc"
+        assert outer.data == b"abc"
+    assert journal.count("closed") == 2
+
+
+@pytest.mark.parametrize("install", ["decorator", "adapter", "verb"])
+def test_stream_with_context_is_not_needed_and_does_no_harm(app: Flask, journal: Journal, install: str) -> None:
+    def view() -> Any:
+        source = flask.stream_with_context(journal.source("sync"))  # type: ignore[call-overload]  # a generator of text
+        return stream_response(source) if install == "verb" else source
+
+    if install == "adapter":
+        StreamAdapter(app)
+    app.get("/")(streaming(view) if install == "decorator" else view)
+    assert app.test_client().get("/").data == b"abc"
+    assert journal == ["closed", *TORN_DOWN]
+
+
+@either_way
+def test_under_the_debugger_a_stream_is_one_as_well(app: Flask, journal: Journal, way: str) -> None:
+    app.debug = True
+    app.get("/")(streaming(flush="item")(lambda: journal.source(way)))
+    response = Client(DebuggedApplication(app, evalex=True)).get("/")
+    assert response.data == b"abc"
+    assert journal == ["closed", *TORN_DOWN]
+
+
+def test_the_source_is_iterated_in_the_thread_of_the_request(app: Flask) -> None:
+    @app.get("/")
+    @streaming
+    def view() -> Iterator[str]:
+        for _ in range(3):
+            yield f"{threading.get_ident()} "
+
+    assert set(app.test_client().get("/").text.split()) == {str(threading.get_ident())}
