@@ -67,7 +67,7 @@ class AsyncBody(Body):
         else:
             producer = TaskProducer(*owned, loop=asyncio.get_running_loop(), crossing=False, around=None)
         clock = Clock(self._flow.limits, time.monotonic())
-        consumer = self._consumer = AsyncConsumer(producer, bell, clock)
+        consumer = self._consumer = AsyncConsumer(producer, bell, clock, one_by_one=self._one_by_one)
         if self._host.rests:
             self._window.high_water = self._window.max_items = 1
         producer.start()
@@ -117,7 +117,7 @@ class AsyncBody(Body):
         if not batch:
             self._done = True
             return None
-        if self._flow.flush == "item":
+        if self._one_by_one:
             block, self._pending = batch[0], batch[1:]
         else:
             block = batch[0] if len(batch) == 1 else b"".join(batch)

@@ -21,7 +21,7 @@ from stream_adapter._pump import (
 from stream_adapter._resolved import Resolved, whole_body
 from stream_adapter._source import Source
 from stream_adapter._types import Reason
-from stream_adapter.errors import StreamTimeoutError
+from stream_adapter.errors import ChunkEncodingError, StreamTimeoutError
 
 from .ends import ClientDisconnected, StreamAborted
 from .host import NO_HOST, Host
@@ -85,14 +85,22 @@ class Body:
         self._source.enter = self._host.enter
         self._whole = whole_body(self._source, self._flow.encoder)
 
+    @property
+    def _one_by_one(self) -> bool:
+        return self._flow.flush == "item"
+
     def _keepalive(self) -> tuple[float | None, bytes]:
         format = self._flow.encoder.format
         return format.keepalive, format.keepalive_frame
 
     def _raise_unless(self, batch: list[bytes]) -> None:
         """Raise what ended the source, if there is nothing left to send before that."""
-        if not batch and self._window.error is not None:
-            raise raisable(self._window.error)
+        error = self._window.error
+        if batch or error is None:
+            return
+        if isinstance(error, ChunkEncodingError) and error.index is None:
+            error.index = self._window.count  # all before it have been taken, so this is its number
+        raise raisable(error)
 
     def _leased_thread(self, *owned: Any) -> ThreadProducer:
         if self._host.submit is not None:

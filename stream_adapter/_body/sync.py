@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from stream_adapter._pump import (
@@ -80,7 +80,9 @@ class SyncBody(Body):
 
     def _consume(self, producer: Producer, bell: ThreadBell) -> list[bytes]:
         clock = Clock(self._flow.limits, time.monotonic())
-        consumer = self._consumer = SyncConsumer(producer, bell, clock, self._host.gone)
+        consumer = self._consumer = SyncConsumer(
+            producer, bell, clock, one_by_one=self._one_by_one, gone=self._host.gone
+        )
         producer.start()
         commit_after, batch = self._flow.commit_after, list[bytes]()
         if commit_after is not None:
@@ -104,7 +106,7 @@ class SyncBody(Body):
         if item is _END:
             return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
         chunk = self._encode(item)
-        self._window.count = 1
+        self._window.taken_count = 1
         prefix = self._commit()
         return [prefix, chunk] if prefix else [chunk]
 
@@ -113,7 +115,7 @@ class SyncBody(Body):
         try:
             return encoder.table[type(item)](item)
         except Exception as error:
-            raise encoder.explain(error, item, self._window.count) from error
+            raise encoder.explain(error, item, 0) from error
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, in blocks."""
@@ -123,7 +125,9 @@ class SyncBody(Body):
     def _direct_blocks(self, iterator: Iterator[Any]) -> Iterator[bytes]:
         """Send each chunk before the source is asked for the next: no window, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
-        count, sent = self._window.count, 0
+        count, sent, measured = self._window.count, 0, self._flow.on_close is not None
+        last: type[Any] | None = None
+        encode: Callable[[Any], bytes] = bytes
         try:
             for block in self._blocks(self._ready):
                 sent += len(block)
@@ -133,12 +137,16 @@ class SyncBody(Body):
                     item = step(advance)
                 except StopIteration:
                     break
+                if type(item) is not last:
+                    last = type(item)
+                    encode = table[last]
                 try:
-                    chunk = table[type(item)](item)
+                    chunk = encode(item)
                 except Exception as error:
                     raise self._flow.encoder.explain(error, item, count) from error
                 count += 1
-                sent += len(chunk)
+                if measured:
+                    sent += len(chunk)
                 yield chunk
             if count and (tail := self._flow.encoder.finish()):
                 sent += len(tail)
@@ -153,7 +161,7 @@ class SyncBody(Body):
                 yield record
             raise
         finally:
-            self._window.count, self._bytes = count, sent
+            self._window.taken_count, self._bytes = count, sent
 
     def _taken_blocks(self) -> Iterator[bytes]:
         """Send what the producer has ready."""
@@ -177,7 +185,7 @@ class SyncBody(Body):
 
     def _blocks(self, batch: list[bytes]) -> Iterable[bytes]:
         """Join what is ready together, unless it is to travel alone."""
-        return batch if self._flow.flush == "item" or len(batch) < 2 else (b"".join(batch),)
+        return batch if self._one_by_one or len(batch) < 2 else (b"".join(batch),)
 
     def close(self) -> None:
         """Close the source, in the thread or task that iterated it, and report. Does nothing the second time."""

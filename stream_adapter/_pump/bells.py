@@ -16,18 +16,27 @@ __all__ = ["Bell", "LoopBell", "ThreadBell"]
 
 
 class Bell:
-    """What the ringing side sees."""
+    """What the ringing side sees.
 
-    __slots__ = ("listening",)
+    Attributes:
+        listening: whether to ring. A fast loop looks at this first.
+    """
+
+    __slots__ = ("_insistent", "listening")
 
     def __init__(self) -> None:
         self.listening = False
+        self._insistent = False
 
     def ring(self) -> None:
         """Wake the listener if there is one."""
         if self.listening:
-            self.listening = False
+            self.listening = self._insistent
             self._wake()
+
+    def insist(self) -> None:
+        """Have every change rung from now on: the listener is about to leave, and the ringer is to notice."""
+        self._insistent = self.listening = True
 
     def _wake(self) -> None:
         raise NotImplementedError
@@ -71,7 +80,7 @@ class LoopBell(Bell):
             if not ready():
                 await waiter
         finally:
-            self.listening = False
+            self.listening = self._insistent
             self._waiter = None
             if timer is not None:
                 timer.cancel()
@@ -95,4 +104,4 @@ class ThreadBell(Bell):
         if not ready():
             with contextlib.suppress(Empty):
                 self._rings.get(timeout=None if timeout is None else max(timeout, 0))
-        self.listening = False
+        self.listening = self._insistent

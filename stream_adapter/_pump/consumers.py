@@ -33,6 +33,14 @@ class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to 
 
 
 class _Consumer:
+    """What the two forms share.
+
+    Args:
+        producer: the other side.
+        clock: its deadlines.
+        one_by_one: give chunks as they were yielded, rather than joined.
+    """
+
     def __init__(self, producer: Producer, clock: Clock, *, one_by_one: bool) -> None:
         self._one_by_one = one_by_one
         self.producer = producer
@@ -53,7 +61,7 @@ class _Consumer:
         return bool(self.window.items) or self.window.ended or self.interruption is not None
 
     def _take(self) -> list[bytes] | None:
-        """Return what is ready, [] at the end, None if one must wait."""
+        """Return what is ready, in blocks; [] at the end, None if one must wait."""
         if self.interruption is not None:
             raise Interrupted(self.interruption)
         window = self.window
@@ -62,7 +70,7 @@ class _Consumer:
                 return None
             if not window.items:  # looked at again: the last chunk may have come just before the end
                 return []
-        batch = window.take()
+        batch = window.take() if self._one_by_one else [window.take_joined()]
         self.producer.resume()
         if self.clock.runs:
             self.clock.item_at = self.clock.sent_at = time.monotonic()
@@ -86,8 +94,8 @@ class AsyncConsumer(_Consumer):
         bell: the one that the producer rings.
     """
 
-    def __init__(self, producer: Producer, bell: LoopBell, clock: Clock) -> None:
-        super().__init__(producer, clock)
+    def __init__(self, producer: Producer, bell: LoopBell, clock: Clock, *, one_by_one: bool) -> None:
+        super().__init__(producer, clock, one_by_one=one_by_one)
         self._bell = bell
 
     async def next(self) -> list[bytes]:
@@ -141,9 +149,11 @@ class SyncConsumer(_Consumer):
         producer: Producer,
         bell: ThreadBell,
         clock: Clock,
+        *,
+        one_by_one: bool,
         gone: Callable[[], bool] | None,
     ) -> None:
-        super().__init__(producer, clock)
+        super().__init__(producer, clock, one_by_one=one_by_one)
         self._bell = bell
         self._gone = gone
 

@@ -41,7 +41,7 @@ class Encoder(Protocol):
 
     @property
     def table(self) -> Mapping[type, Callable[[Any], bytes]]: ...
-    def explain(self, error: BaseException, item: object, index: int) -> BaseException: ...
+    def explain(self, error: BaseException, item: object) -> BaseException: ...
     def finish(self) -> bytes: ...
 
 
@@ -69,33 +69,44 @@ class Producer:
     def stop(self) -> None:
         """Close the source as soon as it lets go, then end the window."""
         self.stopping = True
-        self.window.high_water = 0  # so that the next put says "full", and the loop looks at `stopping`
+        self.bell.insist()  # so that the loop stops to ring at its next item, and looks at `stopping`
 
     def _fill(self, iterator: Iterator[Any]) -> bool:
-        """Iterate until the window is full (False) or the source is exhausted (True)."""
-        encoder, window, bell = self.encoder, self.window, self.bell
-        table, put = encoder.table, window.put
+        """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources."""
+        window, bell, table = self.window, self.bell, self.encoder.table
+        items, max_items = window.items, window.max_items
+        granted = room = window.grant(0)
+        last: type[Any] | None = None
+        encode: Callable[[Any], bytes] = bytes
         for item in iterator:
+            if type(item) is not last:
+                last = type(item)
+                encode = table[last]
             try:
-                chunk = table[type(item)](item)
+                chunk = encode(item)
             except Exception as error:
-                raise encoder.explain(error, item, window.count) from error
-            full = put(chunk)
+                raise self.encoder.explain(error, item) from error
+            items.append(chunk)
+            room -= len(chunk)
             if bell.listening:
                 bell.ring()
                 if not self._may_go_on():
+                    window.grant(granted - room)
                     return False
-            if full:
-                return False
+            if room <= 0 or len(items) >= max_items:
+                granted = room = window.grant(granted - room)
+                if not room:
+                    return False
+        window.grant(granted - room)
         self._finish()
         return True
 
     def _finish(self) -> None:
         if tail := self.encoder.finish():
-            self.window.append(tail)
+            self.window.put_frame(tail)
 
     def _may_go_on(self) -> bool:
-        return True
+        return not self.stopping
 
     def _close_sync(self) -> None:
         try:
@@ -179,7 +190,7 @@ class ThreadProducer(Producer):
         self.resume()
 
     def _may_go_on(self) -> bool:
-        return self._slice is None or time.monotonic() < self._until
+        return not self.stopping and (self._slice is None or time.monotonic() < self._until)
 
     def _job(self) -> None:
         self.context.run(self._work)
@@ -302,21 +313,34 @@ class TaskProducer(Producer):
         return error
 
     async def _iterate(self) -> None:
-        iterator = self.source.aiterate()
-        encoder, window, bell = self.encoder, self.window, self.bell
-        table, put = encoder.table, window.put
-        async for item in iterator:
+        """Iterate until the source is exhausted. The hot loop of async sources, line for line that of `_fill`."""
+        window, bell, table = self.window, self.bell, self.encoder.table
+        items, max_items = window.items, window.max_items
+        granted = room = window.grant(0)
+        last: type[Any] | None = None
+        encode: Callable[[Any], bytes] = bytes
+        async for item in self.source.aiterate():
+            if type(item) is not last:
+                last = type(item)
+                encode = table[last]
             try:
-                chunk = table[type(item)](item)
+                chunk = encode(item)
             except Exception as error:
-                raise encoder.explain(error, item, window.count) from error
-            full = put(chunk)
+                raise self.encoder.explain(error, item) from error
+            items.append(chunk)
+            room -= len(chunk)
             if bell.listening:
                 bell.ring()
-            if full:
-                await self._wait_for_room()
                 if self.stopping:
                     return
+            if room <= 0 or len(items) >= max_items:
+                granted = room = window.grant(granted - room)
+                if not room:
+                    await self._wait_for_room()
+                    if self.stopping:
+                        return
+                    granted = room = window.grant(0)
+        window.grant(granted - room)
         self._finish()
 
     async def _wait_for_room(self) -> None:

@@ -1,10 +1,12 @@
 """The window: what is ready and not yet taken. Pure: it neither waits nor wakes.
 
-One side puts, the other takes; each field is written by one side only, which is what lets the two sides stand in
+One side puts, the other takes, and each field is written by one side only. That is what lets the two sides stand in
 different threads without a lock (list.append, a slice and a del of a slice are atomic in CPython):
 
-    puts:   items (append), put_bytes, count, ended, error
-    takes:  items (remove from the front), taken_bytes
+    the putter's    items (append), put_bytes, frames, ended, error
+    the taker's     items (from the front), taken_bytes, taken_count
+
+A putter that must be fast appends to `items` itself: `grant` says how many bytes it may append before it asks again.
 """
 
 from __future__ import annotations
@@ -20,41 +22,71 @@ class Window:
         max_items: chunks at which it is full.
     """
 
-    __slots__ = ("count", "ended", "error", "high_water", "items", "max_items", "put_bytes", "taken_bytes")
+    __slots__ = (
+        "ended",
+        "error",
+        "frames",
+        "high_water",
+        "items",
+        "max_items",
+        "put_bytes",
+        "taken_bytes",
+        "taken_count",
+    )
 
     def __init__(self, high_water: int, max_items: int) -> None:
         self.high_water = high_water
         self.max_items = max_items
         self.items: list[bytes] = []
         self.put_bytes = 0
+        self.frames = 0
         self.taken_bytes = 0
-        self.count = 0
+        self.taken_count = 0
         self.ended = False
         self.error: BaseException | None = None
 
-    def put(self, chunk: bytes) -> bool:
-        """Add a chunk and say whether the window is full now."""
-        items = self.items
-        items.append(chunk)
-        self.count += 1
-        self.put_bytes += len(chunk)
-        return self.put_bytes - self.taken_bytes >= self.high_water or len(items) >= self.max_items
+    @property
+    def count(self) -> int:
+        """How many chunks have passed, or stand here."""
+        return self.taken_count + len(self.items) - self.frames
 
-    def append(self, frame: bytes) -> None:
-        """Add bytes that are no chunk of the source's: what the format ends with."""
-        self.items.append(frame)
-        self.put_bytes += len(frame)
+    def grant(self, appended: int) -> int:
+        """Account for bytes that were appended since the last grant, and say how many more may be: 0 if it is full."""
+        self.put_bytes += appended
+        return 0 if self.is_full() else self.high_water - (self.put_bytes - self.taken_bytes)
+
+    def put(self, chunk: bytes) -> bool:
+        """Append a chunk and say whether the window is full now."""
+        self.items.append(chunk)
+        return not self.grant(len(chunk))
+
+    def put_frame(self, frame: bytes) -> None:
+        """Append bytes that are no chunk of the source's: what a format ends with."""
+        self.frames += 1
+        self.put(frame)
 
     def is_full(self) -> bool:
         """Say whether the source must pause."""
         return self.put_bytes - self.taken_bytes >= self.high_water or len(self.items) >= self.max_items
 
     def take(self) -> list[bytes]:
-        """Remove and return all that is ready."""
+        """Remove and return all that is ready, chunk by chunk."""
+        batch = self._remove()
+        self.taken_bytes += sum(map(len, batch))
+        return batch
+
+    def take_joined(self) -> bytes:
+        """Remove and return all that is ready, as one block."""
+        batch = self._remove()
+        block = batch[0] if len(batch) == 1 else b"".join(batch)
+        self.taken_bytes += len(block)
+        return block
+
+    def _remove(self) -> list[bytes]:
         items = self.items
         batch = items[:]
         del items[: len(batch)]
-        self.taken_bytes += sum(map(len, batch))
+        self.taken_count += len(batch)
         return batch
 
     def end(self, error: BaseException | None = None) -> None:

@@ -32,7 +32,7 @@ class FormatEncoder:
         """Return the format that the headers announce; from here on it is final."""
         return self.format
 
-    def explain(self, error: BaseException, item: object, index: int) -> BaseException:
+    def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
         """Say which item could not be encoded, and why."""
         return explain(error, item, index)
 
