@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, Unpack, cast, overload
 
@@ -82,7 +82,7 @@ def started(result: Any, options: ResponseOptions) -> ResponseReturnValue:
 
 def unpacked(result: Any) -> tuple[Any, Any, Any]:
     """Take apart what a view returned: content, status and headers, as Flask tells them apart."""
-    parts = cast("tuple[Any, ...]", result if isinstance(result, tuple) else ())
+    parts = tuple(cast("Iterable[Any]", result)) if isinstance(result, tuple) else ()
     if len(parts) == 3:
         return parts
     if len(parts) == 2:

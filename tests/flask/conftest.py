@@ -34,6 +34,13 @@ def app() -> Flask:
 @pytest.fixture
 def journal(app: Flask) -> Journal:
     journal = Journal()
-    app.teardown_request(lambda error: journal.append(f"teardown of {type(error).__name__}"))
-    app.teardown_appcontext(lambda error: journal.append(f"app teardown of {type(error).__name__}"))
+
+    @app.teardown_request
+    def teardown(error: BaseException | None) -> None:
+        journal.append(f"teardown of {type(error).__name__}")
+
+    @app.teardown_appcontext
+    def app_teardown(error: BaseException | None) -> None:
+        journal.append(f"app teardown of {type(error).__name__}")
+
     return journal

@@ -13,7 +13,7 @@ TORN_DOWN = ["teardown of NoneType", "app teardown of NoneType"]
 
 class Journal(list[str]):
     def source(self, way: str, items: Iterable[object] = ("a", "b", "c")) -> object:
-        """Return a source, sync or async, that notes its close, and looks at the request in each step and in the last."""
+        """Return a source, sync or async, that looks at the request in every step and notes its close."""
         noted = self._noted(items)
         return noted if way == "sync" else as_async(noted)
 

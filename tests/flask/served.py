@@ -1,4 +1,4 @@
-"""The app that the real servers of these tests serve: its sources wait until the client says that it has their chunk."""
+"""The app that real servers serve: its sources wait until the client says that it has received their chunk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from flask import Flask, abort, g, request
 
 import stream_adapter as sa
-from stream_adapter_flask import StreamAdapter, stream_response, streaming
+from stream_adapter_flask import StreamAdapter, StreamingResponse, stream_response, streaming
 from tests.support.gate import Gate
 
 app = Flask(__name__)
@@ -55,7 +55,11 @@ def sync_source() -> Iterator[str]:
 
 @app.get("/stream/async")
 @streaming
-async def async_source() -> AsyncIterator[str]:
+def async_source() -> AsyncIterator[str]:
+    return chunks()
+
+
+async def chunks() -> AsyncIterator[str]:
     try:
         for number in range(3):
             yield f"{g.name} {number}\n"
@@ -65,13 +69,13 @@ async def async_source() -> AsyncIterator[str]:
 
 
 @app.get("/stream/verb")
-def verb() -> object:
-    return stream_response(async_source.__wrapped__())  # type: ignore[attr-defined]  # set by functools.wraps
+def verb() -> StreamingResponse:
+    return stream_response(chunks())
 
 
 @app.get("/stream/adapted")
-async def adapted() -> object:
-    return async_source.__wrapped__()  # type: ignore[attr-defined]  # set by functools.wraps
+async def adapted() -> AsyncIterator[str]:
+    return chunks()
 
 
 @app.get("/stream/endless/<way>")
@@ -110,5 +114,6 @@ def broken() -> Iterator[str]:
 
 
 @app.get("/stream/document")
+@streaming
 def document() -> object:
     return sa.Response({"pid": os.getpid()})

@@ -21,12 +21,12 @@ class Failure(Exception):
 
 
 def decorated(app: Flask, source: Callable[[], object]) -> None:
-    app.get("/")(streaming(lambda: source()))
+    app.get("/")(streaming(source))
 
 
 def adapted(app: Flask, source: Callable[[], Any]) -> None:
     StreamAdapter(app)
-    app.get("/")(lambda: source())
+    app.get("/")(source)
 
 
 def responded(app: Flask, source: Callable[[], object]) -> None:

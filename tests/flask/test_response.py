@@ -22,7 +22,7 @@ After = Callable[[Any], flask.Response]
 
 
 def started(app: Flask, source: Callable[[], object]) -> None:
-    app.get("/")(streaming(lambda: source()))
+    app.get("/")(streaming(source))
 
 
 def unstarted(app: Flask, source: Callable[[], object]) -> None:
@@ -171,12 +171,16 @@ def test_what_replaced_it_is_closed_with_it_when_the_client_leaves(
     assert sorted(journal) == sorted(["closed", *TORN_DOWN])
 
 
+def instead(_: flask.Response) -> flask.Response:
+    return flask.Response("instead")
+
+
 @either_verb
 @either_way
 def test_a_stream_that_is_sent_by_nobody_is_closed_with_what_is_sent_instead(
     app: Flask, journal: Journal, install: Any, way: str
 ) -> None:
-    app.after_request(lambda _: flask.Response("instead"))
+    app.after_request(instead)
     ended: list[str] = []
     install(
         app, lambda: sa.Response(journal.source(way, "x" * 100_000), on_close=lambda summary: ended.append("closed"))

@@ -25,8 +25,9 @@ def client(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-def journal(client: httpx.Client, name: str) -> object:
-    return client.get("/journal", params={"name": name}).json()
+def journal(client: httpx.Client, name: str) -> list[str]:
+    entries: list[str] = client.get("/journal", params={"name": name}).json()
+    return entries
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -65,7 +66,6 @@ def test_when_the_client_leaves_the_source_is_closed_and_then_the_request_torn_d
     with client.stream("GET", f"/stream/endless/{way}", params={"name": name}) as response:
         assert next(response.iter_raw())[:1] == b"x"
     entries = journal(client, name)
-    assert isinstance(entries, list)
     assert entries[0] == "closed"
     assert len(entries) == 2
 
