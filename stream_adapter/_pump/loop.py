@@ -73,7 +73,13 @@ atexit.register(_background.close)
 
 
 def background_loop() -> asyncio.AbstractEventLoop:
-    """Return the loop, running in its thread."""
+    """Return the loop, running in its thread, to a caller that will wait for it.
+
+    Raises:
+        RuntimeError: called on the loop itself, which would wait for itself for ever.
+    """
+    if threading.current_thread() is _background.thread:
+        raise RuntimeError("this would block the event loop on which it is to run; use the async form")
     return _background.loop()
 
 
@@ -89,10 +95,11 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself for ever.
     """
-    loop = background_loop()
-    if threading.current_thread() is _background.thread:
+    try:
+        loop = background_loop()
+    except RuntimeError:
         coroutine.close()
-        raise RuntimeError("this would block the event loop on which it is to run; use the async form")
+        raise
     where = copy_context() if context is None else context
     tasks: list[asyncio.Task[T]] = []
     finished = threading.Event()
