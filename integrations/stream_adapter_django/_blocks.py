@@ -1,0 +1,62 @@
+"""A body as Django's ASGI handler takes it: iterated and closed by `aclosing(aiter(response))`, and by nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from stream_adapter.integration import AsyncBody
+
+__all__ = ["Blocks"]
+
+_closing: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+
+
+class Blocks(AsyncIterator[bytes]):
+    """The blocks of a body. No async generator: one that was never started is closed like any other.
+
+    Args:
+        open_body: makes the body, on the loop.
+    """
+
+    def __init__(self, open_body: Callable[[], AsyncBody]) -> None:
+        self._open = open_body
+        self._body: AsyncBody | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    async def start(self) -> AsyncBody:
+        """Open the body and pull its first item."""
+        if self._body is None:
+            self._loop = asyncio.get_running_loop()
+            self._body = self._open()
+        await self._body.start()
+        return self._body
+
+    async def __anext__(self) -> bytes:
+        body = self._body or await self.start()
+        block = None if self._closed else await body.next()
+        if block is None:
+            await self.aclose()
+            raise StopAsyncIteration
+        return block
+
+    async def aclose(self) -> None:
+        """Close the body: the source is closed when this returns."""
+        self._closed = True
+        if self._body is not None:
+            await self._body.aclose()
+
+    def close_soon(self) -> None:
+        """Have the body closed, from any thread. Nothing waits: what waited could be what the source needs to close."""
+        if self._closed or self._loop is None:
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._begin_to_close)
+        except RuntimeError:  # the loop is closed, and every task of it has ended
+            return
+
+    def _begin_to_close(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.aclose())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)

@@ -1,0 +1,128 @@
+"""The content of Django's response: opened once, handed out as it is, closed however the response ends.
+
+Under WSGI the server calls `close()`. Under ASGI Django closes what `__aiter__` returns, and only then the response. A
+middleware may replace `streaming_content`, or drop the response for another; what was opened is closed all the same.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, StreamingHttpResponse
+
+from stream_adapter import Response, StreamAdapterError
+from stream_adapter.integration import AsyncBody, RequestHead, Resolved, SyncBody
+
+from ._blocks import Blocks
+from ._threads import asgi_host, stream_context, under_asgi, wsgi_host
+
+__all__ = ["StreamContent"]
+
+
+class StreamContent(StreamingHttpResponse):
+    """A streaming response whose content is a stream's. Left as it is, it starts when it is iterated.
+
+    Args:
+        response: what is streamed.
+        request: what it answers, if that is known.
+    """
+
+    _iterator: Any  # Django's: what `streaming_content` was last set to
+
+    def __init__(self, response: Response, request: HttpRequest | None) -> None:
+        super().__init__(status=response.status_code)
+        self._stream = response
+        self._request: HttpRequest | None = request
+        self._own = self._iterator  # an empty one, until the stream is opened
+        self._opened = False
+        self._close_content: Callable[[], object] = partial(_close_unopened, response)
+        self.is_async = self.on_loop
+
+    def bind(self, request: HttpRequest | None) -> None:
+        """Say which request it answers, unless it knows."""
+        self._request = self._request or request
+        if not self._opened:
+            self.is_async = self.on_loop
+
+    @property
+    def on_loop(self) -> bool:
+        """Whether it is served under ASGI: the request's type says, or, where that is not known, a running loop."""
+        request = self._request
+        return isinstance(request, ASGIRequest) or (not isinstance(request, WSGIRequest) and under_asgi())
+
+    def _resolve(self) -> Resolved:
+        request = self._request
+        if request is None:
+            return self._stream.resolve(RequestHead())
+        return self._stream.resolve(RequestHead(request.method or "GET", request.headers))
+
+    def _open_sync(self) -> SyncBody:
+        environ = self._request.environ if isinstance(self._request, WSGIRequest) else None
+        body = SyncBody(self._resolve(), wsgi_host(environ))
+        self._use(_iterate(body), body.close, is_async=False)
+        return body
+
+    def _open_async(self) -> Blocks:
+        resolved = self._resolve()
+        blocks = Blocks(partial(stream_context, lambda: AsyncBody(resolved, asgi_host())))
+        self._use(blocks, blocks.close_soon, is_async=True)
+        return blocks
+
+    def _use(self, content: Any, close: Callable[[], object], *, is_async: bool) -> None:
+        self._own = self._iterator = content
+        self._opened = True
+        self._close_content = weakref.finalize(self, close)  # also when the response is dropped for another
+        self.is_async = is_async
+
+    def _open_unrendered(self, *, is_async: bool) -> None:
+        if not self._opened and self._iterator is self._own:
+            self._open_async() if is_async else self._open_sync()
+
+    @property
+    def streaming_content(self) -> Any:
+        """The blocks, without Django's wrapper around each, or what a middleware has put in their place."""
+        self._open_unrendered(is_async=self.is_async)
+        return self._own if self._iterator is self._own else super().streaming_content
+
+    @streaming_content.setter
+    def streaming_content(self, value: Any) -> None:
+        self._set_streaming_content(value)  # type: ignore[attr-defined]  # django-stubs leaves this hook out
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._open_unrendered(is_async=False)
+        return super().__iter__()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._open_unrendered(is_async=True)
+        return self._own if self._iterator is self._own and self.is_async else self._replaced_blocks()
+
+    async def _replaced_blocks(self) -> AsyncIterator[bytes]:
+        replacement = self._iterator
+        try:
+            async for block in super().__aiter__():
+                yield block
+        finally:
+            if hasattr(replacement, "aclose"):
+                await replacement.aclose()
+            if isinstance(self._own, Blocks):
+                await self._own.aclose()
+
+    def close(self) -> None:
+        """Close the stream, in whatever state, and then what Django closes."""
+        self._close_content()
+        super().close()
+
+
+def _iterate(body: SyncBody) -> Iterator[bytes]:
+    yield from body
+
+
+def _close_unopened(response: Response) -> None:
+    with suppress(StreamAdapterError):  # another response has taken its source, and closes it
+        SyncBody(response.resolve()).close()

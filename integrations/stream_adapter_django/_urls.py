@@ -1,0 +1,67 @@
+"""Routes with `streaming=True`; without it they are Django's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django import urls
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver
+
+from stream_adapter.errors import SourceError
+
+from ._response import stream_response
+from ._views import adapt
+
+__all__ = ["path", "re_path"]
+
+
+def path(
+    route: Any, view: Any, kwargs: dict[str, Any] | None = None, name: str | None = None, *, streaming: bool = False
+) -> URLPattern | URLResolver:
+    """Return a route, as `django.urls.path` does.
+
+    Args:
+        route: the pattern.
+        view: the view, or what `include` returned.
+        kwargs: further arguments for the view.
+        name: what `reverse` finds it by.
+        streaming: stream what the view yields or returns, as `@streaming` does; what cannot be streamed is an error.
+
+    Raises:
+        TypeError: `streaming` is given for an `include`.
+    """
+    made: URLPattern | URLResolver = urls.path(route, _streamed(view) if streaming else view, kwargs, name)
+    return made
+
+
+def re_path(
+    route: Any, view: Any, kwargs: dict[str, Any] | None = None, name: str | None = None, *, streaming: bool = False
+) -> URLPattern | URLResolver:
+    """Return a route, as `django.urls.re_path` does; the arguments are those of `path`."""
+    made: URLPattern | URLResolver = urls.re_path(route, _streamed(view) if streaming else view, kwargs, name)
+    return made
+
+
+def _streamed(view: Any) -> Callable[..., Any]:
+    if not callable(view):
+        raise TypeError(f"streaming=True: expected a view, got {type(view).__name__}; give it to the routes inside")
+    return adapt(view, partial(_convert, _name_of(view)))
+
+
+def _convert(name: str, result: Any) -> HttpResponseBase:
+    if isinstance(result, HttpResponseBase):
+        return result
+    if result is None:
+        raise TypeError(f"{name}: streaming=True, but the view returned None")
+    try:
+        return stream_response(result)
+    except SourceError as error:
+        raise TypeError(f"{name}: streaming=True, but {error}") from error
+
+
+def _name_of(view: Any) -> str:
+    cls = getattr(view, "view_class", view)
+    return f"{cls.__module__}.{getattr(cls, '__qualname__', type(cls).__qualname__)}"

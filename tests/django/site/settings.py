@@ -1,0 +1,21 @@
+"""Settings of the tests, here and in the servers they start, which are told the rest by environment variables."""
+
+from __future__ import annotations
+
+import os
+
+SECRET_KEY = "tests"
+ALLOWED_HOSTS = ["*"]
+USE_TZ = True
+ROOT_URLCONF = "tests.django.site.urls"
+INSTALLED_APPS = ["tests.django.site"]
+MIDDLEWARE = [name for name in os.environ.get("SITE_MIDDLEWARE", "").split(",") if name]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("SITE_DATABASE", ":memory:"),
+        "ATOMIC_REQUESTS": os.environ.get("SITE_ATOMIC") == "yes",
+        "OPTIONS": {"timeout": 20},
+    }
+}
+LOGGING_CONFIG = None

@@ -1,0 +1,293 @@
+"""Every kind of view, with either kind of source, under either protocol."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+
+import stream_adapter as sa
+from stream_adapter_django import path, stream_response, streaming
+from tests.django.support import ADAPTER, Edge, Opener, both_edges, exceptions
+from tests.support.edges import SOURCES, either_way
+from tests.support.gate import Gate
+
+
+def rows() -> Iterator[str]:
+    yield "one "
+    yield "two"
+
+
+async def async_rows() -> AsyncIterator[str]:
+    yield "one "
+    yield "two"
+
+
+def returns_generator(request: HttpRequest) -> Any:
+    return rows()
+
+
+def returns_async_generator(request: HttpRequest) -> Any:
+    return async_rows()
+
+
+async def async_returns_generator(request: HttpRequest) -> Any:
+    return rows()
+
+
+async def async_returns_async_generator(request: HttpRequest) -> Any:
+    return async_rows()
+
+
+def is_generator(request: HttpRequest) -> Iterator[str]:
+    yield "one "
+    yield "two"
+
+
+async def is_async_generator(request: HttpRequest) -> AsyncIterator[str]:
+    yield "one "
+    yield "two"
+
+
+def returns_response(request: HttpRequest) -> Any:
+    return sa.Response(rows())
+
+
+class GetReturns(View):
+    def get(self, request: HttpRequest) -> Any:
+        return rows()
+
+
+class GetYields(View):
+    def get(self, request: HttpRequest) -> Any:
+        yield "one "
+        yield "two"
+
+
+class AsyncGetReturns(View):
+    async def get(self, request: HttpRequest) -> Any:
+        return async_rows()
+
+
+class AsyncGetYields(View):
+    async def get(self, request: HttpRequest) -> Any:
+        yield "one "
+        yield "two"
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    view.__name__: view
+    for view in (
+        returns_generator,
+        returns_async_generator,
+        async_returns_generator,
+        async_returns_async_generator,
+        is_generator,
+        is_async_generator,
+        returns_response,
+    )
+}
+CLASSES: dict[str, type[View]] = {
+    cls.__name__: cls for cls in (GetReturns, GetYields, AsyncGetReturns, AsyncGetYields)
+}
+each_function = pytest.mark.parametrize("view", FUNCTIONS.values(), ids=FUNCTIONS)
+each_class = pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
+
+
+@both_edges
+@each_function
+def test_a_decorated_view_is_streamed(edge: Edge, view: Any) -> None:
+    answer = edge.get(streaming(view))
+    assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
+    assert answer.header("Content-Type") == ["text/plain; charset=utf-8"]
+
+
+@both_edges
+@each_function
+def test_the_middleware_streams_an_undecorated_view(edge: Edge, view: Any) -> None:
+    answer = edge.get(view, middleware=[ADAPTER])
+    assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
+
+
+@both_edges
+@each_function
+def test_a_route_streams_an_undecorated_view(edge: Edge, view: Any) -> None:
+    answer = edge.get([path("", view, streaming=True)])
+    assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
+
+
+@both_edges
+@each_function
+def test_all_three_at_once_are_as_good_as_one(edge: Edge, view: Any) -> None:
+    answer = edge.get([path("", streaming(view), streaming=True)], middleware=[ADAPTER])
+    assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
+
+
+@both_edges
+@each_class
+def test_class_based_views_are_streamed_by_the_middleware(edge: Edge, cls: type[View]) -> None:
+    assert edge.get(cls.as_view(), middleware=[ADAPTER]).body == b"one two"
+
+
+@both_edges
+@each_class
+def test_class_based_views_are_streamed_by_their_route(edge: Edge, cls: type[View]) -> None:
+    assert edge.get([path("", cls.as_view(), streaming=True)]).body == b"one two"
+
+
+@both_edges
+@each_class
+@pytest.mark.parametrize("name", ["get", "dispatch"])
+def test_method_decorator_streams_class_based_views(edge: Edge, cls: type[View], name: str) -> None:
+    decorated = method_decorator(streaming, name=name)(type(cls.__name__, (cls,), {}))
+    assert edge.get(decorated.as_view()).body == b"one two"
+
+
+@both_edges
+@pytest.mark.parametrize("cls", [GetReturns, GetYields, AsyncGetReturns, AsyncGetYields])
+def test_a_method_is_decorated_like_a_function(edge: Edge, cls: type[View]) -> None:
+    decorated = type(cls.__name__, (View,), {"get": streaming(cls.__dict__["get"])})
+    assert edge.get(decorated.as_view()).body == b"one two"
+
+
+@both_edges
+@either_way
+@pytest.mark.parametrize("by_async_view", [False, True], ids=["sync view", "async view"])
+def test_stream_response_needs_no_decorator(edge: Edge, way: str, by_async_view: bool) -> None:
+    def view(request: HttpRequest) -> Any:
+        response = stream_response(SOURCES[way](["one ", "two"]), headers={"X-Made": "yes"})
+        response["X-View"] = response["X-Made"]
+        return response
+
+    async def async_view(request: HttpRequest) -> Any:
+        return view(request)
+
+    answer = edge.get(async_view if by_async_view else view)
+    assert answer.body == b"one two"
+    assert (answer.header("X-View"), answer.header("X-Made")) == (["yes"], ["yes"])
+
+
+@both_edges
+@either_way
+def test_each_chunk_is_received_before_the_source_is_asked_for_the_next(edge: Edge, way: str) -> None:
+    gate = Gate()
+
+    @streaming
+    def sync_view(request: HttpRequest) -> Any:
+        for number in range(3):
+            yield f"{number}"
+            gate.wait()
+
+    @streaming
+    async def async_view(request: HttpRequest) -> Any:
+        for number in range(3):
+            yield f"{number}"
+            await gate.wait_async()
+
+    answer = edge.get(sync_view if way == "sync" else async_view, watcher=Opener(gate))
+    assert answer.blocks == [b"0", b"1", b"2"]
+
+
+@both_edges
+def test_options_of_the_decorator_are_those_of_a_response(edge: Edge) -> None:
+    @streaming(media_type="text/csv", status_code=201, headers={"X-Rows": "2"})
+    def view(request: HttpRequest) -> Any:
+        return rows()
+
+    answer = edge.get(view)
+    assert answer.status == 201
+    assert answer.header("Content-Type") == ["text/csv; charset=utf-8"]
+    assert answer.header("X-Rows") == ["2"]
+
+
+def test_a_bad_option_of_the_decorator_is_an_error_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match="unknown option 'sttus'"):
+        streaming(sttus=200)  # type: ignore[call-overload]  # the mistake
+
+
+@both_edges
+def test_djangos_own_responses_pass_untouched(edge: Edge) -> None:
+    @streaming
+    def view(request: HttpRequest) -> Any:
+        return JsonResponse({"own": True}, status=202)
+
+    answer = edge.get(view)
+    assert (answer.status, answer.body) == (202, b'{"own": true}')
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": 1}, "a", ("a",)], ids=lambda value: type(value).__name__)
+def test_to_the_middleware_a_list_a_dict_and_text_are_djangos_own_error(value: Any) -> None:
+    answer = Edge("wsgi").get(lambda _: value, middleware=[ADAPTER])
+    assert isinstance(answer.error, AttributeError)
+
+
+@both_edges
+def test_a_view_that_returns_none_is_djangos_own_error(edge: Edge) -> None:
+    with exceptions() as caught:
+        assert edge.get(streaming(lambda _: None)).status == 500
+    assert "didn't return an HttpResponse" in str(caught[0])
+
+
+@both_edges
+def test_attributes_of_a_view_are_kept(edge: Edge) -> None:
+    def view(request: HttpRequest) -> Any:
+        return rows()
+
+    view.csrf_exempt = True  # type: ignore[attr-defined]  # as csrf_exempt does
+    view._non_atomic_requests = {"default"}  # type: ignore[attr-defined]  # as non_atomic_requests does
+    decorated: Any = streaming(view)
+    assert (decorated.csrf_exempt, decorated._non_atomic_requests) == (True, {"default"})
+    assert decorated.__name__ == "view"
+
+
+@both_edges
+def test_several_headers_of_one_name_and_cookies_reach_the_client(edge: Edge) -> None:
+    @streaming
+    def view(request: HttpRequest) -> Any:
+        headers = {
+            "Set-Cookie": ["a=1; Path=/x; HttpOnly", "b=2"],
+            "Link": ["</a>; rel=next", "</b>; rel=prev"],
+            "Connection": "keep-alive",
+        }
+        return sa.Response(rows(), headers=headers)
+
+    answer = edge.get(view)
+    assert answer.header("Link") == ["</a>; rel=next, </b>; rel=prev"]
+    assert sorted(cookie.strip() for cookie in answer.header("Set-Cookie")) == ["a=1; HttpOnly; Path=/x", "b=2"]
+    assert not answer.header("Connection")
+
+
+def test_a_cookie_that_django_cannot_carry_is_an_error() -> None:
+    with pytest.raises(ValueError, match="Django cannot carry"):
+        stream_response(rows(), headers={"Set-Cookie": "a=1; Unheard-Of"})
+
+
+@both_edges
+def test_a_body_that_is_known_has_its_length(edge: Edge) -> None:
+    answer = edge.get(streaming(lambda _: sa.Response(b"whole")))
+    assert (answer.header("Content-Length"), answer.body) == (["5"], b"whole")
+
+
+@both_edges
+def test_a_status_without_a_body_has_no_content_type(edge: Edge) -> None:
+    answer = edge.get(streaming(lambda _: sa.Response(rows(), status_code=204)))
+    assert (answer.status, answer.body, answer.header("Content-Type")) == (204, b"", [])
+
+
+@both_edges
+def test_what_the_view_sets_on_the_response_wins(edge: Edge) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        response: Any = stream_response(rows())
+        response["Content-Type"] = "text/x-mine"
+        response["X-Accel-Buffering"] = "yes"
+        response.set_cookie("seen", "1")
+        return response
+
+    answer = edge.get(view)
+    assert answer.header("Content-Type") == ["text/x-mine"]
+    assert answer.header("X-Accel-Buffering") == ["yes"]
+    assert answer.header("Set-Cookie")[0].strip().startswith("seen=1")
