@@ -122,6 +122,7 @@ class AsyncBody(Body):
         else:
             block = batch[0] if len(batch) == 1 else b"".join(batch)
         self._bytes += len(block)
+        self._done = self._consumer is None  # a whole body is one block
         return block
 
     async def _next_blocks(self) -> list[bytes]:

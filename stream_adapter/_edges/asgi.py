@@ -32,7 +32,7 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
         try:
             await deliver(AsyncBody(response.resolve(RequestHead.from_scope(scope)), Host()), receive, send)
         except CapacityError as error:
-            headers = [("retry-after", str(error.retry_after)), ("content-length", "0")]
+            headers = [("retry-after", str(error.retry_after)), ("content-type", "text/plain"), ("content-length", "0")]
             await send(_start(503, headers))
             await send(_block(b"", more=False))
     else:

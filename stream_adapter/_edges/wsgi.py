@@ -23,7 +23,8 @@ def serve(response: Resolvable, environ: Environ, start_response: StartResponse)
         start_response(status_line(body.status), body.headers)
     except CapacityError as error:
         body.close()
-        start_response(status_line(503), [("Retry-After", str(error.retry_after)), ("Content-Length", "0")])
+        headers = [("Retry-After", str(error.retry_after)), ("Content-Type", "text/plain"), ("Content-Length", "0")]
+        start_response(status_line(503), headers)
         return []
     except BaseException:
         body.close()
