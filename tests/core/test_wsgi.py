@@ -1,0 +1,116 @@
+"""The WSGI edge (PEP 3333). Every WSGI call of these tests goes through `wsgiref.validate`."""
+
+from __future__ import annotations
+
+import socket
+from wsgiref.validate import validator
+
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.integration import disconnect_probe, status_line
+from tests.support.edges import SOURCES, Watcher, call_wsgi, either_way
+from tests.support.sources import in_way
+
+RESPONSES: list[sa.Response] = [
+    sa.Response(b"whole"),
+    sa.Response(None),
+    sa.Response([]),
+    sa.Response(["a", 1, b"c"]),
+    sa.Response([{"a": 1}]),
+    sa.Response([b"a"], status_code=404, headers={"Set-Cookie": ["a=1", "b=2"], "Connection": "close"}),
+    sa.Response([b"a"], status_code=204),
+    sa.Response([b"a"], status_code=304),
+    sa.Response([b"a", b"b"], flush="bulk"),
+    sa.Response([b"a", b"b"], flush="item"),
+    sa.text(["a"]),
+    sa.html(["a"]),
+    sa.ndjson([1, None]),
+    sa.sse(["a"]),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("response", RESPONSES)
+def test_every_response_is_valid_wsgi(response: sa.Response, method: str) -> None:
+    answer = call_wsgi(response, method=method)
+    assert answer.error is None
+    assert answer.complete
+    assert answer.status == response.status_code
+
+
+@pytest.mark.parametrize("response", RESPONSES)
+def test_every_response_is_valid_behind_a_middleware_that_checks_as_well(response: sa.Response) -> None:
+    assert call_wsgi(validator(validator(response.wsgi))).complete  # type: ignore[arg-type]  # typeshed's own WSGI types
+
+
+@either_way
+def test_the_first_item_is_pulled_inside_the_call_and_before_the_status_line(way: str) -> None:
+    order: list[str] = []
+
+    def items() -> object:
+        order.append("item")
+        yield b"a"
+        order.append("next item")
+
+    class Order(Watcher):
+        def on_start(self) -> None:
+            order.append("status line")
+
+    call_wsgi(sa.Response(in_way(way, items()), flush="item", limits=sa.Limits(max_items=1)), watcher=Order())  # type: ignore[arg-type]  # a generator function
+    assert order == ["item", "status line", "next item"]
+
+
+def test_on_a_sync_source_nothing_is_held() -> None:
+    source = SOURCES["sync"]([b"a", b"b", b"c"])
+    asked_at: list[tuple[bytes, int]] = []
+
+    class Steps(Watcher):
+        def on_block(self, block: bytes) -> None:
+            asked_at.append((block, source.steps))
+
+    call_wsgi(sa.Response(source), watcher=Steps())
+    assert asked_at == [(b"a", 1), (b"b", 2), (b"c", 3)]
+
+
+def test_bulk_fills_a_block_up_to_high_water() -> None:
+    answer = call_wsgi(sa.Response(iter([b"x"] * 10), flush="bulk", limits=sa.Limits(high_water=4)))
+    assert answer.blocks == [b"xxxx", b"xxxx", b"xx"]
+
+
+@pytest.mark.parametrize("status", [100, 200, 204, 404, 500])
+def test_a_known_status_has_its_phrase(status: int) -> None:
+    assert status_line(status).startswith(f"{status} ")
+    assert status_line(status)[4:].isprintable()
+
+
+def test_an_unknown_status_is_called_unknown() -> None:
+    assert status_line(599) == "599 Unknown"
+
+
+@pytest.mark.parametrize("key", ["gunicorn.socket", "werkzeug.socket"])
+def test_the_probe_sees_on_the_servers_socket_that_the_client_has_gone(key: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        gone = disconnect_probe({key: ours})
+        assert gone is not None
+        assert not gone()
+        theirs.send(b"GET /next")  # a pipelined request is no disconnect, and must not be eaten
+        assert not gone()
+        assert ours.recv(100) == b"GET /next"
+        theirs.close()
+        assert gone()
+        ours.close()
+        assert gone()
+
+
+def test_the_probe_asks_waitress() -> None:
+    def client_disconnected() -> bool:
+        return True
+
+    assert disconnect_probe({"waitress.client_disconnected": client_disconnected}) is client_disconnected
+
+
+@pytest.mark.parametrize("environ", [{}, {"gunicorn.socket": None}, {"werkzeug.socket": "not a socket"}])
+def test_without_a_socket_there_is_no_probe(environ: dict[str, object]) -> None:
+    assert disconnect_probe(environ) is None
