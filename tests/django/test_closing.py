@@ -1,0 +1,207 @@
+"""The source is closed once, whatever becomes of the response, and without the garbage collector."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, Client, override_settings
+from django.urls import path
+
+import stream_adapter as sa
+from stream_adapter_django import StreamResponse, stream_response, streaming
+from tests.django.support import Edge, both_edges, urlconf
+from tests.support.edges import SOURCES, either_way
+from tests.support.gate import BOUND
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def drops(get_response: Any) -> Any:
+    """Middleware that puts another response in place of the view's."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        get_response(request)
+        return HttpResponse("another")
+
+    return middleware
+
+
+def raises(get_response: Any) -> Any:
+    """Middleware that fails once the view has answered."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        get_response(request)
+        raise LookupError("of the middleware")
+
+    return middleware
+
+
+def returns_unrendered(get_response: Any) -> Any:
+    """Middleware that answers with a stream of its own, which Django does not render."""
+
+    def middleware(request: HttpRequest) -> StreamResponse:
+        return stream_response(get_response(request).source)
+
+    return middleware
+
+
+@both_edges
+@either_way
+def test_at_the_end(edge: Edge, way: str) -> None:
+    source = SOURCES[way]([b"one"])
+    assert edge.get(streaming(lambda _: source)).body == b"one"
+    assert source.closes == 1
+
+
+@both_edges
+@either_way
+def test_when_the_client_goes(edge: Edge, way: str) -> None:
+    source = SOURCES[way](iter(lambda: b"x", b""))
+    answer = edge.get(streaming(lambda _: source), leave_after=2)
+    assert not answer.complete
+    assert source.closes == 1
+
+
+@both_edges
+@either_way
+def test_on_close_is_told_why(edge: Edge, way: str) -> None:
+    told: list[str] = []
+    for leave_after in (None, 1):
+        source = SOURCES[way]([b"x"] if leave_after is None else iter(lambda: b"x", b""))
+        view = streaming(on_close=lambda summary: told.append(summary.reason))(lambda _, source=source: source)
+        edge.get(view, leave_after=leave_after)
+    assert told == ["done", "disconnect"]
+
+
+@both_edges
+@either_way
+@pytest.mark.parametrize("middleware", [drops, raises], ids=lambda function: function.__name__)
+def test_when_a_middleware_drops_the_response(edge: Edge, way: str, middleware: Any) -> None:
+    source = SOURCES[way]([b"one", b"two"])
+    answer = edge.get(streaming(lambda _: source), middleware=[f"{__name__}.{middleware.__name__}"])
+    assert answer.status == (200 if middleware is drops else 500)
+    assert source.closes == 1
+
+
+@either_way
+def test_when_the_response_is_closed_and_was_never_rendered(way: str) -> None:
+    source = SOURCES[way]([b"never"])
+    response = stream_response(source)
+    response.close()
+    response.close()
+    assert (source.steps, source.closes) == (0, 1)
+
+
+@both_edges
+@either_way
+def test_of_a_stream_that_a_middleware_returns(edge: Edge, way: str) -> None:
+    source = SOURCES[way]([b"one ", b"two"])
+
+    def view(request: HttpRequest) -> HttpResponse:
+        response = HttpResponse()
+        response.source = source  # type: ignore[attr-defined]  # for the middleware
+        return response
+
+    answer = edge.get(view, middleware=[f"{__name__}.returns_unrendered"])
+    assert (answer.body, answer.header("Content-Type")) == (b"one two", ["text/plain"])
+    assert source.closes == 1
+
+
+@either_way
+def test_by_djangos_test_client(way: str) -> None:
+    source = SOURCES[way]([b"one ", b"two"])
+    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(lambda _: source))])):
+        response: Any = Client().get("/")
+        assert response.getvalue() == b"one two"
+    assert source.closes == 1
+
+
+@either_way
+def test_by_closing_the_response_of_djangos_test_client(way: str) -> None:
+    source = SOURCES[way](iter(lambda: b"x", b""))
+    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(lambda _: source))])):
+        response: Any = Client().get("/")
+        assert next(iter(response)).startswith(b"x")
+        response.close()
+    assert source.closes == 1
+
+
+@either_way
+@pytest.mark.parametrize("runner", [asyncio.run, lambda coroutine: async_to_sync(lambda: coroutine)()])
+@pytest.mark.filterwarnings("ignore:async_to_sync was passed a non-async-marked callable")  # the lambda just above
+def test_by_djangos_async_test_client(way: str, runner: Any) -> None:
+    source = SOURCES[way]([b"one ", b"two"])
+
+    async def run() -> bytes:
+        response: Any = await AsyncClient().get("/")
+        return b"".join([block async for block in response])
+
+    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(lambda _: source))])):
+        assert runner(run()) == b"one two"
+    assert source.closes == 1
+
+
+@either_way
+@pytest.mark.parametrize("by", ["the response", "its iterator"])
+def test_by_closing_the_response_of_djangos_async_test_client(way: str, by: str) -> None:
+    closed = asyncio.Event()
+    source = SOURCES[way](iter(lambda: b"x", b""))
+    view = streaming(on_close=lambda _: closed.set())(lambda _: source)
+
+    async def run() -> None:
+        response: Any = await AsyncClient().get("/")
+        content = aiter(response)
+        assert (await anext(content)).startswith(b"x")
+        if by == "the response":
+            response.close()
+            await asyncio.wait_for(closed.wait(), BOUND)
+        else:
+            await content.aclose()
+            assert closed.is_set()
+
+    with override_settings(ROOT_URLCONF=urlconf([path("", view)])):
+        asyncio.run(run())
+    assert source.closes == 1
+
+
+def test_a_render_callback_that_fails_closes_the_stream() -> None:
+    def fail(response: HttpResponse) -> None:
+        raise LookupError("of the callback")
+
+    def view(request: HttpRequest) -> HttpResponse:
+        response: Any = stream_response(source)
+        response.add_post_render_callback(fail)
+        return response  # type: ignore[no-any-return]  # HttpResponse has no such method
+
+    for edge in ("wsgi", "asgi"):
+        source = SOURCES["sync"]([b"one", b"two"])
+        assert Edge(edge).get(view).status == 500
+        assert source.closes == 1
+
+
+def test_a_response_is_rendered_once() -> None:
+    source = SOURCES["sync"]([b"one", b"two"])
+    response = stream_response(sa.Response(source))
+    assert response.render() is response
+    assert response.render() is response
+    assert response.is_rendered
+    seen: list[object] = []
+    response.add_post_render_callback(seen.append)
+    assert seen == [response]
+    assert list(response) == [b"one", b"two"]
+    response.close()
+    assert (source.steps, source.closes) == (3, 1)
