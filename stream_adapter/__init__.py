@@ -16,6 +16,7 @@ from ._limits import Limits, StreamSummary
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response
 from ._verbs import html, ndjson, sse, text
+from .asgi import to_asgi
 from .errors import (
     ChunkEncodingError,
     StreamAdapterError,
@@ -45,4 +46,5 @@ __all__ = [
     "ndjson",
     "sse",
     "text",
+    "to_asgi",
 ]

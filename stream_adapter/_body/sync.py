@@ -18,6 +18,7 @@ from stream_adapter._pump import (
     ThreadBell,
     background_loop,
     run,
+    undecided,
 )
 from stream_adapter._source import Kind
 
@@ -122,12 +123,12 @@ class SyncBody(Body):
         self.start()
         return self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
 
-    def _direct_blocks(self, iterator: Iterator[Any]) -> Iterator[bytes]:
+    def _direct_blocks(self, iterator: Iterator[object]) -> Iterator[bytes]:  # noqa: C901  # a hot loop pays for each call
         """Send each chunk before the source is asked for the next: no window, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
         count, sent, measured = self._window.count, 0, self._flow.on_close is not None
-        last: type[Any] | None = None
-        encode: Callable[[Any], bytes] = bytes
+        last: object = None  # the type of the last item: most streams have one type, and one function, throughout
+        encode: Callable[[Any], bytes] = undecided
         try:
             for block in self._blocks(self._ready):
                 sent += len(block)
@@ -139,7 +140,7 @@ class SyncBody(Body):
                     break
                 if type(item) is not last:
                     last = type(item)
-                    encode = table[last]
+                    encode = table[type(item)]
                 try:
                     chunk = encode(item)
                 except Exception as error:

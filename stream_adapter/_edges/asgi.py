@@ -16,7 +16,7 @@ from stream_adapter._resolved import RequestHead, Resolvable
 from stream_adapter._types import Message, Reason, Receive, Scope, Send
 from stream_adapter.errors import CapacityError, StreamTimeoutError
 
-__all__ = ["deliver", "serve"]
+__all__ = ["complete_lifespan", "deliver", "refuse_capacity", "refuse_websocket", "serve"]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -24,22 +24,33 @@ logger = logging.getLogger("stream_adapter")
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
     """Send `response`; lifespan is completed, a websocket is refused."""
     if scope["type"] == "lifespan":
-        await _complete_lifespan(receive, send)
+        await complete_lifespan(receive, send)
     elif scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1000})
+        await refuse_websocket(receive, send)
     elif scope["type"] == "http":
         try:
             await deliver(AsyncBody(response.resolve(RequestHead.from_scope(scope)), Host()), receive, send)
         except CapacityError as error:
-            headers = [("retry-after", str(error.retry_after)), ("content-type", "text/plain"), ("content-length", "0")]
-            await send(_start(503, headers))
-            await send(_block(b"", more=False))
+            await refuse_capacity(error, send)
     else:
         raise ValueError(f"scope: expected type http, lifespan or websocket, got {scope['type']!r}")
 
 
-async def _complete_lifespan(receive: Receive, send: Send) -> None:
+async def refuse_capacity(error: CapacityError, send: Send) -> None:
+    """Answer 503 (RFC 9110, 15.6.4)."""
+    headers = [("Retry-After", str(error.retry_after)), ("Content-Type", "text/plain"), ("Content-Length", "0")]
+    await send(_start(503, headers))
+    await send(_block(b"", more=False))
+
+
+async def refuse_websocket(receive: Receive, send: Send) -> None:
+    """Refuse the handshake."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})
+
+
+async def complete_lifespan(receive: Receive, send: Send) -> None:
+    """Say that start-up and shutdown are complete: a response has neither."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

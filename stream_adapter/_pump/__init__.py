@@ -15,7 +15,7 @@ from .bells import LoopBell, ThreadBell
 from .clock import Clock
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .loop import background_loop, run
-from .producers import InlineProducer, Producer, TaskProducer, ThreadProducer
+from .producers import InlineProducer, Producer, TaskProducer, ThreadProducer, undecided
 from .threads import lease, set_max_threads
 from .window import Window
 
@@ -35,4 +35,5 @@ __all__ = [
     "lease",
     "run",
     "set_max_threads",
+    "undecided",
 ]

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from .bells import Bell, LoopBell
 from .window import Window
 
-__all__ = ["AnySource", "Encoder", "InlineProducer", "Producer", "TaskProducer", "ThreadProducer"]
+__all__ = ["AnySource", "Encoder", "InlineProducer", "Producer", "TaskProducer", "ThreadProducer", "undecided"]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -30,8 +30,8 @@ logger = logging.getLogger("stream_adapter")
 class AnySource(Protocol):
     """What the pump asks of a source."""
 
-    def iterate(self) -> Iterator[Any]: ...
-    def aiterate(self) -> AsyncIterator[Any]: ...
+    def iterate(self) -> Iterator[object]: ...
+    def aiterate(self) -> AsyncIterator[object]: ...
     def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None: ...
     async def aclose(self) -> None: ...
 
@@ -43,6 +43,11 @@ class Encoder(Protocol):
     def table(self) -> Mapping[type, Callable[[Any], bytes]]: ...
     def explain(self, error: BaseException, item: object) -> BaseException: ...
     def finish(self) -> bytes: ...
+
+
+def undecided(_: Any) -> bytes:
+    """Stand for the encode function of a hot loop until the first item says which it is."""
+    raise NotImplementedError
 
 
 class Producer:
@@ -71,17 +76,17 @@ class Producer:
         self.stopping = True
         self.bell.insist()  # so that the loop stops to ring at its next item, and looks at `stopping`
 
-    def _fill(self, iterator: Iterator[Any]) -> bool:
+    def _fill(self, iterator: Iterator[object]) -> bool:
         """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources."""
         window, bell, table = self.window, self.bell, self.encoder.table
         items, max_items = window.items, window.max_items
         granted = room = window.grant(0)
-        last: type[Any] | None = None
-        encode: Callable[[Any], bytes] = bytes
+        last: object = None  # the type of the last item: most streams have one type, and one function, throughout
+        encode: Callable[[Any], bytes] = undecided
         for item in iterator:
             if type(item) is not last:
                 last = type(item)
-                encode = table[last]
+                encode = table[type(item)]
             try:
                 chunk = encode(item)
             except Exception as error:
@@ -118,7 +123,7 @@ class Producer:
 class InlineProducer(Producer):
     """Owned by the consumer's own thread or task."""
 
-    _iterator: Iterator[Any] | None = None
+    _iterator: Iterator[object] | None = None
 
     def start(self) -> None:
         """Fill the window a first time."""
@@ -173,7 +178,7 @@ class ThreadProducer(Producer):
         self._until = 0.0
         self._parked = False  # no job runs, and the next one is the consumer's to submit
         self._parking = threading.Lock()
-        self._iterator: Iterator[Any] | None = None
+        self._iterator: Iterator[object] | None = None
 
     def start(self) -> None:
         """Submit the next job."""
@@ -317,12 +322,12 @@ class TaskProducer(Producer):
         window, bell, table = self.window, self.bell, self.encoder.table
         items, max_items = window.items, window.max_items
         granted = room = window.grant(0)
-        last: type[Any] | None = None
-        encode: Callable[[Any], bytes] = bytes
+        last: object = None  # the type of the last item: most streams have one type, and one function, throughout
+        encode: Callable[[Any], bytes] = undecided
         async for item in self.source.aiterate():
             if type(item) is not last:
                 last = type(item)
-                encode = table[last]
+                encode = table[type(item)]
             try:
                 chunk = encode(item)
             except Exception as error:
