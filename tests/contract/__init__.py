@@ -1,0 +1,1 @@
+"""One suite of cases for every host: two protocols, three frameworks, real servers, real sockets."""

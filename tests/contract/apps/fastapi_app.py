@@ -1,0 +1,42 @@
+"""FastAPI."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI
+
+import stream_adapter as sa
+from stream_adapter.types import ASGIApp, Receive, Scope, Send
+from stream_adapter_fastapi import streaming
+from tests.contract import cases
+
+
+class Middleware:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cases.set_by_middleware.set("middleware")
+        await self._app(scope, receive, send)
+
+
+app = FastAPI()
+app.add_middleware(Middleware)  # type: ignore[arg-type]  # Starlette's protocol spells the scope as MutableMapping
+
+
+@app.api_route("/sync/{case}/{way}/{key}", methods=["GET", "HEAD"])
+@streaming
+def sync_view(case: str, way: str, key: str) -> sa.Response:
+    return cases.make(case, way, key)
+
+
+@app.api_route("/async/{case}/{way}/{key}", methods=["GET", "HEAD"])
+@streaming
+async def async_view(case: str, way: str, key: str) -> sa.Response:
+    return cases.make(case, way, key)
+
+
+@app.get("/control/{action}/{key}")
+async def control(action: str, key: str) -> str:
+    return await asyncio.to_thread(cases.control, action, key)

@@ -1,0 +1,211 @@
+"""What every host promises, whatever its framework, its protocol, and the kinds of its view and source."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.contract import cases
+from tests.support.gate import BOUND
+from tests.support.servers import Server, gunicorn, uvicorn
+
+Serve = Callable[[str], AbstractContextManager[Server]]
+SYNC, ASYNC, BOTH = ("sync",), ("async",), ("sync", "async")
+
+HOSTS: dict[str, tuple[Serve, str, tuple[str, ...]]] = {
+    "plain WSGI": (gunicorn, "plain_wsgi:app", SYNC),
+    "plain ASGI": (uvicorn, "plain_asgi:app", ASYNC),
+    "Flask": (gunicorn, "flask_app:app", BOTH),
+    "Django WSGI": (gunicorn, "django_app:wsgi", BOTH),
+    "Django ASGI": (uvicorn, "django_app:asgi", BOTH),
+    "FastAPI": (uvicorn, "fastapi_app:app", BOTH),
+}
+VIEWS = [(host, view) for host, (_, _, views) in HOSTS.items() for view in views]
+
+DEVIATIONS: dict[tuple[str, str], str] = {}
+"""(host, test) → why that host may not keep the promise."""
+
+_keys = map(str, itertools.count())
+
+
+@dataclass(frozen=True)
+class Client:
+    """Speaks to one view of one host, whose source is of one kind."""
+
+    http: httpx.Client
+    view: str
+    way: str
+
+    def url(self, case: str, key: str) -> str:
+        return f"/{self.view}/{case}/{self.way}/{key}"
+
+    def get(self, case: str, key: str | None = None) -> httpx.Response:
+        return self.http.get(self.url(case, key or next(_keys)))
+
+    def stream(self, case: str, key: str) -> AbstractContextManager[httpx.Response]:
+        return self.http.stream("GET", self.url(case, key))
+
+    def open_gate(self, key: str) -> None:
+        assert "open" in self.http.get(f"/control/open/{key}").text
+
+    def ending(self, key: str) -> list[str]:
+        """Wait until the stream is closed; return how often it was, and each reason that was reported."""
+        return self.http.get(f"/control/ended/{key}").text.strip('"').split(" ")
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[[str], httpx.Client]]:
+    with ExitStack() as stack:
+        clients: dict[str, httpx.Client] = {}
+
+        def client_of(host: str) -> httpx.Client:
+            if host not in clients:
+                start, app, _ = HOSTS[host]
+                server = stack.enter_context(start(f"tests.contract.apps.{app}"))
+                # one connection a request: uvicorn closes it after an error, and a pool would race that
+                limits = httpx.Limits(max_keepalive_connections=0)
+                clients[host] = stack.enter_context(httpx.Client(base_url=server.url, timeout=BOUND, limits=limits))
+            return clients[host]
+
+        yield client_of
+
+
+@pytest.fixture(params=VIEWS, ids=lambda param: f"{param[0]}, {param[1]} view")
+def host_and_view(request: pytest.FixtureRequest) -> tuple[str, str]:
+    host, view = request.param
+    if reason := DEVIATIONS.get((host, request.function.__name__)):
+        pytest.skip(f"{host}: {reason}")
+    return host, view
+
+
+@pytest.fixture(params=["sync", "async"], ids=lambda way: f"{way} source")
+def client(
+    request: pytest.FixtureRequest, host_and_view: tuple[str, str], serve: Callable[[str], httpx.Client]
+) -> Client:
+    host, view = host_and_view
+    return Client(serve(host), view, request.param)
+
+
+@pytest.fixture
+def key() -> str:
+    return next(_keys)
+
+
+def test_each_chunk_is_received_before_the_source_goes_on(client: Client, key: str) -> None:
+    with client.stream("gated", key) as response:
+        chunks = response.iter_raw()
+        assert next(chunks) == b"0"
+        client.open_gate(key)
+        assert next(chunks) == b"1"
+        client.open_gate(key)
+        assert next(chunks) == b"2"
+        assert next(chunks, None) is None
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert client.ending(key) == ["1", "done"]
+
+
+def test_an_error_before_the_first_chunk_is_a_500_that_tells_nothing(client: Client, key: str) -> None:
+    response = client.get("fails_early", key)
+    assert response.status_code == 500
+    assert cases.SECRET not in response.text
+    assert client.ending(key) == ["1", "error"]
+
+
+def test_an_error_after_two_chunks_breaks_the_connection_visibly_and_tells_nothing(client: Client, key: str) -> None:
+    received = b""
+    with client.stream("fails_late", key) as response:
+        client.open_gate(key)
+        with pytest.raises(httpx.RemoteProtocolError):
+            for chunk in response.iter_raw():
+                received += chunk
+    assert response.status_code == 200
+    assert received == b"one,two,"
+    assert cases.SECRET not in str(response.headers)
+    assert client.ending(key) == ["1", "error"]
+
+
+def test_a_client_that_leaves_closes_the_source_once(client: Client, key: str) -> None:
+    with client.stream("endless", key) as response:
+        assert next(response.iter_raw()) == b"first"
+    if client.way == "sync":  # its thread is inside the source, which only the test can end
+        client.open_gate(key)
+    assert client.ending(key) == ["1", "disconnect"]
+
+
+def test_head_sends_the_headers_and_closes_the_source_that_was_never_started(client: Client, key: str) -> None:
+    response = client.http.head(client.url("cookies", key))
+    assert response.status_code == 202
+    assert response.headers.get_list("set-cookie") == cases.COOKIES
+    assert response.content == b""
+    closes, *_ = client.ending(key)
+    assert closes == "1"
+
+
+def test_no_content_has_no_body_and_closes_the_source(client: Client, key: str) -> None:
+    response = client.get("no_content", key)
+    assert (response.status_code, response.content) == (204, b"")
+    assert "content-length" not in response.headers
+    closes, *_ = client.ending(key)
+    assert closes == "1"
+
+
+def test_a_cookie_may_be_set_twice_and_a_hop_by_hop_field_is_dropped(client: Client, key: str) -> None:
+    client.open_gate(key)
+    client.open_gate(key)
+    response = client.get("cookies", key)
+    assert (response.status_code, response.content) == (202, b"012")
+    assert response.headers.get_list("set-cookie") == cases.COOKIES
+
+
+def test_the_source_sees_the_variables_of_middleware_and_view_and_keeps_its_own(client: Client, key: str) -> None:
+    with client.stream("variables", key) as response:
+        client.open_gate(key)
+        assert response.read() == b"middleware,view,source"
+
+
+def test_chunks_of_every_type_arrive(client: Client, key: str) -> None:
+    response = client.get("mixed", key)
+    assert response.content == cases.MIXED_BODY
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_json_values_are_lines(client: Client, key: str) -> None:
+    response = client.get("items", key)
+    assert response.content == b'{"a":1}\n"text"\nnull\n'
+    assert response.headers["content-type"] == "application/x-ndjson"
+    assert response.headers["x-accel-buffering"] == "no"
+
+
+def test_strict_mode_refuses_text_as_the_first_chunk_with_a_500(client: Client, key: str) -> None:
+    assert client.get("strict_first", key).status_code == 500
+    assert client.ending(key) == ["1", "error"]
+
+
+def test_strict_mode_refuses_text_after_that_with_a_broken_connection(client: Client, key: str) -> None:
+    received = b""
+    with client.stream("strict_second", key) as response:
+        client.open_gate(key)
+        with pytest.raises(httpx.RemoteProtocolError):
+            for chunk in response.iter_raw():
+                received += chunk
+    assert received == b"bytes"
+    assert client.ending(key) == ["1", "error"]
+
+
+def test_several_streams_run_at_once(client: Client) -> None:
+    keys = [next(_keys) for _ in range(4)]
+    with ExitStack() as stack:
+        streams = [stack.enter_context(client.stream("gated", key)).iter_raw() for key in keys]
+        assert [next(stream) for stream in streams] == [b"0"] * 4
+        for key, stream in reversed([*zip(keys, streams, strict=True)]):
+            client.open_gate(key)
+            assert next(stream) == b"1"
+        for key, stream in zip(keys, streams, strict=True):
+            client.open_gate(key)
+            assert b"".join(stream) == b"2"
+    assert [client.ending(key) for key in keys] == [["1", "done"]] * 4
