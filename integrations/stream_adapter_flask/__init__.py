@@ -11,7 +11,7 @@
     async def ticks():
         for number in range(5):
             yield f"{number} for {request.remote_addr}<br>"
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.1)
 
 `StreamAdapter(app)` does without the decorator: what a view returns is streamed if it is a generator, an iterator or a
 Response. `stream_response(…)` makes the response inside a view.

@@ -2,7 +2,8 @@
 
 The stream runs in a copy of the request's context variables, so `request`, `session` and `g` are there for it. Flask's
 own context object is pushed once more beside it, in the request thread and never inside the copy: it resets its
-variables where they were set.
+variables where they were set. As with Flask's own `stream_with_context`, a thread that has several streams open at a
+time, as a test may, closes the last one first.
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from stream_adapter.integration import (
 )
 
 from ._context import HeldContext
-from ._unserved import forget
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -73,12 +72,7 @@ class StreamingResponse(Response):
             self.start()
         except Exception as error:  # noqa: BLE001  # the app's error handlers see to it
             return _error_response(error)(environ, start_response)
-        try:
-            blocks = super().__call__(environ, start_response)
-        except BaseException:
-            self.close()
-            raise
-        forget(self)
+        blocks = super().__call__(environ, start_response)
         self._context = HeldContext()
         return blocks
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from flask import Flask, Response, request, request_finished, request_tearing_down
 
-__all__ = ["forget", "watch"]
+__all__ = ["watch"]
 
 _KEY = "stream_adapter_flask.unserved"
 
@@ -26,22 +26,14 @@ def watch(stream: _Closable) -> None:
     request.environ.setdefault(_KEY, []).append(stream)
 
 
-def forget(stream: _Closable) -> None:
-    """Leave it to the server to close `stream`: it is being served."""
-    request.environ[_KEY] = _others(stream)
-
-
-def _others(served: object) -> list[_Closable]:
-    streams: list[_Closable] = request.environ.get(_KEY, [])
-    return [stream for stream in streams if stream is not served]
-
-
 def _hand_over(_: Flask, response: Response, **_signal: Any) -> None:
-    for stream in _others(response):
-        response.call_on_close(stream.close)
-        forget(stream)
+    streams: list[_Closable] = request.environ.get(_KEY, [])
+    request.environ[_KEY] = [stream for stream in streams if stream is response]
+    for stream in streams:
+        if stream is not response:
+            response.call_on_close(stream.close)
 
 
 def _close_all(_: Flask, **_signal: Any) -> None:
-    for stream in _others(None):
-        stream.close()
+    for stream in request.environ.pop(_KEY, ()):
+        stream.close()  # which does nothing to one that was served: its request is torn down last

@@ -242,6 +242,12 @@ def test_stream_with_context_is_not_needed_and_does_no_harm(app: Flask, journal:
     app.get("/")(streaming(view) if install == "decorator" else view)
     assert app.test_client().get("/").data == b"abc"
     assert journal == ["closed", *TORN_DOWN]
+    with app.test_client() as client, client.get("/") as response:  # the client pushes the context as well
+        assert response.data == b"abc"
+    assert journal.count("closed") == 2
+    app.after_request_funcs[None] = [lambda _: flask.Response("instead")]  # and the stream is sent by nobody
+    with app.test_client().get("/") as response:
+        assert response.data == b"instead"
 
 
 @either_way

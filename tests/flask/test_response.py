@@ -8,6 +8,7 @@ from typing import Any
 import flask
 import pytest
 from flask import Flask, current_app
+from flask.testing import EnvironBuilder
 
 import stream_adapter as sa
 from stream_adapter.integration import SyncBody
@@ -83,6 +84,18 @@ def test_what_after_request_takes_away_stays_away(app: Flask) -> None:
     headers = app.test_client().get("/").headers
     assert "X-A" not in headers
     assert headers["X-B"] == "1"
+
+
+@either_verb
+def test_not_even_what_the_format_brings_comes_back(app: Flask, install: Any) -> None:
+    @app.after_request
+    def change(response: flask.Response) -> flask.Response:
+        response.headers.clear()
+        return response
+
+    install(app, values)
+    headers = app.test_client().get("/").headers
+    assert ("X-Accel-Buffering" in headers) == (install is unstarted)  # there it was not known yet
 
 
 def test_a_view_may_work_on_the_response_that_it_made(app: Flask) -> None:
@@ -206,7 +219,18 @@ def test_a_stream_whose_after_request_fails_is_closed(app: Flask, install: Any, 
     assert ended == ["closed"]
 
 
-def test_a_response_class_of_the_apps_own_is_kept(app: Flask) -> None:
+def test_a_stream_that_the_server_refuses_is_closed(app: Flask, journal: Journal) -> None:
+    def refuse(*_: object) -> Any:
+        raise LookupError
+
+    started(app, lambda: journal.source("sync"))
+    with pytest.raises(LookupError):
+        app(EnvironBuilder(app).get_environ(), refuse)
+    assert sorted(journal) == sorted(["closed", *TORN_DOWN])
+
+
+@either_verb
+def test_a_response_class_of_the_apps_own_is_kept(app: Flask, journal: Journal, install: Any) -> None:
     class Ours(flask.Response):
         default_mimetype = "text/css"
 
@@ -220,12 +244,14 @@ def test_a_response_class_of_the_apps_own_is_kept(app: Flask) -> None:
         response.shout()
         return response  # type: ignore[no-any-return]  # it is one of Ours
 
-    started(app, lambda: iter("abc"))
+    install(app, lambda: journal.source("sync"))
     for _ in range(2):
+        journal.clear()
         response = app.test_client().get("/")
         assert response.headers["X-Shout"] == "HELLO"
         assert response.content_type == "text/css; charset=utf-8"
         assert response.data == b"abc"
+        assert journal == ["closed", *TORN_DOWN]
 
 
 def test_the_server_gets_the_stream_itself_unless_it_was_replaced(app: Flask) -> None:

@@ -94,6 +94,7 @@ STREAMS: dict[str, Result] = {
     "with a status": Result(lambda: (generator(), 201), status="201 CREATED"),
     "with a status and its phrase": Result(lambda: (async_generator(), "299 Fine"), status="299 Fine"),
     "with headers": Result(lambda: (generator(), {"X-Count": 2}), headers={"X-Count": "2"}),
+    "with Werkzeug's headers": Result(lambda: (generator(), Headers({"X-A": "1"})), headers={"X-A": "1"}),
     "with a list of headers": Result(lambda: (generator(), [("X-A", "1")]), headers={"X-A": "1"}),
     "with both": Result(
         lambda: (generator(), 404, Headers({"X-A": "1"})), status="404 NOT FOUND", headers={"X-A": "1"}
