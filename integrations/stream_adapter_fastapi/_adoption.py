@@ -7,7 +7,7 @@ it; Starlette keeps its view in `route.app`. These are set; everything else stay
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fastapi.datastructures import DefaultPlaceholder
@@ -35,9 +35,15 @@ def _convert(stream: Streamer, result: Any) -> Any:
     return stream(result) if adapts and is_stream(result) else result
 
 
-def adopt(routes: Iterable[BaseRoute]) -> None:
+def adopt(routes: Sequence[BaseRoute]) -> None:
     """Convert the results of these routes and of those within them; the second time, of what is new."""
-    routes = list(routes)
+    _adopt_declared(routes)
+    for context in iter_route_contexts(routes):  # made before now, if the application was asked for a URL
+        if isinstance(context.original_route, APIRoute):
+            _redirect(context.dependant, context.original_route.endpoint)
+
+
+def _adopt_declared(routes: Iterable[BaseRoute]) -> None:
     for route in routes:
         if isinstance(route, APIRoute):
             _adopt_api_route(route)
@@ -45,10 +51,7 @@ def adopt(routes: Iterable[BaseRoute]) -> None:
             _adopt_plain_route(route)
         elif not isinstance(getattr(route, "app", None), Starlette):  # which would be an application of its own
             router = getattr(route, "original_router", route)  # an included router, or what is mounted
-            adopt(getattr(router, "routes", ()))
-    for context in iter_route_contexts(routes):  # made before now, if the application was asked for a URL
-        if isinstance(context.original_route, APIRoute):
-            _redirect(context.dependant, context.original_route.endpoint)
+            _adopt_declared(getattr(router, "routes", ()))
 
 
 def _adopt_api_route(route: APIRoute) -> None:

@@ -91,11 +91,14 @@ class StreamResponse(Response):
 async def _break(send: Send) -> None:
     """See to it that a response which has begun does not end as if it were complete.
 
-    Starlette's BaseHTTPMiddleware sends the last message of a response whose application has failed, and raises only
-    then. What is no ASGI message makes it fail before; a server refuses it, and has the failure that follows.
+    Starlette's BaseHTTPMiddleware ends a response in form when its application has failed, and raises only then; but
+    not if a body was a dict, which it takes for a message and passes on, to the next of its kind or to the server. A
+    server refuses it, and the connection breaks, as it would have.
     """
+    message: Message = {"type": "http.response.body", "more_body": True}
+    message["body"] = message
     with contextlib.suppress(Exception):
-        await send({"type": "stream_adapter.failed"})
+        await send(message)
 
 
 def _on_a_loop() -> bool:

@@ -188,7 +188,7 @@ def app_with(*middleware: tuple[Any, dict[str, Any]]) -> FastAPI:
 
 
 app = app_with()
-app.mount("/base", app_with((BaseHTTPMiddleware, {"dispatch": pass_on})))
+app.mount("/base", app_with((BaseHTTPMiddleware, {"dispatch": pass_on}), (BaseHTTPMiddleware, {"dispatch": pass_on})))
 app.mount("/cors-gzip", app_with((GZipMiddleware, {}), (CORSMiddleware, {"allow_origins": ["*"]})))
 
 

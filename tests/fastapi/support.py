@@ -11,7 +11,7 @@ from starlette.exceptions import StarletteDeprecationWarning
 from stream_adapter.types import ASGIApp
 
 if TYPE_CHECKING:
-    from starlette.testclient import TestClient
+    from starlette.testclient import TestClient, WebSocketTestSession
 else:
     with warnings.catch_warnings():  # it would rather have httpx2, which nothing else here needs
         warnings.simplefilter("ignore", StarletteDeprecationWarning)
@@ -24,5 +24,10 @@ def client_of(app: ASGIApp) -> httpx.Client:
 
 
 def strict_client_of(app: ASGIApp) -> httpx.Client:
-    """Return a client that raises what leaves the application."""
+    """Return a client that raises what leaves the application; entered, it runs the lifespan."""
     return cast("httpx.Client", TestClient(app))
+
+
+def websocket_to(app: ASGIApp, path: str) -> WebSocketTestSession:
+    """Open a web socket."""
+    return TestClient(app).websocket_connect(path)

@@ -19,7 +19,7 @@ import stream_adapter as sa
 from stream_adapter.formats import NDJSON
 from stream_adapter.types import ASGIApp
 from stream_adapter_fastapi import StreamAdapter, StreamRouter, streaming
-from tests.fastapi.support import TestClient, client_of, strict_client_of
+from tests.fastapi.support import client_of, strict_client_of, websocket_to
 from tests.fastapi.test_response import pass_on
 
 
@@ -61,7 +61,7 @@ def view_said_to_respond() -> Response:
 
 
 def view_of_a_file() -> Any:
-    return open(__file__, "rb")  # noqa: SIM115  # the stream closes it
+    return open(__file__, "rb")
 
 
 STREAMS: dict[str, Callable[[], Any]] = {
@@ -334,7 +334,7 @@ def test_web_sockets_are_untouched() -> None:
         await socket.send_text(await socket.receive_text())
         await socket.close()
 
-    with TestClient(app).websocket_connect("/ws") as socket:
+    with websocket_to(app, "/ws") as socket:
         socket.send_text("hello")
         assert socket.receive_text() == "hello"
 

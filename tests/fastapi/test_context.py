@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-import anyio
+import anyio.lowlevel
 import pytest
 from fastapi import FastAPI, Response
 from starlette.applications import Starlette
@@ -45,7 +45,7 @@ def source() -> Iterator[str]:
 async def asource() -> AsyncIterator[str]:
     yield f"{by_middleware.get()} {by_view.get()} "
     by_source.set("kept")
-    await anyio.sleep(0)  # anyio must find the loop, though a thread's context may say that there is none
+    await anyio.lowlevel.checkpoint()  # it must find the loop, though a thread's context may say that there is none
     yield by_source.get()
 
 

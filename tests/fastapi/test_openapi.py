@@ -26,9 +26,7 @@ async def decorated(
     yield {"item": item}
 
 
-async def undecorated(
-    item: int, token: Annotated[str, Depends(token)], *, q: str | None = None
-) -> dict[str, int]:
+async def undecorated(item: int, token: Annotated[str, Depends(token)], *, q: str | None = None) -> dict[str, int]:
     """Stream the rows of an item."""
     return {"item": item}
 

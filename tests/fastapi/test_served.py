@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.servers import Server, uvicorn
 
-PREFIXES = ["", "/base"]  # alone, and behind BaseHTTPMiddleware
+PREFIXES = ["", "/base"]  # alone, and behind BaseHTTPMiddleware, twice
 WAYS = ["streaming", "astreaming", "route", "returned", "stream"]
 
 everywhere = pytest.mark.parametrize("prefix", PREFIXES, ids=["alone", "behind BaseHTTPMiddleware"])

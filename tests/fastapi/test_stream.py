@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import pytest
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI, Response
 
 import stream_adapter as sa
 from stream_adapter_fastapi import Stream, StreamAdapter, streaming
-from tests.fastapi.support import TestClient, strict_client_of
+from tests.fastapi.support import strict_client_of
 
 
 async def rows() -> AsyncIterator[str]:
@@ -152,18 +153,17 @@ def test_dependencies_may_be_overridden() -> None:
 def test_a_lifespan_runs_as_ever() -> None:
     told = list[str]()
 
-    async def lifespan_of(_: FastAPI) -> AsyncIterator[None]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         told.append("started")
         yield
         told.append("stopped")
 
-    from contextlib import asynccontextmanager
-
-    app = FastAPI(lifespan=asynccontextmanager(lifespan_of))
+    app = FastAPI(lifespan=lifespan)
     StreamAdapter(app)
     app.get("/", response_model=None)(lambda: iter("a"))
 
-    with TestClient(app) as client:
+    with strict_client_of(app) as client:
         assert client.get("/").text == "a"
 
     assert told == ["started", "stopped"]
