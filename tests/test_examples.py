@@ -1,0 +1,82 @@
+"""Each example under its real server: the commands that its docstring gives, and what they show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from httpx_sse import connect_sse
+
+from tests.support.servers import Server, gunicorn, uvicorn
+
+FRAMEWORKS = {
+    "flask": lambda: gunicorn("examples.flask_app:app"),
+    "django-wsgi": lambda: gunicorn("examples.django_app:wsgi"),
+    "django-asgi": lambda: uvicorn("examples.django_app:asgi", "--lifespan", "off"),
+    "fastapi": lambda: uvicorn("examples.fastapi_app:app"),
+}
+PLAIN = {
+    "plain-wsgi": lambda: gunicorn("examples.plain_wsgi:app"),
+    "plain-asgi": lambda: uvicorn("examples.plain_asgi:app"),
+}
+
+
+@pytest.fixture(scope="module", params=FRAMEWORKS)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with FRAMEWORKS[request.param]() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=PLAIN)
+def plain(request: pytest.FixtureRequest) -> Iterator[Server]:
+    with PLAIN[request.param]() as running:
+        yield running
+
+
+def words_of(server: Server) -> list[str]:
+    with httpx.stream("GET", f"{server.url}/tokens") as response:
+        assert response.status_code == 200
+        return list(response.iter_text())
+
+
+def test_tokens_arrive_one_by_one(server: Server) -> None:
+    words = words_of(server)
+    assert "".join(words) == "Hold nothing back that is ready . "
+    assert len(words) > 1
+
+
+def test_rows_are_a_line_each(server: Server) -> None:
+    response = httpx.get(f"{server.url}/rows")
+    assert response.headers["content-type"] == "application/x-ndjson"
+    rows = [json.loads(line) for line in response.text.splitlines()]
+    assert rows == [{"row": number, "to": "127.0.0.1"} for number in range(5)]
+
+
+@pytest.mark.parametrize(("seen", "first"), [(None, 0), ("6", 7)])
+def test_events_go_on_where_the_client_left_off(server: Server, seen: str | None, first: int) -> None:
+    headers = {} if seen is None else {"Last-Event-ID": seen}
+    with (
+        httpx.Client() as client,
+        connect_sse(client, "GET", f"{server.url}/events", headers=headers) as source,
+    ):
+        events = [(event.id, event.json()) for event in source.iter_sse() if event.data]
+    assert events == [(str(number), {"tick": number}) for number in range(first, first + 5)]
+
+
+def test_the_report_is_a_download(server: Server) -> None:
+    response = httpx.get(f"{server.url}/report.csv")
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == "attachment"
+    assert response.text.splitlines()[-1] == "999,998001"
+
+
+def test_a_refusal_before_the_first_item_is_an_ordinary_one(server: Server) -> None:
+    assert httpx.get(f"{server.url}/secret").status_code == 403
+
+
+def test_a_plain_app_streams(plain: Server) -> None:
+    assert "".join(words_of(plain)) == "Hold nothing back that is ready . "
+    assert httpx.get(f"{plain.url}/rows").text.splitlines() == [f'{{"row":{number}}}' for number in range(5)]
+    assert httpx.get(f"{plain.url}/").status_code == 404
