@@ -34,16 +34,29 @@ class Server:
         self.output.seek(0)
         return self.output.read().decode(errors="replace")
 
+    def peak_memory(self) -> int:
+        """Return the most bytes that any of its processes has had resident so far."""
+        main = self.process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text()
+        return max(_peak_memory(pid) for pid in (main, *map(int, children.split())))
+
+
+def _peak_memory(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"no VmHWM for process {pid}")
+
 
 @contextmanager
-def _serve(command: list[str], listener: socket.socket, env: dict[str, str]) -> Iterator[Server]:
+def _serve(command: list[str], listener: socket.socket, env: dict[str, str], cwd: Path) -> Iterator[Server]:
     fd = listener.fileno()
     paths = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *[part.replace("{fd}", str(fd)) for part in command]],
             pass_fds=[fd],
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **env},
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -68,16 +81,16 @@ def _listener() -> socket.socket:
 
 
 @contextmanager
-def gunicorn(app: str, *options: str, threads: int = 16, **env: str) -> Iterator[Server]:
+def gunicorn(app: str, *options: str, threads: int = 16, cwd: Path = ROOT, **env: str) -> Iterator[Server]:
     """Serve the WSGI application `module:name` by one gthread worker."""
     command = ["gunicorn", "--bind", "fd://{fd}", "--worker-class", "gthread", "--threads", str(threads), *options, app]
-    with _serve([*command[:1], "--graceful-timeout", "2", *command[1:]], _listener(), env) as server:
+    with _serve([*command[:1], "--graceful-timeout", "2", *command[1:]], _listener(), env, cwd) as server:
         yield server
 
 
 @contextmanager
-def uvicorn(app: str, *options: str, **env: str) -> Iterator[Server]:
+def uvicorn(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Iterator[Server]:
     """Serve the ASGI application `module:name` by one process."""
     command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *options, app]
-    with _serve(command, _listener(), env) as server:
+    with _serve(command, _listener(), env, cwd) as server:
         yield server
