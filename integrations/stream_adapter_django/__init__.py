@@ -6,7 +6,7 @@ r"""Stream any generator, sync or async, from Django, under WSGI and under ASGI.
     @streaming
     async def ticks(request):
         for number in range(5):
-            yield f"{number} for {request.META['REMOTE_ADDR']}\n"
+            yield f"{number} at {request.path}\n"
             await asyncio.sleep(1)
 
 `path(…, streaming=True)` does it for a route. `"stream_adapter_django.StreamAdapter"` in MIDDLEWARE does it for every

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -45,9 +47,8 @@ class Edge:
         with override_settings(ROOT_URLCONF=urlconf(routes), MIDDLEWARE=list(middleware), **settings):
             app: Any = WSGIHandler() if self.name == "wsgi" else as_servers_see_it(ASGIHandler())
             call = EDGES[self.name]
-            return call(
-                app, method=method, headers=headers, leave_after=leave_after, watcher=watcher or Watcher()
-            )
+            asked = partial(call, method=method, headers=headers, leave_after=leave_after)
+            return copy_context().run(asked, app, watcher=watcher or Watcher())  # a request has a context of its own
 
 
 def urlconf(routes: Sequence[Any]) -> ModuleType:

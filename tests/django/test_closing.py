@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, markcoroutinefunction
+from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, override_settings
 from django.urls import path
 
 import stream_adapter as sa
+from stream_adapter.types import Message
 from stream_adapter_django import StreamResponse, stream_response, streaming
 from tests.django.support import Edge, both_edges, urlconf
 from tests.support.edges import SOURCES, either_way
@@ -48,6 +51,26 @@ def raises(get_response: Any) -> Any:
         raise LookupError("of the middleware")
 
     return middleware
+
+
+HAS_RESPONSE: ContextVar[asyncio.Event] = ContextVar("HAS_RESPONSE")
+
+
+class Holds:
+    """Middleware that has the response, and never lets it go."""
+
+    sync_capable = False
+    async_capable = True
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> Any:
+        response = await self.get_response(request)
+        HAS_RESPONSE.get().set()
+        await asyncio.Future()
+        return response
 
 
 def returns_unrendered(get_response: Any) -> Any:
@@ -94,6 +117,37 @@ def test_when_a_middleware_drops_the_response(edge: Edge, way: str, middleware: 
     source = SOURCES[way]([b"one", b"two"])
     answer = edge.get(streaming(lambda _: source), middleware=[f"{__name__}.{middleware.__name__}"])
     assert answer.status == (200 if middleware is drops else 500)
+    assert source.closes == 1
+
+
+@either_way
+def test_when_the_client_goes_while_middleware_has_the_response(way: str) -> None:
+    """Django drops a response whose request it cancels, and closes nothing."""
+    source = SOURCES[way]([b"one", b"two"])
+    gone, closed = asyncio.Event(), asyncio.Event()
+    view = streaming(on_close=lambda _: loop.call_soon_threadsafe(closed.set))(lambda _: source)
+    requests = [{"type": "http.request"}]
+
+    async def receive() -> Message:
+        if requests:
+            return requests.pop()
+        await HAS_RESPONSE.get().wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nothing is sent")
+
+    async def run() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        HAS_RESPONSE.set(gone)
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        await ASGIHandler()(scope, receive, send)
+        await asyncio.wait_for(closed.wait(), BOUND)
+
+    loop: asyncio.AbstractEventLoop
+    with override_settings(ROOT_URLCONF=urlconf([path("", view)]), MIDDLEWARE=[f"{__name__}.Holds"]):
+        asyncio.run(run())
     assert source.closes == 1
 
 

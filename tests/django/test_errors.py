@@ -65,9 +65,7 @@ def test_process_exception_sees_an_error_before_the_first_item(edge: Edge, way: 
 
 @both_edges
 @either_way
-def test_an_error_after_two_items_breaks_the_connection(
-    edge: Edge, way: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_after_two_items_breaks_the_connection(edge: Edge, way: str, caplog: pytest.LogCaptureFixture) -> None:
     source = SOURCES[way]([b"one ", b"two", ValueError("secret")])
     with caplog.at_level(logging.CRITICAL, "stream_adapter"):
         answer = edge.get(streaming(lambda _: source))

@@ -91,9 +91,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         returns_response,
     )
 }
-CLASSES: dict[str, type[View]] = {
-    cls.__name__: cls for cls in (GetReturns, GetYields, AsyncGetReturns, AsyncGetYields)
-}
+CLASSES: dict[str, type[View]] = {cls.__name__: cls for cls in (GetReturns, GetYields, AsyncGetReturns, AsyncGetYields)}
 each_function = pytest.mark.parametrize("view", FUNCTIONS.values(), ids=FUNCTIONS)
 each_class = pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
 

@@ -12,9 +12,9 @@ INSTALLED_APPS = ["tests.django.site"]
 MIDDLEWARE = [name for name in os.environ.get("SITE_MIDDLEWARE", "").split(",") if name]
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "tests.django.site.database",
         "NAME": os.environ.get("SITE_DATABASE", ":memory:"),
-        "ATOMIC_REQUESTS": os.environ.get("SITE_ATOMIC") == "yes",
+        "ATOMIC_REQUESTS": os.environ.get("SITE_ATOMIC_REQUESTS") == "yes",
         "OPTIONS": {"timeout": 20},
     }
 }

@@ -1,0 +1,217 @@
+"""What a source sees of its request: variables, the language, the route names; and in which thread and loop it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.http import HttpRequest
+from django.urls import get_script_prefix
+from django.utils import timezone, translation
+
+import stream_adapter as sa
+from stream_adapter_django import streaming
+from tests.django.support import ADAPTER, Edge, Opener, both_edges
+from tests.support.edges import Answer, Watcher, either_way
+from tests.support.gate import Gate
+
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+def sets(get_response: Callable[[HttpRequest], Any]) -> Any:
+    """Sync middleware that sets what the source is to see, and needs its thread again after the view."""
+
+    def middleware(request: HttpRequest) -> Any:
+        variable.set("of the middleware")
+        with translation.override("de"), timezone.override("Europe/Berlin"):
+            response = get_response(request)
+        response["X-Back"] = "yes"
+        return response
+
+    return middleware
+
+
+SETS = f"{__name__}.sets"
+
+
+def seen() -> str:
+    return f"{variable.get()}, {translation.get_language()}, {timezone.get_current_timezone()}, {get_script_prefix()}"
+
+
+@both_edges
+@either_way
+@pytest.mark.parametrize("mode", ["plain", "keepalive"])
+def test_a_source_sees_what_middleware_has_set(edge: Edge, way: str, mode: str) -> None:
+    """With a keepalive a sync source, under WSGI, runs in a thread of the pool."""
+    options: Any = {"media_type": "text/event-stream"} if mode == "keepalive" else {}
+
+    def sync_view(request: HttpRequest) -> Any:
+        yield seen()
+        yield "|" + seen()
+
+    async def async_view(request: HttpRequest) -> Any:
+        yield seen()
+        yield "|" + seen()
+
+    view = streaming(**options)(sync_view if way == "sync" else async_view)
+    answer = edge.get(view, middleware=[SETS], USE_I18N=True)
+    assert answer.body.decode().split("|") == ["of the middleware, de, Europe/Berlin, /"] * 2
+    assert answer.header("X-Back") == ["yes"]
+
+
+@both_edges
+@either_way
+def test_a_source_sees_what_its_view_has_set_and_what_it_sets_itself(edge: Edge, way: str) -> None:
+    def sync_rows() -> Any:
+        yield variable.get()
+        variable.set(" of the source")
+        yield variable.get()
+
+    async def async_rows() -> Any:
+        yield variable.get()
+        variable.set(" of the source")
+        yield variable.get()
+
+    def view(request: HttpRequest) -> Any:
+        variable.set("of the view")
+        return sync_rows() if way == "sync" else async_rows()
+
+    async def async_view(request: HttpRequest) -> Any:
+        return view(request)
+
+    for each in (view, async_view):
+        assert edge.get(streaming(each)).body == b"of the view of the source"
+
+
+@both_edges
+@pytest.mark.parametrize("mode", ["decorator", "both"])
+def test_a_decorated_async_view_runs_on_the_loop_of_its_source(edge: Edge, mode: str) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    @streaming
+    async def view(request: HttpRequest) -> Any:
+        loops.append(asyncio.get_running_loop())
+
+        async def rows() -> Any:
+            loops.append(asyncio.get_running_loop())
+            yield "row"
+
+        return rows()
+
+    assert edge.get(view, middleware=[ADAPTER] if mode == "both" else []).body == b"row"
+    assert loops[0] is loops[1]
+
+
+@both_edges
+def test_a_decorator_around_a_decorated_async_view_changes_nothing(edge: Edge) -> None:
+    async def outer(request: HttpRequest) -> Any:
+        return await inner(request)
+
+    @streaming
+    async def inner(request: HttpRequest) -> Any:
+        yield "row"
+
+    assert edge.get(streaming(outer), middleware=[ADAPTER]).body == b"row"
+
+
+@both_edges
+@either_way
+def test_sync_code_of_a_source_has_one_thread(edge: Edge, way: str) -> None:
+    threads: set[int] = set()
+
+    def note() -> None:
+        threads.add(threading.get_ident())
+
+    @streaming
+    def sync_view(request: HttpRequest) -> Any:
+        for number in range(3):
+            note()
+            yield f"{number}"
+
+    @streaming
+    async def async_view(request: HttpRequest) -> Any:
+        for number in range(3):
+            await sync_to_async(note)()
+            yield f"{number}"
+
+    answer = edge.get(sync_view if way == "sync" else async_view, middleware=[SETS])
+    assert (answer.body, len(threads)) == (b"012", 1)
+
+
+@both_edges
+@either_way
+def test_nothing_deadlocks_with_sync_middleware(edge: Edge, way: str) -> None:
+    """The source waits, in the request's thread, until the client has the block before; the middleware needs it too."""
+    gate = Gate()
+
+    @streaming
+    def sync_view(request: HttpRequest) -> Any:
+        for number in range(3):
+            yield f"{number}"
+            async_to_sync(asyncio.sleep)(0)
+            gate.wait()
+
+    @streaming
+    async def async_view(request: HttpRequest) -> Any:
+        for number in range(3):
+            yield f"{number}"
+            await sync_to_async(gate.wait)()
+
+    answer = edge.get(
+        sync_view if way == "sync" else async_view, middleware=[SETS, ADAPTER, SETS], watcher=Opener(gate)
+    )
+    assert (answer.blocks, answer.header("X-Back")) == ([b"0", b"1", b"2"], ["yes"])
+
+
+@pytest.mark.parametrize(("protocol", "way"), [("wsgi", "sync"), ("wsgi", "async"), ("asgi", "async")])
+def test_headers_go_out_after_commit_after_and_the_first_item_when_it_comes(protocol: str, way: str) -> None:
+    """A sync source under ASGI is not here: it waits in the request's thread, which the middleware needs."""
+    gate = Gate()
+
+    class StartOpens(Watcher):
+        def on_start(self) -> None:
+            gate.open()
+
+    def sync_rows() -> Any:
+        gate.wait()
+        yield "late"
+
+    async def async_rows() -> Any:
+        await gate.wait_async()
+        yield "late"
+
+    rows = sync_rows if way == "sync" else async_rows
+    view = streaming(lambda _: sa.Response(rows(), media_type="text/plain", commit_after=0))
+    assert Edge(protocol).get(view, middleware=[SETS], watcher=StartOpens()).body == b"late"
+
+
+def test_a_request_past_the_threads_that_are_allowed_is_a_503() -> None:
+    gate = Gate()
+
+    def rows() -> Any:
+        gate.wait()
+        yield "held"
+
+    view = streaming(commit_after=0)(lambda _: rows())
+
+    class AsksAgain(Watcher):
+        answer: Answer
+
+        def on_start(self) -> None:
+            try:
+                self.answer = Edge("wsgi").get(view)
+            finally:
+                gate.open()
+
+    watcher = AsksAgain()
+    sa.configure(max_threads=1)
+    try:
+        assert Edge("wsgi").get(view, watcher=watcher).body == b"held"
+    finally:
+        sa.configure()
+    assert (watcher.answer.status, watcher.answer.header("Retry-After")) == (503, ["1"])
