@@ -7,71 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ._limits import Limits, StreamSummary
+from ._request import RequestHead
 from ._source import Kind, Source
-from ._types import Chunk, Environ, Flush, Scope
+from ._types import Chunk, Flush
 from .formats import Format
 from .formats._base import FormatEncoder
 
-__all__ = ["Flow", "RequestHead", "RequestHeaders", "Resolvable", "Resolved", "whole_body"]
-
-
-class RequestHeaders(Protocol):
-    """What is asked of a request's headers."""
-
-    def get(self, name: str, /) -> str | None:
-        """Return the field's value, by its lower-case name; None if it is absent."""
-        ...
-
-
-class _NoHeaders:
-    def get(self, name: str, /) -> None:
-        del name
-
-
-_NO_HEADERS = _NoHeaders()
-
-
-class _EnvironHeaders:
-    def __init__(self, environ: Environ) -> None:
-        self._environ = environ
-
-    def get(self, name: str, /) -> str | None:
-        key = name.upper().replace("-", "_")
-        value: str | None = self._environ.get(key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}")
-        return value
-
-
-class _ScopeHeaders:
-    def __init__(self, scope: Scope) -> None:
-        self._pairs: list[tuple[bytes, bytes]] = list(scope.get("headers", ()))
-
-    def get(self, name: str, /) -> str | None:
-        wanted = name.lower().encode("latin-1")
-        values = [value.decode("latin-1") for key, value in self._pairs if key.lower() == wanted]
-        return ", ".join(values) if values else None
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """What a response must know of the request.
-
-    Args:
-        method: in capitals.
-        headers: looked up with `get`, by lower-case name.
-    """
-
-    method: str = "GET"
-    headers: RequestHeaders = _NO_HEADERS
-
-    @classmethod
-    def from_environ(cls, environ: Environ) -> RequestHead:
-        """Make it from a WSGI environ (PEP 3333)."""
-        return cls(environ.get("REQUEST_METHOD", "GET"), _EnvironHeaders(environ))
-
-    @classmethod
-    def from_scope(cls, scope: Scope) -> RequestHead:
-        """Make it from an ASGI http scope."""
-        return cls(scope.get("method", "GET"), _ScopeHeaders(scope))
+__all__ = ["Flow", "Resolvable", "Resolved", "whole_body"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from ._headers import (
     without_hop_by_hop,
 )
 from ._limits import Limits, StreamSummary, check_seconds
-from ._resolved import Flow, RequestHead, Resolved, whole_body
+from ._request import RequestHead
+from ._resolved import Flow, Resolved, whole_body
 from ._source import Kind, Source
 from ._source import is_stream as _is_iterator
 from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
@@ -141,6 +142,9 @@ class Response:
             merged |= {name: self._given.get(name) for name in ("format", "media_type")}
             if isinstance(merged["format"], Format) and merged["format"].frames and "strict" not in self._given:
                 merged.pop("strict", None)
+        declared = self.headers.get("Content-Type", self.media_type)
+        if "charset" not in self._given and declared and media_type_charset(declared):
+            merged.pop("charset", None)
         if "headers" in defaults:
             headers = make_headers(defaults["headers"])
             for name in {name.lower() for name, _ in self.headers}:

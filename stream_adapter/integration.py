@@ -16,7 +16,8 @@ from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
 from ._edges.asgi import deliver
 from ._edges.wsgi import disconnect_probe, status_line
 from ._pump import run as run_coroutine
-from ._resolved import Flow, RequestHead, RequestHeaders, Resolvable, Resolved
+from ._request import RequestHead, RequestHeaders
+from ._resolved import Flow, Resolvable, Resolved
 from ._response import ResponseOptions, as_response, is_stream
 from .errors import CapacityError
 

@@ -1,12 +1,20 @@
-"""Where a client that reconnects to an event stream left off."""
+"""Where an event stream resumes."""
 
 from __future__ import annotations
 
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
+
+from stream_adapter.integration import RequestHead
 
 __all__ = ["last_event_id"]
 
 
 def last_event_id(request: HttpRequest) -> str | None:
-    """Return the id of the last event that the client has seen (WHATWG HTML, 9.2.4); None for a new one."""
-    return request.headers.get("Last-Event-ID")
+    """Return the id of the last event that the client of a request has seen; None for one that starts anew.
+
+    It is that of the Last-Event-ID header, or else of the query parameter `last_event_id` (WHATWG HTML, 9.2.4).
+    """
+    if isinstance(request, ASGIRequest):
+        return RequestHead.from_scope(dict(request.scope)).last_event_id
+    return RequestHead.from_environ(request.META).last_event_id

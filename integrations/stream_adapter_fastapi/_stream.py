@@ -49,10 +49,11 @@ class Streamer:
 
     @property
     def last_event_id(self) -> str | None:
-        """The id of the last event that a client saw before it reconnected; None if it says nothing."""
-        value = RequestHead.from_scope(self._scope).headers.get("last-event-id")
-        # It is sent in UTF-8 (WHATWG HTML, 9.2.4), and headers are read as latin-1.
-        return None if value is None else value.encode("latin-1").decode("utf-8", "replace")
+        """The id of the last event that the client has seen; None for one that starts anew.
+
+        It is that of the Last-Event-ID header, or else of the query parameter `last_event_id` (WHATWG HTML, 9.2.4).
+        """
+        return RequestHead.from_scope(self._scope).last_event_id
 
     @property
     def app_defaults(self) -> ResponseOptions | None:

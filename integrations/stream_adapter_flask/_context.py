@@ -10,20 +10,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Coroutine
-from contextvars import copy_context
-from typing import Any, TypeVar
 
 from flask import stream_with_context
 from flask.globals import request_ctx
 
-from stream_adapter.integration import run_coroutine
-
-__all__ = ["HeldContext", "run_view", "without_own_context"]
+__all__ = ["HeldContext", "without_own_context"]
 
 logger = logging.getLogger("stream_adapter")
-
-T = TypeVar("T")
 
 
 class HeldContext:
@@ -46,20 +39,6 @@ class HeldContext:
                 "the session was modified after the first item, when its cookie had been sent; it is not saved"
             )
         self._pop(error)
-
-
-def run_view(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run an async view on the loop on which its generators will run.
-
-    The context variables that it sets stay set, as they do when Flask runs it.
-    """
-    context = copy_context()
-    try:
-        return run_coroutine(coroutine, context)
-    finally:
-        for variable, value in context.items():
-            if variable.get(None) is not value:
-                variable.set(value)
 
 
 def without_own_context(content: object) -> object:

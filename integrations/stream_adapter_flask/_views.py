@@ -16,9 +16,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from stream_adapter import Response
 from stream_adapter.errors import SourceError
-from stream_adapter.integration import ResponseOptions
+from stream_adapter.integration import ResponseOptions, run_coroutine
 
-from ._context import run_view, without_own_context
+from ._context import without_own_context
 from ._verb import respond
 
 __all__ = ["started", "streaming", "unpacked"]
@@ -51,7 +51,7 @@ def streaming(view: _View[P] | None = None, /, **options: Unpack[ResponseOptions
         @wraps(view)
         def streaming_view(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
             result = view(*args, **kwargs)
-            return started(run_view(result) if inspect.iscoroutine(result) else result, options)
+            return started(run_coroutine(result) if inspect.iscoroutine(result) else result, options)
 
         return streaming_view
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from stream_adapter._pump import (
@@ -36,6 +36,7 @@ class SyncBody(Body):
 
     _consumer: SyncConsumer | None = None
     _iterator: Iterator[Any] | None = None
+    _generator: Generator[bytes] | None = None
     _ready: list[bytes]
 
     def start(self) -> None:
@@ -121,9 +122,10 @@ class SyncBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, in blocks."""
         self.start()
-        return self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
+        self._generator = self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
+        return self._generator
 
-    def _direct_blocks(self, iterator: Iterator[object]) -> Iterator[bytes]:  # noqa: C901  # a hot loop pays for each call
+    def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901  # a hot loop pays for each call
         """Send each chunk before the source is asked for the next: no window, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
         count, sent, measured = self._window.count, 0, self._flow.on_close is not None
@@ -164,7 +166,7 @@ class SyncBody(Body):
         finally:
             self._window.taken_count, self._bytes = count, sent
 
-    def _taken_blocks(self) -> Iterator[bytes]:
+    def _taken_blocks(self) -> Generator[bytes]:
         """Send what the producer has ready."""
         consumer, batch = self._consumer, self._ready
         try:
@@ -193,6 +195,8 @@ class SyncBody(Body):
         if self._closed:
             return
         self._closed = True
+        if self._generator is not None:
+            self._generator.close()  # it counts to its end
         try:
             if self._consumer is None:
                 self._close_source()

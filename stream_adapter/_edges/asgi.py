@@ -12,7 +12,8 @@ import logging
 from collections.abc import Callable
 
 from stream_adapter._body import AsyncBody, ClientDisconnected, Host, StreamAborted
-from stream_adapter._resolved import RequestHead, Resolvable
+from stream_adapter._request import RequestHead
+from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Message, Reason, Receive, Scope, Send
 from stream_adapter.errors import CapacityError, StreamTimeoutError
 

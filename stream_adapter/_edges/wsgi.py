@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from stream_adapter._body import Host, SyncBody
-from stream_adapter._resolved import RequestHead, Resolvable
+from stream_adapter._request import RequestHead
+from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Environ, StartResponse
 from stream_adapter.errors import CapacityError
 

@@ -18,6 +18,7 @@ __all__ = ["background_loop", "run"]
 
 T = TypeVar("T")
 
+_UNSET = object()
 _EXIT_GRACE = 2.0  # seconds that sources have at the end of the process
 
 
@@ -90,7 +91,7 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
 
     Args:
         coroutine: what to run.
-        context: where it runs; a copy of the caller's if None.
+        context: where it runs. If None, a copy of the caller's, and the variables that it sets are set for the caller.
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself for ever.
@@ -115,4 +116,8 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
     except BaseException:
         loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
         raise
+    if context is None:
+        for variable, value in where.items():
+            if variable.get(_UNSET) is not value:
+                variable.set(value)
     return tasks[0].result()
