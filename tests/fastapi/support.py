@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING, cast
 
 import httpx
-from starlette.exceptions import StarletteDeprecationWarning
 
 from stream_adapter.types import ASGIApp
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.testclient import TestClient, WebSocketTestSession
 else:
     with warnings.catch_warnings():  # it would rather have httpx2, which nothing else here needs
-        warnings.simplefilter("ignore", StarletteDeprecationWarning)
+        warnings.simplefilter("ignore")
         from starlette.testclient import TestClient
 
 

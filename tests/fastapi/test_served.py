@@ -137,8 +137,7 @@ def test_background_tasks_run_after_the_stream_and_before_dependencies_close(cli
     assert client.get(f"/told/{key}").json() == ["background task", "dependency closed"]
 
 
-@pytest.mark.parametrize(("sent", "seen"), [("été".encode(), "été"), (b"\xff", "\N{REPLACEMENT CHARACTER}")])
-def test_the_last_event_id_is_read_as_utf_8(client: httpx.Client, sent: bytes, seen: str) -> None:
-    headers = {b"Last-Event-ID": sent}
+def test_the_last_event_id_is_read_as_utf_8(client: httpx.Client) -> None:
+    headers = {b"Last-Event-ID": "été".encode()}
 
-    assert client.get("/last-event-id", params={"key": "any"}, headers=headers).json() == seen
+    assert client.get("/last-event-id", params={"key": "any"}, headers=headers).json() == "été"
