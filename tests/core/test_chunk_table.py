@@ -330,7 +330,11 @@ def async_list(source: object, strict: bool) -> list[bytes]:
 @pytest.mark.parametrize(
     ("chunk", "strict", "problem"),
     [
-        (None, False, "chunk 2: expected bytes, text, number or JSON value, got None; leave the chunk out, or yield b''"),
+        (
+            None,
+            False,
+            "chunk 2: expected bytes, text, number or JSON value, got None; leave the chunk out, or yield b''",
+        ),
         (generator(), False, f'chunk 2: {EXPECTED}generator; did you mean "yield from"?'),
         (NAN, False, "chunk 2: expected a finite number, got nan"),
         ([NAN], False, "chunk 2: expected a finite number, got nan; JSON has no NaN and no infinities"),

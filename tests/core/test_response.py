@@ -95,7 +95,9 @@ def test_content_and_description_together_are_an_error() -> None:
 
 
 def test_a_response_called_with_neither_twos_nor_threes_arguments_says_what_it_takes() -> None:
-    with pytest.raises(TypeError, match=r"takes \(environ, start_response\) or \(scope, receive, send\), got 1 arguments"):
+    with pytest.raises(
+        TypeError, match=r"takes \(environ, start_response\) or \(scope, receive, send\), got 1 arguments"
+    ):
         sa.Response(b"")({})  # type: ignore[call-overload]  # the mistake that is tested
 
 
@@ -163,7 +165,10 @@ def test_resolving_without_a_request_is_a_get() -> None:
 def test_a_request_heads_headers_are_found_by_lower_case_name() -> None:
     of_environ = RequestHead.from_environ({"REQUEST_METHOD": "GET", "HTTP_IF_RANGE": "a", "CONTENT_TYPE": "text/csv"})
     of_scope = RequestHead.from_scope(
-        {"method": "GET", "headers": [(b"if-range", b"a"), (b"content-type", b"text/csv"), (b"X-A", b"1"), (b"x-a", b"2")]}
+        {
+            "method": "GET",
+            "headers": [(b"if-range", b"a"), (b"content-type", b"text/csv"), (b"X-A", b"1"), (b"x-a", b"2")],
+        }
     )
     for head in (of_environ, of_scope):
         assert head.method == "GET"

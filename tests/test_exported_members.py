@@ -1,0 +1,52 @@
+"""The public names, pinned: users learn them, so a change is made here first, and on purpose."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+
+MEMBERS: dict[str, str] = {
+    "stream_adapter": """
+        ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
+        StreamTimeoutError StrictEncodingError aiter_bytes configure encode_chunk html iter_bytes ndjson sse text to_asgi
+    """,
+    "stream_adapter.asgi": "to_asgi",
+    "stream_adapter.errors": """
+        CapacityError ChunkEncodingError ChunkValueError SourceError StreamAdapterError StreamConsumedError
+        StreamTimeoutError StrictEncodingError
+    """,
+    "stream_adapter.formats": "Auto Format HTML NDJSON Raw SSE ServerSentEvent Text",
+    "stream_adapter.integration": """
+        AsyncBody CapacityError ClientDisconnected Flow Host RequestHead RequestHeaders Resolvable Resolved
+        ResponseOptions StreamAborted SyncBody as_response deliver disconnect_probe is_stream run_coroutine status_line
+    """,
+    "stream_adapter.types": """
+        ASGIApp Chunk Environ ExcInfo Flush HeadersInput Message Reason Receive Scope Send Source StartResponse WSGIApp
+    """,
+    "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
+    "stream_adapter_fastapi": "Stream StreamAdapter StreamRouter stream_response streaming",
+    "stream_adapter_flask": "StreamAdapter StreamingResponse last_event_id stream_response streaming",
+}
+
+
+@pytest.mark.parametrize(("module", "members"), MEMBERS.items(), ids=MEMBERS)
+def test_a_public_module_exports_exactly_its_members(module: str, members: str) -> None:
+    imported = importlib.import_module(module)
+    assert sorted(imported.__all__) == sorted(members.split())
+    assert all(hasattr(imported, name) for name in imported.__all__)
+
+
+def public_modules(package: str) -> Iterator[str]:
+    yield package
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if not module.name.startswith("_"):
+            yield f"{package}.{module.name}"
+
+
+def test_every_public_module_is_pinned_here() -> None:
+    packages = [name for name in MEMBERS if "." not in name]
+    found = {module for package in packages for module in public_modules(package)}
+    assert found == set(MEMBERS)

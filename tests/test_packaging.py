@@ -1,0 +1,95 @@
+"""What is installed: the wheel's contents, and what importing the core needs and does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = {"stream_adapter", "stream_adapter_flask", "stream_adapter_django", "stream_adapter_fastapi"}
+
+
+def run(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder: Path = tmp_path_factory.mktemp("wheel")
+    run("-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder))
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_holds_exactly_the_four_packages(wheel: zipfile.ZipFile) -> None:
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
+    assert len(tops) == len(PACKAGES) + 1
+
+
+def test_the_wheels_packages_are_the_folders_on_disk() -> None:
+    folders = {path.name for path in (ROOT / "integrations").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders | {"stream_adapter"} == PACKAGES
+
+
+def test_every_module_on_disk_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    on_disk = {path.relative_to(ROOT).as_posix() for path in (ROOT / "stream_adapter").rglob("*.py")}
+    integrations = ROOT / "integrations"
+    on_disk |= {path.relative_to(integrations).as_posix() for path in integrations.rglob("*.py")}
+    assert {name for name in wheel.namelist() if name.endswith(".py")} == on_disk
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_each_package_says_that_it_is_typed(package: str, wheel: zipfile.ZipFile) -> None:
+    assert f"{package}/py.typed" in wheel.namelist()
+
+
+def test_the_wheel_carries_its_licence(wheel: zipfile.ZipFile) -> None:
+    assert any(name.endswith("/licenses/LICENSE") for name in wheel.namelist())
+
+
+IMPORT_WITHOUT_FRAMEWORKS = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"flask", "django", "fastapi", "starlette"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Blocked())
+import stream_adapter, stream_adapter.errors, stream_adapter.formats, stream_adapter.integration, stream_adapter.types
+assert b"".join(stream_adapter.iter_bytes(["a", 1])) == b"a1"
+"""
+
+
+def test_the_core_works_where_no_framework_can_be_imported() -> None:
+    run("-c", IMPORT_WITHOUT_FRAMEWORKS)
+
+
+IMPORT_DOES_NOTHING = """
+import asyncio, socket, sys, threading
+
+def state():
+    return (
+        threading.enumerate(), asyncio.get_event_loop_policy().__class__, socket.socket, sys.gettrace(),
+        {name for name in sys.modules if name.partition(".")[0] in {"flask", "django", "fastapi", "starlette", "uvicorn"}},
+    )
+
+asyncio.run(asyncio.sleep(0))
+before = state()
+import stream_adapter, stream_adapter.formats, stream_adapter.integration
+assert state() == before, state()
+import stream_adapter_flask, stream_adapter_django, stream_adapter_fastapi
+assert threading.enumerate() == [threading.main_thread()]
+assert "uvicorn" not in sys.modules
+"""
+
+
+def test_importing_starts_no_thread_and_detects_no_framework() -> None:
+    run("-W", "ignore::DeprecationWarning", "-c", IMPORT_DOES_NOTHING)
