@@ -1,0 +1,33 @@
+"""`python -m stream_adapter`: the demo, in which Flask, Django and FastAPI stream the same generators side by side."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+
+NEEDED = ("flask", "django", "fastapi", "uvicorn")
+
+
+def main() -> None:
+    """Read the command line, and serve the demo."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stream_adapter",
+        description="Serve a page on which Flask, Django and FastAPI stream the same generators side by side.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, help="the port to listen on (8000, or a free one if that is taken)")
+    options = parser.parse_args()
+
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        parser.exit(2, f'The demo needs {", ".join(missing)}: pip install "stream-adapter[demo]"\n')
+    from ._demo.server import serve  # noqa: PLC0415  # it imports what may be missing
+
+    try:
+        serve(options.host, options.port)
+    except OSError as error:
+        parser.exit(2, f"Cannot listen on {options.host}: {error.strerror or error}\n")
+
+
+if __name__ == "__main__":
+    main()

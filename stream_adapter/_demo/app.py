@@ -1,0 +1,59 @@
+"""One ASGI application: the three frameworks, each under its own path, and the page that shows them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from stream_adapter import sse
+from stream_adapter.asgi import to_asgi
+from stream_adapter.types import ASGIApp
+from stream_adapter_fastapi import stream_response
+
+from . import sources
+from .django_app import app as django_app
+from .fastapi_app import app as fastapi_app
+from .flask_app import app as flask_app
+
+__all__ = ["FRAMEWORKS", "make_app"]
+
+FRAMEWORKS: dict[str, ASGIApp] = {
+    "flask": to_asgi(flask_app),
+    "django": cast("ASGIApp", django_app),  # its stubs ask for a scope that is a dict
+    "fastapi": fastapi_app,
+}
+
+_STATIC = Path(__file__).with_name("static")
+
+
+def make_app(ports: Mapping[str, int]) -> Starlette:
+    """Make the application.
+
+    Args:
+        ports: where each framework is served besides: all of this application is there too, for other origins to use.
+    """
+
+    async def tell_ports(_: Request) -> Response:
+        return JSONResponse(dict(ports))
+
+    async def open_generators(_: Request) -> Response:
+        return stream_response(sse(sources.open_generators()))
+
+    return Starlette(
+        routes=[
+            *(Mount(f"/{name}", app) for name, app in FRAMEWORKS.items()),
+            Route("/ports", tell_ports),
+            Route("/open", open_generators),
+            Mount("/", StaticFiles(directory=_STATIC, html=True)),
+        ],
+        middleware=[Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["X-Total-Rows"])],
+    )
