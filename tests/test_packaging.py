@@ -76,10 +76,9 @@ IMPORT_DOES_NOTHING = """
 import asyncio, socket, sys, threading
 
 def state():
-    return (
-        threading.enumerate(), asyncio.get_event_loop_policy().__class__, socket.socket, sys.gettrace(),
-        {name for name in sys.modules if name.partition(".")[0] in {"flask", "django", "fastapi", "starlette", "uvicorn"}},
-    )
+    frameworks = {"flask", "django", "fastapi", "starlette", "uvicorn"}
+    found = {name for name in sys.modules if name.partition(".")[0] in frameworks}
+    return threading.enumerate(), asyncio.get_event_loop_policy().__class__, socket.socket, sys.gettrace(), found
 
 asyncio.run(asyncio.sleep(0))
 before = state()

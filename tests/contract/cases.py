@@ -1,7 +1,7 @@
 """The table of cases: name → the response that a view returns. Every host serves all of them.
 
-A case is a script, written once; `WAIT` in it stands where its source waits for the test. Two players make a sync and an
-async source of it, and count how often they are closed.
+A case is a script, written once; `WAIT` in it stands where its source waits for the test. Two players make a sync and
+an async source of it, and count how often they are closed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from uuid import UUID
 import stream_adapter as sa
 from tests.support.gate import BOUND, Gate
 
-SECRET = "the text of the exception"  # noqa: S105  # no password: what no client may read
+SECRET = "the text of the exception"  # what no client may read
 COOKIES = ["a=1; Path=/", "b=2; Path=/"]
 WAIT: Any = object()
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import reduce
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -143,15 +144,17 @@ JSON_VALUES: list[tuple[object, bytes]] = [
     (Record(), b'{"x":1}'),
     (
         {"all": [Model(), Struct(), Record(), Point(), Colour.RED, MOMENT, IDENTITY]},
-        b'{"all":[{"x":1.5,"when":"2026-01-02"},{"x":1.5,"when":"2026-01-02"},{"x":1},{"x":1},"red",'
-        b'"2026-01-02T03:04:05+00:00","12345678-1234-5678-1234-567812345678"]}',
+        (
+            b'{"all":[{"x":1.5,"when":"2026-01-02"},{"x":1.5,"when":"2026-01-02"},{"x":1},{"x":1},"red",'
+            b'"2026-01-02T03:04:05+00:00","12345678-1234-5678-1234-567812345678"]}'
+        ),
     ),
 ]
 NOT_BYTES = TEXTS + NUMBERS + JSON_VALUES
 
 
 def label(value: object) -> str:
-    return type(value).__name__ if isinstance(value, (str, bytes, dict, list)) else repr(value)
+    return type(value).__name__ if type(value) in {str, bytes, dict, list} else repr(value)
 
 
 @pytest.mark.parametrize(("value", "encoded"), BYTES + NOT_BYTES, ids=label)
@@ -235,9 +238,7 @@ def test_a_coroutine_as_a_chunk_asks_whether_await_was_meant() -> None:
 
 
 NAN, INFINITY = float("nan"), float("inf")
-DEEP: list[object] = []
-for _ in range(2000):
-    DEEP = [DEEP]
+DEEP = reduce(lambda inner, _: [inner], range(2000), list[object]())
 
 BAD_VALUES: list[tuple[object, str]] = [
     (NAN, "expected a finite number, got nan"),

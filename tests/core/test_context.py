@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextvars import ContextVar
 
 import stream_adapter as sa
@@ -11,7 +11,7 @@ from tests.support.edges import Call, four_paths
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
 
-def sync_source(seen: list[str]) -> Iterator[bytes]:
+def sync_source(seen: list[str]) -> Generator[bytes]:
     seen.append(variable.get())
     variable.set("the source's")
     try:

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,7 +14,17 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.integration import AsyncBody, StreamAborted, SyncBody
 from stream_adapter.types import Message
-from tests.support.edges import SOURCES, Answer, Call, asgi_channel, call_asgi, either_edge, either_way, four_paths
+from tests.support.edges import (
+    SOURCES,
+    Answer,
+    Call,
+    asgi_channel,
+    call_asgi,
+    call_wsgi,
+    either_edge,
+    either_way,
+    four_paths,
+)
 from tests.support.gate import BOUND, Gate
 from tests.support.sources import as_async
 
@@ -47,7 +57,7 @@ class Ending:
 
 ENDINGS: dict[str, Ending] = {
     "the end": Ending(lambda: [b"a", b"bc"], "done", 2, b"abc"),
-    "an empty source": Ending(lambda: [], "done", 0, b""),
+    "an empty source": Ending(list, "done", 0, b""),
     "an error before the first item": Ending(lambda: [Failure()], "error", 0, error=Failure),
     "an error after two": Ending(lambda: [b"a", b"b", Failure()], "error", 2, b"ab", Failure),
     "a first item that cannot be sent": Ending(lambda: [None], "error", 0, error=sa.ChunkEncodingError),
@@ -184,7 +194,7 @@ def test_a_source_that_is_silent_for_too_long_is_an_idle_timeout(way: str, call:
         finally:
             closed.append(way)
 
-    async def async_silent() -> object:
+    async def async_silent() -> AsyncIterator[bytes]:
         try:
             yield b"a"
             await gate.wait_async()
@@ -193,7 +203,7 @@ def test_a_source_that_is_silent_for_too_long_is_an_idle_timeout(way: str, call:
 
     answer = call(
         sa.Response(
-            silent() if way == "sync" else async_silent(),  # type: ignore[arg-type]  # an async generator function
+            silent() if way == "sync" else async_silent(),
             limits=sa.Limits(idle_timeout=0.05),
             on_error=lambda _: gate.open(),  # what a sync source waits for; nothing else could end it
             on_close=lambda summary: reasons.append(summary.reason),
@@ -205,35 +215,20 @@ def test_a_source_that_is_silent_for_too_long_is_an_idle_timeout(way: str, call:
     assert (reasons, closed) == (["idle_timeout"], [way])
 
 
-@four_paths
-def test_an_async_source_that_waits_is_closed_when_the_client_leaves(way: str, call: Call) -> None:
-    if way == "sync" or call.__name__ == "call_wsgi":  # type: ignore[attr-defined]  # the two calls are functions
-        leaves_at = 1
-    else:
-        leaves_at = 0  # before there is an item at all
-    gate, closed = Gate(), list[str]()
+@pytest.mark.parametrize(("call", "leave_after"), [(call_wsgi, 1), (call_asgi, 1), (call_asgi, 0)])
+def test_an_async_source_that_waits_is_closed_when_the_client_leaves(call: Call, leave_after: int) -> None:
+    closed: list[str] = []
 
-    def waits() -> Iterator[bytes]:
+    async def waits() -> AsyncIterator[bytes]:
         try:
-            yield b"a"
-            yield b"b"
+            if leave_after:
+                yield b"a"
+            await Gate().wait_async()
         finally:
-            closed.append(way)
+            closed.append("closed")
 
-    async def async_waits() -> object:
-        try:
-            await asyncio.sleep(0)
-            if leaves_at == 0:
-                await gate.wait_async()
-            yield b"a"
-            await gate.wait_async()
-        finally:
-            closed.append(way)
-
-    source = waits() if way == "sync" else async_waits()  # type: ignore[arg-type]  # an async generator function
-    answer = call(sa.Response(source), leave_after=leaves_at)
-    assert closed == [way]
-    assert answer.error is None
+    answer = call(sa.Response(waits()), leave_after=leave_after)
+    assert (len(answer.blocks), closed, answer.error) == (leave_after, ["closed"], None)
 
 
 @four_paths
@@ -323,8 +318,10 @@ RECORDS: list[tuple[Callable[..., sa.Response], bytes]] = [
     ),
     (
         sa.sse,
-        b"retry: 2000\n\ndata: 1\n\n"
-        b'event: error\ndata: {"type":"about:blank","title":"Internal Server Error","status":500}\n\n',
+        (
+            b"retry: 2000\n\ndata: 1\n\n"
+            b'event: error\ndata: {"type":"about:blank","title":"Internal Server Error","status":500}\n\n'
+        ),
     ),
     (sa.text, b"1"),
 ]

@@ -53,38 +53,43 @@ def test_strict_goes_with_a_format_that_passes_chunks() -> None:
     assert sa.Response(b"", strict=True, format=Text()).strict
 
 
-BAD_LIMITS: list[tuple[dict[str, Any], type[Exception], str]] = [
-    *(
-        case
-        for name in ("high_water", "max_items")
-        for case in [
-            ({name: 0}, ValueError, f"Limits.{name}: expected 1 or more, got 0"),
-            ({name: -1}, ValueError, f"Limits.{name}: expected 1 or more, got -1"),
-            ({name: 1.5}, TypeError, f"Limits.{name}: expected a whole number, got float"),
-            ({name: True}, TypeError, f"Limits.{name}: expected a whole number, got bool"),
-            ({name: None}, TypeError, f"Limits.{name}: expected a whole number, got NoneType"),
-        ]
-    ),
-    *(
-        case
-        for name in ("idle_timeout", "total_timeout", "send_timeout", "close_timeout")
-        for case in [
-            ({name: 0}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got 0"),
-            ({name: -0.5}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got -0.5"),
-            ({name: float("inf")}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got inf"),
-            ({name: float("nan")}, ValueError, f"Limits.{name}: expected more than 0 seconds or None, got nan"),
-            ({name: "1"}, TypeError, f"Limits.{name}: expected seconds or None, got str"),
-            ({name: True}, TypeError, f"Limits.{name}: expected seconds or None, got bool"),
-        ]
-    ),
+BAD_COUNTS: list[tuple[object, type[Exception], str]] = [
+    (0, ValueError, "expected 1 or more, got 0"),
+    (-1, ValueError, "expected 1 or more, got -1"),
+    (1.5, TypeError, "expected a whole number, got float"),
+    (True, TypeError, "expected a whole number, got bool"),
+    (None, TypeError, "expected a whole number, got NoneType"),
+]
+BAD_SECONDS: list[tuple[object, type[Exception], str]] = [
+    (0, ValueError, "expected more than 0 seconds or None, got 0"),
+    (-0.5, ValueError, "expected more than 0 seconds or None, got -0.5"),
+    (float("inf"), ValueError, "expected more than 0 seconds or None, got inf"),
+    (float("nan"), ValueError, "expected more than 0 seconds or None, got nan"),
+    ("1", TypeError, "expected seconds or None, got str"),
+    (True, TypeError, "expected seconds or None, got bool"),
 ]
 
 
-@pytest.mark.parametrize(("limits", "kind", "problem"), BAD_LIMITS)
-def test_a_bad_limit_is_an_error_at_construction(limits: dict[str, Any], kind: type[Exception], problem: str) -> None:
+def refuse_limit(name: str, value: Any, kind: type[Exception], problem: str) -> None:
     with pytest.raises(kind) as caught:
-        sa.Limits(**limits)
-    assert str(caught.value) == problem
+        sa.Limits(**{name: value})
+    assert str(caught.value) == f"Limits.{name}: {problem}"
+
+
+@pytest.mark.parametrize("name", ["high_water", "max_items"])
+@pytest.mark.parametrize(("value", "kind", "problem"), BAD_COUNTS)
+def test_a_bad_number_is_an_error_at_construction(
+    name: str, value: object, kind: type[Exception], problem: str
+) -> None:
+    refuse_limit(name, value, kind, problem)
+
+
+@pytest.mark.parametrize("name", ["idle_timeout", "total_timeout", "send_timeout", "close_timeout"])
+@pytest.mark.parametrize(("value", "kind", "problem"), BAD_SECONDS)
+def test_a_bad_duration_is_an_error_at_construction(
+    name: str, value: object, kind: type[Exception], problem: str
+) -> None:
+    refuse_limit(name, value, kind, problem)
 
 
 @pytest.mark.parametrize(

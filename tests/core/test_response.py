@@ -146,7 +146,9 @@ async def async_generator() -> object:
     return None
 
 
-@pytest.mark.parametrize("value", [iter([1]), (x for x in ()), map(str, ()), sa.Response(b""), SOURCES["async"]()])
+@pytest.mark.parametrize(
+    "value", [iter([1]), (chunk for chunk in [b"a"]), map(str, ()), sa.Response(b""), SOURCES["async"]()]
+)
 def test_an_app_wide_adapter_takes_iterators_and_responses(value: object) -> None:
     assert is_stream(value)
 

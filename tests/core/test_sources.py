@@ -154,7 +154,7 @@ def test_a_mapping_is_one_json_chunk(
 
 
 @every_way_out
-@pytest.mark.parametrize("make", [lambda: None, lambda: [], lambda: iter(()), lambda: "", lambda: b"", io.BytesIO])
+@pytest.mark.parametrize("make", [lambda: None, list, lambda: iter(()), lambda: "", lambda: b"", io.BytesIO])
 def test_nothing_is_an_empty_body(make: Callable[[], object], body_of: Callable[[object], bytes]) -> None:
     assert body_of(make()) == b""
 
@@ -167,7 +167,7 @@ def test_an_empty_chunk_does_not_end_the_body(body_of: Callable[[object], bytes]
 @every_way_out
 @pytest.mark.parametrize("file", [SyncFile, AsyncFile])
 def test_a_file_is_read_in_blocks_of_64_kib_and_never_by_lines(
-    file: type[SyncFile] | type[AsyncFile], body_of: Callable[[object], bytes]
+    file: type[SyncFile | AsyncFile], body_of: Callable[[object], bytes]
 ) -> None:
     content = b"line\n" * 30_000
     opened = file(content)

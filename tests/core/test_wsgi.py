@@ -41,7 +41,7 @@ def test_every_response_is_valid_wsgi(response: sa.Response, method: str) -> Non
 
 @pytest.mark.parametrize("response", RESPONSES)
 def test_every_response_is_valid_behind_a_middleware_that_checks_as_well(response: sa.Response) -> None:
-    assert call_wsgi(validator(validator(response.wsgi))).complete  # type: ignore[arg-type]  # typeshed's own WSGI types
+    assert call_wsgi(validator(validator(response.wsgi))).complete
 
 
 def test_the_first_item_is_pulled_inside_the_call_and_before_the_status_line() -> None:

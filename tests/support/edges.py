@@ -85,7 +85,7 @@ def call_wsgi(
         return answer.blocks.append
 
     try:
-        body = validator(app)(environ, start_response)  # type: ignore[arg-type]  # typeshed's own WSGI types are narrower
+        body = validator(app)(environ, start_response)
         try:
             for block in body:
                 answer.blocks.append(block)
@@ -198,7 +198,7 @@ def asgi_channel() -> tuple[Receive, Send, list[Message]]:
 
 
 EDGES: dict[str, Call] = {"wsgi": call_wsgi, "asgi": call_asgi}
-SOURCES: dict[str, type[CountingSource] | type[AsyncCountingSource]] = {
+SOURCES: dict[str, type[CountingSource | AsyncCountingSource]] = {
     "sync": CountingSource,
     "async": AsyncCountingSource,
 }

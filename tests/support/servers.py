@@ -1,4 +1,4 @@
-"""Real servers on real sockets, for tests. The socket is made here, so the port is the system's and nothing is polled."""
+"""Real servers on real sockets, for tests. The socket is made here: the port is the system's, and nothing is polled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ def _peak_memory(pid: int) -> int:
 
 
 @contextmanager
-def _serve(command: list[str], listener: socket.socket, env: dict[str, str], cwd: Path) -> Iterator[Server]:
+def _serve(command: list[str], listener: socket.socket, env: dict[str, str], cwd: Path) -> Generator[Server]:
     fd = listener.fileno()
     paths = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
     with tempfile.TemporaryFile() as output:
@@ -81,7 +81,7 @@ def _listener() -> socket.socket:
 
 
 @contextmanager
-def gunicorn(app: str, *options: str, threads: int = 16, cwd: Path = ROOT, **env: str) -> Iterator[Server]:
+def gunicorn(app: str, *options: str, threads: int = 16, cwd: Path = ROOT, **env: str) -> Generator[Server]:
     """Serve the WSGI application `module:name` by one gthread worker."""
     command = ["gunicorn", "--bind", "fd://{fd}", "--worker-class", "gthread", "--threads", str(threads), *options, app]
     with _serve([*command[:1], "--graceful-timeout", "2", *command[1:]], _listener(), env, cwd) as server:
@@ -89,7 +89,7 @@ def gunicorn(app: str, *options: str, threads: int = 16, cwd: Path = ROOT, **env
 
 
 @contextmanager
-def uvicorn(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Iterator[Server]:
+def uvicorn(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
     """Serve the ASGI application `module:name` by one process."""
     command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *options, app]
     with _serve(command, _listener(), env, cwd) as server:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 
 
 class CountingSource(Iterator[object]):
@@ -57,7 +57,7 @@ async def as_async(items: Iterable[object]) -> AsyncIterator[object]:
         for item in items:
             yield item
     finally:
-        if isinstance(items, Iterator) and hasattr(items, "close"):
+        if isinstance(items, Generator):
             items.close()
 
 

@@ -22,7 +22,7 @@ class Middleware:
 
 
 app = FastAPI()
-app.add_middleware(Middleware)  # type: ignore[arg-type]  # Starlette's protocol spells the scope as MutableMapping
+app.add_middleware(Middleware)
 
 
 @app.api_route("/sync/{case}/{way}/{key}", methods=["GET", "HEAD"])
