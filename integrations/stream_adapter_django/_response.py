@@ -20,6 +20,7 @@ from stream_adapter.types import Source
 
 from ._content import StreamContent
 from ._headers import apply_headers
+from ._threads import when_request_ends
 
 __all__ = ["StreamResponse", "stream_response"]
 
@@ -92,6 +93,7 @@ class StreamResponse(StreamContent):
         if self.is_rendered:
             return response
         blocks = self._open_async()
+        when_request_ends(blocks.close_soon)
         try:
             self._commit(await blocks.start())
             for callback in self._post_render:

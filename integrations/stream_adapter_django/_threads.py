@@ -23,7 +23,7 @@ from django.utils import timezone, translation
 
 from stream_adapter.integration import Host, disconnect_probe
 
-__all__ = ["asgi_host", "own_connections", "stream_context", "under_asgi", "wsgi_host"]
+__all__ = ["asgi_host", "own_connections", "stream_context", "under_asgi", "when_request_ends", "wsgi_host"]
 
 T = TypeVar("T")
 
@@ -51,6 +51,19 @@ def under_asgi() -> bool:
     except RuntimeError:
         loop = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
     return loop is not None and loop.is_running()
+
+
+def when_request_ends(callback: Callable[[], object]) -> None:
+    """Call it when the task that serves the ASGI request ends, which is how a dropped response can be noticed.
+
+    Under a sync middleware this is another task, which ends with the view; and without Django's ASGI handler (which
+    gives each request a thread) it is a test's.
+    """
+    task = asyncio.current_task()
+    if task is None or getattr(AsyncToSync.executors, "current", None):
+        return
+    if SyncToAsync.thread_sensitive_context.get(None) is not None:
+        task.add_done_callback(lambda _: callback())
 
 
 def stream_context(make: Callable[[], T]) -> T:

@@ -142,7 +142,7 @@ def test_when_the_client_goes_while_middleware_has_the_response(way: str) -> Non
         loop = asyncio.get_running_loop()
         HAS_RESPONSE.set(gone)
         scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-        await ASGIHandler()(scope, receive, send)
+        await asyncio.create_task(ASGIHandler()(scope, receive, send))  # as servers do: a task a request
         await asyncio.wait_for(closed.wait(), BOUND)
 
     loop: asyncio.AbstractEventLoop
