@@ -14,7 +14,6 @@ from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute, iter_route_contexts
-from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, request_response
 
 from stream_adapter.integration import is_stream
@@ -31,14 +30,14 @@ def adopted(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _convert(stream: Streamer, result: Any) -> Any:
-    adapts = stream.app_defaults is not None  # a router may be included in another application too
+    adapts = stream.app_defaults is not None  # these routes may be another application's too, or a mounted one's
     return stream(result) if adapts and is_stream(result) else result
 
 
 def adopt(routes: Sequence[BaseRoute]) -> None:
     """Convert the results of these routes and of those within them; the second time, of what is new."""
     _adopt_declared(routes)
-    for context in iter_route_contexts(routes):  # made before now, if the application was asked for a URL
+    for context in iter_route_contexts(routes):  # prepared before now, if the application was asked for a URL
         if isinstance(context.original_route, APIRoute):
             _redirect(context.dependant, context.original_route.endpoint)
 
@@ -49,7 +48,7 @@ def _adopt_declared(routes: Iterable[BaseRoute]) -> None:
             _adopt_api_route(route)
         elif isinstance(route, Route):
             _adopt_plain_route(route)
-        elif not isinstance(getattr(route, "app", None), Starlette):  # which would be an application of its own
+        else:
             router = getattr(route, "original_router", route)  # an included router, or what is mounted
             _adopt_declared(getattr(router, "routes", ()))
 

@@ -51,8 +51,9 @@ def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Response
     functools.update_wrapper(wrapper, view)
     wrapper.__name__ = getattr(view, "__name__", type(view).__name__)
     signature = _signature(view, streams=described is not None)
-    annotations = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-    vars(wrapper).update({"__signature__": signature, "__annotations__": annotations, _MARK: described})
+    annotated = [given for given in signature.parameters.values() if given.annotation is not given.empty]
+    wrapper.__annotations__ = {given.name: given.annotation for given in annotated}
+    vars(wrapper).update({"__signature__": signature, _MARK: described})
     del vars(wrapper)["__wrapped__"]
     return wrapper
 

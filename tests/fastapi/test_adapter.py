@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
@@ -64,6 +65,20 @@ def view_of_a_file() -> Any:
     return open(__file__, "rb")
 
 
+def passing_on(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate as most decorators do, async functions too: the result tells."""
+
+    @functools.wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
+
+    return wrapper
+
+
+async def aview_of(items: str) -> Any:
+    return iter(items)
+
+
 STREAMS: dict[str, Callable[[], Any]] = {
     "def → generator": view,
     "async def → async generator": aview,
@@ -72,6 +87,8 @@ STREAMS: dict[str, Callable[[], Any]] = {
     "→ AsyncIterator": aview_said_to_iterate,
     "→ Iterable": aview_said_to_be_iterable,
     "→ fastapi.Response": view_said_to_respond,
+    "decorated": passing_on(aview),
+    "partial": functools.partial(aview_of, items="123"),
 }
 
 
@@ -124,6 +141,8 @@ OWN: dict[str, tuple[Callable[[], Any], str, str]] = {
     "its response": (lambda: PlainTextResponse("a"), "a", "text/plain; charset=utf-8"),
     "generator function": (own_generator, '{"name":"n"}\n', "application/jsonl"),
     "async generator function": (own_async_generator, "1\n", "application/jsonl"),
+    "decorated generator function": (passing_on(own_generator), '{"name":"n"}\n', "application/jsonl"),
+    "partial generator function": (functools.partial(own_generator), '{"name":"n"}\n', "application/jsonl"),
 }
 
 
@@ -144,11 +163,12 @@ def app_with_routes_everywhere() -> FastAPI:
     """Give an app with the same views before and after the adapter, directly and in routers, nested and mounted."""
     app = FastAPI()
     early, late, inner, deepest = APIRouter(), APIRouter(), APIRouter(prefix="/inner"), APIRouter()
+    mounted = APIRouter(routes=[Route("/plain", plain)])
+    mounted.get("/api")(view)
     early.get("/in-early")(view)
     app.get("/before")(view)
     app.include_router(early)
-    app.mount("/mount-before", APIRouter(routes=[Route("/plain", plain)]))
-    assert app.url_path_for("view")  # which makes the included routes at once
+    app.mount("/mount-before", mounted)
     StreamAdapter(app)
     app.get("/after")(aview)
     app.include_router(late, prefix="/late")
@@ -183,6 +203,7 @@ EVERYWHERE = [
     ("POST", "/added"),
     ("GET", "/plain"),
     ("GET", "/mount-before/plain"),
+    ("GET", "/mount-before/api"),
     ("GET", "/mount-after/x/plain"),
 ]
 
@@ -195,6 +216,16 @@ def test_routes_are_adopted_wherever_they_are() -> None:
     assert {path: answer.text for path, answer in answers.items()} == dict.fromkeys(answers, "123")
     types = {answer.headers["content-type"] for answer in answers.values()}
     assert types == {"text/plain; charset=utf-8"}  # where FastAPI would have sent a JSON list
+
+
+def test_a_route_whose_url_was_asked_for_before_is_adopted() -> None:
+    app, router = FastAPI(), APIRouter()
+    router.get("/rows", name="rows")(view)
+    app.include_router(router)
+    StreamAdapter(app)
+
+    assert app.url_path_for("rows") == "/rows"  # which makes FastAPI prepare the routes of the router
+    assert strict_client_of(app).get("/rows").text == "123"
 
 
 VERBS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]

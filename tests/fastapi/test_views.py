@@ -6,7 +6,7 @@ import functools
 import inspect
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Path
@@ -216,6 +216,18 @@ def test_parameters_written_as_text_are_resolved_where_they_were_written() -> No
     parameters = inspect.signature(streaming(of_three)).parameters
 
     assert [parameters[name].annotation for name in ("first", "second", "third")] == [str, str, str]
+
+
+def with_callables(found: Callables, **others: Callables) -> Iterator[str]:
+    yield "1"
+
+
+def test_a_wrapper_has_the_name_and_the_annotations_of_the_view() -> None:
+    wrapped = streaming(with_callables)
+
+    assert get_type_hints(wrapped)["found"] is Callables
+    assert [*inspect.signature(wrapped).parameters][::2] == ["found", "others"]
+    assert (wrapped.__name__, streaming(Callables()).__name__) == ("with_callables", "Callables")
 
 
 def test_a_view_keeps_its_parameters_and_dependencies() -> None:
