@@ -48,7 +48,7 @@ class _Consumer:
         self.clock = clock
         self.interruption: Reason | None = None
         self._keepalive_frame = b""
-        self._ends_frame = True  # whether what was sent last ended a frame, so that a keepalive may follow
+        self._tail = b"\n\n"  # what was sent last: a keepalive may follow the end of a frame, and nothing else
 
     def commit(self, keepalive: float | None, keepalive_frame: bytes) -> None:
         """Keep the connection alive from now on: the status line goes out, and before it there was nothing to keep."""
@@ -75,7 +75,7 @@ class _Consumer:
         if self.clock.runs:
             self.clock.item_at = self.clock.sent_at = time.monotonic()
             self.clock.due(self.clock.item_at)
-            self._ends_frame = batch[-1].endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+            self._tail = _tail(self._tail, batch)
         return batch
 
     def _overdue(self) -> list[bytes] | None:
@@ -84,7 +84,17 @@ class _Consumer:
         if self.clock.due(now) is None:
             return None
         self.clock.sent_at = now
-        return [self._keepalive_frame] if self._ends_frame else None
+        return [self._keepalive_frame] if self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else None
+
+
+def _tail(before: bytes, batch: list[bytes]) -> bytes:
+    """Return the last four bytes of the stream: a frame's end may lie across chunks."""
+    tail = b""
+    for chunk in reversed(batch):
+        tail = chunk[-4:] + tail
+        if len(tail) >= 4:
+            return tail[-4:]
+    return (before + tail)[-4:]
 
 
 class AsyncConsumer(_Consumer):
