@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
-from typing import Any, TypeVar, Unpack, cast, overload
+from typing import Any, TypeVar, Unpack, overload
 
 from asgiref.sync import iscoroutinefunction
 from django.core.handlers.wsgi import WSGIRequest
@@ -77,9 +77,10 @@ def adapt(view: View, convert: Convert) -> View:
         result = sync_view(*args, **kwargs)
         return await result if inspect.iscoroutine(result) else result
 
-    # A method that yields is to Django a sync one, and under method_decorator it is a partial
-    yields = inspect.isasyncgenfunction(view) and not isinstance(view, functools.partial)
-    return async_view if yields or is_async(cast("View", view)) else sync_view
+    awaited = is_async(view)
+    if inspect.isasyncgenfunction(view):  # a method of that kind is to Django a sync one: method_decorator's partial
+        awaited = not isinstance(view, functools.partial)
+    return async_view if awaited else sync_view
 
 
 def is_async(view: View) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception
+from django.http import HttpRequest
 from django.test import override_settings
 from django.urls import path
 
@@ -33,7 +34,7 @@ class Edge:
 
     def get(
         self,
-        view: Any,
+        view: Callable[..., Any] | Sequence[Any],
         *,
         middleware: Sequence[str] = (),
         method: str = "GET",
@@ -43,12 +44,21 @@ class Edge:
         **settings: Any,
     ) -> Answer:
         """Ask for "/", where `view` is, or where the list of routes that it is leads."""
-        routes = view if isinstance(view, list) else [path("", view)]
+        routes = [path("", view)] if callable(view) else view
         with override_settings(ROOT_URLCONF=urlconf(routes), MIDDLEWARE=list(middleware), **settings):
             app: Any = WSGIHandler() if self.name == "wsgi" else as_servers_see_it(ASGIHandler())
             call = EDGES[self.name]
             asked = partial(call, method=method, headers=headers, leave_after=leave_after)
             return copy_context().run(asked, app, watcher=watcher or Watcher())  # a request has a context of its own
+
+
+def view_of(result: Any) -> Callable[[HttpRequest], Any]:
+    """Return a view that returns it."""
+
+    def view(request: HttpRequest) -> Any:
+        return result
+
+    return view
 
 
 def urlconf(routes: Sequence[Any]) -> ModuleType:
@@ -72,7 +82,7 @@ def as_servers_see_it(app: Any) -> ASGIApp:
 
 
 @contextmanager
-def exceptions() -> Iterator[list[BaseException]]:
+def exceptions() -> Generator[list[BaseException]]:
     """Collect what Django turns into a 500."""
     caught: list[BaseException] = []
 

@@ -18,7 +18,7 @@ from django.urls import path
 import stream_adapter as sa
 from stream_adapter.types import Message
 from stream_adapter_django import StreamResponse, stream_response, streaming
-from tests.django.support import Edge, both_edges, urlconf
+from tests.django.support import Edge, both_edges, urlconf, view_of
 from tests.support.edges import SOURCES, either_way
 from tests.support.gate import BOUND
 
@@ -86,7 +86,7 @@ def returns_unrendered(get_response: Any) -> Any:
 @either_way
 def test_at_the_end(edge: Edge, way: str) -> None:
     source = SOURCES[way]([b"one"])
-    assert edge.get(streaming(lambda _: source)).body == b"one"
+    assert edge.get(streaming(view_of(source))).body == b"one"
     assert source.closes == 1
 
 
@@ -94,7 +94,7 @@ def test_at_the_end(edge: Edge, way: str) -> None:
 @either_way
 def test_when_the_client_goes(edge: Edge, way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
-    answer = edge.get(streaming(lambda _: source), leave_after=2)
+    answer = edge.get(streaming(view_of(source)), leave_after=2)
     assert not answer.complete
     assert source.closes == 1
 
@@ -105,7 +105,7 @@ def test_on_close_is_told_why(edge: Edge, way: str) -> None:
     told: list[str] = []
     for leave_after in (None, 1):
         source = SOURCES[way]([b"x"] if leave_after is None else iter(lambda: b"x", b""))
-        view = streaming(on_close=lambda summary: told.append(summary.reason))(lambda _, source=source: source)
+        view = streaming(on_close=lambda summary: told.append(summary.reason))(view_of(source))
         edge.get(view, leave_after=leave_after)
     assert told == ["done", "disconnect"]
 
@@ -115,7 +115,7 @@ def test_on_close_is_told_why(edge: Edge, way: str) -> None:
 @pytest.mark.parametrize("middleware", [drops, raises], ids=lambda function: function.__name__)
 def test_when_a_middleware_drops_the_response(edge: Edge, way: str, middleware: Any) -> None:
     source = SOURCES[way]([b"one", b"two"])
-    answer = edge.get(streaming(lambda _: source), middleware=[f"{__name__}.{middleware.__name__}"])
+    answer = edge.get(streaming(view_of(source)), middleware=[f"{__name__}.{middleware.__name__}"])
     assert answer.status == (200 if middleware is drops else 500)
     assert source.closes == 1
 
@@ -125,8 +125,8 @@ def test_when_the_client_goes_while_middleware_has_the_response(way: str) -> Non
     """Django drops a response whose request it cancels, and closes nothing."""
     source = SOURCES[way]([b"one", b"two"])
     gone, closed = asyncio.Event(), asyncio.Event()
-    view = streaming(on_close=lambda _: loop.call_soon_threadsafe(closed.set))(lambda _: source)
-    requests = [{"type": "http.request"}]
+    view = streaming(on_close=lambda _: closed.set())(view_of(source))
+    requests: list[Message] = [{"type": "http.request"}]
 
     async def receive() -> Message:
         if requests:
@@ -134,18 +134,15 @@ def test_when_the_client_goes_while_middleware_has_the_response(way: str) -> Non
         await HAS_RESPONSE.get().wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: Message) -> None:
+    async def send(message: Any) -> None:
         raise AssertionError("nothing is sent")
 
     async def run() -> None:
-        nonlocal loop
-        loop = asyncio.get_running_loop()
         HAS_RESPONSE.set(gone)
-        scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+        scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "headers": []}
         await asyncio.create_task(ASGIHandler()(scope, receive, send))  # as servers do: a task a request
         await asyncio.wait_for(closed.wait(), BOUND)
 
-    loop: asyncio.AbstractEventLoop
     with override_settings(ROOT_URLCONF=urlconf([path("", view)]), MIDDLEWARE=[f"{__name__}.Holds"]):
         asyncio.run(run())
     assert source.closes == 1
@@ -178,7 +175,7 @@ def test_of_a_stream_that_a_middleware_returns(edge: Edge, way: str) -> None:
 @either_way
 def test_by_djangos_test_client(way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
-    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(lambda _: source))])):
+    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(view_of(source)))])):
         response: Any = Client().get("/")
         assert response.getvalue() == b"one two"
     assert source.closes == 1
@@ -187,7 +184,7 @@ def test_by_djangos_test_client(way: str) -> None:
 @either_way
 def test_by_closing_the_response_of_djangos_test_client(way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
-    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(lambda _: source))])):
+    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(view_of(source)))])):
         response: Any = Client().get("/")
         assert next(iter(response)).startswith(b"x")
         response.close()
@@ -195,17 +192,16 @@ def test_by_closing_the_response_of_djangos_test_client(way: str) -> None:
 
 
 @either_way
-@pytest.mark.parametrize("runner", [asyncio.run, lambda coroutine: async_to_sync(lambda: coroutine)()])
-@pytest.mark.filterwarnings("ignore:async_to_sync was passed a non-async-marked callable")  # the lambda just above
-def test_by_djangos_async_test_client(way: str, runner: Any) -> None:
+@pytest.mark.parametrize("runner", ["asyncio", "asgiref"])
+def test_by_djangos_async_test_client(way: str, runner: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
 
     async def run() -> bytes:
         response: Any = await AsyncClient().get("/")
         return b"".join([block async for block in response])
 
-    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(lambda _: source))])):
-        assert runner(run()) == b"one two"
+    with override_settings(ROOT_URLCONF=urlconf([path("", streaming(view_of(source)))])):
+        assert (asyncio.run(run()) if runner == "asyncio" else async_to_sync(run)()) == b"one two"
     assert source.closes == 1
 
 
@@ -214,7 +210,7 @@ def test_by_djangos_async_test_client(way: str, runner: Any) -> None:
 def test_by_closing_the_response_of_djangos_async_test_client(way: str, by: str) -> None:
     closed = asyncio.Event()
     source = SOURCES[way](iter(lambda: b"x", b""))
-    view = streaming(on_close=lambda _: closed.set())(lambda _: source)
+    view = streaming(on_close=lambda _: closed.set())(view_of(source))
 
     async def run() -> None:
         response: Any = await AsyncClient().get("/")

@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 
 import stream_adapter as sa
 from stream_adapter_django import streaming
-from tests.django.support import ADAPTER, Edge, Opener, both_edges
+from tests.django.support import ADAPTER, Edge, Opener, both_edges, view_of
 from tests.support.edges import Answer, Watcher, either_way
 from tests.support.gate import Gate
 
@@ -186,7 +186,7 @@ def test_headers_go_out_after_commit_after_and_the_first_item_when_it_comes(prot
         yield "late"
 
     rows = sync_rows if way == "sync" else async_rows
-    view = streaming(lambda _: sa.Response(rows(), media_type="text/plain", commit_after=0))
+    view = streaming(media_type="text/plain", commit_after=0)(view_of(rows()))
     assert Edge(protocol).get(view, middleware=[SETS], watcher=StartOpens()).body == b"late"
 
 
@@ -197,7 +197,9 @@ def test_a_request_past_the_threads_that_are_allowed_is_a_503() -> None:
         gate.wait()
         yield "held"
 
-    view = streaming(commit_after=0)(lambda _: rows())
+    @streaming(commit_after=0)
+    def view(request: HttpRequest) -> Any:
+        return rows()
 
     class AsksAgain(Watcher):
         answer: Answer

@@ -13,13 +13,13 @@ from django.views.decorators.csrf import csrf_exempt
 
 import stream_adapter as sa
 from stream_adapter_django import path, stream_response, streaming
-from tests.django.support import ADAPTER, Edge, both_edges, exceptions
+from tests.django.support import ADAPTER, Edge, both_edges, exceptions, view_of
 from tests.support.edges import SOURCES, either_way
 
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
 STATUSES = [(PermissionDenied, 403), (Http404, 404), (ValueError("secret"), 500)]
-each_status = pytest.mark.parametrize(("error", "status"), STATUSES, ids=lambda value: str(value))
+each_status = pytest.mark.parametrize(("error", "status"), STATUSES, ids=str)
 
 
 class Rescue:
@@ -44,7 +44,7 @@ RESCUE = f"{__name__}.Rescue"
 def test_an_error_before_the_first_item_is_a_real_status(edge: Edge, way: str, error: Any, status: int) -> None:
     source = SOURCES[way]([error if isinstance(error, Exception) else error("no")])
     with exceptions() as caught:
-        answer = edge.get(streaming(lambda _: source))
+        answer = edge.get(streaming(view_of(source)))
     assert (answer.status, answer.complete, source.closes) == (status, True, 1)
     assert b"secret" not in answer.body
     assert [type(error) for error in caught] == ([ValueError] if status == 500 else [])
@@ -55,7 +55,7 @@ def test_an_error_before_the_first_item_is_a_real_status(edge: Edge, way: str, e
 @pytest.mark.parametrize("mode", ["decorator", "middleware", "route", "verb"])
 def test_process_exception_sees_an_error_before_the_first_item(edge: Edge, way: str, mode: str) -> None:
     source = SOURCES[way]([LookupError("no")])
-    view: Any = lambda _: stream_response(source) if mode == "verb" else source  # noqa: E731  # four in one
+    view = view_of(stream_response(source) if mode == "verb" else source)
     if mode == "decorator":
         view = streaming(view)
     middleware = [RESCUE, ADAPTER] if mode == "middleware" else [RESCUE]
@@ -68,7 +68,7 @@ def test_process_exception_sees_an_error_before_the_first_item(edge: Edge, way: 
 def test_an_error_after_two_items_breaks_the_connection(edge: Edge, way: str, caplog: pytest.LogCaptureFixture) -> None:
     source = SOURCES[way]([b"one ", b"two", ValueError("secret")])
     with caplog.at_level(logging.CRITICAL, "stream_adapter"):
-        answer = edge.get(streaming(lambda _: source))
+        answer = edge.get(streaming(view_of(source)))
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", False)
     assert isinstance(answer.error, ValueError)
     assert source.closes == 1
@@ -77,7 +77,7 @@ def test_an_error_after_two_items_breaks_the_connection(edge: Edge, way: str, ca
 @both_edges
 def test_a_source_that_was_streamed_already_is_an_error_of_the_next_request(edge: Edge) -> None:
     once = sa.Response(iter(["once"]))
-    view = streaming(lambda _: once)
+    view = streaming(view_of(once))
     assert edge.get(view).body == b"once"
     with exceptions() as caught:
         assert edge.get(view).status == 500
@@ -123,7 +123,7 @@ def test_csrf_is_still_enforced(edge: Edge, mode: str) -> None:
 @either_way
 def test_a_head_request_has_the_headers_and_never_starts_the_source(edge: Edge, way: str) -> None:
     source = SOURCES[way]([b"never"])
-    answer = edge.get(streaming(lambda _: sa.Response(source, media_type="text/csv")), method="HEAD")
+    answer = edge.get(streaming(view_of(sa.Response(source, media_type="text/csv"))), method="HEAD")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("Content-Type") == ["text/csv; charset=utf-8"]
     assert (source.steps, source.closes) == (0, 1)

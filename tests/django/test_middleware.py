@@ -12,14 +12,14 @@ import pytest
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path, re_path, reverse
+from django.urls import include, reverse
 from django.utils.decorators import decorator_from_middleware
 from django.views.decorators.gzip import gzip_page
 
 import stream_adapter as sa
 import stream_adapter_django
-from stream_adapter_django import last_event_id, stream_response, streaming
-from tests.django.support import ADAPTER, Edge, both_edges, urlconf
+from stream_adapter_django import last_event_id, path, re_path, stream_response, streaming
+from tests.django.support import ADAPTER, Edge, both_edges, urlconf, view_of
 from tests.support.edges import SOURCES, Watcher, either_way
 from tests.support.gate import Gate
 
@@ -79,7 +79,7 @@ class OtherRoutes:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
-        request.urlconf = OTHER
+        request.urlconf = OTHER  # type: ignore[assignment]  # django-stubs knows of names only
         return self.get_response(request)
 
 
@@ -136,7 +136,8 @@ def test_a_bad_setting_is_refused_at_the_start(setting: Any, problem: str) -> No
 
 @both_edges
 def test_included_routes_are_adapted(edge: Edge) -> None:
-    nested = [path("", include(([re_path("^$", rows)], "inner"), namespace="inner"))]
+    inner: tuple[list[Any], str] = ([re_path("^$", rows)], "inner")
+    nested = [path("", include(inner, namespace="inner"))]
     assert edge.get([path("", include(nested))], middleware=[ADAPTER]).body == b"one two"
 
 
@@ -162,7 +163,7 @@ def test_reverse_still_finds_a_view_and_resolver_match_names_it(edge: Edge) -> N
 def test_it_stands_anywhere_among_sync_and_async_middleware(edge: Edge, way: str, others: list[Any]) -> None:
     for middleware in ([ADAPTER, *named(*others)], [*named(*others), ADAPTER]):
         source = SOURCES[way]([b"one ", b"two"])
-        answer = edge.get(lambda _, source=source: source, middleware=middleware)
+        answer = edge.get(view_of(source), middleware=middleware)
         assert (answer.body, source.closes) == (b"one two", 1)
         assert bool(answer.header("X-Sync")) == (sync_only in others)
         assert bool(answer.header("X-Async")) == (AsyncOnly in others)
@@ -236,7 +237,7 @@ def test_blocks_are_compressed_as_they_come(edge: Edge, way: str) -> None:
 @either_way
 def test_a_sync_middleware_may_replace_the_content(edge: Edge, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
-    answer = edge.get(streaming(lambda _: source), middleware=named(shouting))
+    answer = edge.get(streaming(view_of(source)), middleware=named(shouting))
     assert (answer.body, source.closes) == (b"ONE TWO", 1)
 
 
@@ -244,7 +245,7 @@ def test_a_sync_middleware_may_replace_the_content(edge: Edge, way: str) -> None
 @either_way
 def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(edge: Edge, way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
-    edge.get(streaming(lambda _: source), middleware=named(shouting), leave_after=2)
+    edge.get(streaming(view_of(source)), middleware=named(shouting), leave_after=2)
     assert source.closes == 1
 
 
@@ -253,7 +254,7 @@ def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(edge: Edg
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")  # Django's, for a list
 def test_content_that_is_thrown_away_is_closed(edge: Edge, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
-    answer = edge.get(streaming(lambda _: source), middleware=named(truncating))
+    answer = edge.get(streaming(view_of(source)), middleware=named(truncating))
     assert (answer.body, source.closes) == (b"short", 1)
 
 
@@ -261,7 +262,7 @@ def test_content_that_is_thrown_away_is_closed(edge: Edge, way: str) -> None:
 @either_way
 def test_a_conditional_request_is_answered_304_and_the_source_is_closed(edge: Edge, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
-    view = streaming(headers={"ETag": '"v1"'})(lambda _: source)
+    view = streaming(headers={"ETag": '"v1"'})(view_of(source))
     answer = edge.get(view, middleware=STOCK[3:4], headers=[("If-None-Match", '"v1"')])
     assert (answer.status, answer.body, source.closes) == (304, b"", 1)
 
@@ -272,7 +273,7 @@ def test_cors_headers_reach_the_client(edge: Edge, way: str) -> None:
     pytest.importorskip("corsheaders")
     source = SOURCES[way]([b"one"])
     answer = edge.get(
-        streaming(lambda _: source),
+        streaming(view_of(source)),
         middleware=["corsheaders.middleware.CorsMiddleware"],
         headers=[("Origin", "https://example.org")],
         CORS_ALLOW_ALL_ORIGINS=True,

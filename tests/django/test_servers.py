@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +27,38 @@ MIDDLEWARE = [
     "tests.django.site.middleware.counts_rows",
     "stream_adapter_django.StreamAdapter",
 ]
-SERVERS = {
-    "gunicorn": lambda **env: gunicorn("tests.django.site.wsgi:application", **env),
-    "uvicorn": lambda **env: uvicorn("tests.django.site.asgi:application", "--lifespan", "off", **env),
-}
 ways = pytest.mark.parametrize("way", ["sync", "async"])
 views = pytest.mark.parametrize("view", ["sync-view", "async-view"])
 tokens = (f"token-{number}" for number in itertools.count())
 
 
-@pytest.fixture(scope="module", params=SERVERS)
+@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     database = tmp_path_factory.mktemp("database") / "rows.sqlite3"
     fill(database)
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "tests.django.site.settings",
-        "SITE_DATABASE": str(database),
-        "SITE_MIDDLEWARE": ",".join(MIDDLEWARE),
-        "SITE_ATOMIC_REQUESTS": "yes",
-    }
-    with SERVERS[request.param](**environment) as running:
+    with serve(request.param, str(database)) as running:
         yield running
+
+
+def serve(name: str, database: str) -> AbstractContextManager[Server]:
+    settings, middleware = "tests.django.site.settings", ",".join(MIDDLEWARE)
+    if name == "gunicorn":
+        return gunicorn(
+            "tests.django.site.wsgi:application",
+            DJANGO_SETTINGS_MODULE=settings,
+            SITE_DATABASE=database,
+            SITE_MIDDLEWARE=middleware,
+            SITE_ATOMIC_REQUESTS="yes",
+        )
+    return uvicorn(
+        "tests.django.site.asgi:application",
+        "--lifespan",
+        "off",
+        DJANGO_SETTINGS_MODULE=settings,
+        SITE_DATABASE=database,
+        SITE_MIDDLEWARE=middleware,
+        SITE_ATOMIC_REQUESTS="yes",
+    )
 
 
 @pytest.fixture
@@ -70,7 +81,7 @@ def texts_of_the_last(client: httpx.Client) -> list[str]:
 
 
 @asynccontextmanager
-async def async_client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+async def async_client(server: Server) -> AsyncGenerator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.url, timeout=BOUND, limits=limits, headers=UNCOMPRESSED) as made:
         yield made
@@ -121,6 +132,8 @@ def test_several_streams_at_once_do_not_wait_for_each_other_and_leave_no_connect
 @views
 def test_the_orm_iterates_within_a_source_and_leaves_no_connection(client: httpx.Client, view: str, way: str) -> None:
     assert client.get(f"/{view}/{way}-rows/{next(tokens)}").content.startswith(WHOLE)
+    events = client.get(f"/{view}/{way}-events/{next(tokens)}").content
+    assert events.startswith(b"data: row 0\ndata: \n\ndata: row 1\n")
     connections = client.get("/left-open").json()
     assert (connections["waited"], connections["files"]) == (True, 0)
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
 
 import stream_adapter as sa
-from stream_adapter_django import path, stream_response, streaming
-from tests.django.support import ADAPTER, Edge, Opener, both_edges, exceptions
+from stream_adapter_django import StreamResponse, path, stream_response, streaming
+from tests.django.support import ADAPTER, Edge, Opener, both_edges, exceptions, view_of
 from tests.support.edges import SOURCES, either_way
 from tests.support.gate import Gate
 
@@ -141,14 +141,14 @@ def test_class_based_views_are_streamed_by_their_route(edge: Edge, cls: type[Vie
 @each_class
 @pytest.mark.parametrize("name", ["get", "dispatch"])
 def test_method_decorator_streams_class_based_views(edge: Edge, cls: type[View], name: str) -> None:
-    decorated = method_decorator(streaming, name=name)(type(cls.__name__, (cls,), {}))
+    decorated: Any = method_decorator(streaming, name=name)(type(cls.__name__, (cls,), {}))
     assert edge.get(decorated.as_view()).body == b"one two"
 
 
 @both_edges
 @pytest.mark.parametrize("cls", [GetReturns, GetYields, AsyncGetReturns, AsyncGetYields])
 def test_a_method_is_decorated_like_a_function(edge: Edge, cls: type[View]) -> None:
-    decorated = type(cls.__name__, (View,), {"get": streaming(cls.__dict__["get"])})
+    decorated: Any = type(cls.__name__, (View,), {"get": streaming(cls.__dict__["get"])})
     assert edge.get(decorated.as_view()).body == b"one two"
 
 
@@ -219,14 +219,14 @@ def test_djangos_own_responses_pass_untouched(edge: Edge) -> None:
 
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, "a", ("a",)], ids=lambda value: type(value).__name__)
 def test_to_the_middleware_a_list_a_dict_and_text_are_djangos_own_error(value: Any) -> None:
-    answer = Edge("wsgi").get(lambda _: value, middleware=[ADAPTER])
+    answer = Edge("wsgi").get(view_of(value), middleware=[ADAPTER])
     assert isinstance(answer.error, AttributeError)
 
 
 @both_edges
 def test_a_view_that_returns_none_is_djangos_own_error(edge: Edge) -> None:
     with exceptions() as caught:
-        assert edge.get(streaming(lambda _: None)).status == 500
+        assert edge.get(streaming(view_of(None))).status == 500
     assert "didn't return an HttpResponse" in str(caught[0])
 
 
@@ -266,20 +266,20 @@ def test_a_cookie_that_django_cannot_carry_is_an_error() -> None:
 
 @both_edges
 def test_a_body_that_is_known_has_its_length(edge: Edge) -> None:
-    answer = edge.get(streaming(lambda _: sa.Response(b"whole")))
+    answer = edge.get(streaming(view_of(sa.Response(b"whole"))))
     assert (answer.header("Content-Length"), answer.body) == (["5"], b"whole")
 
 
 @both_edges
 def test_a_status_without_a_body_has_no_content_type(edge: Edge) -> None:
-    answer = edge.get(streaming(lambda _: sa.Response(rows(), status_code=204)))
+    answer = edge.get(streaming(view_of(sa.Response(rows(), status_code=204))))
     assert (answer.status, answer.body, answer.header("Content-Type")) == (204, b"", [])
 
 
 @both_edges
 def test_what_the_view_sets_on_the_response_wins(edge: Edge) -> None:
-    def view(request: HttpRequest) -> HttpResponse:
-        response: Any = stream_response(rows())
+    def view(request: HttpRequest) -> StreamResponse:
+        response = stream_response(rows())
         response["Content-Type"] = "text/x-mine"
         response["X-Accel-Buffering"] = "yes"
         response.set_cookie("seen", "1")

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 import stream_adapter as sa
-from stream_adapter_django import streaming
+from stream_adapter_django import stream_response, streaming
 from tests.django.site.database.base import LEDGER
 from tests.django.site.models import Row
 from tests.support.gate import Gate
@@ -99,26 +99,30 @@ async def async_forbidden(token: str) -> AsyncIterator[str]:
 
 
 SOURCES: dict[str, Callable[[str], Any]] = {
-    f"{way}-{name}": source
-    for name, ways in {
-        "rows": (rows, async_rows),
-        "paced": (paced, async_paced),
-        "endless": (endless, async_endless),
-        "broken": (broken, async_broken),
-        "forbidden": (forbidden, async_forbidden),
-    }.items()
-    for way, source in zip(("sync", "async"), ways, strict=True)
-} | {"async-silent": async_silent}
+    "sync-rows": rows,
+    "async-rows": async_rows,
+    "sync-events": lambda token: sa.sse(rows(token), retry=None),  # has a thread of its own under WSGI
+    "async-events": lambda token: sa.sse(async_rows(token), retry=None),
+    "sync-paced": paced,
+    "async-paced": async_paced,
+    "sync-endless": endless,
+    "async-endless": async_endless,
+    "async-silent": async_silent,
+    "sync-broken": broken,
+    "async-broken": async_broken,
+    "sync-forbidden": forbidden,
+    "async-forbidden": async_forbidden,
+}
 
 
 def by_sync_view(request: HttpRequest, name: str, token: str) -> Any:
-    return sa.Response(SOURCES[name](token), on_close=reported(token))
+    return stream_response(SOURCES[name](token), on_close=reported(token))
 
 
 @transaction.non_atomic_requests
 async def by_async_view(request: HttpRequest, name: str, token: str) -> Any:
     await Row.objects.acount()
-    return sa.Response(SOURCES[name](token), on_close=reported(token))
+    return stream_response(SOURCES[name](token), on_close=reported(token))
 
 
 def received(request: HttpRequest, token: str) -> HttpResponse:
