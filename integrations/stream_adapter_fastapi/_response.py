@@ -59,11 +59,11 @@ class StreamResponse(Response):
 
         try:
             await deliver(self._open(RequestHead.from_scope(scope)), receive, begin)
-        except CapacityError as error:
-            raise HTTPException(503, headers={"Retry-After": str(error.retry_after)}) from error
-        except Exception:
+        except Exception as error:
             if begun:
                 await _break(send)
+            elif isinstance(error, CapacityError):
+                raise HTTPException(503, headers={"Retry-After": str(error.retry_after)}) from error
             raise
         finally:
             await self.aclose()
