@@ -11,7 +11,7 @@ stream_adapter_fastapi.
 """
 
 from ._encode import encode_chunk
-from ._lifecycle import configure
+from ._lifecycle import active_streams, configure, drain
 from ._limits import Limits, StreamSummary
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response
@@ -38,8 +38,10 @@ __all__ = [
     "StreamSummary",
     "StreamTimeoutError",
     "StrictEncodingError",
+    "active_streams",
     "aiter_bytes",
     "configure",
+    "drain",
     "encode_chunk",
     "html",
     "iter_bytes",

@@ -1,10 +1,108 @@
-"""What the streams of a process share."""
+"""What the streams of a process share: how many threads, and which of them are live.
+
+A body enters when it starts and leaves when its source is closed. `drain` is for the end of a process, or of a worker:
+it tells every live stream to end, each in its own thread or loop, where its source is closed.
+"""
 
 from __future__ import annotations
 
-from ._pump import set_max_threads
+import asyncio
+import os
+import threading
+import time
+from typing import Protocol
 
-__all__ = ["configure"]
+from ._limits import check_seconds
+from ._pump import set_max_threads
+from ._types import Reason
+
+__all__ = ["Live", "active_streams", "configure", "drain", "enter", "leave"]
+
+
+class Live(Protocol):
+    """A stream, to one who ends it."""
+
+    def end(self, reason: Reason) -> None:
+        """Have it end, from any thread."""
+        ...
+
+
+class _Registry:
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew; in a forked child, the parent's streams are the parent's."""
+        self.live: set[Live] = set()  # adding and removing are atomic in CPython
+        self.someone_left = threading.Condition()
+        self.draining = 0
+
+
+_LOOK_AGAIN = 0.1  # seconds between looks at streams that have begun meanwhile
+
+_registry = _Registry()
+os.register_at_fork(after_in_child=_registry.reset)
+
+
+def enter(stream: Live) -> None:
+    """Count a stream among the live ones."""
+    _registry.live.add(stream)
+
+
+def leave(stream: Live) -> None:
+    """Count it no more: its source is closed."""
+    _registry.live.discard(stream)
+    if _registry.draining:
+        with _registry.someone_left:
+            _registry.someone_left.notify_all()
+
+
+def active_streams() -> int:
+    """Return how many streams of this process have begun and are not closed."""
+    return len(_registry.live)
+
+
+def drain(timeout: float = 10.0) -> bool:
+    """End every live stream with the reason "shutdown": its source is closed, its connection breaks.
+
+    Streams that begin meanwhile are ended too. A sync source is closed as soon as its `next()` returns. Called on the
+    thread of a running event loop, as in a signal handler or a lifespan, it tells them and does not wait; to wait
+    there, `await asyncio.to_thread(drain, timeout)`.
+
+    Args:
+        timeout: seconds to wait until all are closed.
+
+    Returns:
+        Whether none is left.
+
+    Raises:
+        ValueError: the timeout is negative.
+        TypeError: it is not a number.
+    """
+    check_seconds("timeout", timeout, zero=True)
+    deadline = time.monotonic() + timeout
+    told: set[Live] = set()
+    _registry.draining += 1
+    try:
+        with _registry.someone_left:
+            while True:
+                for stream in _registry.live.copy() - told:
+                    told.add(stream)
+                    stream.end("shutdown")
+                rest = deadline - time.monotonic()
+                if not _registry.live or rest <= 0 or _on_a_loop():
+                    return not _registry.live
+                _registry.someone_left.wait(min(rest, _LOOK_AGAIN))
+    finally:
+        _registry.draining -= 1
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def configure(*, max_threads: int = 1000) -> None:

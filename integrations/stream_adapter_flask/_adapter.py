@@ -27,12 +27,12 @@ class StreamAdapter:
 
     Args:
         app: the app; None leaves it to `init_app`.
-        **defaults: options of Response, for what it was not given.
+        **defaults: options of Response, for all that the app streams, where it was not given them.
     """
 
     def __init__(self, app: Flask | None = None, **defaults: Unpack[ResponseOptions]) -> None:
         Response(**defaults)  # a bad option is an error where it is written
-        self._defaults = defaults
+        self.defaults: ResponseOptions = defaults
         if app is not None:
             self.init_app(app)
 
@@ -43,7 +43,7 @@ class StreamAdapter:
         @wraps(dispatch)
         def dispatch_request() -> ResponseReturnValue:
             result = dispatch()
-            return started(result, self._defaults) if _is_ours(result) else result
+            return started(result, {}) if _is_ours(result) else result
 
         # not make_response, which is past the error handlers
         app.dispatch_request = dispatch_request  # type: ignore[method-assign]  # of this app alone

@@ -6,7 +6,8 @@ from typing import Unpack
 
 from flask import current_app, request
 
-from stream_adapter.integration import RequestHead, Resolvable, ResponseOptions, as_response
+from stream_adapter import Response
+from stream_adapter.integration import RequestHead, ResponseOptions, as_response
 from stream_adapter.types import Source
 
 from ._context import without_own_context
@@ -27,8 +28,10 @@ def stream_response(content: Source, **options: Unpack[ResponseOptions]) -> Stre
     return respond(as_response(without_own_context(content), **options))
 
 
-def respond(response: Resolvable) -> StreamingResponse:
-    """Make the response that answers the present request with `response`."""
+def respond(response: Response) -> StreamingResponse:
+    """Make the response that answers the present request with `response`, and the defaults of the app's adapter."""
+    defaults: ResponseOptions = getattr(current_app.extensions.get("stream_adapter"), "defaults", {})
+    response = response.with_defaults(**defaults)
     base = current_app.response_class
     # text of no named type goes out as the text of the app's plain generators does
     resolved = response.resolve(

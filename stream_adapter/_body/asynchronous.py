@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 
+from stream_adapter._lifecycle import enter, leave
 from stream_adapter._pump import (
     AsyncConsumer,
     Clock,
@@ -34,7 +36,9 @@ class AsyncBody(Body):
     """A body for an edge that runs on an event loop. `start`, iteration and `aclose` belong to one loop."""
 
     _consumer: AsyncConsumer | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
     _pending: list[bytes]
+    interrupted: Callable[[], None] | None = None  # what an edge does to end its own waiting
 
     async def start(self) -> None:
         """Pull the first item.
@@ -45,6 +49,9 @@ class AsyncBody(Body):
         if self._started:
             return
         self._started = True
+        self._loop = asyncio.get_running_loop()
+        if self.waits:
+            enter(self)
         try:
             self._pending = await self._open()
         except BaseException as error:
@@ -144,12 +151,21 @@ class AsyncBody(Body):
         finally:
             await self.aclose()
 
+    def end(self, reason: Reason) -> None:
+        """Have it end with this reason, from any thread."""
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and every task of it has ended
+                loop.call_soon_threadsafe(self.interrupt, reason)
+
     def interrupt(self, reason: Reason) -> None:
         """End the stream with this reason; from within its loop."""
         if self._reason is None:
             self._reason = reason
         if self._consumer is not None:
             self._consumer.interrupt(reason)
+        if self.interrupted is not None:
+            self.interrupted()
 
     async def aclose(self) -> None:
         """Close the source, in the task or thread that iterated it, and report. Does nothing the second time.
@@ -163,6 +179,7 @@ class AsyncBody(Body):
         if consumer is not None:
             consumer.producer.stop()
             if self._window.ended and self._flow.on_close is None:
+                leave(self)
                 return
         elif self._source.kind is Kind.ONE and self._flow.on_close is None:
             return
@@ -186,6 +203,7 @@ class AsyncBody(Body):
                 self._warn_stuck()
         except Exception:
             logger.exception("the source of a stream failed to close")
+        leave(self)
         report = self._report()
         if inspect.isawaitable(report):
             try:

@@ -109,9 +109,17 @@ class Body:
         release = partial(_leave, self._host.thread_exit, worker.release)
         return ThreadProducer(*owned, submit=worker.submit, release=release, slice_seconds=None)
 
-    def _interrupted(self, interruption: Interrupted) -> ConnectionError:
-        reason = self._reason = interruption.reason
-        return ClientDisconnected() if reason == "disconnect" else StreamAborted(reason)
+    def ending(self) -> Exception:
+        """Return what to raise where the stream was told to end, by the reason that it was given."""
+        if self._reason == "disconnect":
+            return ClientDisconnected()
+        if self._reason == "send_timeout":
+            return StreamTimeoutError("send_timeout", self.send_timeout or 0)
+        return StreamAborted(self._reason or "error")
+
+    def _interrupted(self, interruption: Interrupted) -> Exception:
+        self._reason = interruption.reason
+        return self.ending()
 
     def _note(self, error: BaseException) -> None:
         """Note what ended the stream, unless it was told to end."""

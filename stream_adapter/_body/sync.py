@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
+from stream_adapter._lifecycle import enter, leave
 from stream_adapter._pump import (
     Clock,
     InlineProducer,
@@ -21,6 +22,7 @@ from stream_adapter._pump import (
     undecided,
 )
 from stream_adapter._source import Kind
+from stream_adapter._types import Reason
 
 from .base import Body, result_of
 
@@ -48,6 +50,8 @@ class SyncBody(Body):
         if self._started:
             return
         self._started = True
+        if self.waits:
+            enter(self)
         try:
             self._ready = self._open()
         except BaseException as error:
@@ -147,6 +151,8 @@ class SyncBody(Body):
                     chunk = encode(item)
                 except Exception as error:
                     raise self._flow.encoder.explain(error, item, count) from error
+                if self._reason is not None:
+                    raise self.ending()  # noqa: TRY301  # where every failure of a stream is told
                 count += 1
                 if measured:
                     sent += len(chunk)
@@ -205,9 +211,17 @@ class SyncBody(Body):
                 if not self._consumer.wait_ended(self._flow.limits.close_timeout):
                     self._warn_stuck()
         finally:
+            leave(self)
             report = self._report()
             if inspect.iscoroutine(report):
                 run(report)
+
+    def end(self, reason: Reason) -> None:
+        """Have it end with this reason, from any thread; a source inside `next()` is left to return from it."""
+        if self._reason is None:
+            self._reason = reason
+        if self._consumer is not None:
+            self._consumer.interrupt(reason)
 
     def _close_source(self) -> None:
         try:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
-from stream_adapter._body import AsyncBody, ClientDisconnected, Host, StreamAborted
+from stream_adapter._body import AsyncBody, ClientDisconnected, Host
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
-from stream_adapter._types import Message, Reason, Receive, Scope, Send
-from stream_adapter.errors import CapacityError, StreamTimeoutError
+from stream_adapter._types import Message, Receive, Scope, Send
+from stream_adapter.errors import CapacityError
 
 __all__ = ["complete_lifespan", "deliver", "refuse_capacity", "refuse_websocket", "serve"]
 
@@ -88,23 +89,24 @@ class _Delivery:
         self._loop = asyncio.get_running_loop()
         self._sending_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._interrupt: Callable[[], None] = lambda: None
-        self._reason: Reason | None = None
+        self._limit: float | None = None
 
     async def run_watched(self, receive: Receive) -> None:
         """Run until the end, or until the client goes or stops reading."""
+        body = self._body
         watcher = self._loop.create_task(_watch(receive, self._gone))
         interruptible = asyncio.timeout(None)
+        self._limit = body.send_timeout
         try:
             async with interruptible:
-                self._interrupt = lambda: interruptible.reschedule(self._loop.time())
+                body.interrupted = partial(_interrupt, interruptible)
                 await self.run()
         except TimeoutError:
             if not interruptible.expired():
                 raise
-            self._raise_reason()
+            raise body.ending() from None
         finally:
-            self._interrupt = lambda: None
+            body.interrupted = None
             watcher.cancel()
             if self._timer is not None:
                 self._timer.cancel()
@@ -125,7 +127,7 @@ class _Delivery:
         await self._put(_block(b"", more=False))
 
     async def _put(self, message: Message) -> None:
-        limit = self._body.send_timeout
+        limit = self._limit
         if limit is not None:
             self._sending_since = self._loop.time()
             if self._timer is None:
@@ -141,24 +143,16 @@ class _Delivery:
         """Look, once in a while, whether one `send` has been waiting for too long: cheaper than a timer a block."""
         now, since = self._loop.time(), self._sending_since
         if since is not None and now - since >= limit:
-            self._end("send_timeout")
+            self._body.interrupt("send_timeout")
         else:
             self._timer = self._loop.call_at((now if since is None else since) + limit, self._check_progress, limit)
 
     def _gone(self) -> None:
-        self._end("disconnect")
+        self._body.interrupt("disconnect")
 
-    def _end(self, reason: Reason) -> None:
-        self._reason = reason
-        self._body.interrupt(reason)
-        self._interrupt()
 
-    def _raise_reason(self) -> None:
-        if self._reason == "disconnect":
-            raise ClientDisconnected
-        if self._reason == "send_timeout":
-            raise StreamTimeoutError("send_timeout", self._body.send_timeout or 0)
-        raise StreamAborted(self._reason or "error")
+def _interrupt(scope: asyncio.Timeout) -> None:
+    scope.reschedule(asyncio.get_running_loop().time())
 
 
 async def _watch(receive: Receive, gone: Callable[[], None]) -> None:

@@ -1,0 +1,118 @@
+"""Live streams are counted, and drained: each ends with the reason "shutdown", its source closed, its body broken."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.integration import AsyncBody, StreamAborted, SyncBody
+
+
+class Endless:
+    """Yields for ever, and says when it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def sync(self) -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            self.closed.set()
+
+    async def idle(self) -> AsyncIterator[bytes]:
+        try:
+            yield b"x"
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_draining_ends_a_stream_under_a_sync_edge(kind: str) -> None:
+    source, ended = Endless(), list[sa.StreamSummary]()
+    content = source.sync() if kind == "sync" else source.idle()
+    body = SyncBody(sa.Response(content, on_close=ended.append).resolve())
+    begun, failures = threading.Event(), list[BaseException]()
+
+    def serve() -> None:
+        try:
+            for _ in body:
+                begun.set()
+        except StreamAborted as error:
+            failures.append(error)
+        finally:
+            body.close()
+
+    before = sa.active_streams()
+    server = threading.Thread(target=serve)
+    server.start()
+    assert begun.wait(10)
+    assert sa.active_streams() == before + 1
+    assert sa.drain(10)
+    server.join(10)
+    assert source.closed.is_set()
+    assert sa.active_streams() == before
+    assert len(failures) == 1
+    assert [summary.reason for summary in ended] == ["shutdown"]
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_draining_ends_a_stream_under_an_async_edge(kind: str) -> None:
+    source, ended = Endless(), list[sa.StreamSummary]()
+
+    async def serve() -> None:
+        content = source.sync() if kind == "sync" else source.idle()
+        body = AsyncBody(sa.Response(content, on_close=ended.append).resolve())
+        await body.start()
+        assert not sa.drain(0)  # on the loop's own thread it tells, and does not wait
+        with pytest.raises(StreamAborted):
+            async for _ in body:
+                await asyncio.sleep(0)
+        assert await asyncio.to_thread(sa.drain, 10)
+
+    asyncio.run(serve())
+    assert source.closed.is_set()
+    assert [summary.reason for summary in ended] == ["shutdown"]
+
+
+def test_an_asgi_stream_whose_send_never_returns_is_drained() -> None:
+    source, ended = Endless(), list[sa.StreamSummary]()
+
+    async def serve() -> None:
+        sending = asyncio.Event()
+
+        async def send(message: object) -> None:
+            sending.set()
+            await asyncio.Event().wait()
+
+        async def receive() -> dict[str, object]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        scope: dict[str, object] = {"type": "http", "method": "GET", "headers": []}
+        response = sa.Response(source.sync(), on_close=ended.append)
+        task = asyncio.create_task(response.asgi(scope, receive, send))
+        await sending.wait()
+        assert await asyncio.to_thread(sa.drain, 10)
+        with pytest.raises(StreamAborted):
+            await task
+
+    asyncio.run(serve())
+    assert source.closed.is_set()
+    assert [summary.reason for summary in ended] == ["shutdown"]
+
+
+def test_draining_with_no_streams_returns_at_once() -> None:
+    assert sa.drain(0)
+
+
+@pytest.mark.parametrize(("timeout", "error"), [(-1, ValueError), ("1", TypeError)])
+def test_a_bad_timeout_is_refused(timeout: float, error: type[Exception]) -> None:
+    with pytest.raises(error, match="timeout"):
+        sa.drain(timeout)
