@@ -20,7 +20,7 @@ ANSWER = (
     "A generator is a function that pauses. It yields one piece, waits until somebody wants the next, and carries on "
     "where it stopped. Streaming is that idea stretched over a network: each word you are reading left the server "
     "before the next one existed. Nothing is collected first, so memory stays flat, and the first word is here as soon "
-    "as there is one. Close this page, and every generator behind it is closed as well; its finally block runs."
+    "as there is one. Close this page, and every generator behind it is closed as well."
 )
 CITIES = ("Lisbon", "Nairobi", "Osaka", "Bergen", "Montréal", "Quito", "Hanoi", "Tbilisi", "Accra", "Wellington")
 ROWS = 140
