@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from flask import current_app, request
 
@@ -30,8 +30,9 @@ def stream_response(content: Source, **options: Unpack[ResponseOptions]) -> Stre
 
 def respond(response: Response) -> StreamingResponse:
     """Make the response that answers the present request with `response`, and the defaults of the app's adapter."""
-    defaults: ResponseOptions = getattr(current_app.extensions.get("stream_adapter"), "defaults", {})
-    response = response.with_defaults(**defaults)
+    adapter: Any = current_app.extensions.get("stream_adapter")
+    if adapter is not None:
+        response = response.with_defaults(**adapter.defaults)
     base = current_app.response_class
     # text of no named type goes out as the text of the app's plain generators does
     resolved = response.resolve(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import flask
@@ -181,3 +181,20 @@ def test_outside_of_a_request_there_is_no_response_to_make() -> None:
     with pytest.raises(RuntimeError, match="context"):
         stream_response("a")
     assert issubclass(StreamingResponse, flask.Response)
+
+
+@pytest.mark.parametrize("way", ["returned", "decorated", "stream_response"])
+def test_its_defaults_reach_all_that_the_app_streams(way: str) -> None:
+    app = Flask(__name__)
+    StreamAdapter(app, headers={"X-Default": "yes"})
+
+    def rows() -> Any:
+        return iter(["a"])
+
+    views: dict[str, Callable[[], Any]] = {
+        "returned": rows,
+        "decorated": streaming(rows),
+        "stream_response": lambda: stream_response(iter(["a"])),
+    }
+    app.add_url_rule("/", view_func=views[way], endpoint="rows")
+    assert app.test_client().get("/").headers["X-Default"] == "yes"
