@@ -11,8 +11,8 @@ import pytest
 MEMBERS: dict[str, str] = {
     "stream_adapter": """
         ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
-        StreamTimeoutError StrictEncodingError aiter_bytes configure encode_chunk html iter_bytes ndjson sse text
-        to_asgi
+        StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure drain encode_chunk html iter_bytes
+        ndjson sse text to_asgi
     """,
     "stream_adapter.asgi": "to_asgi",
     "stream_adapter.errors": """
