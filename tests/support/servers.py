@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from tests.support.gate import BOUND
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,3 +97,45 @@ def uvicorn(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[
     command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *options, app]
     with _serve(command, _listener(), env, cwd) as server:
         yield server
+
+
+@contextmanager
+def hypercorn(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the ASGI application `module:name` by one worker."""
+    command = ["hypercorn", "--bind", "fd://{fd}", "--graceful-timeout", "2", *options, app]
+    with _serve(command, _listener(), env, cwd) as server:
+        yield server
+
+
+@contextmanager
+def gunicorn_asgi(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the ASGI application `module:name` by one of gunicorn's own ASGI workers."""
+    command = ["gunicorn", "--bind", "fd://{fd}", "--worker-class", "asgi", "--graceful-timeout", "2", *options, app]
+    with _serve(command, _listener(), env, cwd) as server:
+        yield server
+
+
+@contextmanager
+def granian(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the ASGI application `module:name` by one worker. It takes no socket, only the number of a port."""
+    reservation = socket.socket()  # bound, so that nobody else is given the port, and not listening
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reservation.bind(("127.0.0.1", 0))
+    port = reservation.getsockname()[1]
+    command = ["granian", "--interface", "asgi", "--port", str(port), "--workers-kill-timeout", "5", *options, app]
+    with _serve(command, reservation, env, cwd) as server:
+        _wait_until_it_listens(server)
+        yield server
+
+
+def _wait_until_it_listens(server: Server) -> None:
+    deadline = time.monotonic() + BOUND
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", server.port), BOUND).close()
+        except ConnectionRefusedError:
+            if server.process.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)  # it tells nobody when it listens
+        else:
+            return

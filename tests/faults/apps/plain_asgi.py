@@ -1,0 +1,25 @@
+"""Plain ASGI."""
+
+from __future__ import annotations
+
+import os
+
+import stream_adapter as sa
+from stream_adapter.types import Receive, Scope, Send
+
+from . import sources
+from .reporter import reporter
+
+sa.configure(max_threads=int(os.environ.get("FAULTS_MAX_THREADS", "1000")))
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    reporter.on_loop()
+    if scope["type"] != "http":
+        await sa.Response(None).asgi(scope, receive, send)
+        return
+    match scope["path"].strip("/").split("/"):
+        case ["stream", name, way, options]:
+            await sources.make(name, way, options).asgi(scope, receive, send)
+        case _:
+            await sa.Response(b"hello").asgi(scope, receive, send)
