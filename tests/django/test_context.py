@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.http import HttpRequest
+from django.test import AsyncClient, override_settings
 from django.urls import get_script_prefix
 from django.utils import timezone, translation
 
 import stream_adapter as sa
-from stream_adapter_django import streaming
-from tests.django.support import ADAPTER, Edge, Opener, both_edges, view_of
+from stream_adapter_django import path, streaming
+from tests.django.support import ADAPTER, Edge, Opener, both_edges, urlconf, view_of
 from tests.support.edges import Answer, Watcher, either_way
-from tests.support.gate import Gate
+from tests.support.gate import BOUND, Gate
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
@@ -166,6 +167,30 @@ def test_nothing_deadlocks_with_sync_middleware(edge: Edge, way: str) -> None:
         sync_view if way == "sync" else async_view, middleware=[SETS, ADAPTER, SETS], watcher=Opener(gate)
     )
     assert (answer.blocks, answer.header("X-Back")) == ([b"0", b"1", b"2"], ["yes"])
+
+
+@either_way
+def test_djangos_async_test_client_is_no_other_server(way: str) -> None:
+    """It gives a request no thread of its own, and sync middleware keeps the one that all share."""
+
+    @streaming
+    def sync_view(request: HttpRequest) -> Any:
+        for number in range(3):
+            yield f"{number}" * 65536  # a block, so that each is a job of its own
+
+    @streaming
+    async def async_view(request: HttpRequest) -> Any:
+        yield "0" * 65536  # the middleware, which waits for this, is done when the source has sync code
+        yield await sync_to_async(lambda: "1" * 65536)()
+        yield "2" * 65536
+
+    async def run() -> bytes:
+        response: Any = await AsyncClient().get("/")
+        return b"".join([block async for block in response])
+
+    routes = [path("", sync_view if way == "sync" else async_view)]
+    with override_settings(ROOT_URLCONF=urlconf(routes), MIDDLEWARE=[SETS]):
+        assert asyncio.run(asyncio.wait_for(run(), BOUND)) == b"0" * 65536 + b"1" * 65536 + b"2" * 65536
 
 
 @pytest.mark.parametrize(("protocol", "way"), [("wsgi", "sync"), ("wsgi", "async"), ("asgi", "async")])

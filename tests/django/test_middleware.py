@@ -11,6 +11,7 @@ import django
 import pytest
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, reverse
 from django.utils.decorators import decorator_from_middleware
@@ -18,7 +19,7 @@ from django.views.decorators.gzip import gzip_page
 
 import stream_adapter as sa
 import stream_adapter_django
-from stream_adapter_django import last_event_id, path, re_path, stream_response, streaming
+from stream_adapter_django import StreamResponse, last_event_id, path, re_path, stream_response, streaming
 from tests.django.support import ADAPTER, Edge, both_edges, urlconf, view_of
 from tests.support.edges import SOURCES, Watcher, either_way
 from tests.support.gate import Gate
@@ -86,6 +87,9 @@ class OtherRoutes:
 OTHER = urlconf([path("", rows)])
 
 
+happened: list[str] = []
+
+
 def shouting(get_response: Callable[[HttpRequest], Any]) -> Any:
     """Sync middleware that replaces the content, of whichever kind, as Django's documentation tells it to."""
 
@@ -93,11 +97,21 @@ def shouting(get_response: Callable[[HttpRequest], Any]) -> Any:
         response = get_response(request)
         content = response.streaming_content
 
-        async def shout() -> AsyncIterator[bytes]:
-            async for block in content:
-                yield block.upper()
+        def shout() -> Iterator[bytes]:
+            try:
+                for block in content:
+                    yield block.upper()
+            finally:
+                happened.append("the replacement was closed")
 
-        response.streaming_content = shout() if response.is_async else (block.upper() for block in content)
+        async def async_shout() -> AsyncIterator[bytes]:
+            try:
+                async for block in content:
+                    yield block.upper()
+            finally:
+                happened.append("the replacement was closed")
+
+        response.streaming_content = async_shout() if response.is_async else shout()
         return response
 
     return middleware
@@ -244,8 +258,21 @@ def test_a_sync_middleware_may_replace_the_content(edge: Edge, way: str) -> None
 @both_edges
 @either_way
 def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(edge: Edge, way: str) -> None:
+    def finish(**_: object) -> None:
+        happened.append("the request was finished")
+
+    def view(request: HttpRequest) -> StreamResponse:
+        return stream_response(source, on_close=lambda _: happened.append("the source was closed"))
+
+    happened.clear()
     source = SOURCES[way](iter(lambda: b"x", b""))
-    edge.get(streaming(view_of(source)), middleware=named(shouting), leave_after=2)
+    request_finished.connect(finish)
+    try:
+        edge.get(streaming(view), middleware=named(shouting), leave_after=2)
+    finally:
+        request_finished.disconnect(finish)
+    closed = ["the replacement was closed", "the source was closed"]
+    assert happened == [*(closed if edge.name == "asgi" else closed[::-1]), "the request was finished"]
     assert source.closes == 1
 
 
