@@ -1,0 +1,55 @@
+"""`python -m benchmarks`: measure, and print tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks import inprocess, startup
+from benchmarks.contenders import missing
+from benchmarks.table import Table
+
+__all__ = ["main"]
+
+_SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
+    "inprocess": inprocess.measure,
+    "startup": startup.measure,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the sections that are asked for; return 0, whatever the figures are."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Floors, peers and ours, side by side.")
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"{', '.join(_SECTIONS)}; all if none is given")
+    parser.add_argument("--rows", type=int, default=50_000, help="of a stream of rows (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="of which the best counts (%(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    given = parser.parse_args(arguments)
+    for name in given.sections:
+        if name not in _SECTIONS:
+            parser.error(f"unknown section {name!r}")
+    tables: list[dict[str, Any]] = []
+    if not given.json:
+        _print(f"Python {platform.python_version()}. Left out, not installed: {', '.join(missing()) or 'nobody'}.\n")
+    for name in given.sections or _SECTIONS:
+        for table in _SECTIONS[name](given.rows, given.rounds):
+            if given.json:
+                tables.append({"section": name, **table.as_json()})
+            else:
+                _print("\n".join(table.lines()))
+    if given.json:
+        _print(json.dumps({"python": platform.python_version(), "missing": missing(), "tables": tables}, indent=2))
+    return 0
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

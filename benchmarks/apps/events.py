@@ -1,0 +1,88 @@
+"""The same rows as server-sent events; an idle stream is one of these."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from fastapi.sse import EventSourceResponse as FastAPIEvents
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+import stream_adapter as sa
+from benchmarks.sources import source_for
+from stream_adapter.types import ASGIApp, Receive, Scope, Send
+from stream_adapter_fastapi import Stream
+
+__all__ = ["fastapi", "ours", "ours_fastapi", "raw", "sse_starlette", "starlette"]
+
+
+def raw() -> ASGIApp:
+    """Frame and send each event."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for frame in _frames(scope["path"]):
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    return app
+
+
+def starlette() -> ASGIApp:
+    """Send frames by a StreamingResponse."""
+
+    async def view(request: Request) -> Response:
+        return StreamingResponse(_frames(request.url.path), media_type="text/event-stream")
+
+    return Starlette(routes=[Route("/{path:path}", view)])
+
+
+def sse_starlette() -> ASGIApp:
+    """Send events by sse-starlette."""
+    from sse_starlette.sse import EventSourceResponse  # noqa: PLC0415  # it patches uvicorn when it is imported
+
+    async def view(request: Request) -> Response:
+        return EventSourceResponse(source_for(request.url.path))
+
+    return Starlette(routes=[Route("/{path:path}", view)])
+
+
+def fastapi() -> ASGIApp:
+    """Send events as FastAPI itself does: a view that yields them."""
+    app = FastAPI()
+
+    @app.get("/{path:path}", response_class=FastAPIEvents)
+    async def view(path: str) -> AsyncIterator[str]:  # pyright: ignore[reportUnusedFunction]  # the app calls it
+        async for row in source_for(path):
+            yield row
+
+    return app
+
+
+def ours() -> ASGIApp:
+    """Send events by `sse`, without a framework."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await sa.sse(source_for(scope["path"])).asgi(scope, receive, send)
+
+    return app
+
+
+def ours_fastapi() -> ASGIApp:
+    """Send events by `sse`, through our FastAPI integration."""
+    app = FastAPI()
+
+    @app.get("/{path:path}")
+    async def view(path: str, stream: Stream) -> Response:  # pyright: ignore[reportUnusedFunction]  # the app calls it
+        return stream(sa.sse(source_for(path)))
+
+    return app
+
+
+async def _frames(path: str) -> AsyncIterator[bytes]:
+    async for row in source_for(path):
+        yield b"data: %b\n\n" % row.rstrip("\n").encode()

@@ -1,0 +1,149 @@
+"""Who takes part: a table. A peer that is not installed is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal, TypeAlias
+
+__all__ = ["PATHS", "Contender", "Path", "Protocol", "Role", "entered", "missing"]
+
+Protocol: TypeAlias = Literal["wsgi", "asgi"]
+Role: TypeAlias = Literal["floor", "bare", "peer", "ours"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One application on one path.
+
+    Attributes:
+        name: what the table calls it.
+        role: what its figures are for.
+        factory: `module:function` within `benchmarks.apps`, which makes the application.
+        prefix: where in that application its rows are.
+        requires: import names without which it does not take part.
+        own: the name of the framework's own response, beside which an integration of ours stands.
+    """
+
+    name: str
+    role: Role
+    factory: str
+    prefix: str = ""
+    requires: tuple[str, ...] = ()
+    own: str | None = None
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether all is there that it needs."""
+        return all(find_spec(name) is not None for name in self.requires)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One kind of source under one kind of edge."""
+
+    source: Literal["sync", "async"]
+    protocol: Protocol
+    contenders: tuple[Contender, ...]
+
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        return f"{self.source} → {self.protocol.upper()}"
+
+
+FLOOR_ASGI = Contender("floor", "floor", "floor:asgi")
+FLOOR_WSGI = Contender("floor", "floor", "floor:wsgi")
+STARLETTE = Contender("Starlette", "peer", "starlette:asgi", requires=("starlette",))
+FASTAPI = Contender("FastAPI", "peer", "fastapi:asgi", requires=("fastapi",))
+LITESTAR = Contender("Litestar", "peer", "litestar:asgi", requires=("litestar",))
+QUART = Contender("Quart", "peer", "quart:asgi", requires=("quart",))
+DJANGO_ASGI = Contender("Django", "peer", "django:asgi", prefix="/django", requires=("django",))
+DJANGO_WSGI = Contender("Django", "peer", "django:wsgi", prefix="/django", requires=("django",))
+FLASK = Contender("Flask", "peer", "flask:wsgi", requires=("flask",))
+PLAIN_ASGI = Contender("Response", "ours", "plain:asgi")
+PLAIN_WSGI = Contender("Response", "ours", "plain:wsgi")
+OUR_FASTAPI = Contender("ours in FastAPI", "ours", "fastapi:ours", requires=("fastapi",), own="FastAPI")
+OUR_DJANGO_ASGI = Contender(
+    "ours in Django", "ours", "django:asgi", prefix="/ours", requires=("django",), own="Django"
+)
+OUR_DJANGO_WSGI = Contender(
+    "ours in Django", "ours", "django:wsgi", prefix="/ours", requires=("django",), own="Django"
+)
+OUR_FLASK = Contender("ours in Flask", "ours", "flask:ours", requires=("flask",), own="Flask")
+
+PATHS = (
+    Path(
+        "async",
+        "asgi",
+        (
+            FLOOR_ASGI,
+            STARLETTE,
+            PLAIN_ASGI,
+            FASTAPI,
+            OUR_FASTAPI,
+            DJANGO_ASGI,
+            OUR_DJANGO_ASGI,
+            LITESTAR,
+            QUART,
+            Contender("sse-starlette, events", "peer", "events:sse_starlette", requires=("sse_starlette", "fastapi")),
+            Contender("FastAPI, events", "peer", "events:fastapi", requires=("fastapi",)),
+            Contender("sse, events", "ours", "events:ours", requires=("fastapi",)),
+        ),
+    ),
+    Path(
+        "sync",
+        "asgi",
+        (
+            FLOOR_ASGI,
+            STARLETTE,
+            PLAIN_ASGI,
+            FASTAPI,
+            OUR_FASTAPI,
+            DJANGO_ASGI,
+            OUR_DJANGO_ASGI,
+            LITESTAR,
+            QUART,
+            Contender("Flask by a2wsgi", "peer", "flask:by_a2wsgi", requires=("flask", "a2wsgi")),
+            Contender("Flask by asgiref", "peer", "flask:by_asgiref", requires=("flask", "asgiref")),
+            Contender("Flask by to_asgi", "ours", "flask:by_to_asgi", requires=("flask",)),
+        ),
+    ),
+    Path(
+        "sync",
+        "wsgi",
+        (
+            FLOOR_WSGI,
+            Contender("bare loop", "bare", "floor:bare_wsgi"),
+            PLAIN_WSGI,
+            Contender("Response, bulk", "ours", "plain:wsgi_bulk"),
+            FLASK,
+            OUR_FLASK,
+            DJANGO_WSGI,
+            OUR_DJANGO_WSGI,
+        ),
+    ),
+    Path(
+        "async",
+        "wsgi",
+        (
+            FLOOR_WSGI,
+            Contender("a2wsgi", "peer", "a2wsgi:wsgi", requires=("a2wsgi",)),
+            PLAIN_WSGI,
+            OUR_FLASK,
+            DJANGO_WSGI,
+            OUR_DJANGO_WSGI,
+        ),
+    ),
+)
+
+
+def entered(path: Path) -> list[Contender]:
+    """Return those of a path that can take part."""
+    return [contender for contender in path.contenders if contender.is_installed]
+
+
+def missing() -> list[str]:
+    """Name what is left out."""
+    absent = {contender.name for path in PATHS for contender in path.contenders if not contender.is_installed}
+    return sorted(absent)

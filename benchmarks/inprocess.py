@@ -1,0 +1,67 @@
+"""Microseconds a row, in this process: the whole call, from the request to the last byte, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from benchmarks.calls import Call, call_of
+from benchmarks.contenders import PATHS, Path, entered
+from benchmarks.rounds import Timing, take_turns
+from benchmarks.sources import ROW
+from benchmarks.table import Table
+from benchmarks.targets import goals_of
+
+__all__ = ["measure", "per_row_table", "rows_for"]
+
+_PATIENCE = 0.5  # seconds that one run may take: what is slower gets fewer rows, for a ratio needs no more
+
+
+def measure(rows: int, rounds: int) -> Iterator[Table]:
+    """Measure the four paths."""
+    with asyncio.Runner() as loop:
+        for path in PATHS:
+            runs: dict[str, tuple[Callable[[], object], int]] = {}
+            for contender in entered(path):
+                _check(call_of(contender, path.protocol, loop, counted=True), path)
+                call = call_of(contender, path.protocol, loop)
+                count = rows_for(call, path, rows)
+                runs[contender.name] = partial(call, f"/{path.source}/{count}"), count
+            timings = take_turns(runs, rounds)
+            yield per_row_table(f"{path.name}, in process", path, timings, {name: n for name, (_, n) in runs.items()})
+
+
+def _check(call: Call, path: Path) -> None:
+    """See to it that all rows arrive: fast is easy for who drops some."""
+    size = call(f"/{path.source}/1000")
+    if size < 1000 * len(ROW):
+        raise RuntimeError(f"{path.name}: {size} bytes of {1000 * len(ROW)} arrived")
+
+
+def rows_for(call: Call, path: Path, rows: int) -> int:
+    """Say how many rows one run is to have, by a short one."""
+    few = max(rows // 50, 1)
+    begun = time.perf_counter()
+    call(f"/{path.source}/{few}")
+    return rows if (time.perf_counter() - begun) * rows / few < _PATIENCE else few
+
+
+def per_row_table(title: str, path: Path, timings: dict[str, Timing], counts: dict[str, int]) -> Table:
+    """Lay out what each contender takes for a row, and how it stands to the floor and to a framework's own."""
+    table = Table(f"{title}: µs a row", ["", "best", "median", "× floor", "÷ own", "rows"])
+    floor = timings["floor"].best
+    for contender in entered(path):
+        timing = timings[contender.name]
+        own = timings.get(contender.own or "")
+        table.rows.append([
+            contender.name,
+            timing.best * 1e6,
+            timing.median * 1e6,
+            timing.best / floor,
+            None if own is None else own.best / timing.best,
+            str(counts[contender.name]),
+        ])
+    table.goals.extend(goals_of(path, timings))
+    return table

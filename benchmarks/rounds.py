@@ -1,0 +1,41 @@
+"""Taking turns, so that a machine that drifts does not decide."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Timing", "take_turns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds a unit: of the best round, and of the one in the middle."""
+
+    best: float
+    median: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Timing:
+        """Sum up the rounds."""
+        return cls(min(seconds), statistics.median(seconds))
+
+
+def take_turns(runs: Mapping[str, tuple[Callable[[], object], int]], rounds: int) -> dict[str, Timing]:
+    """Run everybody once a round, for `rounds` rounds.
+
+    Args:
+        runs: by name, what is timed, and how many units (rows, requests) one run of it is.
+        rounds: how often.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, (run, units) in runs.items():
+            gc.collect()
+            begun = time.perf_counter()
+            run()
+            seconds[name].append((time.perf_counter() - begun) / units)
+    return {name: Timing.of(times) for name, times in seconds.items()}

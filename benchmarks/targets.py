@@ -1,0 +1,42 @@
+"""What ours is to reach, path by path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from benchmarks.contenders import Path
+from benchmarks.rounds import Timing
+from benchmarks.table import Goal
+
+__all__ = ["goals_of"]
+
+
+class _Target(NamedTuple):
+    ours: str
+    beside: str
+    at_most: float
+
+
+_TARGETS = {
+    "async → ASGI": [_Target("Response", "floor", 1.6), _Target("Response", "Starlette", 1 / 2)],
+    "sync → ASGI": [_Target("Response", "floor", 3), _Target("Response", "Starlette", 1 / 100)],
+    "sync → WSGI": [
+        _Target("Response", "bare loop", 2),
+        _Target("Response, bulk", "floor", 1.5),
+        _Target("Response", "Django", 1 / 4),
+    ],
+    "async → WSGI": [_Target("Response", "floor", 5), _Target("Response", "a2wsgi", 1 / 50)],
+}
+_INTEGRATION = 1.2  # of the plain Response
+
+
+def goals_of(path: Path, timings: Mapping[str, Timing]) -> Iterator[Goal]:
+    """Compare what was measured on one path, best round with best round."""
+    for ours, beside, at_most in _TARGETS[path.name]:
+        if ours in timings and beside in timings:
+            yield Goal(f"{ours} / {beside}", timings[ours].best / timings[beside].best, at_most)
+    plain = timings["Response"].best
+    for contender in path.contenders:
+        if contender.own is not None and contender.name in timings:
+            yield Goal(f"{contender.name} / Response", timings[contender.name].best / plain, _INTEGRATION)
