@@ -255,6 +255,7 @@ class TaskProducer(Producer):
         self._crossing = crossing
         self._around = around
         self._task: asyncio.Task[None] | None = None
+        self._iterating = False
         self._room: LoopBell | None = None
 
     def start(self) -> None:
@@ -285,7 +286,8 @@ class TaskProducer(Producer):
         self._task = self._loop.create_task(self._run(), context=self.context)
 
     def _cancel(self) -> None:
-        if self._room is not None and self._task is not None:  # else it has not begun, and looks at `stopping` first
+        # Before, the task looks at `stopping` first; afterwards, it is closing the source, which is not to be cut short
+        if self._iterating and self._task is not None:
             self._task.cancel()
 
     async def _run(self) -> None:
@@ -308,9 +310,11 @@ class TaskProducer(Producer):
         error: BaseException | None = None
         try:
             if not self.stopping:
+                self._iterating = True
                 await self._iterate()
         except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
             error = raised
+        self._iterating = False
         try:
             await self.source.aclose()
         except BaseException:
@@ -344,7 +348,8 @@ class TaskProducer(Producer):
                     await self._wait_for_room()
                     if self.stopping:
                         return
-                    granted = room = window.grant(0)
+                    granted, max_items = window.grant(0), window.max_items  # both are less while the source rests
+                    room = granted
         window.grant(granted - room)
         self._finish()
 
