@@ -21,6 +21,7 @@ from stream_adapter_django import StreamResponse, stream_response, streaming
 from tests.django.support import Edge, both_edges, urlconf, view_of
 from tests.support.edges import SOURCES, either_way
 from tests.support.gate import BOUND
+from tests.support.sources import AsyncCountingSource
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +98,23 @@ def test_when_the_client_goes(edge: Edge, way: str) -> None:
     answer = edge.get(streaming(view_of(source)), leave_after=2)
     assert not answer.complete
     assert source.closes == 1
+
+
+class SlowToClose(AsyncCountingSource):
+    """A source whose close takes a while: a hundred turns of the loop."""
+
+    async def aclose(self) -> None:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await super().aclose()
+
+
+@both_edges
+def test_a_client_that_goes_does_not_cut_the_close_short(edge: Edge) -> None:
+    for items in (iter(lambda: b"x", b""), [b"the only one"]):
+        source = SlowToClose(items)
+        edge.get(streaming(view_of(source)), leave_after=1)
+        assert source.closes == 1
 
 
 @both_edges
