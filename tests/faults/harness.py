@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +184,9 @@ class Client:
         return int(self.received.split(b" ", 2)[1])
 
     def reset(self) -> float:
-        """Leave by RST; return when."""
+        """Leave by RST; return when. Does nothing the second time."""
+        if self._socket.fileno() < 0:
+            return time.monotonic()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         at = time.monotonic()
         self._socket.close()
@@ -204,32 +206,58 @@ class Client:
         return bool(data)
 
 
+@dataclass(frozen=True)
+class Host:
+    """An application of tests/faults/apps, `module:name`, and the server that serves it."""
+
+    serve: Serve
+    app: str
+
+
 @dataclass
 class Subject:
     """An application under test, and its server."""
 
     server: Server
     probe: Probe
+    _clients: list[Client] = field(default_factory=list[Client])
 
     def stream(self, name: str, way: str, options: str = "unlimited") -> Client:
-        return Client(self.server.port, f"/stream/{name}/{way}/{options}")
+        """Ask for a stream."""
+        return self._ask(f"/stream/{name}/{way}/{options}")
 
     def hello(self) -> None:
         """Have an ordinary request answered."""
-        client = Client(self.server.port, "/hello").read_until(b"hello")
+        client = self._ask("/hello").read_until(b"hello")
         assert client.status == 200
         client.finish()
 
+    def leave(self) -> None:
+        """Close the connections of all clients that are left."""
+        while self._clients:
+            self._clients.pop().reset()
+
+    def _ask(self, path: str) -> Client:
+        client = Client(self.server.port, path)
+        self._clients.append(client)
+        return client
+
     def wait_level(self) -> Resources:
-        """Wait until nothing more is produced; fail if that is not before 64 MiB."""
-        before = self.probe.measure()
-        for _ in range(100):
-            threading.Event().wait(0.1)  # an interval of measuring: there is no event of which nothing follows
+        """Wait until nothing more is produced, or far too much is."""
+        measures = [self.probe.measure() for _ in range(3)]
+        while len({measure.produced for measure in measures}) > 1 and measures[-1].produced < 64 * MIB:
+            time.sleep(0.05)  # an interval of measuring: that nothing more comes is no event
+            measures = [*measures[1:], self.probe.measure()]
+        return measures[-1]
+
+    def wait_settled(self, before: Resources, *, more_threads: int) -> Resources:
+        """Wait until the process has no more than it had; return what it has, whether or not it came to that."""
+        for _ in range(200):
             now = self.probe.measure()
-            if now.produced == before.produced or now.produced > 64 * MIB:
-                return now
-            before = now
-        raise AssertionError(f"production goes on: {before}")
+            if now.tasks <= before.tasks and now.fds <= before.fds and now.threads <= before.threads + more_threads:
+                break
+            time.sleep(0.05)  # the server's own descriptors close when it pleases, and tell nobody
+        return now
 
 
 @contextmanager
@@ -258,5 +286,7 @@ def run(serve: Serve, app: str, *options: str, **env: str) -> Generator[Subject]
                 except BaseException:
                     print(server.log())  # noqa: T201  # what pytest shows with a failed test
                     raise
+                finally:
+                    subject.leave()
         finally:
             probe.close()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import stream_adapter as sa
 from stream_adapter.types import Receive, Scope, Send
 
 from . import sources
 from .reporter import reporter
-
-sa.configure(max_threads=int(os.environ.get("FAULTS_MAX_THREADS", "1000")))
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
@@ -152,12 +153,14 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "unlimited": {},
-    "idle_timeout": {"limits": sa.Limits(idle_timeout=0.2)},
+    "idle_timeout": {"limits": sa.Limits(idle_timeout=0.2, close_timeout=0.2)},
     "total_timeout": {"limits": sa.Limits(total_timeout=0.2)},
     "send_timeout": {"limits": sa.Limits(send_timeout=0.2)},
     "close_timeout": {"limits": sa.Limits(close_timeout=0.2)},
     "keepalive": {"media_type": "text/event-stream"},
 }
+
+sa.configure(max_threads=int(os.environ.get("FAULTS_MAX_THREADS", "1000")))
 
 
 def make(name: str, way: str, options: str = "unlimited") -> sa.Response:

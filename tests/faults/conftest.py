@@ -1,0 +1,50 @@
+"""Servers are started once a session; each test finds its own with nothing running on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+
+from .harness import Host, Subject, run
+
+
+@dataclass
+class Subjects:
+    """The subjects that run, by host."""
+
+    running: dict[Host, tuple[Subject, ExitStack]] = field(default_factory=dict[Host, tuple[Subject, ExitStack]])
+
+    def get(self, host: Host) -> Subject:
+        if host not in self.running:
+            stack = ExitStack()
+            self.running[host] = stack.enter_context(run(host.serve, host.app)), stack
+        subject, _ = self.running[host]
+        subject.probe.reset()
+        return subject
+
+    def stop(self, host: Host) -> None:
+        _, stack = self.running.pop(host)
+        stack.close()
+
+
+@pytest.fixture(scope="session")
+def subjects() -> Iterator[Subjects]:
+    subjects = Subjects()
+    yield subjects
+    for host in list(subjects.running):
+        subjects.stop(host)
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest, subjects: Subjects) -> Iterator[Subject]:
+    """Give the subject of the `Host` that the test is parametrized with."""
+    host: Host = request.param
+    subject = subjects.get(host)
+    yield subject
+    subject.leave()
+    if subject.probe.opened != subject.probe.closed:  # a failed test's: the next one is not to find them
+        print(subject.server.log())  # noqa: T201  # what pytest shows with a failed test
+        subjects.stop(host)
