@@ -17,10 +17,12 @@ class Blocks(AsyncIterator[bytes]):
 
     Args:
         open_body: makes the body, on the loop.
+        close_unopened: closes what the body would have been made of.
     """
 
-    def __init__(self, open_body: Callable[[], AsyncBody]) -> None:
+    def __init__(self, open_body: Callable[[], AsyncBody], close_unopened: Callable[[], object]) -> None:
         self._open = open_body
+        self._close_unopened = close_unopened
         self._body: AsyncBody | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -43,13 +45,19 @@ class Blocks(AsyncIterator[bytes]):
 
     async def aclose(self) -> None:
         """Close the body: the source is closed when this returns."""
-        self._closed = True
         if self._body is not None:
+            self._closed = True
             await self._body.aclose()
+        else:
+            self.close_soon()
 
     def close_soon(self) -> None:
         """Have the body closed, from any thread. Nothing waits: what waited could be what the source needs to close."""
-        if self._closed or self._loop is None:
+        if self._closed:
+            return
+        if self._body is None or self._loop is None:
+            self._closed = True
+            self._close_unopened()
             return
         try:
             self._loop.call_soon_threadsafe(self._begin_to_close)

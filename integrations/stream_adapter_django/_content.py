@@ -40,14 +40,14 @@ class StreamContent(StreamingHttpResponse):
         self._stream = response
         self._request: HttpRequest | None = request
         self._own = self._iterator  # an empty one, until the stream is opened
-        self._opened = False
+        self._opened: SyncBody | Blocks | None = None
         self._close_content: Callable[[], object] = partial(_close_unopened, response)
         self.is_async = self.on_loop
 
     def bind(self, request: HttpRequest | None) -> None:
         """Say which request it answers, unless it knows."""
         self._request = self._request or request
-        if not self._opened:
+        if self._opened is None:
             self.is_async = self.on_loop
 
     @property
@@ -56,32 +56,31 @@ class StreamContent(StreamingHttpResponse):
         request = self._request
         return isinstance(request, ASGIRequest) or (not isinstance(request, WSGIRequest) and under_asgi())
 
-    def _resolve(self) -> Resolved:
-        request = self._request
-        if request is None:
-            return self._stream.resolve(RequestHead())
-        return self._stream.resolve(RequestHead(request.method or "GET", request.headers))
-
     def _open_sync(self) -> SyncBody:
+        """Open it for WSGI, unless a decorator of the view has, by looking at its content."""
+        if isinstance(self._opened, SyncBody):
+            return self._opened
         environ = self._request.environ if isinstance(self._request, WSGIRequest) else None
-        body = SyncBody(self._resolve(), wsgi_host(environ))
+        body = self._opened = SyncBody(_resolve(self._stream, self._request), wsgi_host(environ))
         self._use(_iterate(body), body.close, is_async=False)
         return body
 
     def _open_async(self) -> Blocks:
-        resolved = self._resolve()
-        blocks = Blocks(partial(stream_context, lambda: AsyncBody(resolved, asgi_host())))
+        """Open it for ASGI, likewise."""
+        if isinstance(self._opened, Blocks):
+            return self._opened
+        open_body = partial(stream_context, partial(_async_body, self._stream, self._request))
+        blocks = self._opened = Blocks(open_body, partial(_close_unopened, self._stream))
         self._use(blocks, blocks.close_soon, is_async=True)
         return blocks
 
     def _use(self, content: Any, close: Callable[[], object], *, is_async: bool) -> None:
         self._own = self._iterator = content
-        self._opened = True
         self._close_content = weakref.finalize(self, close)  # also when the response is dropped for another
         self.is_async = is_async
 
     def _open_unrendered(self, *, is_async: bool) -> None:
-        if not self._opened and self._iterator is self._own:
+        if self._opened is None and self._iterator is self._own:
             self._open_async() if is_async else self._open_sync()
 
     @property
@@ -119,10 +118,18 @@ class StreamContent(StreamingHttpResponse):
         super().close()
 
 
+def _resolve(stream: Response, request: HttpRequest | None) -> Resolved:
+    return stream.resolve(RequestHead() if request is None else RequestHead.from_environ(request.META))
+
+
+def _async_body(stream: Response, request: HttpRequest | None) -> AsyncBody:
+    return AsyncBody(_resolve(stream, request), asgi_host())
+
+
 def _iterate(body: SyncBody) -> Iterator[bytes]:
     yield from body
 
 
-def _close_unopened(response: Response) -> None:
+def _close_unopened(stream: Response) -> None:
     with suppress(StreamAdapterError):  # another response has taken its source, and closes it
-        SyncBody(response.resolve()).close()
+        SyncBody(stream.resolve()).close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 
 from stream_adapter.integration import RequestHead
@@ -15,6 +14,4 @@ def last_event_id(request: HttpRequest) -> str | None:
 
     It is that of the Last-Event-ID header, or else of the query parameter `last_event_id` (WHATWG HTML, 9.2.4).
     """
-    if isinstance(request, ASGIRequest):
-        return RequestHead.from_scope(dict(request.scope)).last_event_id
     return RequestHead.from_environ(request.META).last_event_id

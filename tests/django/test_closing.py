@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -72,6 +72,12 @@ class Holds:
         HAS_RESPONSE.get().set()
         await asyncio.Future()
         return response
+
+
+def run_without_loop(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run what awaits nothing."""
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
 
 
 def returns_unrendered(get_response: Any) -> Any:
@@ -172,6 +178,21 @@ def test_when_the_response_is_closed_and_was_never_rendered(way: str) -> None:
     response = stream_response(source)
     response.close()
     response.close()
+    assert (source.steps, source.closes) == (0, 1)
+
+
+@either_way
+@pytest.mark.parametrize("on_a_loop", [False, True], ids=["thread", "loop"])
+def test_when_the_response_is_closed_and_its_content_was_only_looked_at(way: str, on_a_loop: bool) -> None:
+    source = SOURCES[way]([b"never"])
+
+    async def look() -> None:
+        response = stream_response(source)
+        assert response.is_async == on_a_loop
+        assert response.streaming_content is response.streaming_content
+        response.close()
+
+    asyncio.run(look()) if on_a_loop else run_without_loop(look())
     assert (source.steps, source.closes) == (0, 1)
 
 

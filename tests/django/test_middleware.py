@@ -10,7 +10,7 @@ from typing import Any
 import django
 import pytest
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, reverse
@@ -253,6 +253,17 @@ def test_a_sync_middleware_may_replace_the_content(edge: Edge, way: str) -> None
     source = SOURCES[way]([b"one ", b"two"])
     answer = edge.get(streaming(view_of(source)), middleware=named(shouting))
     assert (answer.body, source.closes) == (b"ONE TWO", 1)
+
+
+@both_edges
+@either_way
+def test_a_decorator_may_replace_the_content_before_it_is_rendered(edge: Edge, way: str) -> None:
+    source = SOURCES[way]([b"one ", b"two"])
+    view = streaming(view_of(source))
+    answer = edge.get(shouting(view))
+    assert (answer.status, answer.body, source.closes) == (200, b"ONE TWO", 1)
+    failing = shouting(streaming(view_of(SOURCES[way]([PermissionDenied("no")]))))
+    assert edge.get(failing).status == 403
 
 
 @both_edges
