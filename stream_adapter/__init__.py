@@ -11,7 +11,7 @@ stream_adapter_fastapi.
 """
 
 from ._encode import encode_chunk
-from ._lifecycle import active_streams, configure, drain
+from ._lifecycle import active_streams, configure, drain, drain_on_signal
 from ._limits import Limits, StreamSummary
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response
@@ -42,6 +42,7 @@ __all__ = [
     "aiter_bytes",
     "configure",
     "drain",
+    "drain_on_signal",
     "encode_chunk",
     "html",
     "iter_bytes",

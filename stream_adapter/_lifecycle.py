@@ -7,16 +7,19 @@ it tells every live stream to end, each in its own thread or loop, where its sou
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
+import signal
 import threading
 import time
+from types import FrameType
 from typing import Protocol
 
 from ._limits import check_seconds
 from ._pump import set_max_threads
 from ._types import Reason
 
-__all__ = ["Live", "active_streams", "configure", "drain", "enter", "leave"]
+__all__ = ["Live", "active_streams", "configure", "drain", "drain_on_signal", "enter", "leave"]
 
 
 class Live(Protocol):
@@ -38,6 +41,7 @@ class _Registry:
         self.draining = 0
 
 
+_EXIT_GRACE = 2.0  # seconds that streams have at the end of the process
 _LOOK_AGAIN = 0.1  # seconds between looks at streams that have begun meanwhile
 
 _registry = _Registry()
@@ -95,6 +99,47 @@ def drain(timeout: float = 10.0) -> bool:
                 _registry.someone_left.wait(min(rest, _LOOK_AGAIN))
     finally:
         _registry.draining -= 1
+
+
+def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None:
+    """Have a signal end the live streams, and then do what it did before.
+
+    For servers that at SIGTERM wait for open requests, as gunicorn does, or for nothing, as waitress and Werkzeug do.
+    Call it in the main thread of the process that serves, after the server has set its own handlers: where the
+    application is imported, or in `post_worker_init` under `gunicorn --preload`.
+
+    Args:
+        number: the signal.
+        timeout: seconds to wait until all are closed, where the signal would end the process.
+
+    Raises:
+        ValueError: called in another thread than the main one, or the timeout is negative.
+        TypeError: the timeout is not a number.
+    """
+    check_seconds("timeout", timeout, zero=True)
+    before = signal.getsignal(number)
+
+    def drain_and_raise() -> None:
+        drain(timeout)
+        os.kill(os.getpid(), number)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # in a thread: the handler may have interrupted one that holds what drain needs
+        if callable(before):
+            threading.Thread(target=drain, args=(timeout,), name="stream_adapter.drain", daemon=True).start()
+            before(number, frame)
+        else:
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+            threading.Thread(target=drain_and_raise, name="stream_adapter.drain", daemon=True).start()
+
+    signal.signal(number, on_signal)
+
+
+@atexit.register
+def _at_exit() -> None:
+    """End the streams in threads that the interpreter does not wait for, while it still runs them."""
+    if _registry.live:
+        drain(_EXIT_GRACE)
 
 
 def _on_a_loop() -> bool:

@@ -7,7 +7,8 @@
     │   └── StrictEncodingError                … it is not bytes, and strict mode takes nothing else
     ├── StreamConsumedError   (RuntimeError)   a one-shot source was asked for a second time
     ├── StreamTimeoutError    (TimeoutError)   a deadline of Limits passed
-    └── CapacityError         (RuntimeError)   no thread is left for another sync source: 503
+    ├── CapacityError         (RuntimeError)   no thread is left for another sync source: 503
+    └── UnsupportedError      (RuntimeError)   the server cannot run this kind of source
 
 Each is also the builtin in brackets, so an `except TypeError` that stands in an application already goes on working.
 """
@@ -25,6 +26,7 @@ __all__ = [
     "StreamConsumedError",
     "StreamTimeoutError",
     "StrictEncodingError",
+    "UnsupportedError",
 ]
 
 
@@ -84,3 +86,7 @@ class CapacityError(StreamAdapterError, RuntimeError):
     """
 
     retry_after = 1
+
+
+class UnsupportedError(StreamAdapterError, RuntimeError):
+    """The server runs its applications in a way in which this kind of source cannot be streamed."""

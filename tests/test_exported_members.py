@@ -11,13 +11,13 @@ import pytest
 MEMBERS: dict[str, str] = {
     "stream_adapter": """
         ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
-        StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure drain encode_chunk html iter_bytes
-        ndjson sse text to_asgi
+        StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure drain drain_on_signal encode_chunk
+        html iter_bytes ndjson sse text to_asgi
     """,
     "stream_adapter.asgi": "to_asgi",
     "stream_adapter.errors": """
         CapacityError ChunkEncodingError ChunkValueError SourceError StreamAdapterError StreamConsumedError
-        StreamTimeoutError StrictEncodingError
+        StreamTimeoutError StrictEncodingError UnsupportedError
     """,
     "stream_adapter.formats": "Auto Format HTML NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """

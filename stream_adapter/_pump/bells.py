@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 
 __all__ = ["Bell", "LoopBell", "ThreadBell"]
 
@@ -93,7 +93,7 @@ class ThreadBell(Bell):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rings: SimpleQueue[None] = SimpleQueue()
+        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()  # looked up late: gevent may replace it
 
     def _wake(self) -> None:
         self._rings.put(None)
@@ -102,6 +102,6 @@ class ThreadBell(Bell):
         """Return when the bell rings, at once if `ready()` holds, and at the latest after `timeout` seconds."""
         self.listening = True
         if not ready():
-            with contextlib.suppress(Empty):
+            with contextlib.suppress(queue.Empty):
                 self._rings.get(timeout=None if timeout is None else max(timeout, 0))
         self.listening = self._insistent

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 from collections.abc import Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
+
+from stream_adapter.errors import UnsupportedError
 
 __all__ = ["background_loop", "run"]
 
@@ -37,6 +40,7 @@ class _Background:
             with self._lock:
                 loop = self._loop
                 if loop is None:
+                    _refuse_gevent()
                     loop = self._loop = asyncio.new_event_loop()
                     self.thread = threading.Thread(target=loop.run_forever, name="stream_adapter.loop", daemon=True)
                     self.thread.start()
@@ -68,6 +72,16 @@ class _Background:
         self._reset()
 
 
+def _refuse_gevent() -> None:
+    """Raise where threads are greenlets: the loop would have no thread of its own, and would stop all the others."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise UnsupportedError(
+            "an async source cannot be streamed from a worker that gevent has patched; use gunicorn's gthread worker"
+            " or an ASGI server, or give a sync source"
+        )
+
+
 _background = _Background()
 os.register_at_fork(after_in_child=_background.after_fork)
 atexit.register(_background.close)
@@ -78,6 +92,7 @@ def background_loop() -> asyncio.AbstractEventLoop:
 
     Raises:
         RuntimeError: called on the loop itself, which would wait for itself for ever.
+        UnsupportedError: gevent has patched the threads.
     """
     if threading.current_thread() is _background.thread:
         raise RuntimeError("this would block the event loop on which it is to run; use the async form")
@@ -95,6 +110,7 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
 
     Raises:
         RuntimeError: called on the background loop itself, which would wait for itself for ever.
+        UnsupportedError: gevent has patched the threads.
     """
     try:
         loop = background_loop()

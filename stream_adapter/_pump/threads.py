@@ -8,9 +8,9 @@ must not keep the process from ending.
 from __future__ import annotations
 
 import os
+import queue
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 
 from stream_adapter.errors import CapacityError
 
@@ -25,7 +25,7 @@ class Worker:
     __slots__ = ("_jobs",)
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="stream_adapter.source", daemon=True).start()
 
     def submit(self, job: Callable[[], object]) -> None:

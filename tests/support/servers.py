@@ -139,3 +139,30 @@ def _wait_until_it_listens(server: Server) -> None:
             time.sleep(0.02)  # it tells nobody when it listens
         else:
             return
+
+
+@contextmanager
+def gunicorn_gevent(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the WSGI application `module:name` by one worker that gevent has patched."""
+    command = ["gunicorn", "--bind", "fd://{fd}", "--worker-class", "gevent", "--graceful-timeout", "2", *options, app]
+    with _serve(command, _listener(), env, cwd) as server:
+        yield server
+
+
+@contextmanager
+def waitress(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the WSGI application `module:name`. Options are `name=number`, of `waitress.serve`.
+
+    Unless it looks ahead it does not see that a client has gone; it buffers 16 MiB for each unless told to buffer less.
+    """
+    defaults = ["threads=32", "channel_request_lookahead=1", f"outbuf_high_watermark={1 << 20}"]
+    command = ["tests.support.serve_waitress", "{fd}", app, *defaults, *options]
+    with _serve(command, _listener(), env, cwd) as server:
+        yield server
+
+
+@contextmanager
+def werkzeug(app: str, *, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the WSGI application `module:name` by Werkzeug's threaded server."""
+    with _serve(["tests.support.serve_werkzeug", "{fd}", app], _listener(), env, cwd) as server:
+        yield server
