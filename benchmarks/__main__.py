@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks import inprocess, startup
+from benchmarks import inprocess, latency, memory, server, startup
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -17,7 +17,10 @@ __all__ = ["main"]
 
 _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "inprocess": inprocess.measure,
+    "server": server.measure,
+    "latency": latency.measure,
     "startup": startup.measure,
+    "memory": memory.measure,
 }
 
 

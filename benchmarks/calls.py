@@ -73,25 +73,32 @@ def _environ(path: str) -> Environ:
 
 
 def asgi_call(app: ASGIApp, path: str, *, counted: bool) -> Coroutine[Any, Any, int]:
-    """Call with a `send` that takes all at once, and a client that stays."""
+    """Call with a `send` that takes all at once, and a client that stays to the end.
+
+    Then `receive` says that it has gone, as servers do: Litestar waits for that.
+    """
 
     async def call() -> int:
+        ended = asyncio.get_running_loop().create_future()
         requested = False
         size = 0
 
         async def receive() -> Message:
             nonlocal requested
             if requested:
-                await asyncio.get_running_loop().create_future()
+                await asyncio.shield(ended)
+                return {"type": "http.disconnect"}
             requested = True
             return {"type": "http.request", "body": b"", "more_body": False}
 
         async def send(message: Message) -> None:
-            pass
+            if "body" in message and not message.get("more_body") and not ended.done():
+                ended.set_result(None)
 
         async def count(message: Message) -> None:
             nonlocal size
             size += len(message.get("body", b""))
+            await send(message)
 
         await app(_scope(path), receive, count if counted else send)
         return size
