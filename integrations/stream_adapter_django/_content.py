@@ -19,8 +19,9 @@ from django.http import HttpRequest, StreamingHttpResponse
 from stream_adapter import Response, StreamAdapterError
 from stream_adapter.integration import AsyncBody, RequestHead, Resolved, SyncBody
 
+from ._asgiref import stream_context, under_asgi
 from ._blocks import Blocks
-from ._threads import asgi_host, stream_context, under_asgi, wsgi_host
+from ._threads import asgi_host, wsgi_host
 
 __all__ = ["StreamContent"]
 

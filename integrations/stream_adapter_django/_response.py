@@ -18,9 +18,9 @@ from stream_adapter import Response
 from stream_adapter.integration import AsyncBody, CapacityError, ResponseOptions, SyncBody, as_response
 from stream_adapter.types import Source
 
+from ._asgiref import when_request_ends
 from ._content import StreamContent
 from ._headers import apply_headers
-from ._threads import when_request_ends
 
 __all__ = ["StreamResponse", "stream_response"]
 

@@ -1,11 +1,11 @@
-"""Which thread a source runs in, and what asgiref keeps for it there.
+"""Which thread a source runs in, and what Django has there.
 
     sync source, WSGI     the request's thread; a thread of the pool if it has a keepalive or a deadline
     async source, WSGI    the library's loop, with a thread for its ORM calls that is its own
     sync source, ASGI     the thread that asgiref keeps for the request
     async source, ASGI    the server's loop, with that thread for its ORM calls
 
-A stream outlives the middleware, and asgiref's state is made for what does not: `stream_context` mends that.
+A connection is closed in the thread that opened it: by Django in the request's, by us in all others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.db import connections
@@ -23,9 +23,7 @@ from django.utils import timezone, translation
 
 from stream_adapter.integration import Host, disconnect_probe
 
-__all__ = ["asgi_host", "own_connections", "stream_context", "under_asgi", "when_request_ends", "wsgi_host"]
-
-T = TypeVar("T")
+__all__ = ["asgi_host", "own_connections", "wsgi_host"]
 
 
 def wsgi_host(environ: dict[str, Any] | None) -> Host:
@@ -41,67 +39,6 @@ def wsgi_host(environ: dict[str, Any] | None) -> Host:
 def asgi_host() -> Host:
     """Return what Django brings under ASGI. Call it on the loop, in the stream's context."""
     return Host(submit=_RequestThread(), enter=_carried(), rests=True)
-
-
-def under_asgi() -> bool:
-    """Say whether this is the loop of an ASGI request, or a thread in which asgiref runs sync code for one."""
-    loop: asyncio.AbstractEventLoop | None
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        loop = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
-    return loop is not None and loop.is_running()
-
-
-def when_request_ends(callback: Callable[[], object]) -> None:
-    """Call it when the task that serves the ASGI request ends, which is how a dropped response can be noticed.
-
-    Under a sync middleware this is another task, which ends with the view; and without Django's ASGI handler (which
-    gives each request a thread) it is a test's.
-    """
-    task = asyncio.current_task()
-    if task is None or getattr(AsyncToSync.executors, "current", None):
-        return
-    if SyncToAsync.thread_sensitive_context.get(None) is not None:
-        task.add_done_callback(lambda _: callback())
-
-
-def stream_context(make: Callable[[], T]) -> T:
-    """Call `make` in a copy of this context that still serves when the middleware, and its threads, have gone on."""
-    return copy_context().run(_made_lasting, make)
-
-
-def _made_lasting(make: Callable[[], T]) -> T:
-    SyncToAsync.deadlock_context.set(False)  # a caller's, which will not be waiting any more
-    executor = getattr(AsyncToSync.executors, "current", None)
-    if executor is not None:
-        AsyncToSync.executors.current = _WhileItWaits(executor)
-    return make()
-
-
-class _WhileItWaits:
-    """A sync middleware's executor, which counts for asgiref only as long as that middleware waits for its view.
-
-    While it does, sync code must run in its thread, which is blocked. Afterwards asgiref would go on to submit to it,
-    and be told that it "already quit"; false, it makes asgiref look for the request's thread.
-    """
-
-    def __init__(self, executor: Any) -> None:
-        self._executor = executor
-
-    def __bool__(self) -> bool:
-        try:
-            self._executor.submit(_nothing)
-        except RuntimeError:
-            return False
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._executor, name)
-
-
-def _nothing() -> None:
-    pass
 
 
 class _RequestThread:
