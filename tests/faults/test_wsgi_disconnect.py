@@ -1,0 +1,52 @@
+"""A client that goes, by RST or by FIN, takes its stream with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from .harness import Client, Subject
+from .wsgi_hosts import each_host_async, each_host_either_way, each_host_sync
+
+Record = Callable[[str, object], None]
+Leave = Callable[[Client], float]
+
+either_end = pytest.mark.parametrize("leave", [Client.reset, Client.finish], ids=["RST", "FIN"])
+
+
+@each_host_either_way
+@either_end
+def test_a_source_that_ticks_is_closed(subject: Subject, way: str, leave: Leave, record_property: Record) -> None:
+    client = subject.stream("ticking", way).read_until(b"tick")
+    left_at = leave(client)
+    subject.probe.wait_all_closed(1)
+    record_property("closed after, ms", (subject.probe.closed_at - left_at) * 1000)
+    assert subject.probe.reasons == {"disconnect": 1}
+
+
+@each_host_async
+@either_end
+def test_an_async_source_that_is_silent_is_closed(
+    subject: Subject, way: str, leave: Leave, record_property: Record
+) -> None:
+    client = subject.stream("idle", way).read_until(b"first")
+    left_at = leave(client)
+    subject.probe.wait_all_closed(1)
+    record_property("closed after, ms", (subject.probe.closed_at - left_at) * 1000)
+    assert subject.probe.reasons == {"disconnect": 1}
+
+
+@each_host_sync
+@either_end
+@pytest.mark.parametrize("options", ["unlimited", "keepalive"])
+def test_a_sync_source_that_is_silent_is_closed_when_it_returns(
+    subject: Subject, way: str, leave: Leave, options: str
+) -> None:
+    client = subject.stream("idle", way, options).read_until(b"first")
+    leave(client)
+    subject.hello()  # by now the server has seen what came before this request
+    assert subject.probe.closed == 0, "its thread is inside it"
+    subject.probe.release()
+    subject.probe.wait_all_closed(1)
+    assert set(subject.probe.reasons) <= {"disconnect", "done"}  # its last item may be the one that finds nobody there
