@@ -77,6 +77,7 @@ def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
     if item is None:
         encoder.settle()
         return b""
+    encoder.expect_only(item.__class__)
     try:
         chunk = encoder.table[type(item)](item)
         return encoder.settle().prefix + chunk + encoder.finish()

@@ -20,7 +20,7 @@ from ._headers import (
 from ._limits import Limits, StreamSummary, check_seconds
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
-from ._source import Kind, Source
+from ._source import Source
 from ._source import is_stream as _is_iterator
 from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
 from ._types import Source as SourceInput
@@ -172,7 +172,8 @@ class Response:
         bodiless = self.status_code < 200 or self.status_code in {204, 304}
         body = b"" if bodiless else whole_body(source, encoder)
         undecided = isinstance(format, Auto) and body is None
-        headers = without_hop_by_hop(self.headers) if undecided else self._headers_for(encoder.settle())
+        own = without_hop_by_hop(self.headers)
+        headers = own if undecided else self._headers_for(encoder.settle(), own)
         if body is not None and not bodiless:
             set_default(headers, "Content-Length", str(len(body)))
         if bodiless:
@@ -186,7 +187,7 @@ class Response:
             commit_after=self._given.get("commit_after", format.commit_after),
             on_error=self.on_error,
             on_close=self.on_close,
-            head_of=(lambda settled: (self.status_code, self._headers_for(settled))) if undecided else None,
+            head_of=(lambda settled: (self.status_code, self._headers_for(settled, own))) if undecided else None,
         )
         return Resolved(self.status_code, headers, source, flow, body)
 
@@ -196,12 +197,10 @@ class Response:
         content_type = self.headers.get("Content-Type", self.media_type)
         if content_type is not None:
             return Raw(content_type)
-        if self._source.kind is Kind.ONE and self._source.is_document:
-            return Raw("application/json")  # one value alone is a document, not a line of NDJSON
         return Auto(text_media_type)
 
-    def _headers_for(self, format: Format) -> list[tuple[str, str]]:
-        headers = without_hop_by_hop(self.headers)
+    def _headers_for(self, format: Format, own: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        headers = list(own)
         named = self.media_type if self.format is not None else None
         set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
         for name, value in format.headers.items():

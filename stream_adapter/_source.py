@@ -100,12 +100,6 @@ class Source:
         self._iterator: Any = None
         self.enter: Callable[[], object] | None = None  # called where it is opened, first
 
-    @property
-    def is_document(self) -> bool:
-        """Whether it is one JSON value alone."""
-        cls: type[Any] = self.content.__class__
-        return self.kind is Kind.ONE and kind_of(cls) == "json"
-
     def take(self) -> Source:
         """Hand the source to its owner.
 

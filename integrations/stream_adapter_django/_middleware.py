@@ -11,14 +11,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import markcoroutinefunction
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, URLResolver, get_resolver
 
-from stream_adapter.integration import ResponseOptions, as_response, is_stream
+from stream_adapter.integration import is_stream
 
+from ._defaults import check_defaults
 from ._response import stream_response
 from ._views import adapt, is_async
 
@@ -40,8 +39,8 @@ class StreamAdapter:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self._get_response = get_response
-        self._defaults = _defaults()
-        self._adapt = functools.cache(functools.partial(adapt, convert=self._convert))
+        check_defaults()
+        self._adapt = functools.cache(functools.partial(adapt, convert=_convert))
         if is_async(get_response):
             markcoroutinefunction(self)
 
@@ -58,15 +57,6 @@ class StreamAdapter:
         match.func = self._adapt(match.func)
         return match
 
-    def _convert(self, result: Any) -> Any:
-        return stream_response(result, **self._defaults) if is_stream(result) else result
 
-
-def _defaults() -> ResponseOptions:
-    options: Any = getattr(settings, "STREAM_ADAPTER", {})
-    try:
-        as_response(None, **options)
-    except (TypeError, ValueError) as error:
-        raise ImproperlyConfigured(f"STREAM_ADAPTER: {error}") from error
-    defaults: ResponseOptions = options
-    return defaults
+def _convert(result: Any) -> Any:
+    return stream_response(result) if is_stream(result) else result

@@ -20,6 +20,7 @@ from stream_adapter.types import Source
 
 from ._asgiref import when_request_ends
 from ._content import StreamContent
+from ._defaults import app_defaults
 from ._headers import apply_headers
 
 __all__ = ["StreamResponse", "stream_response"]
@@ -35,9 +36,10 @@ def stream_response(content: Source = None, **options: Unpack[ResponseOptions]) 
 
     Args:
         content: whatever a Response takes, or a Response.
-        **options: those of Response; a Response has only what it was not given filled in.
+        **options: those of Response; a Response has only what it was not given filled in. The setting STREAM_ADAPTER
+            fills in the rest.
     """
-    return StreamResponse(as_response(content, **options))
+    return StreamResponse(as_response(content, **options).with_defaults(**app_defaults()))
 
 
 class StreamResponse(StreamContent):

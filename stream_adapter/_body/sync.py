@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import time
@@ -24,7 +25,7 @@ from stream_adapter._pump import (
 from stream_adapter._source import Kind
 from stream_adapter._types import Reason
 
-from .base import Body, result_of
+from .base import Body, raisable, result_of
 
 __all__ = ["SyncBody"]
 
@@ -108,7 +109,10 @@ class SyncBody(Body):
 
     def _open_directly(self) -> list[bytes]:
         self._iterator = self._context.run(self._source.iterate)
-        item = self._context.run(next, self._iterator, _END)
+        try:
+            item = self._context.run(next, self._iterator, _END)
+        except asyncio.CancelledError as error:
+            raise raisable(error) from error
         if item is _END:
             return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
         chunk = self._encode(item)
@@ -129,7 +133,7 @@ class SyncBody(Body):
         self._generator = self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
         return self._generator
 
-    def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901  # a hot loop pays for each call
+    def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901, PLR0912  # a hot loop
         """Send each chunk before the source is asked for the next: no window, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
         count, sent, measured = self._window.count, 0, self._flow.on_close is not None
@@ -144,6 +148,8 @@ class SyncBody(Body):
                     item = step(advance)
                 except StopIteration:
                     break
+                except asyncio.CancelledError as error:
+                    raise raisable(error) from error
                 if type(item) is not last:
                     last = type(item)
                     encode = table[type(item)]

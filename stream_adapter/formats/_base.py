@@ -32,6 +32,9 @@ class FormatEncoder:
         """Return the format that the headers announce; from here on it is final."""
         return self.format
 
+    def expect_only(self, cls: type) -> None:
+        """Be told that a `cls` is all there will be, before it is encoded."""
+
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
         """Say which item could not be encoded, and why."""
         return explain(error, item, index)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from stream_adapter._encode import ChunkTable, Encode, kind_of
+from stream_adapter._encode import ChunkTable, kind_of
 
 from ._base import ChunkFormat, Format, FormatEncoder
 from .ndjson import NDJSON
+from .raw import Raw
 from .sse import SSE, ServerSentEvent
 from .text import Text
 
@@ -46,32 +45,35 @@ class Auto(ChunkFormat):
 class _AutoEncoder(FormatEncoder):
     """Undecided until its table is first asked for a type, or the stream is committed or ends without an item."""
 
-    __slots__ = ("_auto", "_chosen", "_new")
+    __slots__ = ("_auto", "_charset", "_chosen", "_strict")
 
     def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
-        super().__init__(auto, ChunkTable(self._resolve))
+        super().__init__(auto, ChunkTable(lambda cls: self._settled(cls).table[cls]))
         self._auto = auto
+        self._strict = strict
+        self._charset = charset
         self._chosen: dict[str, FormatEncoder] = {}
-        self._new = partial(_new_encoder, auto, strict=strict, charset=charset)
 
-    def _resolve(self, cls: type) -> Encode:
-        return (self._chosen.get("it") or self._choose(cls)).table[cls]
+    def _settled(self, cls: type | None = None) -> FormatEncoder:
+        """Return what is chosen, and choose by the type of the first item if nothing is; without one it is text."""
+        if "it" not in self._chosen:
+            self._choose(self._auto.text if cls is None else self._auto.choose(cls, strict=self._strict))
+        return self._chosen["it"]
 
-    def _choose(self, cls: type | None) -> FormatEncoder:
+    def _choose(self, format: Format) -> None:
         # dict.setdefault is atomic: the source's thread and a commit that waits no longer agree on one choice
-        chosen = self._chosen.setdefault("it", self._new(cls))
+        chosen = self._chosen.setdefault("it", format.encoder(strict=self._strict, charset=self._charset))
         self.format: Format = chosen.format
-        return chosen
+
+    def expect_only(self, cls: type) -> None:
+        """Choose JSON for one JSON value alone: it is a document, not a line of NDJSON."""
+        if isinstance(self._auto.choose(cls, strict=self._strict), NDJSON):
+            self._choose(Raw("application/json"))
 
     def settle(self) -> Format:
-        """Return the format that the headers announce; without an item it is text."""
-        return (self._chosen.get("it") or self._choose(None)).format
+        """Return the format that the headers announce."""
+        return self._settled().format
 
     def finish(self) -> bytes:
         """Return what follows the last item."""
-        return (self._chosen.get("it") or self._choose(None)).finish()
-
-
-def _new_encoder(auto: Auto, cls: type | None, *, strict: bool, charset: str) -> FormatEncoder:  # partial's
-    format = auto.text if cls is None else auto.choose(cls, strict=strict)
-    return format.encoder(strict=strict, charset=charset)
+        return self._settled().finish()

@@ -400,6 +400,16 @@ def test_the_normalizer_logs_no_error_that_its_caller_gets(way: str, caplog: pyt
 
 
 @either_way
+@pytest.mark.parametrize("before", [[], [b"a"]])
+def test_a_cancellation_that_the_source_raises_is_an_error_under_a_sync_edge_too(before: list[bytes], way: str) -> None:
+    source = SOURCES[way]([*before, asyncio.CancelledError()])
+    answer = call_wsgi(sa.Response(source))
+    assert isinstance(answer.error, RuntimeError)
+    assert isinstance(answer.error.__cause__, asyncio.CancelledError)
+    assert source.closes == 1
+
+
+@either_way
 @pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
 def test_a_cancellation_that_the_source_raises_does_not_pass_for_the_servers(
     error: type[BaseException], way: str

@@ -238,6 +238,12 @@ def test_what_an_awaitable_gives_is_checked_too(body_of: Callable[[object], byte
         body_of(awaited(generator))
 
 
+def test_an_awaitable_of_one_value_is_a_document_like_the_value_itself() -> None:
+    answer = call_wsgi(sa.Response(awaited({"a": 1})))
+    assert (answer.header("Content-Type"), answer.body) == (["application/json"], b'{"a":1}')
+    assert answer.header("Content-Length") == ["7"]
+
+
 @every_way_out
 def test_an_awaitable_that_raises_is_the_error_of_the_response(body_of: Callable[[object], bytes]) -> None:
     async def fails() -> object:

@@ -139,6 +139,12 @@ def test_defaults_are_those_of_the_setting(edge: Edge) -> None:
     assert answer.header("X-All") == ["1"]
 
 
+@both_edges
+def test_defaults_reach_a_decorated_view_as_well(edge: Edge) -> None:
+    answer = edge.get(streaming(rows), middleware=[ADAPTER], STREAM_ADAPTER={"headers": {"X-All": "1"}})
+    assert answer.header("X-All") == ["1"]
+
+
 @pytest.mark.parametrize(
     ("setting", "problem"),
     [({"sttus": 1}, "unknown option 'sttus'"), ({"status_code": 99}, "100 to 599"), ("text", "argument after")],
