@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 
 NEEDED = ("flask", "django", "fastapi", "uvicorn")
@@ -15,18 +16,27 @@ def main() -> None:
         description="Serve a page on which Flask, Django and FastAPI stream the same generators side by side.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, help="the port to listen on (8000, or a free one if that is taken)")
+    parser.add_argument("--port", type=_port, help="the port to listen on (8000, or a free one if that is taken)")
     options = parser.parse_args()
 
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         parser.exit(2, f'The demo needs {", ".join(missing)}: pip install "stream-adapter[demo]"\n')
-    from ._demo.server import serve  # noqa: PLC0415  # it imports what may be missing
+    with contextlib.suppress(KeyboardInterrupt):
+        from ._demo.server import listen, serve  # noqa: PLC0415  # it imports what may be missing
 
-    try:
-        serve(options.host, options.port)
-    except OSError as error:
-        parser.exit(2, f"Cannot listen on {options.host}: {error.strerror or error}\n")
+        try:
+            listener = listen(options.host, options.port)
+        except OSError as error:
+            parser.exit(2, f"Cannot listen on {options.host}: {error.strerror}\n")
+        serve(listener)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {port}")
+    return port
 
 
 if __name__ == "__main__":

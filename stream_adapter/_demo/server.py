@@ -6,7 +6,6 @@ framework has, besides its path on the address that is printed, a port of its ow
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import sys
 
@@ -14,13 +13,13 @@ import uvicorn
 
 from .app import FRAMEWORKS, make_app
 
-__all__ = ["serve"]
+__all__ = ["listen", "serve"]
 
 PORT = 8000
 
 
-def serve(host: str, port: int | None) -> None:
-    """Serve the demo until it is interrupted.
+def listen(host: str, port: int | None) -> socket.socket:
+    """Open the address of the page.
 
     Args:
         host: the address to listen on.
@@ -29,29 +28,43 @@ def serve(host: str, port: int | None) -> None:
     Raises:
         OSError: the address cannot be listened on.
     """
-    listener = _listen_somewhere(host) if port is None else _listen(host, port)
+    if port is not None:
+        return _listen(host, port)
+    try:
+        return _listen(host, PORT)
+    except OSError:
+        return _listen(host, 0)
+
+
+def serve(listener: socket.socket) -> None:
+    """Serve the demo until it is interrupted.
+
+    Args:
+        listener: where the page is; what `listen` returned.
+    """
+    host = listener.getsockname()[0]
     others = {name: _listen(host, 0) for name in FRAMEWORKS}
     app = make_app({name: other.getsockname()[1] for name, other in others.items()})
     config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=5)
-    sys.stdout.write(f"The demo is at {_url(listener)}  (Ctrl-C stops it)\n")
-    sys.stdout.flush()
-    with contextlib.suppress(KeyboardInterrupt):
-        _Server(config).run([listener, *others.values()])
+    _Server(config, _url(listener)).run([listener, *others.values()])
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say where it is once it answers, and Ctrl-C is heard."""
+        await super().startup(sockets)
+        sys.stdout.write(f"The demo is at {self._url}  (Ctrl-C stops it)\n")
+        sys.stdout.flush()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Hang up on every client, and so have every source closed: uvicorn waits for streams, and these do not end."""
         for connection in list(self.server_state.connections):
             connection.transport.close()
         await super().shutdown(sockets)
-
-
-def _listen_somewhere(host: str) -> socket.socket:
-    try:
-        return _listen(host, PORT)
-    except OSError:
-        return _listen(host, 0)
 
 
 def _listen(host: str, port: int) -> socket.socket:

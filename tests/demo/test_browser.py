@@ -1,0 +1,171 @@
+"""The demo's page in a real browser: every panel advances, and to close the page is to close every generator."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.demo.support import PATHS, Demo, running, wait_until_open
+from tests.support.gate import BOUND
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None, reason="no chromium with its chromedriver is installed"
+)
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+PANELS = [path.removeprefix("/") for path in PATHS]
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with running("--port", "0") as demo:
+        yield demo
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Chrome]:
+    options = ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = Chrome(options, Service(DRIVER))
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+def evaluate(browser: Any, script: str) -> Any:  # selenium's own types are half unknown
+    return browser.execute_script(f"return {script}")
+
+
+def of_panels(browser: Chrome, script: str) -> dict[str, Any]:
+    """Evaluate `script` for each panel, as `panel`."""
+    found: dict[str, Any] = evaluate(
+        browser,
+        "Object.fromEntries([...document.querySelectorAll('[data-panel]')]"
+        f".map((panel) => [panel.dataset.panel, {script}]))",
+    )
+    return found
+
+
+def counts(browser: Chrome) -> dict[str, int]:
+    return of_panels(browser, "Number(panel.querySelector('.count').textContent)")
+
+
+def states(browser: Chrome) -> dict[str, str]:
+    return of_panels(browser, "panel.dataset.state")
+
+
+def until(browser: Chrome, holds: Callable[[Chrome], bool]) -> None:
+    WebDriverWait(browser, BOUND, poll_frequency=0.05).until(holds)
+
+
+def test_all_twelve_panels_advance_at_the_same_time(demo: Demo, browser: Chrome) -> None:
+    before, grown = dict[str, int](), Counter[str]()
+    at_once = 0
+
+    def every_panel_has_grown_twice(browser: Chrome) -> bool:
+        nonlocal at_once
+        now = counts(browser)
+        grown.update(panel for panel, count in now.items() if count > before.get(panel, count))
+        before.update(now)
+        at_once = max(at_once, sum(state == "streaming" for state in states(browser).values()))
+        return all(grown[panel] >= 2 for panel in PANELS)
+
+    browser.get(demo.url)
+    until(browser, every_panel_has_grown_twice)
+
+    assert before.keys() == set(PANELS)
+    assert at_once == len(PANELS)
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium leaves it so
+
+
+def test_what_ends_is_done_with_the_same_result_in_each_column(demo: Demo, browser: Chrome) -> None:
+    browser.get(demo.url)
+    until(browser, lambda browser: sum(state == "done" for state in states(browser).values()) == 9)
+
+    shown = of_panels(browser, "panel.querySelector('.view').innerText")
+    by_kind = {kind: {shown[f"{name}/{kind}"] for name in ("flask", "django", "fastapi")} for kind in ("text", "csv")}
+    downloads = {text for panel, text in shown.items() if panel.endswith("/download")}
+
+    assert {kind: len(views) for kind, views in by_kind.items()} == {"text": 1, "csv": 1}
+    assert "140 of 140 rows" in by_kind["csv"].pop()
+    assert len(downloads) == 1
+    assert downloads.pop().startswith("2,048 KiB, SHA-256 ")
+    assert {panel for panel, state in states(browser).items() if state == "streaming"} == {
+        "flask/events",
+        "django/events",
+        "fastapi/events",
+    }
+
+
+def test_restart_begins_a_panel_anew(demo: Demo, browser: Chrome) -> None:
+    browser.get(demo.url)
+    until(browser, lambda browser: counts(browser)["django/events"] >= 5)
+
+    evaluate(browser, "document.querySelector(\"[data-panel='django/events'] .restart\").click()")
+
+    assert counts(browser)["django/events"] < 5
+    until(browser, lambda browser: counts(browser)["django/events"] >= 5)
+    assert states(browser)["django/events"] == "streaming"
+
+
+def test_to_leave_the_page_closes_every_generator_on_the_server(demo: Demo, browser: Chrome) -> None:
+    with httpx.Client(base_url=demo.url, timeout=BOUND) as client:
+        wait_until_open(client, lambda count: count == 0)
+        browser.get(demo.url)
+        assert wait_until_open(client, lambda count: count == len(PANELS)) == len(PANELS)
+        until(browser, lambda browser: evaluate(browser, "document.querySelector('#open').textContent") == "12")
+
+        browser.get("about:blank")
+
+        assert wait_until_open(client, lambda count: count == 0) == 0
+
+
+def test_a_stream_that_breaks_off_is_an_error_and_never_done(browser: Chrome) -> None:
+    with running("--port", "0") as demo:
+        browser.get(demo.url)
+        until(browser, lambda browser: set(states(browser).values()) == {"streaming"})
+        demo.interrupt()
+
+        until(browser, lambda browser: "streaming" not in states(browser).values())
+
+    ended = {panel: "connecting" if panel.endswith("/events") else "error" for panel in PANELS}
+    assert states(browser) == ended  # an EventSource tries again by itself
+
+
+@pytest.mark.parametrize("width", [360, 420, 768, 1100, 1400])
+def test_no_width_needs_a_horizontal_scroll(demo: Demo, browser: Chrome, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)  # pyright: ignore[reportUnknownMemberType]  # selenium's
+    browser.get(demo.url)
+    until(browser, lambda browser: "connecting" not in states(browser).values())
+
+    page = "document.documentElement"
+    assert evaluate(browser, "innerWidth") == width
+    assert evaluate(browser, f"{page}.scrollWidth - {page}.clientWidth") == 0
