@@ -36,7 +36,7 @@ def call_of(contender: Contender, protocol: Protocol, loop: asyncio.Runner, *, c
 
 def wsgi_call(app: WSGIApp, path: str) -> int:
     """Call, iterate and close."""
-    blocks = app(_environ(path), lambda _status, _headers, _exc_info=None: _write)
+    blocks: Any = app(_environ(path), lambda _status, _headers, _exc_info=None: _write)
     size = 0
     try:
         for block in blocks:

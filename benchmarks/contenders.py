@@ -64,12 +64,8 @@ FLASK = Contender("Flask", "peer", "flask:wsgi", requires=("flask",))
 PLAIN_ASGI = Contender("Response", "ours", "plain:asgi")
 PLAIN_WSGI = Contender("Response", "ours", "plain:wsgi")
 OUR_FASTAPI = Contender("ours in FastAPI", "ours", "fastapi:ours", requires=("fastapi",), own="FastAPI")
-OUR_DJANGO_ASGI = Contender(
-    "ours in Django", "ours", "django:asgi", prefix="/ours", requires=("django",), own="Django"
-)
-OUR_DJANGO_WSGI = Contender(
-    "ours in Django", "ours", "django:wsgi", prefix="/ours", requires=("django",), own="Django"
-)
+OUR_DJANGO_ASGI = Contender("ours in Django", "ours", "django:asgi", prefix="/ours", requires=("django",), own="Django")
+OUR_DJANGO_WSGI = Contender("ours in Django", "ours", "django:wsgi", prefix="/ours", requires=("django",), own="Django")
 OUR_FLASK = Contender("ours in Flask", "ours", "flask:ours", requires=("flask",), own="Flask")
 
 PATHS = (

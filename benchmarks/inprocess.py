@@ -50,18 +50,20 @@ def rows_for(call: Call, path: Path, rows: int) -> int:
 
 def per_row_table(title: str, path: Path, timings: dict[str, Timing], counts: dict[str, int]) -> Table:
     """Lay out what each contender takes for a row, and how it stands to the floor and to a framework's own."""
-    table = Table(f"{title}: µs a row", ["", "best", "median", "× floor", "÷ own", "rows"])
+    table = Table(f"{title}: µs a row", ["", "best", "median", "x floor", "÷ own", "rows"])
     floor = timings["floor"].best
     for contender in entered(path):
         timing = timings[contender.name]
         own = timings.get(contender.own or "")
-        table.rows.append([
-            contender.name,
-            timing.best * 1e6,
-            timing.median * 1e6,
-            timing.best / floor,
-            None if own is None else own.best / timing.best,
-            str(counts[contender.name]),
-        ])
+        table.rows.append(
+            [
+                contender.name,
+                timing.best * 1e6,
+                timing.median * 1e6,
+                timing.best / floor,
+                None if own is None else own.best / timing.best,
+                str(counts[contender.name]),
+            ]
+        )
     table.goals.extend(goals_of(path, timings))
     return table

@@ -1,10 +1,10 @@
 """What is streamed: the same generators for everybody, told apart by the request's path.
 
-    /sync/50000  /async/50000    so many rows of text, as fast as they are asked for
-    /sync/1  /async/1  /whole    a stream of one chunk, and a body that is no stream
-    /paced-sync/500 (-async)     a row every 2 ms; each says when it was yielded
-    /large-sync/1024 (-async)    so many MiB of bytes
-    /idle/1                      one row, and then silence
+/sync/50000  /async/50000    so many rows of text, as fast as they are asked for
+/sync/1  /async/1  /whole    a stream of one chunk, and a body that is no stream
+/paced-sync/500 (-async)     a row every 2 ms; each says when it was yielded
+/large-sync/1024 (-async)    so many MiB of bytes
+/idle/1                      one row, and then silence
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def measure(requests: int, rounds: int) -> Iterator[Table]:
     requests = min(requests, _REQUESTS)
     with asyncio.Runner() as loop:
         for path in PATHS:
-            table = Table(f"{path.name}, start-up: µs a request", ["", "stream", "body", "stream × own", "body × own"])
+            table = Table(f"{path.name}, start-up: µs a request", ["", "stream", "body", "stream x own", "body x own"])
             runs: dict[str, tuple[Callable[[], object], int]] = {}
             contenders = [each for each in entered(path) if "events" not in each.name]
             for contender in contenders:
@@ -39,13 +39,15 @@ def measure(requests: int, rounds: int) -> Iterator[Table]:
             for contender in contenders:
                 stream, body = best[contender.name], best.get(f"{contender.name} body")
                 own, own_body = best.get(contender.own or ""), best.get(f"{contender.own} body")
-                table.rows.append([
-                    contender.name,
-                    stream * 1e6,
-                    None if body is None else body * 1e6,
-                    None if own is None else stream / own,
-                    None if body is None or own_body is None else body / own_body,
-                ])
+                table.rows.append(
+                    [
+                        contender.name,
+                        stream * 1e6,
+                        None if body is None else body * 1e6,
+                        None if own is None else stream / own,
+                        None if body is None or own_body is None else body / own_body,
+                    ]
+                )
             yield table
 
 

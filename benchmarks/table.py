@@ -16,7 +16,7 @@ class Goal:
     what: str
     measured: float
     limit: float
-    unit: str = "×"
+    unit: str = "x"
 
     @property
     def is_met(self) -> bool:

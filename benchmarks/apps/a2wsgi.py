@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from a2wsgi import ASGIMiddleware
 
 from benchmarks.apps.floor import bare_asgi
@@ -12,5 +14,6 @@ __all__ = ["wsgi"]
 
 def wsgi() -> WSGIApp:
     """Serve a raw ASGI application that sends each chunk."""
-    app: WSGIApp = ASGIMiddleware(bare_asgi())  # type: ignore[arg-type,assignment]  # protocol types of its own  # pyright: ignore
+    middleware: Any = ASGIMiddleware  # whose protocol types are its own
+    app: WSGIApp = middleware(bare_asgi())
     return app

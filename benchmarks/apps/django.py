@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any, cast
 
 from django import setup
 from django.conf import settings
@@ -49,5 +50,5 @@ def wsgi() -> WSGIApp:
 def asgi() -> ASGIApp:
     """Serve the site under ASGI."""
     _configure()
-    app: ASGIApp = get_asgi_application()
-    return app
+    app: Any = get_asgi_application()  # whose protocol types are its own
+    return cast("ASGIApp", app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
 from flask import Response as FlaskResponse
 from flask.typing import ResponseReturnValue
@@ -41,7 +43,8 @@ def by_a2wsgi() -> ASGIApp:
     """Serve Flask's own streams under ASGI, through a2wsgi."""
     from a2wsgi import WSGIMiddleware  # noqa: PLC0415  # only its own contender imports it
 
-    app: ASGIApp = WSGIMiddleware(wsgi())  # type: ignore[arg-type,assignment]  # it has protocol types of its own  # pyright: ignore
+    middleware: Any = WSGIMiddleware  # whose protocol types are its own
+    app: ASGIApp = middleware(wsgi())
     return app
 
 
@@ -49,7 +52,8 @@ def by_asgiref() -> ASGIApp:
     """Serve Flask's own streams under ASGI, through asgiref."""
     from asgiref.wsgi import WsgiToAsgi  # noqa: PLC0415  # only its own contender imports it
 
-    app: ASGIApp = WsgiToAsgi(wsgi())
+    middleware: Any = WsgiToAsgi  # which has no types
+    app: ASGIApp = middleware(wsgi())
     return app
 
 

@@ -1,0 +1,71 @@
+"""The benchmarks run, and measure what they say. How fast it is, no test can tell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.contenders import PATHS, Contender, missing
+from benchmarks.rounds import take_turns
+from benchmarks.table import Goal, Table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str) -> str:
+    """Run them as a user does: Django's settings are a process's own, and must not become those of the tests."""
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_each_path_has_its_floor_and_ours_and_all_rows_arrive() -> None:
+    result: dict[str, Any] = json.loads(run("inprocess", "--rows", "50", "--rounds", "1", "--json"))
+    assert len(result["tables"]) == len(PATHS) == 4
+    for table in result["tables"]:
+        names = {row[""] for row in table["rows"]}
+        assert {"floor", "Response", "ours in Django"} <= names
+        assert all(row["best"] > 0 for row in table["rows"])
+        assert {goal["what"] for goal in table["goals"]} >= {"ours in Django / Response"}
+
+
+def test_the_table_names_who_is_left_out() -> None:
+    printed = run("startup", "--rows", "1", "--rounds", "1")
+    assert f"not installed: {', '.join(missing()) or 'nobody'}." in printed
+    assert "async → ASGI, start-up" in printed
+
+
+def test_latency_is_that_of_every_row_through_real_servers() -> None:
+    result: dict[str, Any] = json.loads(run("latency", "--rows", "5", "--rounds", "1", "--json"))
+    (table,) = result["tables"]
+    assert all(row["p50"] > 0 for row in table["rows"])
+
+
+def test_a_contender_without_its_package_does_not_take_part() -> None:
+    assert not Contender("nobody", "peer", "nobody:app", requires=("a_package_of_nobody",)).is_installed
+
+
+def test_contenders_take_turns() -> None:
+    order: list[str] = []
+    runs = {name: (lambda name=name: order.append(name), 1) for name in ("floor", "peer", "ours")}
+    assert take_turns(runs, 2).keys() == runs.keys()
+    assert order == ["floor", "peer", "ours"] * 2
+
+
+def test_an_unknown_section_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["speed"])
+    assert "unknown section 'speed'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("measured", "verdict"), [(1.5, "yes"), (1.6, "yes"), (1.7, "NO")])
+def test_a_goal_says_plainly_whether_it_is_met(measured: float, verdict: str) -> None:
+    table = Table("speed", ["", "best"], [["ours", 1.0]], [Goal("ours / floor", measured, 1.6)])
+    assert f"  {verdict:>3}  ours / floor" in "\n".join(table.lines())
