@@ -1,0 +1,16 @@
+"""The side of the crossing that owns the source: it iterates it, encodes its items, and closes it.
+
+    TaskProducer     an async source, in one task: iterated and closed there, in the stream's context
+    ThreadProducer   a sync source, in one thread, in jobs: a job ends when the window is full, and the consumer submits
+                     the next one, so a thread never stands waiting for a slow client
+    InlineProducer   a sync source that never waits (a list), or may fill a block: iterated by the consumer itself
+
+Whoever consumes sees the end (`window.ended`) only after the source is closed.
+"""
+
+from .base import Producer, undecided
+from .inline import InlineProducer
+from .task import TaskProducer
+from .thread import ThreadProducer
+
+__all__ = ["InlineProducer", "Producer", "TaskProducer", "ThreadProducer", "undecided"]

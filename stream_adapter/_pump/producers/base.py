@@ -1,0 +1,109 @@
+"""What every producer is, and the hot loop of sync sources."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextvars import Context
+from typing import Any, Protocol
+
+from stream_adapter._pump.bells import Bell
+from stream_adapter._pump.window import Window
+
+__all__ = ["AnySource", "Encoder", "Producer", "undecided"]
+
+logger = logging.getLogger("stream_adapter")
+
+
+class AnySource(Protocol):
+    """What the pump asks of a source."""
+
+    def iterate(self) -> Iterator[object]: ...
+    def aiterate(self) -> AsyncIterator[object]: ...
+    def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+class Encoder(Protocol):
+    """What the pump asks of a format: a table from types to functions, and the end of the stream."""
+
+    @property
+    def table(self) -> Mapping[type, Callable[[Any], bytes]]: ...
+    def explain(self, error: BaseException, item: object) -> BaseException: ...
+    def finish(self) -> bytes: ...
+
+
+def undecided(_: Any) -> bytes:
+    """Stand for the encode function of a hot loop until the first item says which it is."""
+    raise NotImplementedError
+
+
+class Producer:
+    """What the consumer sees."""
+
+    def __init__(self, source: AnySource, encoder: Encoder, window: Window, bell: Bell, context: Context) -> None:
+        self.source = source
+        self.encoder = encoder
+        self.window = window
+        self.bell = bell
+        self.context = context
+        self.stopping = False
+
+    def start(self) -> None:
+        """Begin to iterate the source."""
+
+    def pull(self) -> bool:
+        """Fill the empty window if it is the consumer's to do; say whether it was."""
+        return False
+
+    def resume(self) -> None:
+        """Go on: the consumer has taken what was there."""
+
+    def stop(self) -> None:
+        """Close the source as soon as it lets go, then end the window."""
+        self.stopping = True
+        self.bell.insist()  # so that the loop stops to ring at its next item, and looks at `stopping`
+
+    def _fill(self, iterator: Iterator[object]) -> bool:
+        """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources."""
+        window, bell, table = self.window, self.bell, self.encoder.table
+        items, max_items = window.items, window.max_items
+        granted = room = window.grant(0)
+        last: object = None  # the type of the last item: most streams have one type, and one function, throughout
+        encode: Callable[[Any], bytes] = undecided
+        for item in iterator:
+            if type(item) is not last:
+                last = type(item)
+                encode = table[type(item)]
+            try:
+                chunk = encode(item)
+            except Exception as error:
+                raise self.encoder.explain(error, item) from error
+            items.append(chunk)
+            room -= len(chunk)
+            if bell.listening:
+                bell.ring()
+                if not self._may_go_on():
+                    window.grant(granted - room)
+                    return False
+            if room <= 0 or len(items) >= max_items:
+                granted = room = window.grant(granted - room)
+                if not room:
+                    return False
+        window.grant(granted - room)
+        self._finish()
+        return True
+
+    def _finish(self) -> None:
+        if tail := self.encoder.finish():
+            self.window.put_frame(tail)
+
+    def _may_go_on(self) -> bool:
+        return not self.stopping
+
+    def _close_sync(self) -> None:
+        try:
+            self.source.close(asyncio.run)
+        except BaseException:
+            logger.exception("the source of a stream failed to close")

@@ -1,0 +1,44 @@
+"""A sync source that its consumer iterates itself: one that never waits, or may fill a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .base import Producer
+
+__all__ = ["InlineProducer"]
+
+
+class InlineProducer(Producer):
+    """Owned by the consumer's own thread or task."""
+
+    _iterator: Iterator[object] | None = None
+
+    def start(self) -> None:
+        """Fill the window a first time."""
+        self.pull()
+
+    def pull(self) -> bool:
+        """Run the source until the window is full."""
+        if not self.window.ended:
+            self.context.run(self._pull)
+        return True
+
+    def _pull(self) -> None:
+        error: BaseException | None = None
+        try:
+            if self._iterator is None:
+                self._iterator = self.source.iterate()
+            if not self._fill(self._iterator):
+                return
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
+            error = raised
+        self._close_sync()
+        self.window.end(error)
+
+    def stop(self) -> None:
+        """Close the source at once: nobody is inside it."""
+        super().stop()
+        if not self.window.ended:
+            self.context.run(self._close_sync)
+            self.window.end()

@@ -1,0 +1,142 @@
+"""An async source in a task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from stream_adapter._pump.bells import LoopBell
+
+from .base import Producer, undecided
+
+__all__ = ["TaskProducer"]
+
+logger = logging.getLogger("stream_adapter")
+
+
+class TaskProducer(Producer):
+    """Owned by one task of `loop`, where the source is iterated and closed.
+
+    Args:
+        loop: where the task runs.
+        crossing: whether the consumer is in another thread.
+        around: a context manager to hold around the source, entered in its task.
+    """
+
+    def __init__(
+        self,
+        *owned: Any,
+        loop: asyncio.AbstractEventLoop,
+        crossing: bool,
+        around: Callable[[], AbstractAsyncContextManager[object]] | None,
+    ) -> None:
+        super().__init__(*owned)
+        self._loop = loop
+        self._crossing = crossing
+        self._around = around
+        self._task: asyncio.Task[None] | None = None
+        self._iterating = False
+        self._room: LoopBell | None = None
+
+    def start(self) -> None:
+        """Create the task."""
+        self._in_loop(self._begin)
+
+    def resume(self) -> None:
+        """Wake the task if it waits for room."""
+        room = self._room
+        if room is not None:
+            room.ring()
+
+    def stop(self) -> None:
+        """Cancel the source's step; its task then closes it."""
+        super().stop()
+        self._in_loop(self._cancel)
+
+    def _in_loop(self, act: Callable[[], None]) -> None:
+        if not self._crossing:
+            act()
+            return
+        try:
+            self._loop.call_soon_threadsafe(act)
+        except RuntimeError:  # the loop is closed, and with it every task of it ended
+            self.window.end()
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._run(), context=self.context)
+
+    def _cancel(self) -> None:
+        # Before, the task looks at `stopping` first; afterwards, it is closing the source, which is not to be cut short
+        if self._iterating and self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._room = LoopBell(crossing=self._crossing)
+            if self._around is None:
+                error = await self._own()
+            else:
+                async with self._around():
+                    error = await self._own()
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
+            error = raised
+        if self.stopping and isinstance(error, asyncio.CancelledError):
+            error = None
+        self.window.end(error)
+        self.bell.ring()
+
+    async def _own(self) -> BaseException | None:
+        error: BaseException | None = None
+        try:
+            if not self.stopping:
+                self._iterating = True
+                await self._iterate()
+        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
+            error = raised
+        self._iterating = False
+        try:
+            await self.source.aclose()
+        except BaseException:
+            logger.exception("the source of a stream failed to close")
+        return error
+
+    async def _iterate(self) -> None:
+        """Iterate until the source is exhausted. The hot loop of async sources, line for line that of `_fill`."""
+        window, bell, table = self.window, self.bell, self.encoder.table
+        items, max_items = window.items, window.max_items
+        granted = room = window.grant(0)
+        last: object = None  # the type of the last item: most streams have one type, and one function, throughout
+        encode: Callable[[Any], bytes] = undecided
+        async for item in self.source.aiterate():
+            if type(item) is not last:
+                last = type(item)
+                encode = table[type(item)]
+            try:
+                chunk = encode(item)
+            except Exception as error:
+                raise self.encoder.explain(error, item) from error
+            items.append(chunk)
+            room -= len(chunk)
+            if bell.listening:
+                bell.ring()
+                if self.stopping:
+                    return
+            if room <= 0 or len(items) >= max_items:
+                granted = room = window.grant(granted - room)
+                if not room:
+                    await self._wait_for_room()
+                    if self.stopping:
+                        return
+                    granted, max_items = window.grant(0), window.max_items  # both are less while the source rests
+                    room = granted
+        window.grant(granted - room)
+        self._finish()
+
+    async def _wait_for_room(self) -> None:
+        window, room = self.window, self._room
+        while room is not None and window.is_full() and not self.stopping:
+            await room.wait(lambda: not window.is_full())
