@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from stream_adapter import StreamTimeoutError
 from stream_adapter.integration import AsyncBody
 
 __all__ = ["Blocks"]
@@ -25,7 +26,9 @@ class Blocks(AsyncIterator[bytes]):
         self._close_unopened = close_unopened
         self._body: AsyncBody | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._closed = self._stalled = False
+        self._handed_at: float | None = None  # when the server was given a block, until it wants the next
+        self._timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> AsyncBody:
         """Open the body and pull its first item."""
@@ -36,15 +39,39 @@ class Blocks(AsyncIterator[bytes]):
         return self._body
 
     async def __anext__(self) -> bytes:
+        self._handed_at = None
         body = self._body or await self.start()
+        if self._stalled:
+            raise StreamTimeoutError("send_timeout", body.send_timeout or 0)
         block = None if self._closed else await body.next()
         if block is None:
             await self.aclose()
             raise StopAsyncIteration
+        if body.send_timeout is not None:
+            self._watch_progress(body, body.send_timeout)
         return block
+
+    def _watch_progress(self, body: AsyncBody, limit: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._handed_at = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_at(self._handed_at + limit, self._check_progress, body, limit)
+
+    def _check_progress(self, body: AsyncBody, limit: float) -> None:
+        """Look, once in a while, whether Django has been sending one block for too long: its `send` is not ours."""
+        loop, since = asyncio.get_running_loop(), self._handed_at
+        now = loop.time()
+        if since is not None and now - since >= limit:
+            self._stalled = True
+            body.interrupt("send_timeout")
+            self._begin_to_close()
+        else:
+            self._timer = loop.call_at((now if since is None else since) + limit, self._check_progress, body, limit)
 
     async def aclose(self) -> None:
         """Close the body: the source is closed when this returns."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._body is not None:
             self._closed = True
             await self._body.aclose()

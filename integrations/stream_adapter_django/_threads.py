@@ -38,7 +38,8 @@ def wsgi_host(environ: dict[str, Any] | None) -> Host:
 
 def asgi_host() -> Host:
     """Return what Django brings under ASGI. Call it on the loop, in the stream's context."""
-    return Host(submit=_RequestThread(), enter=_carried(), rests=True)
+    thread = _RequestThread()
+    return Host(submit=thread, enter=_carried(), rests=True, left=thread.leave)
 
 
 class _RequestThread:
@@ -47,6 +48,7 @@ class _RequestThread:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()  # asgiref finds the thread by what it has stored here
+        self._request = SyncToAsync.thread_sensitive_context.get(None)
         self._running: set[asyncio.Task[object]] = set()  # the loop itself holds its tasks weakly
 
     def __call__(self, job: Callable[[], object]) -> None:
@@ -56,6 +58,13 @@ class _RequestThread:
         task = self._loop.create_task(sync_to_async(job, thread_sensitive=True)())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def leave(self) -> None:
+        """Have the request end without its thread, for which asgiref would wait: an older one on the loop, for all."""
+        if self._request is not None:
+            executor = SyncToAsync.context_to_thread_executor.pop(self._request, None)
+            if executor is not None:
+                executor.shutdown(wait=False)
 
 
 @asynccontextmanager

@@ -164,6 +164,8 @@ class Body:
 
     def _warn_stuck(self) -> None:
         logger.warning("a source did not close within %s s and is left to itself", self._flow.limits.close_timeout)
+        if self._host.left is not None:
+            self._host.left()
 
 
 def _nothing() -> None:

@@ -22,6 +22,7 @@ class Host:
         rests: under an async edge: the source is not asked for its second item before the body is iterated, because
             what the framework does in between (middleware) may need the source's thread.
         gone: under a sync edge: says whether the client is, where the server shows its socket.
+        left: called when a source has not closed in time: whoever waited for its thread would wait as long as it does.
     """
 
     submit: Callable[[Callable[[], object]], object] | None = None
@@ -30,6 +31,7 @@ class Host:
     enter: Callable[[], object] | None = None
     rests: bool = False
     gone: Callable[[], bool] | None = None
+    left: Callable[[], object] | None = None
 
 
 NO_HOST = Host()
