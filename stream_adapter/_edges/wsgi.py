@@ -13,7 +13,9 @@ from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Environ, StartResponse
 from stream_adapter.errors import CapacityError
 
-__all__ = ["disconnect_probe", "serve", "status_line"]
+__all__ = ["CLIENT_DISCONNECTED", "disconnect_probe", "serve", "status_line"]
+
+CLIENT_DISCONNECTED = "stream_adapter.client_disconnected"  # in the environ that `to_asgi` makes
 
 
 def serve(response: Resolvable, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -44,11 +46,12 @@ def status_line(status: int) -> str:
 def disconnect_probe(environ: Environ) -> Callable[[], bool] | None:
     """Return a function that says whether the client has gone, where the server shows it; else None.
 
-    gunicorn and Werkzeug put the client's socket into the environ, waitress a function of its own.
+    gunicorn and Werkzeug put the client's socket into the environ, waitress and `to_asgi` a function of their own.
     """
-    waitress: Callable[[], bool] | None = environ.get("waitress.client_disconnected")
-    if waitress is not None:
-        return waitress
+    for name in ("waitress.client_disconnected", CLIENT_DISCONNECTED):
+        disconnected: Callable[[], bool] | None = environ.get(name)
+        if disconnected is not None:
+            return disconnected
     client = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
     if isinstance(client, socket.socket) and not hasattr(client, "pending"):  # a TLS socket cannot be peeked at
         return lambda: _at_end(client)
