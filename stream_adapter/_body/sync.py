@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from typing import Any
 
 from stream_adapter._lifecycle import enter, leave
@@ -177,6 +177,7 @@ class SyncBody(Body):
             raise
         finally:
             self._window.taken_count, self._bytes = count, sent
+            self._end_of_iteration()
 
     def _taken_blocks(self) -> Generator[bytes]:
         """Send what the producer has ready."""
@@ -197,6 +198,13 @@ class SyncBody(Body):
                 self._bytes += len(record)
                 yield record
             raise
+        finally:
+            self._end_of_iteration()
+
+    def _end_of_iteration(self) -> None:
+        """Close what nothing more can come of; after an RST Werkzeug does not get around to it."""
+        self._generator = None
+        self.close()
 
     def _blocks(self, batch: list[bytes]) -> Iterable[bytes]:
         """Join what is ready together, unless it is to travel alone."""
@@ -220,7 +228,7 @@ class SyncBody(Body):
             leave(self)
             report = self._report()
             if inspect.iscoroutine(report):
-                run(report)
+                self._finish_report(report)
 
     def end(self, reason: Reason) -> None:
         """Have it end with this reason, from any thread; a source inside `next()` is left to return from it."""
@@ -228,6 +236,12 @@ class SyncBody(Body):
             self._reason = reason
         if self._consumer is not None:
             self._consumer.interrupt(reason)
+
+    def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
+        try:
+            run(report)
+        except Exception:
+            logger.exception("on_close failed")
 
     def _close_source(self) -> None:
         try:
