@@ -12,7 +12,7 @@ from .wsgi_hosts import each_host_either_way
 
 AT_ONCE = 10
 POOL = 32  # idle threads that the library keeps
-KINDS = [("fast", "unlimited"), ("rows", "unlimited"), ("ticking", "keepalive"), ("idle", "unlimited")]
+KINDS = [("fast", "unlimited"), ("ticking", "keepalive"), ("idle", "unlimited")]
 
 
 def _abort(subject: Subject, way: str, count: int) -> None:
