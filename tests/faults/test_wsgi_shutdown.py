@@ -1,4 +1,4 @@
-"""SIGTERM ends the streams where `drain_on_signal` was called: every `finally` runs, and no client takes it for the end."""
+"""SIGTERM ends streams where `drain_on_signal` was called: every `finally` runs, no client takes that for the end."""
 
 from __future__ import annotations
 

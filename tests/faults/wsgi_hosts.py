@@ -1,4 +1,4 @@
-"""Where the WSGI suite runs: the bare response on each server, each integration on one; gevent has sync sources only."""
+"""Where the WSGI suite runs: the bare response on each server, each integration on one; gevent with sync sources."""
 
 from __future__ import annotations
 
