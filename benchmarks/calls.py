@@ -26,12 +26,14 @@ def make_app(factory: str) -> Any:
     return getattr(importlib.import_module(f"benchmarks.apps.{module}"), function)()
 
 
-def call_of(contender: Contender, protocol: Protocol, loop: asyncio.Runner, *, counted: bool = False) -> Call:
+def call_of(
+    contender: Contender, protocol: Protocol, loop: asyncio.AbstractEventLoop, *, counted: bool = False
+) -> Call:
     """Return what calls a contender's application."""
     app = make_app(contender.factory)
     if protocol == "wsgi":
         return lambda path: wsgi_call(app, contender.prefix + path)
-    return lambda path: loop.run(asgi_call(app, contender.prefix + path, counted=counted))
+    return lambda path: loop.run_until_complete(asgi_call(app, contender.prefix + path, counted=counted))
 
 
 def wsgi_call(app: WSGIApp, path: str) -> int:

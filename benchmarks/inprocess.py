@@ -21,7 +21,8 @@ _PATIENCE = 0.5  # seconds that one run may take: what is slower gets fewer rows
 
 def measure(rows: int, rounds: int) -> Iterator[Table]:
     """Measure the four paths."""
-    with asyncio.Runner() as loop:
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()  # not runner.run, which takes and gives back SIGINT each time
         for path in PATHS:
             runs: dict[str, tuple[Callable[[], object], int]] = {}
             for contender in entered(path):

@@ -23,7 +23,8 @@ def measure(requests: int, rounds: int) -> Iterator[Table]:
         rounds: how many.
     """
     requests = min(requests, _REQUESTS)
-    with asyncio.Runner() as loop:
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()  # not runner.run, which takes and gives back SIGINT each time
         for path in PATHS:
             table = Table(f"{path.name}, start-up: µs a request", ["", "stream", "body", "stream x own", "body x own"])
             runs: dict[str, tuple[Callable[[], object], int]] = {}

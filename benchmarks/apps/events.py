@@ -16,7 +16,7 @@ from benchmarks.sources import source_for
 from stream_adapter.types import ASGIApp, Receive, Scope, Send
 from stream_adapter_fastapi import Stream
 
-__all__ = ["fastapi", "ours", "ours_fastapi", "raw", "sse_starlette", "starlette"]
+__all__ = ["fastapi", "fastapi_frames", "ours", "ours_fastapi", "raw", "sse_starlette", "starlette"]
 
 
 def raw() -> ASGIApp:
@@ -59,6 +59,17 @@ def fastapi() -> ASGIApp:
     async def view(path: str) -> AsyncIterator[str]:  # pyright: ignore[reportUnusedFunction]  # the app calls it
         async for row in source_for(path):
             yield row
+
+    return app
+
+
+def fastapi_frames() -> ASGIApp:
+    """Send frames by a StreamingResponse that a view of FastAPI returns."""
+    app = FastAPI()
+
+    @app.get("/{path:path}")
+    async def view(path: str) -> Response:  # pyright: ignore[reportUnusedFunction]  # the app calls it
+        return StreamingResponse(_frames(path), media_type="text/event-stream")
 
     return app
 
