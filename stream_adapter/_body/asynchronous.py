@@ -199,7 +199,7 @@ class AsyncBody(Body):
         try:
             if consumer is None:
                 await self._source.aclose()
-            elif not await consumer.wait_ended(self._flow.limits.close_timeout):
+            elif not await _wait_ended(consumer, self._flow.limits.close_timeout):
                 self._warn_stuck()
         except Exception:
             logger.exception("the source of a stream failed to close")
@@ -210,3 +210,13 @@ class AsyncBody(Body):
                 await report
             except Exception:
                 logger.exception("on_close failed")
+
+
+async def _wait_ended(consumer: AsyncConsumer, timeout: float | None) -> bool:
+    """Wait until the source is closed, whoever cancels: a loop that ends cancels each of its tasks, and waits for it."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        try:
+            return await consumer.wait_ended(None if deadline is None else deadline - time.monotonic())
+        except asyncio.CancelledError:
+            continue

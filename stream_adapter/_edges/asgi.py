@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from stream_adapter._body import AsyncBody, ClientDisconnected, Host
+from stream_adapter._lifecycle import drain
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Message, Receive, Scope, Send
@@ -21,6 +22,8 @@ from stream_adapter.errors import CapacityError
 __all__ = ["complete_lifespan", "deliver", "refuse_capacity", "refuse_websocket", "serve"]
 
 logger = logging.getLogger("stream_adapter")
+
+_SHUTDOWN_GRACE = 5.0  # seconds that streams have once the server says that it shuts down
 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,9 +55,11 @@ async def refuse_websocket(receive: Receive, send: Send) -> None:
 
 
 async def complete_lifespan(receive: Receive, send: Send) -> None:
-    """Say that start-up and shutdown are complete: a response has neither."""
+    """Say that start-up is complete, and shutdown once the streams are closed that the server has left open."""
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await asyncio.to_thread(drain, _SHUTDOWN_GRACE)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
