@@ -32,3 +32,6 @@ urlpatterns = [path("stream/<name>/<way>/<options>", stream), path("hello", hell
 settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_hex())
 django.setup()
 app = ASGIHandler()
+
+
+sa.drain_on_signal()

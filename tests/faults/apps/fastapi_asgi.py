@@ -23,3 +23,6 @@ async def stream(name: str, way: str, options: str) -> sa.Response:
 @app.get("/hello")
 def hello() -> str:
     return "hello"
+
+
+sa.drain_on_signal()

@@ -31,3 +31,6 @@ _app = sa.to_asgi(flask_app)
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     reporter.on_loop()
     await _app(scope, receive, send)
+
+
+sa.drain_on_signal()

@@ -11,7 +11,8 @@ from .reporter import reporter
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     reporter.on_loop()
-    if scope["type"] != "http":
+    if scope["type"] == "lifespan":
+        sa.drain_on_signal()  # by now each server has set its own handlers; granian has not when it imports this
         await sa.Response(None).asgi(scope, receive, send)
         return
     match scope["path"].strip("/").split("/"):
