@@ -85,6 +85,10 @@ def environ() -> Environ:
     return made
 
 
+def start_response(*_: object) -> Callable[[bytes], object]:
+    return lambda _: None
+
+
 def counting(way: str, *items: object) -> CountingSource | AsyncCountingSource:
     return CountingSource(items) if way == "sync" else AsyncCountingSource(items)
 
@@ -161,7 +165,7 @@ def test_what_is_no_exception_ends_the_stream_too(way: str, at: int) -> None:
     body: Any = None
     with pytest.raises(Fatal):
         try:
-            body = sa.Response(source, on_close=summaries.append).wsgi(environ(), lambda *_: lambda _: None)
+            body = sa.Response(source, on_close=summaries.append).wsgi(environ(), start_response)
             list(body)
         finally:
             if body is not None:
@@ -188,9 +192,7 @@ def test_a_stream_that_has_ended_is_closed_although_its_server_does_not_close_it
 ) -> None:
     summaries: Summaries = []
     source = counting(way, *items)
-    body = iter(
-        sa.Response(source, limits=limits, on_close=summaries.append).wsgi(environ(), lambda *_: lambda _: None)
-    )
+    body = iter(sa.Response(source, limits=limits, on_close=summaries.append).wsgi(environ(), start_response))
     with contextlib.suppress(LookupError):
         list(body)
     assert [summary.reason for summary in summaries] == ["done" if len(items) == 1 else "error"]

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support import servers
+
 from .harness import Host, run
 from .wsgi_hosts import HOSTS
 
@@ -18,11 +20,11 @@ OPEN = 20
 def test_sigterm_with_open_streams_closes_each_of_them(
     name: str, host: Host, record_property: Callable[[str, object], None]
 ) -> None:
-    options = {"threads": 2 * OPEN} if host.serve.__name__ == "gunicorn" else {}
+    options = ["--threads", str(2 * OPEN)] if host.serve is servers.gunicorn else []
     kinds = (
         [("ticking", "sync")] if name == "gevent" else [("idle", "async"), ("ticking", "async"), ("ticking", "sync")]
     )
-    with run(host.serve, host.app, **options) as subject:
+    with run(host.serve, host.app, *options) as subject:
         clients = [subject.stream(*kinds[number % len(kinds)]).read_until(b"\r\n\r\n") for number in range(OPEN)]
         subject.probe.wait(lambda it: it.opened == OPEN)
         told_at = time.monotonic()

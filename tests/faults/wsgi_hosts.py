@@ -9,9 +9,9 @@ import pytest
 
 from tests.support import servers
 
-from .harness import Host
+from .harness import Host, Serve
 
-SERVERS = {
+SERVERS: dict[str, Serve] = {
     "gthread": servers.gunicorn,
     "gevent": servers.gunicorn_gevent,
     "waitress": servers.waitress,
