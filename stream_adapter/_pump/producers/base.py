@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextvars import Context
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from stream_adapter._pump.bells import Bell
@@ -14,6 +15,13 @@ from stream_adapter._pump.window import Window
 __all__ = ["AnySource", "Encoder", "Producer", "undecided"]
 
 logger = logging.getLogger("stream_adapter")
+
+
+class _End:
+    """What follows the last item: a source is not asked again after its end, for some would then wait for ever."""
+
+
+_END = _End()
 
 
 class AnySource(Protocol):
@@ -65,35 +73,41 @@ class Producer:
         self.stopping = True
         self.bell.insist()  # so that the loop stops to ring at its next item, and looks at `stopping`
 
+    def _iterate_source(self) -> Iterator[object]:
+        """Open a sync source for `_fill`."""
+        return chain(self.source.iterate(), (_END,))
+
     def _fill(self, iterator: Iterator[object]) -> bool:
         """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources."""
         window, bell, table = self.window, self.bell, self.encoder.table
-        items, max_items = window.items, window.max_items
-        granted = room = window.grant(0)
+        items = window.items
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
-        for item in iterator:
-            if type(item) is not last:
-                last = type(item)
-                encode = table[type(item)]
-            try:
-                chunk = encode(item)
-            except Exception as error:
-                raise self.encoder.explain(error, item) from error
-            items.append(chunk)
-            room -= len(chunk)
-            if bell.listening:
-                bell.ring()
-                if not self._may_go_on():
-                    window.grant(granted - room)
-                    return False
-            if room <= 0 or len(items) >= max_items:
-                granted = room = window.grant(granted - room)
-                if not room:
-                    return False
-        window.grant(granted - room)
-        self._finish()
-        return True
+        while granted := window.grant(0):
+            room = granted
+            for item in islice(iterator, window.max_items - len(items)):  # not one length a chunk
+                if type(item) is not last:
+                    if item is _END:
+                        window.grant(granted - room)
+                        self._finish()
+                        return True
+                    last = type(item)
+                    encode = table[type(item)]
+                try:
+                    chunk = encode(item)
+                except Exception as error:
+                    raise self.encoder.explain(error, item) from error
+                items.append(chunk)
+                room -= len(chunk)
+                if bell.listening:
+                    bell.ring()
+                    if not self._may_go_on():
+                        window.grant(granted - room)
+                        return False
+                if room <= 0:
+                    break
+            window.grant(granted - room)
+        return False
 
     def _finish(self) -> None:
         if tail := self.encoder.finish():

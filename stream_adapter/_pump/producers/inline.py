@@ -28,7 +28,7 @@ class InlineProducer(Producer):
         error: BaseException | None = None
         try:
             if self._iterator is None:
-                self._iterator = self.source.iterate()
+                self._iterator = self._iterate_source()
             if not self._fill(self._iterator):
                 return
         except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before

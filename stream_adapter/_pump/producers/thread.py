@@ -63,7 +63,7 @@ class ThreadProducer(Producer):
             self._until = time.monotonic() + self._slice
         try:
             if self._iterator is None and not self.stopping:
-                self._iterator = self.source.iterate()
+                self._iterator = self._iterate_source()
             while not self.stopping and self._iterator is not None and not self._fill(self._iterator):
                 if not self.window.is_full():
                     self.start()  # the slice is over: behind whatever else waits for this thread
