@@ -25,7 +25,7 @@ class Goal:
 
     def __str__(self) -> str:
         verdict = "yes" if self.is_met else "NO"
-        return f"  {verdict:>3}  {self.what}: {self.measured:.2f} {self.unit}, to be at most {self.limit:g} {self.unit}"
+        return f"  {verdict:>3}  {self.what}: {self.measured:.3g} {self.unit}, to be at most {self.limit:g} {self.unit}"
 
 
 @dataclass(slots=True)
