@@ -232,6 +232,11 @@ class Subject:
         assert client.status == 200
         client.finish()
 
+    def forget(self, client: Client) -> None:
+        """Have one client leave."""
+        client.reset()
+        self._clients.remove(client)
+
     def leave(self) -> None:
         """Close the connections of all clients that are left."""
         while self._clients:
@@ -244,11 +249,13 @@ class Subject:
 
     def wait_level(self) -> Resources:
         """Wait until nothing more is produced, or far too much is."""
-        measures = [self.probe.measure() for _ in range(3)]
-        while len({measure.produced for measure in measures}) > 1 and measures[-1].produced < 64 * MIB:
+        last, unchanged = self.probe.measure(), 0
+        while unchanged < 3 and last.produced < 64 * MIB:
             time.sleep(0.05)  # an interval of measuring: that nothing more comes is no event
-            measures = [*measures[1:], self.probe.measure()]
-        return measures[-1]
+            now = self.probe.measure()
+            unchanged = unchanged + 1 if now.produced == last.produced else 0
+            last = now
+        return last
 
     def wait_settled(self, before: Resources, *, more_threads: int) -> Resources:
         """Wait until the process has no more than it had; return what it has, whether or not it came to that."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
@@ -14,69 +13,16 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.types import Environ
 from tests.support.edges import call_wsgi, either_way
-from tests.support.sources import AsyncCountingSource, CountingSource
 
-
-class Fatal(BaseException):
-    """No Exception, and none of Python's own."""
-
-
-class BadlyClosed(CountingSource):
-    def close(self) -> None:
-        super().close()
-        raise LookupError("in close")
-
-
-class BadlyClosedAsync(AsyncCountingSource):
-    async def aclose(self) -> None:
-        await super().aclose()
-        raise LookupError("in close")
-
-
-def swallowing() -> Iterator[bytes]:
-    while True:
-        try:
-            yield b"one"
-        except GeneratorExit:
-            yield b"two"
-            return
-
-
-async def swallowing_async() -> AsyncIterator[bytes]:
-    while True:
-        try:
-            yield b"one"
-        except GeneratorExit:
-            yield b"two"
-            return
-
-
-def yielding_at_last() -> Iterator[bytes]:
-    try:
-        while True:
-            yield b"one"
-    finally:
-        yield b"last"
-
-
-async def yielding_at_last_async() -> AsyncIterator[bytes]:
-    try:
-        while True:
-            yield b"one"
-    finally:
-        yield b"last"
-
-
-def on_close_fails(_: sa.StreamSummary) -> None:
-    raise LookupError("in on_close")
-
-
-async def async_on_close_fails(_: sa.StreamSummary) -> None:
-    raise LookupError("in on_close")
-
-
-def on_error_fails(_: BaseException) -> bytes:
-    raise LookupError("in on_error")
+from .odd_sources import (
+    Fatal,
+    async_on_close_fails,
+    counting,
+    each_badly_closed,
+    messages,
+    on_close_fails,
+    on_error_fails,
+)
 
 
 def environ() -> Environ:
@@ -89,29 +35,10 @@ def start_response(*_: object) -> Callable[[bytes], object]:
     return lambda _: None
 
 
-def counting(way: str, *items: object) -> CountingSource | AsyncCountingSource:
-    return CountingSource(items) if way == "sync" else AsyncCountingSource(items)
-
-
-def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-
-
 Summaries = list[sa.StreamSummary]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: BadlyClosed([b"one", b"two"]),
-        lambda: BadlyClosedAsync([b"one", b"two"]),
-        swallowing,
-        swallowing_async,
-        yielding_at_last,
-        yielding_at_last_async,
-    ],
-    ids=["close", "aclose", "swallowed", "swallowed, async", "yield in finally", "yield in finally, async"],
-)
+@each_badly_closed
 def test_a_source_that_fails_to_close_is_logged_once(make: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
     summaries: Summaries = []
     answer = call_wsgi(sa.Response(make(), flush="item", on_close=summaries.append).wsgi, leave_after=1)
