@@ -19,6 +19,7 @@ def test_an_endless_source_stops_with_its_client(
     record_property("RSS gained, MiB", (level.rss - before.rss) / MIB)
     assert level.produced < 16 * MIB
     assert level.rss - before.rss < 16 * MIB
+    client.read(len(client.received) + 2 * level.produced)  # it goes on with its client, too
     client.reset()
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"disconnect": 1}
