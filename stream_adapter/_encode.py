@@ -180,6 +180,8 @@ def check_charset(charset: object) -> str:
         ValueError: no text encoding has that name.
         TypeError: it is not text.
     """
+    if charset == "utf-8":
+        return "utf-8"
     if not isinstance(charset, str):
         raise TypeError(f"charset: expected the name of a text encoding, got {type(charset).__name__}")
     try:

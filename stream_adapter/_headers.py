@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TypeGuard, cast
 
 from werkzeug.datastructures import Headers
@@ -103,11 +104,13 @@ def check_media_type(value: object) -> str:
     return value
 
 
+@lru_cache(maxsize=256)
 def media_type_charset(value: str) -> str | None:
     """Return the charset parameter of a Content-Type."""
     return parse_options_header(value)[1].get("charset")
 
 
+@lru_cache(maxsize=256)
 def with_charset(media_type: str, charset: str) -> str:
     """Add the charset parameter to a text type that has none, as browsers expect it."""
     kind, options = parse_options_header(media_type)

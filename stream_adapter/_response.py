@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, TypedDict, Unpack, overload
 
 from werkzeug.datastructures import Headers
@@ -48,6 +49,8 @@ class ResponseOptions(TypedDict, total=False):
 
 
 _ANY_REQUEST = RequestHead()
+_LIMITS = Limits()
+_auto = cache(Auto)  # it holds nothing of a stream
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
 
 
@@ -115,7 +118,7 @@ class Response:
             raise ValueError(f"flush: expected 'auto', 'item' or 'bulk', got {self.flush!r}")
         self.commit_after: float | None = given.get("commit_after")
         check_seconds("commit_after", self.commit_after, zero=True)
-        self.limits: Limits = given.get("limits", Limits())
+        self.limits: Limits = given.get("limits", _LIMITS)
         if not isinstance(self.limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"limits: expected Limits(…), got {type(self.limits).__name__}")
         for name in ("on_error", "on_close"):
@@ -197,7 +200,7 @@ class Response:
         content_type = self.headers.get("Content-Type", self.media_type)
         if content_type is not None:
             return Raw(content_type)
-        return Auto(text_media_type)
+        return _auto(text_media_type)
 
     def _headers_for(self, format: Format, own: list[tuple[str, str]]) -> list[tuple[str, str]]:
         headers = list(own)

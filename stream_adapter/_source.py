@@ -12,6 +12,7 @@ import inspect
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import Enum, auto
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
 from typing import Any
 
 from ._encode import kind_of
@@ -33,16 +34,23 @@ class Kind(Enum):
     AWAITABLE = auto()  # will be one of the others
 
 
-_ITEMS = frozenset({list, tuple, set, frozenset, range, deque})
+_COMMON: dict[type, Kind] = {
+    GeneratorType: Kind.SYNC,
+    AsyncGeneratorType: Kind.ASYNC,
+    CoroutineType: Kind.AWAITABLE,
+    **dict.fromkeys((bytes, str, NoneType), Kind.ONE),
+    **dict.fromkeys((list, tuple, set, frozenset, range, deque), Kind.ITEMS),
+}
 
 
 def _kind(content: Any) -> Kind:  # noqa: PLR0911  # a table in the order in which its rows are tried
-    if content is None or isinstance(content, (bytes, bytearray, memoryview, str)):
+    common = _COMMON.get(content.__class__)
+    if common is not None:
+        return common
+    if isinstance(content, (bytes, bytearray, memoryview, str)):
         return Kind.ONE
     _refuse_uncalled(content)
     cls: type[Any] = content.__class__
-    if cls in _ITEMS:
-        return Kind.ITEMS
     if kind_of(cls) is not None:
         return Kind.ONE
     if callable(getattr(content, "read", None)):

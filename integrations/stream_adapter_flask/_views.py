@@ -72,7 +72,8 @@ def started(result: Any, options: ResponseOptions) -> ResponseReturnValue:
     if isinstance(content, _FLASKS_OWN):
         return cast("ResponseReturnValue", result)
     ours = isinstance(content, Response)
-    response = respond((content if ours else _response(content, status, headers)).with_defaults(**options))
+    made = content if ours else _response(content, status, headers)
+    response = respond(made.with_defaults(**options) if options else made)
     response.start()
     if isinstance(result, tuple):  # Flask knows the status by its phrase, and treats a Response as one of its own
         applied: Any = (response, status, headers if ours else None)

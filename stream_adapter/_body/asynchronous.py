@@ -213,7 +213,7 @@ class AsyncBody(Body):
 
 
 async def _wait_ended(consumer: AsyncConsumer, timeout: float | None) -> bool:
-    """Wait until the source is closed, whoever cancels: a loop that ends cancels each of its tasks, and waits for it."""
+    """Wait until the source is closed, whoever cancels: a loop that ends cancels its tasks, and waits for them."""
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         try:

@@ -225,10 +225,10 @@ class SyncBody(Body):
                 if not self._consumer.wait_ended(self._flow.limits.close_timeout):
                     self._warn_stuck()
         finally:
-            leave(self)
             report = self._report()
             if inspect.iscoroutine(report):
                 self._finish_report(report)
+            leave(self)  # after the report, for whoever drains may end the process then
 
     def end(self, reason: Reason) -> None:
         """Have it end with this reason, from any thread; a source inside `next()` is left to return from it."""

@@ -17,6 +17,9 @@ class Octets(ChunkFormat):
     """Bytes of no particular type."""
 
 
+_OCTETS, _NDJSON, _SSE, _JSON = Octets(), NDJSON(), SSE(), Raw("application/json")
+
+
 class Auto(ChunkFormat):
     """Bytes → application/octet-stream; text, number → text/plain; JSON values → NDJSON; ServerSentEvent → SSE.
 
@@ -36,10 +39,10 @@ class Auto(ChunkFormat):
         """Return the format of a stream whose first item is a `cls`."""
         kind = kind_of(cls)
         if strict or kind == "bytes":
-            return Octets()
+            return _OCTETS
         if issubclass(cls, ServerSentEvent):
-            return SSE()
-        return NDJSON() if kind == "json" else self.text
+            return _SSE
+        return _NDJSON if kind == "json" else self.text
 
 
 class _AutoEncoder(FormatEncoder):
@@ -67,8 +70,8 @@ class _AutoEncoder(FormatEncoder):
 
     def expect_only(self, cls: type) -> None:
         """Choose JSON for one JSON value alone: it is a document, not a line of NDJSON."""
-        if isinstance(self._auto.choose(cls, strict=self._strict), NDJSON):
-            self._choose(Raw("application/json"))
+        if self._auto.choose(cls, strict=self._strict) is _NDJSON:
+            self._choose(_JSON)
 
     def settle(self) -> Format:
         """Return the format that the headers announce."""
