@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -46,8 +47,8 @@ def test_a_sync_source_that_is_silent_is_closed_when_it_returns(
 ) -> None:
     client = subject.stream("idle", "sync").read_until(b"first")
     leave(client)
-    subject.hello()  # by now the server has seen what came before this request
+    subject.hello()
     assert subject.probe.closed == 0, "its thread is inside it"
     subject.probe.release()
     subject.probe.wait_all_closed(1)
-    assert subject.probe.reasons == {"disconnect": 1}
+    assert subject.probe.reasons <= Counter(disconnect=1, done=1), "done: no server is bound to have told us by now"
