@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
@@ -45,11 +45,11 @@ def demo() -> Iterator[Demo]:
         yield demo
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chrome]:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     options = ChromeOptions()
     options.binary_location = CHROMIUM or ""
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path}"):
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = Chrome(options, Service(DRIVER))
@@ -57,6 +57,13 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
         yield browser
     finally:
         browser.quit()
+
+
+@pytest.fixture
+def browser(started: Chrome) -> Iterator[Chrome]:
+    yield started
+    started.get("about:blank")  # which closes the streams of the page that a test has opened
+    started.get_log("browser")  # type: ignore[no-untyped-call]  # forgets what it has said
 
 
 def evaluate(browser: Any, script: str) -> Any:  # selenium's own types are half unknown
@@ -82,7 +89,10 @@ def states(browser: Chrome) -> dict[str, str]:
 
 
 def until(browser: Chrome, holds: Callable[[Chrome], bool]) -> None:
-    WebDriverWait(browser, BOUND, poll_frequency=0.05).until(holds)
+    try:
+        WebDriverWait(browser, BOUND, poll_frequency=0.05).until(holds)
+    except TimeoutException as error:
+        raise AssertionError(f"it stayed {states(browser)} at {counts(browser)}") from error
 
 
 def test_all_twelve_panels_advance_at_the_same_time(demo: Demo, browser: Chrome) -> None:
@@ -102,7 +112,7 @@ def test_all_twelve_panels_advance_at_the_same_time(demo: Demo, browser: Chrome)
 
     assert before.keys() == set(PANELS)
     assert at_once == len(PANELS)
-    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium leaves it so
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium's
 
 
 def test_what_ends_is_done_with_the_same_result_in_each_column(demo: Demo, browser: Chrome) -> None:
@@ -128,9 +138,11 @@ def test_restart_begins_a_panel_anew(demo: Demo, browser: Chrome) -> None:
     browser.get(demo.url)
     until(browser, lambda browser: counts(browser)["django/events"] >= 5)
 
-    evaluate(browser, "document.querySelector(\"[data-panel='django/events'] .restart\").click()")
+    restarted = of_panels(
+        browser, "(panel.querySelector('.restart').click(), panel.querySelector('.count').textContent)"
+    )
 
-    assert counts(browser)["django/events"] < 5
+    assert set(restarted.values()) == {"0"}
     until(browser, lambda browser: counts(browser)["django/events"] >= 5)
     assert states(browser)["django/events"] == "streaming"
 

@@ -23,14 +23,15 @@ async function get(url, signal) {
   return response;
 }
 
+const ports = fetch("ports").then((response) => response.json());
+
 // A browser opens six connections to one origin, and this page needs thirteen: each framework has a port of its own.
 // Where that cannot be reached (through a tunnel, say), the page's own address serves; then some panels wait their turn.
 async function originOf(framework) {
   try {
-    const ports = await (await fetch("ports")).json();
     const url = new URL(location.origin);
-    url.port = ports[framework];
-    await fetch(new URL("icon.svg", url), { method: "HEAD", signal: AbortSignal.timeout(2000) });
+    url.port = (await ports)[framework];
+    await fetch(new URL("icon.svg", url), { method: "HEAD", signal: AbortSignal.timeout(5000) });
     return url.origin;
   } catch {
     return location.origin;
@@ -62,6 +63,7 @@ const KINDS = {
     title: "Events",
     about: "async, server-sent",
     unit: "events",
+    firstOf: "first event", // an EventSource tells of no byte before it
     show(view) {
       const chart = new Chart($(".chart", view));
       const value = $(".value", view);
@@ -220,6 +222,7 @@ class Panel {
     $("h3", root).textContent = kind.title;
     $(".kind", root).textContent = kind.about;
     $(".unit", root).textContent = kind.unit;
+    $(".first-of", root).textContent = kind.firstOf ?? "first byte";
     $(".view", root).append(stamp(`view-${name}`));
     $("code", root).textContent = kind.curl?.(address) ?? `curl -N ${address}`;
     $(".restart", root).setAttribute("aria-label", `Restart ${this.#name}`);
