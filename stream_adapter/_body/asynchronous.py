@@ -7,6 +7,7 @@ import contextlib
 import inspect
 import logging
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -37,7 +38,7 @@ class AsyncBody(Body):
 
     _consumer: AsyncConsumer | None = None
     _loop: asyncio.AbstractEventLoop | None = None
-    _pending: list[bytes]
+    _pending: deque[bytes]
     interrupted: Callable[[], None] | None = None  # what an edge does to end its own waiting
 
     async def start(self) -> None:
@@ -53,7 +54,7 @@ class AsyncBody(Body):
         if self.waits:
             enter(self)
         try:
-            self._pending = await self._open()
+            self._pending = deque(await self._open())
         except BaseException as error:
             self._note(error)
             await self.aclose()
@@ -113,7 +114,7 @@ class AsyncBody(Body):
             raise raisable(self._error)
         await self.start()
         try:
-            batch = await self._next_blocks()
+            await self._fill_pending()
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -121,27 +122,30 @@ class AsyncBody(Body):
                 self._bytes += len(record)
                 return record  # and the next call raises
             raise
-        if not batch:
+        pending = self._pending
+        if not pending:
             self._done = True
             return None
-        if self._one_by_one:
-            block, self._pending = batch[0], batch[1:]
+        if self._one_by_one or len(pending) == 1:
+            block = pending.popleft()
+            if pending:
+                await asyncio.sleep(0)  # however many are ready, others have their turn between them
         else:
-            block = batch[0] if len(batch) == 1 else b"".join(batch)
+            block = b"".join(pending)
+            pending.clear()
         self._bytes += len(block)
         self._done = self._consumer is None  # a whole body is one block
         return block
 
-    async def _next_blocks(self) -> list[bytes]:
-        batch, self._pending = self._pending, []
-        if batch or self._consumer is None:
-            return batch
+    async def _fill_pending(self) -> None:
+        if self._pending or self._consumer is None:
+            return
         if self._host.rests:
             limits = self._flow.limits
             self._window.high_water, self._window.max_items = limits.high_water, limits.max_items
         batch = await self._next_batch(self._consumer)
         self._raise_unless(batch)
-        return batch
+        self._pending.extend(batch)
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         """Yield the body, in blocks, and close it at the end of the iteration, however it ends."""
@@ -203,13 +207,14 @@ class AsyncBody(Body):
                 self._warn_stuck()
         except Exception:
             logger.exception("the source of a stream failed to close")
-        leave(self)
-        report = self._report()
-        if inspect.isawaitable(report):
-            try:
+        try:
+            report = self._report()
+            if inspect.isawaitable(report):
                 await report
-            except Exception:
-                logger.exception("on_close failed")
+        except Exception:
+            logger.exception("on_close failed")
+        finally:
+            leave(self)  # only now: who drains a process ends it next
 
 
 async def _wait_ended(consumer: AsyncConsumer, timeout: float | None) -> bool:

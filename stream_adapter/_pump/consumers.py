@@ -115,8 +115,8 @@ class AsyncConsumer(_Consumer):
             Interrupted: the stream was told to end.
             StreamTimeoutError: a deadline passed.
         """
-        if not self.window.items and self.producer.pull():
-            await asyncio.sleep(0)  # a source that never waits must not keep the loop to itself
+        if self.window.items or self.producer.pull():
+            await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
         while (batch := self._take()) is None:
             await self._bell.wait(self.ready, self.clock.rest(time.monotonic()))
             if not self.ready() and (keepalive := self._overdue()) is not None:

@@ -259,11 +259,12 @@ class Subject:
 
     def wait_settled(self, before: Resources, *, more_threads: int) -> Resources:
         """Wait until the process has no more than it had; return what it has, whether or not it came to that."""
+        now = self.probe.measure()
         for _ in range(200):
-            now = self.probe.measure()
             if now.tasks <= before.tasks and now.fds <= before.fds and now.threads <= before.threads + more_threads:
                 break
             time.sleep(0.05)  # the server's own descriptors close when it pleases, and tell nobody
+            now = self.probe.measure()
         return now
 
 

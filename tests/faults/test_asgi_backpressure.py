@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .asgi_hosts import each_host, either_way
+import pytest
+
+from .asgi_hosts import CVE_2024_12254, HOSTS, each_host, either_way
 from .harness import MIB, Subject
 
 
@@ -23,3 +25,10 @@ def test_an_endless_source_stops_with_its_client(
     client.reset()
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"disconnect": 1}
+
+
+@pytest.mark.skipif(
+    CVE_2024_12254, reason="CVE-2024-12254: this Python's asyncio has no bound for what gunicorn writes"
+)
+def test_gunicorn_is_among_the_hosts() -> None:
+    assert "gunicorn" in HOSTS
