@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from .harness import Host, Subject, run
+
+
+HERE = Path(__file__).parent
+_IN_PROCESS = {"test_asgi_edge.py", "test_asgi_odd_errors.py", "test_wsgi_odd_errors.py"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server of its own: it is a suite for itself, run by `-m servers`."""
+    for item in items:
+        if item.path.parent == HERE and item.path.name not in _IN_PROCESS and not item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.servers)
 
 
 @dataclass
