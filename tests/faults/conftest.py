@@ -11,7 +11,6 @@ import pytest
 
 from .harness import Host, Subject, run
 
-
 HERE = Path(__file__).parent
 _IN_PROCESS = {"test_asgi_edge.py", "test_asgi_odd_errors.py", "test_wsgi_odd_errors.py"}
 
