@@ -14,6 +14,7 @@ import threading
 import time
 from types import FrameType
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from ._limits import check_seconds
 from ._pump import set_max_threads
@@ -36,7 +37,8 @@ class _Registry:
 
     def reset(self) -> None:
         """Begin anew; in a forked child, the parent's streams are the parent's."""
-        self.live: set[Live] = set()  # adding and removing are atomic in CPython
+        # by id; weakly, for one that nobody closes must not live on here
+        self.live: WeakValueDictionary[int, Live] = WeakValueDictionary()
         self.someone_left = threading.Condition()
         self.draining = 0
 
@@ -50,15 +52,20 @@ os.register_at_fork(after_in_child=_registry.reset)
 
 def enter(stream: Live) -> None:
     """Count a stream among the live ones."""
-    _registry.live.add(stream)
+    _registry.live[id(stream)] = stream
 
 
 def leave(stream: Live) -> None:
     """Count it no more: its source is closed."""
-    _registry.live.discard(stream)
+    _registry.live.pop(id(stream), None)
     if _registry.draining:
         with _registry.someone_left:
             _registry.someone_left.notify_all()
+
+
+def _live() -> set[Live]:
+    """Return the live streams; `valuerefs` is safe while other threads enter and leave."""
+    return {stream for reference in _registry.live.valuerefs() if (stream := reference()) is not None}
 
 
 def active_streams() -> int:
@@ -90,7 +97,7 @@ def drain(timeout: float = 10.0) -> bool:
     try:
         with _registry.someone_left:
             while True:
-                for stream in _registry.live.copy() - told:
+                for stream in _live() - told:
                     told.add(stream)
                     stream.end("shutdown")
                 rest = deadline - time.monotonic()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import stream_adapter as sa
+
 from .harness import Host, Subject, run
 
 HERE = Path(__file__).parent
@@ -21,6 +23,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == HERE and item.path.name not in _IN_PROCESS and not item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture(autouse=True)
+def no_stream_is_left() -> Iterator[None]:
+    """See that a test's streams have left the registry; other tests' may be in it, not yet collected."""
+    before = sa.active_streams()
+    yield
+    assert sa.active_streams() <= before
 
 
 @dataclass

@@ -124,4 +124,3 @@ def test_a_stream_that_has_ended_is_closed_although_its_server_does_not_close_it
         list(body)
     assert [summary.reason for summary in summaries] == ["done" if len(items) == 1 else "error"]
     assert source.closes == 1
-    assert sa.active_streams() == 0
