@@ -105,7 +105,7 @@ class TaskProducer(Producer):
         return error
 
     async def _iterate(self) -> None:
-        """Iterate until the source is exhausted. The hot loop of async sources, line for line that of `_fill`."""
+        """Iterate until the source is exhausted. The hot loop of async sources; `_fill` is that of sync ones."""
         window, bell, table = self.window, self.bell, self.encoder.table
         items, max_items = window.items, window.max_items
         granted = room = window.grant(0)
