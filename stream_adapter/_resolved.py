@@ -78,8 +78,5 @@ def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
         encoder.settle()
         return b""
     encoder.expect_only(item.__class__)
-    try:
-        chunk = encoder.table[type(item)](item)
-        return encoder.settle().prefix + chunk + encoder.finish()
-    except Exception as error:
-        raise encoder.explain(error, item, 0) from error
+    chunk = encoder.encode_first(item)
+    return encoder.settle().prefix + chunk + encoder.finish()

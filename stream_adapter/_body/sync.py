@@ -115,17 +115,10 @@ class SyncBody(Body):
             raise raisable(error) from error
         if item is _END:
             return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
-        chunk = self._encode(item)
+        chunk = self._flow.encoder.encode_first(item)
         self._window.taken_count = 1
         prefix = self._commit()
         return [prefix, chunk] if prefix else [chunk]
-
-    def _encode(self, item: object) -> bytes:
-        encoder = self._flow.encoder
-        try:
-            return encoder.table[type(item)](item)
-        except Exception as error:
-            raise encoder.explain(error, item, 0) from error
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, in blocks."""

@@ -35,6 +35,13 @@ class FormatEncoder:
     def expect_only(self, cls: type) -> None:
         """Be told that a `cls` is all there will be, before it is encoded."""
 
+    def encode_first(self, item: Any) -> bytes:
+        """Encode the first item of a stream, outside the hot loops."""
+        try:
+            return self.table[type(item)](item)
+        except Exception as error:
+            raise self.explain(error, item, 0) from error
+
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
         """Say which item could not be encoded, and why."""
         return explain(error, item, index)
