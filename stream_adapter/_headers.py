@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TypeGuard, cast
+from urllib.parse import quote
 
 from werkzeug.datastructures import Headers
 from werkzeug.http import dump_options_header, parse_options_header
@@ -15,6 +17,7 @@ from ._types import HeadersInput
 
 __all__ = [
     "check_media_type",
+    "content_disposition",
     "make_headers",
     "media_type_charset",
     "set_default",
@@ -33,6 +36,14 @@ _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
     | {"te", "trailer", "transfer-encoding", "upgrade"}
 )
+
+
+# What no file system takes in a name, or what would be shown as another name: separators, controls, lone surrogates,
+# line and paragraph separators, and the marks that turn the direction of writing
+_UNSAFE = re.compile("[/\\\\\0-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+# RFC 6266, appendix D: quotes are unescaped by some recipients only, and some decode what looks percent-encoded
+_AMBIGUOUS = re.compile(r'["/\\]|%(?=[0-9A-Fa-f]{2})|[^ -~]')
+_ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1, besides letters and digits
 
 
 def make_headers(given: HeadersInput | None) -> Headers:
@@ -124,3 +135,31 @@ def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
     lower = name.lower()
     if all(present.lower() != lower for present, _ in headers):
         headers.append((name, value))
+
+
+def content_disposition(disposition: str, filename: str) -> str:
+    """Return the value of a Content-Disposition that names a file (RFC 6266, RFC 8187).
+
+    A name that plain ASCII cannot hold unambiguously is given twice: as an approximation, and exactly in `filename*`.
+
+    Args:
+        disposition: "attachment" or "inline".
+        filename: any text; characters that are unsafe in a file's name become `_`, and an empty name "download".
+
+    Raises:
+        ValueError: `disposition` is neither.
+        TypeError: `filename` is not text.
+    """
+    if disposition not in {"attachment", "inline"}:
+        raise ValueError(f"disposition: expected 'attachment' or 'inline', got {disposition!r}")
+    if not isinstance(filename, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"filename: expected text such as 'report.csv', got {type(filename).__name__}")
+    name = _name_or_default(_UNSAFE.sub("_", filename))
+    letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    approximation = _name_or_default(_AMBIGUOUS.sub("_", "".join(letters)))  # now "℀" is "a/c"
+    exact = None if approximation == name else f"UTF-8''{quote(name, safe=_ATTR_CHAR)}"
+    return dump_options_header(disposition, {"filename": approximation, "filename*": exact})
+
+
+def _name_or_default(name: str) -> str:
+    return name if name.strip(" .") else "download"  # "", "." and ".." name no file
