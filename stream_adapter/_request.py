@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from ._types import Environ, Scope
 
-__all__ = ["RequestHead", "RequestHeaders"]
+__all__ = ["RequestHead", "RequestHeaders", "valid_event_id"]
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -87,8 +87,9 @@ class RequestHead:
             given = header and header.encode("latin-1").decode()  # a header arrives decoded as latin-1
         except UnicodeError:
             given = None
-        return _valid_id(given) or _valid_id(parse_qs(self.query).get("last_event_id", [""])[0])
+        return valid_event_id(given) or valid_event_id(parse_qs(self.query).get("last_event_id", [""])[0])
 
 
-def _valid_id(value: str | None) -> str | None:
+def valid_event_id(value: str | None) -> str | None:
+    """Return `value` if a client can have it for the id of an event that it has seen, and can say so in a header."""
     return None if not value or _CONTROLS.search(value) else value

@@ -172,7 +172,8 @@ class Response:
         format = self._format(text_media_type)
         source = self._source.take()
         encoder = format.encoder(strict=self.strict, charset=self.charset)
-        bodiless = self.status_code < 200 or self.status_code in {204, 304}
+        status = 204 if format.is_over(head) else self.status_code
+        bodiless = status < 200 or status in {204, 304}
         body = b"" if bodiless else whole_body(source, encoder)
         undecided = isinstance(format, Auto) and body is None
         own = without_hop_by_hop(self.headers)
@@ -192,7 +193,7 @@ class Response:
             on_close=self.on_close,
             head_of=(lambda settled: (self.status_code, self._headers_for(settled, own))) if undecided else None,
         )
-        return Resolved(self.status_code, headers, source, flow, body)
+        return Resolved(status, headers, source, flow, body)
 
     def _format(self, text_media_type: str) -> Format:
         if self.format is not None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Unpack
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Unpack
 
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response, ResponseOptions
 from ._source import Kind, Source
 from ._types import Source as SourceInput
 from .formats import HTML, NDJSON, SSE, Text
+from .formats._profiles import PROFILES, Profile
 
 __all__ = ["html", "ndjson", "sse", "text"]
 
@@ -63,15 +64,45 @@ def sse(
     *,
     keepalive: float | None = 15.0,
     retry: int | None = 2000,
+    end: str | None = None,
+    profile: Profile | None = None,
+    json_dumps: Callable[[Any], bytes | str] | None = None,
     **options: Unpack[ResponseOptions],
 ) -> Response:
-    """Stream server-sent events.
+    """Stream server-sent events (WHATWG HTML, 9.2).
+
+    An error after the stream has begun is sent as one `event: error` with a generic problem (RFC 9457), and the
+    connection breaks. `on_error` replaces the problem with text or JSON, or the event with a ServerSentEvent.
 
     Args:
         events: ServerSentEvent, text (raw data), or anything JSON.
         keepalive: seconds of silence after which a comment is sent; None for never.
-        retry: milliseconds a client is told to wait before it reconnects; None says nothing.
+        retry: milliseconds a client is told to wait before it reconnects; None says nothing. A profile's clients do not
+            reconnect, and are told nothing.
+        end: name and id of an event that ends a complete stream. A client that reconnects with that id has it all and
+            is answered 204, upon which an EventSource stops; the source is closed, and never started.
+        profile: "openai" or "ai-sdk" (Vercel's UI message stream): JSON parts, `[DONE]` at the end, an error as a part.
+        json_dumps: encodes what is neither event nor text, as text or UTF-8.
         **options: those of Response.
+
+    Raises:
+        ValueError: an option has a value that is not allowed, or both `end` and `profile` are given.
     """
-    options.setdefault("format", SSE(keepalive=keepalive, retry=retry))
+    options.setdefault("format", _sse_format(keepalive, retry, end, profile, json_dumps))
     return Response(events, **options)
+
+
+def _sse_format(
+    keepalive: float | None,
+    retry: int | None,
+    end: str | None,
+    profile: Profile | None,
+    json_dumps: Callable[[Any], bytes | str] | None,
+) -> SSE:
+    if profile is None:
+        return SSE(keepalive, retry, end=end, json_dumps=json_dumps)
+    if profile not in PROFILES:
+        raise ValueError(f"profile: expected {' or '.join(map(repr, PROFILES))}, got {profile!r}")
+    if end is not None:
+        raise ValueError(f"end: the profile {profile!r} has an end of its own, got {end!r}")
+    return PROFILES[profile](keepalive, json_dumps=json_dumps)

@@ -136,7 +136,8 @@ class Body:
         try:
             record = None if self._flow.on_error is None else self._flow.on_error(error)
             if record is not None:
-                return self._flow.encoder.table[type(record)](record)
+                item = self._flow.encoder.format.error_item(record)
+                return self._flow.encoder.table[type(item)](item)
         except Exception:
             logger.exception("on_error failed")
         return self._flow.encoder.format.error_record() or b""

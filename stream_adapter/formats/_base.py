@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from stream_adapter._encode import ChunkTable, explain
+from stream_adapter._request import RequestHead
 
 __all__ = ["NO_BUFFERING", "Format", "FormatEncoder"]
 
@@ -81,6 +82,15 @@ class Format:
             ChunkEncodingError: the format cannot carry it.
         """
         raise NotImplementedError(f"{type(self).__name__} must define encode(item) -> bytes")
+
+    def is_over(self, head: RequestHead) -> bool:
+        """Say whether the client that asks has had the end of the stream, and is answered 204 without its source."""
+        del head
+        return False
+
+    def error_item(self, record: Any) -> object:
+        """Make what `on_error` returned an item of the stream, by which a reader can tell that it failed."""
+        return record
 
     def error_record(self) -> bytes | None:
         """Return what tells a reader, in the stream, that it failed; None where the format has no such thing."""

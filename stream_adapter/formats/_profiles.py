@@ -1,0 +1,94 @@
+"""The dialects of event streams that AI services and their clients speak.
+
+Each part is JSON in one event's data, `[DONE]` ends a complete stream, and an error is a part as well. The clients read
+by `fetch` and never reconnect: there is no retry, no id and nothing to resume. They are strict where browsers are not:
+openai's takes every blank line after an id or a retry for an event, whose empty data it cannot parse. So events hold
+data and a name at most, and a keepalive is a comment without a blank line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from stream_adapter._encode import Encode
+from stream_adapter._json import dump_json
+from stream_adapter.errors import ChunkValueError
+
+from ._event import ServerSentEvent
+from ._problem import PROBLEM
+from .sse import SSE
+
+__all__ = ["PROFILES", "Profile"]
+
+Profile: TypeAlias = Literal["openai", "ai-sdk"]
+
+_TITLE = str(PROBLEM["title"])
+
+
+class _Dialect(SSE):
+    """What the dialects have in common.
+
+    Args:
+        keepalive: seconds of silence after which a comment is sent; None for never.
+        json_dumps: encodes what is neither event nor text, as text or UTF-8.
+    """
+
+    keepalive_frame: bytes = b":\n"
+
+    def __init__(
+        self, keepalive: float | None = 15.0, *, json_dumps: Callable[[Any], bytes | str] | None = None
+    ) -> None:
+        super().__init__(keepalive, None, json_dumps=json_dumps)
+        self.prefix: bytes = self.keepalive_frame  # headers would otherwise wait for the first part
+        self.suffix: bytes = ServerSentEvent("[DONE]").encoded
+
+    def encode_of(self, cls: type[Any]) -> Encode:
+        """Return how an item of type `cls` is encoded."""
+        return _encode_part if issubclass(cls, ServerSentEvent) else super().encode_of(cls)
+
+    def error_item(self, record: object) -> ServerSentEvent:
+        """Make it a part that the dialect's clients take for an error."""
+        return record if isinstance(record, ServerSentEvent) else ServerSentEvent(self.error_part(record))
+
+    def error_record(self) -> bytes:
+        """Return the part that says it failed."""
+        return self.error_item(_TITLE).encoded
+
+    def error_part(self, record: object) -> Mapping[str, object]:
+        """Return the dialect's part for an error."""
+        raise NotImplementedError
+
+
+class OpenAI(_Dialect):
+    """The streams of OpenAI's API: an error is `{"error": {"message": …}}`."""
+
+    def error_part(self, record: object) -> Mapping[str, object]:
+        """Put text into an error object; a mapping is one already."""
+        if isinstance(record, Mapping):
+            return {"error": record}  # pyright: ignore[reportUnknownVariableType]  # whatever on_error put into it
+        return {"error": {"message": _text(record), "type": "server_error", "param": None, "code": None}}
+
+
+class AISDK(_Dialect):
+    """The UI message streams of Vercel's AI SDK, version 1: an error is `{"type": "error", "errorText": …}`."""
+
+    headers: Mapping[str, str] = MappingProxyType({**SSE.headers, "x-vercel-ai-ui-message-stream": "v1"})
+
+    def error_part(self, record: object) -> Mapping[str, object]:
+        """Put it into an error part, whose text is all there is."""
+        return {"type": "error", "errorText": _text(record)}
+
+
+def _encode_part(event: ServerSentEvent) -> bytes:
+    if event.data is None or event.id is not None or event.retry is not None:
+        raise ChunkValueError(f"a profile's clients take events with data, and no id and no retry, got {event!r}")
+    return event.encoded
+
+
+def _text(record: object) -> str:
+    return record if isinstance(record, str) else dump_json(record).decode()
+
+
+PROFILES: Mapping[str, type[_Dialect]] = MappingProxyType({"openai": OpenAI, "ai-sdk": AISDK})
