@@ -20,12 +20,16 @@ _LIMITS = Limits()
 class _QuietSync(SyncBody):
     """A body that nobody is sent: its error is the caller's, and not for the log."""
 
+    __slots__ = ()
+
     def _fail(self, error: BaseException) -> bytes:
         self._note(error)
         return b""
 
 
 class _QuietAsync(AsyncBody):
+    __slots__ = ()
+
     def _fail(self, error: BaseException) -> bytes:
         self._note(error)
         return b""

@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import logging
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -21,10 +20,12 @@ from stream_adapter._pump import (
     Producer,
     TaskProducer,
 )
+from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
 from stream_adapter._types import Reason
 
 from .base import Body, raisable, result_of
+from .host import NO_HOST, Host
 
 __all__ = ["AsyncBody"]
 
@@ -36,10 +37,14 @@ T = TypeVar("T")
 class AsyncBody(Body):
     """A body for an edge that runs on an event loop. `start`, iteration and `aclose` belong to one loop."""
 
-    _consumer: AsyncConsumer | None = None
-    _loop: asyncio.AbstractEventLoop | None = None
-    _pending: deque[bytes]
-    interrupted: Callable[[], None] | None = None  # what an edge does to end its own waiting
+    __slots__ = ("_consumer", "_loop", "_pending", "interrupted")
+
+    def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
+        super().__init__(resolved, host)
+        self._consumer: AsyncConsumer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pending: list[bytes] = []  # no deque: an empty one is 700 bytes, and two thousand streams are silent
+        self.interrupted: Callable[[], None] | None = None  # what an edge does to end its own waiting
 
     async def start(self) -> None:
         """Pull the first item.
@@ -54,7 +59,7 @@ class AsyncBody(Body):
         if self.waits:
             enter(self)
         try:
-            self._pending = deque(await self._open())
+            self._pending = await self._open()
         except BaseException as error:
             self._note(error)
             await self.aclose()
@@ -127,7 +132,7 @@ class AsyncBody(Body):
             self._done = True
             return None
         if self._one_by_one or len(pending) == 1:
-            block = pending.popleft()
+            block = pending.pop(0)
             if pending:
                 await asyncio.sleep(0)  # however many are ready, others have their turn between them
         else:

@@ -38,6 +38,26 @@ T = TypeVar("T")
 class Body:
     """What the two forms share: all but how they wait."""
 
+    __slots__ = (
+        "__weakref__",  # by which the registry holds it
+        "_bytes",
+        "_closed",
+        "_context",
+        "_done",
+        "_error",
+        "_first_at",
+        "_flow",
+        "_host",
+        "_reason",
+        "_source",
+        "_started",
+        "_started_at",
+        "_whole",
+        "_window",
+        "headers",
+        "status",
+    )
+
     def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
         flow = resolved.flow
         self.status: int = resolved.status

@@ -22,10 +22,12 @@ from stream_adapter._pump import (
     run,
     undecided,
 )
+from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
 from stream_adapter._types import Reason
 
 from .base import Body, raisable, result_of
+from .host import NO_HOST, Host
 
 __all__ = ["SyncBody"]
 
@@ -37,10 +39,14 @@ _END: Any = object()
 class SyncBody(Body):
     """A body for an edge that blocks. `start`, iteration and `close` belong to one thread."""
 
-    _consumer: SyncConsumer | None = None
-    _iterator: Iterator[Any] | None = None
-    _generator: Generator[bytes] | None = None
-    _ready: list[bytes]
+    __slots__ = ("_consumer", "_generator", "_iterator", "_ready")
+
+    def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
+        super().__init__(resolved, host)
+        self._consumer: SyncConsumer | None = None
+        self._iterator: Iterator[Any] | None = None
+        self._generator: Generator[bytes] | None = None
+        self._ready: list[bytes] = []
 
     def start(self) -> None:
         """Pull the first item.

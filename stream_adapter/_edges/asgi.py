@@ -88,6 +88,8 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send) -> None:
 
 
 class _Delivery:
+    __slots__ = ("_body", "_limit", "_loop", "_send", "_sending_since", "_timer")
+
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
         self._send = send

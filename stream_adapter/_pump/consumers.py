@@ -41,6 +41,8 @@ class _Consumer:
         one_by_one: give chunks as they were yielded, rather than joined.
     """
 
+    __slots__ = ("_keepalive_frame", "_one_by_one", "_tail", "clock", "interruption", "producer", "window")
+
     def __init__(self, producer: Producer, clock: Clock, *, one_by_one: bool) -> None:
         self._one_by_one = one_by_one
         self.producer = producer
@@ -104,6 +106,8 @@ class AsyncConsumer(_Consumer):
         bell: the one that the producer rings.
     """
 
+    __slots__ = ("_bell",)
+
     def __init__(self, producer: Producer, bell: LoopBell, clock: Clock, *, one_by_one: bool) -> None:
         super().__init__(producer, clock, one_by_one=one_by_one)
         self._bell = bell
@@ -153,6 +157,8 @@ class SyncConsumer(_Consumer):
         bell: the one that the producer rings.
         gone: says whether the client is; None where the server does not show its socket.
     """
+
+    __slots__ = ("_bell", "_gone")
 
     def __init__(
         self,

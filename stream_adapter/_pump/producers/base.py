@@ -50,6 +50,8 @@ def undecided(_: Any) -> bytes:
 class Producer:
     """What the consumer sees."""
 
+    __slots__ = ("bell", "context", "encoder", "source", "stopping", "window")
+
     def __init__(self, source: AnySource, encoder: Encoder, window: Window, bell: Bell, context: Context) -> None:
         self.source = source
         self.encoder = encoder

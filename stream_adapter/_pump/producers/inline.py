@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from .base import Producer
 
@@ -12,7 +13,11 @@ __all__ = ["InlineProducer"]
 class InlineProducer(Producer):
     """Owned by the consumer's own thread or task."""
 
-    _iterator: Iterator[object] | None = None
+    __slots__ = ("_iterator",)
+
+    def __init__(self, *owned: Any) -> None:
+        super().__init__(*owned)
+        self._iterator: Iterator[object] | None = None
 
     def start(self) -> None:
         """Fill the window a first time."""

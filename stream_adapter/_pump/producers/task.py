@@ -26,6 +26,8 @@ class TaskProducer(Producer):
         around: a context manager to hold around the source, entered in its task.
     """
 
+    __slots__ = ("_around", "_crossing", "_iterating", "_loop", "_room", "_task")
+
     def __init__(
         self,
         *owned: Any,

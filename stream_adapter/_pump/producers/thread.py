@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from stream_adapter._pump.bells import ThreadBell
+
 from .base import Producer
 
 __all__ = ["ThreadProducer"]
@@ -18,8 +20,12 @@ class ThreadProducer(Producer):
     Args:
         submit: runs a job in the source's thread, after those before it.
         release: called once, in the thread, after the source is closed: nothing more is submitted.
-        slice_seconds: how long one job may go on while the thread has other work to do; None: it has none.
+        slice_seconds: how long one job may keep the thread, which others need too and where to submit the next job is
+            dear: a job that finds the window full waits for room until its slice is over. None: the thread is ours, and
+            the job makes way at once.
     """
+
+    __slots__ = ("_iterator", "_parked", "_parking", "_release", "_room", "_slice", "_submit", "_until")
 
     def __init__(
         self,
@@ -33,6 +39,7 @@ class ThreadProducer(Producer):
         self._release = release
         self._slice = slice_seconds
         self._until = 0.0
+        self._room = ThreadBell()
         self._parked = False  # no job runs, and the next one is the consumer's to submit
         self._parking = threading.Lock()
         self._iterator: Iterator[object] | None = None
@@ -42,7 +49,8 @@ class ThreadProducer(Producer):
         self._submit(self._job)
 
     def resume(self) -> None:
-        """Submit the next job if the last one found the window full."""
+        """Wake the job that waits for room, or submit the next one if the last found the window full."""
+        self._room.ring()
         if self._parked and self._unpark():
             self.start()
 
@@ -65,6 +73,8 @@ class ThreadProducer(Producer):
             if self._iterator is None and not self.stopping:
                 self._iterator = self._iterate_source()
             while not self.stopping and self._iterator is not None and not self._fill(self._iterator):
+                if self._slice is not None and self._wait_for_room():
+                    continue
                 if not self.window.is_full():
                     self.start()  # the slice is over: behind whatever else waits for this thread
                     return
@@ -76,6 +86,17 @@ class ThreadProducer(Producer):
         self._release()
         self.window.end(error)
         self.bell.ring()
+
+    def _wait_for_room(self) -> bool:
+        """Wait for room for the rest of the slice; say whether there is room, and time to use it."""
+        while (rest := self._until - time.monotonic()) > 0:
+            if not self.window.is_full() or self.stopping:
+                return True
+            self._room.wait(self._has_room, rest)
+        return False
+
+    def _has_room(self) -> bool:
+        return self.stopping or not self.window.is_full()
 
     def _park(self) -> bool:
         """Leave the next job to the consumer; False if it is still this job's turn, because there is room again."""
