@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from functools import cache
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, Self, TypedDict, Unpack, overload
 
 from werkzeug.datastructures import Headers
 
@@ -82,9 +83,6 @@ class Response:
     """
 
     def __init__(self, content: SourceInput = None, **options: Unpack[ResponseOptions]) -> None:
-        unknown = options.keys() - _OPTIONS
-        if unknown:
-            raise TypeError(f"Response: unknown option {min(unknown)!r}; allowed are {', '.join(sorted(_OPTIONS))}")
         if "description" in options:
             if content is not None:
                 raise TypeError("Response: content and description are two names for one thing; give one of them")
@@ -97,6 +95,9 @@ class Response:
 
     def _check(self) -> None:
         given = self._given
+        unknown = given.keys() - _OPTIONS
+        if unknown:
+            raise TypeError(f"Response: unknown option {min(unknown)!r}; allowed are {', '.join(sorted(_OPTIONS))}")
         self.status_code: int = _check_status(given.get("status_code", 200))
         self.headers: Headers = make_headers(given.get("headers"))
         self.media_type: str | None = given.get("media_type")
@@ -135,7 +136,7 @@ class Response:
             raise ValueError(f"charset: {charset} contradicts the media type {content_type!r}")
         return charset
 
-    def with_defaults(self, **defaults: Unpack[ResponseOptions]) -> Response:
+    def with_defaults(self, **defaults: Unpack[ResponseOptions]) -> Self:
         """Return this response with options filled in that it was not given; its headers replace those of `defaults`.
 
         The two share one source, so only one of them can be streamed.
@@ -154,8 +155,9 @@ class Response:
                 headers.remove(name)
             headers.extend(list(self.headers))
             merged["headers"] = list(headers)
-        filled = Response(None, **merged)
-        filled._source = self._source  # our own class
+        filled = copy(self)  # of the same class, and with the same source
+        filled._given = merged  # noqa: SLF001  # our own class
+        filled._check()  # noqa: SLF001  # our own class
         return filled
 
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:  # frozen
