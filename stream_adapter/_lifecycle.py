@@ -27,7 +27,7 @@ class Live(Protocol):
     """A stream, to one who ends it."""
 
     def end(self, reason: Reason) -> None:
-        """Have it end, from any thread."""
+        """Have it end, from any thread; it may be told more than once."""
         ...
 
 
@@ -76,7 +76,8 @@ def active_streams() -> int:
 def drain(timeout: float = 10.0) -> bool:
     """End every live stream with the reason "shutdown": its source is closed, its connection breaks.
 
-    Streams that begin meanwhile are ended too. A sync source is closed as soon as its `next()` returns. Called on the
+    Streams that begin meanwhile are ended too. A sync source is closed as soon as its `next()` returns; where a server
+    waits for a client that reads nothing, the connection is cut, if the server shows its socket. Called on the
     thread of a running event loop, as in a signal handler or a lifespan, it tells them and does not wait; to wait
     there, `await asyncio.to_thread(drain, timeout)`.
 
@@ -92,13 +93,11 @@ def drain(timeout: float = 10.0) -> bool:
     """
     check_seconds("timeout", timeout, zero=True)
     deadline = time.monotonic() + timeout
-    told: set[Live] = set()
     _registry.draining += 1
     try:
         with _registry.someone_left:
             while True:
-                for stream in _live() - told:
-                    told.add(stream)
+                for stream in _live():  # told again at each look: what was its source's before may be its server's now
                     stream.end("shutdown")
                 rest = deadline - time.monotonic()
                 if not _registry.live or rest <= 0 or _on_a_loop():

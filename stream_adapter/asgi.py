@@ -16,8 +16,8 @@ from types import TracebackType
 from a2wsgi.wsgi import Body, build_environ
 
 from ._body import AsyncBody
+from ._connection import ToldConnection
 from ._edges.asgi import complete_lifespan, deliver, refuse_capacity, refuse_websocket
-from ._edges.wsgi import CLIENT_DISCONNECTED
 from ._limits import Limits, StreamSummary
 from ._resolved import Flow, Resolved
 from ._source import Source
@@ -77,7 +77,7 @@ class _RequestBody:
         self._receive = receive
         names = {name.lower() for name, _ in scope.get("headers", ())}
         self._has_body = bool(names & {b"content-length", b"transfer-encoding"})
-        self._disconnected = False
+        self._connection = ToldConnection()
         self._complete = asyncio.Event()
         if not self._has_body:
             self._complete.set()
@@ -87,7 +87,7 @@ class _RequestBody:
         loop = asyncio.get_running_loop()
         environ: Environ = dict(build_environ(self._scope, Body(loop, self._read)))  # type: ignore[arg-type]  # it spells the scope as a TypedDict
         environ["wsgi.errors"] = sys.stderr
-        environ[CLIENT_DISCONNECTED] = lambda: self._disconnected
+        environ["stream_adapter.connection"] = self._connection
         if not self._has_body:
             environ["wsgi.input"] = io.BytesIO()
         return environ
@@ -106,7 +106,7 @@ class _RequestBody:
         await self._complete.wait()
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self._disconnected = True
+            self._connection.tell()
         return message
 
 

@@ -5,7 +5,7 @@ The checklist:
 1.  A view returned something: `is_stream` says whether an app-wide adapter takes it; `as_response` makes it a Response.
 2.  `response.resolve(RequestHead.from_environ(environ))`, or `.from_scope(scope)`: the source is yours now.
 3.  `SyncBody(resolved, host)` under a blocking edge, `AsyncBody(resolved, host)` on a loop. `Host` is what the
-    framework brings: a thread for sync sources, something to hold around async ones, a look at the client's socket.
+    framework brings: a thread for sync sources, something to hold around async ones, the client's connection.
 4.  `start()` where an exception still reaches the framework's error handlers, and never by blocking a loop. After it
     `body.status` and `body.headers` are final; a CapacityError is a 503 with its `retry_after`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
@@ -13,8 +13,9 @@ The checklist:
 """
 
 from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
+from ._connection import Connection, client_connection
 from ._edges.asgi import deliver
-from ._edges.wsgi import disconnect_probe, status_line
+from ._edges.wsgi import status_line
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
 from ._resolved import Flow, Resolvable, Resolved
@@ -25,6 +26,7 @@ __all__ = [
     "AsyncBody",
     "CapacityError",
     "ClientDisconnected",
+    "Connection",
     "Flow",
     "Host",
     "RequestHead",
@@ -35,8 +37,8 @@ __all__ = [
     "StreamAborted",
     "SyncBody",
     "as_response",
+    "client_connection",
     "deliver",
-    "disconnect_probe",
     "is_stream",
     "run_coroutine",
     "status_line",

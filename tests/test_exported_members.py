@@ -21,8 +21,8 @@ MEMBERS: dict[str, str] = {
     """,
     "stream_adapter.formats": "Auto Format HTML NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
-        AsyncBody CapacityError ClientDisconnected Flow Host RequestHead RequestHeaders Resolvable Resolved
-        ResponseOptions StreamAborted SyncBody as_response deliver disconnect_probe is_stream run_coroutine status_line
+        AsyncBody CapacityError ClientDisconnected Connection Flow Host RequestHead RequestHeaders Resolvable Resolved
+        ResponseOptions StreamAborted SyncBody as_response client_connection deliver is_stream run_coroutine status_line
     """,
     "stream_adapter.types": """
         ASGIApp Chunk Environ ExcInfo Flush HeadersInput Message Reason Receive Scope Send Source StartResponse WSGIApp

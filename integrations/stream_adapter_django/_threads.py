@@ -21,7 +21,7 @@ from django.db import connections
 from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
 from django.utils import timezone, translation
 
-from stream_adapter.integration import Host, disconnect_probe
+from stream_adapter.integration import Host, client_connection
 
 __all__ = ["asgi_host", "own_connections", "wsgi_host"]
 
@@ -32,7 +32,7 @@ def wsgi_host(environ: dict[str, Any] | None) -> Host:
         thread_exit=connections.close_all,
         around=own_connections,
         enter=_carried(),
-        gone=None if environ is None else disconnect_probe(environ),
+        connection=None if environ is None else client_connection(environ),
     )
 
 

@@ -15,7 +15,7 @@ from stream_adapter.integration import (
     Host,
     Resolved,
     SyncBody,
-    disconnect_probe,
+    client_connection,
 )
 
 from ._context import HeldContext
@@ -33,7 +33,7 @@ class StreamingResponse(Response):
     """
 
     def __init__(self, resolved: Resolved) -> None:
-        self._body = SyncBody(resolved, Host(gone=disconnect_probe(request.environ)))
+        self._body = SyncBody(resolved, Host(connection=client_connection(request.environ)))
         self._context: HeldContext | None = None
         self._error: Exception | None = None
         self._settled = self._closed = False

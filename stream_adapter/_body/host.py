@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
+from stream_adapter._connection import Connection
+
 __all__ = ["NO_HOST", "Host"]
 
 
@@ -21,7 +23,7 @@ class Host:
         enter: called where the source is opened: in its thread or task, and in its context.
         rests: under an async edge: the source is not asked for its second item before the body is iterated, because
             what the framework does in between (middleware) may need the source's thread.
-        gone: under a sync edge: says whether the client is, where the server shows its socket.
+        connection: under a sync edge: the client's, where the server shows it.
         left: called when a source has not closed in time: whoever waited for its thread would wait as long as it does.
     """
 
@@ -30,7 +32,7 @@ class Host:
     around: Callable[[], AbstractAsyncContextManager[object]] | None = None
     enter: Callable[[], object] | None = None
     rests: bool = False
-    gone: Callable[[], bool] | None = None
+    connection: Connection | None = None
     left: Callable[[], object] | None = None
 
 

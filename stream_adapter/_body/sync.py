@@ -7,6 +7,7 @@ import inspect
 import logging
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from stream_adapter._lifecycle import enter, leave
@@ -92,10 +93,11 @@ class SyncBody(Body):
         return self._consume(TaskProducer(*self._owned(bell), loop=loop, crossing=True, around=self._host.around), bell)
 
     def _consume(self, producer: Producer, bell: ThreadBell) -> list[bytes]:
-        clock = Clock(self._flow.limits, time.monotonic())
-        consumer = self._consumer = SyncConsumer(
-            producer, bell, clock, one_by_one=self._one_by_one, gone=self._host.gone
-        )
+        clock, connection = Clock(self._flow.limits, time.monotonic()), self._host.connection
+        look = None if connection is None or connection.tells else connection.gone
+        consumer = self._consumer = SyncConsumer(producer, bell, clock, one_by_one=self._one_by_one, gone=look)
+        if connection is not None:
+            connection.on_gone(partial(consumer.interrupt, "disconnect"))
         producer.start()
         commit_after, batch = self._flow.commit_after, list[bytes]()
         if commit_after is not None:
@@ -235,6 +237,11 @@ class SyncBody(Body):
             self._reason = reason
         if self._consumer is not None:
             self._consumer.interrupt(reason)
+        generator, connection = self._generator, self._host.connection
+        if generator is None or connection is None:
+            return
+        if inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED:
+            connection.cut()  # the server has a block of ours, and may wait for ever for its client to take it
 
     def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
         try:

@@ -159,7 +159,8 @@ class _Delivery:
 
 
 def _interrupt(scope: asyncio.Timeout) -> None:
-    scope.reschedule(asyncio.get_running_loop().time())
+    if not scope.expired():  # it may be told more than once
+        scope.reschedule(asyncio.get_running_loop().time())
 
 
 async def _watch(receive: Receive, gone: Callable[[], None]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from wsgiref.validate import validator
 
 import pytest
 
 import stream_adapter as sa
-from stream_adapter.integration import disconnect_probe, status_line
+from stream_adapter.integration import status_line
 from tests.support.edges import SOURCES, Watcher, call_wsgi
 
 RESPONSES: list[sa.Response] = [
@@ -85,31 +84,3 @@ def test_a_known_status_has_its_phrase(status: int) -> None:
 
 def test_an_unknown_status_is_called_unknown() -> None:
     assert status_line(599) == "599 Unknown"
-
-
-@pytest.mark.parametrize("key", ["gunicorn.socket", "werkzeug.socket"])
-def test_the_probe_sees_on_the_servers_socket_that_the_client_has_gone(key: str) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        gone = disconnect_probe({key: ours})
-        assert gone is not None
-        assert not gone()
-        theirs.send(b"GET /next")  # a pipelined request is no disconnect, and must not be eaten
-        assert not gone()
-        assert ours.recv(100) == b"GET /next"
-        theirs.close()
-        assert gone()
-        ours.close()
-        assert gone()
-
-
-def test_the_probe_asks_waitress() -> None:
-    def client_disconnected() -> bool:
-        return True
-
-    assert disconnect_probe({"waitress.client_disconnected": client_disconnected}) is client_disconnected
-
-
-@pytest.mark.parametrize("environ", [{}, {"gunicorn.socket": None}, {"werkzeug.socket": "not a socket"}])
-def test_without_a_socket_there_is_no_probe(environ: dict[str, object]) -> None:
-    assert disconnect_probe(environ) is None
