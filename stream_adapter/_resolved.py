@@ -75,8 +75,7 @@ def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
         return None
     item = source.content
     if item is None:
-        encoder.settle()
-        return b""
+        return encoder.settle().prefix + encoder.finish()
     encoder.expect_only(item.__class__)
     chunk = encoder.encode_first(item)
     return encoder.settle().prefix + chunk + encoder.finish()

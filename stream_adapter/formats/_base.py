@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any
 
-from stream_adapter._encode import ChunkTable, explain
+from stream_adapter._encode import ChunkTable, Encode, explain
 from stream_adapter._request import RequestHead
 
-__all__ = ["NO_BUFFERING", "Format", "FormatEncoder"]
+__all__ = ["NO_BUFFERING", "Format", "FormatEncoder", "encoder_of"]
 
 NO_BUFFERING: Mapping[str, str] = MappingProxyType({"X-Accel-Buffering": "no"})
 """nginx holds a response back until a buffer is full unless it is told not to."""
@@ -59,6 +60,7 @@ class Format:
         media_type: the Content-Type; text types get the response's charset.
         headers: further headers, which a header of the response's own replaces.
         prefix: sent before the first item, at commit.
+        separator: sent between two items.
         suffix: sent after the last item of a complete stream, never after an error.
         bulk: whether a block may be filled before it is sent.
         keepalive: seconds of silence after which `keepalive_frame` is sent; None for never.
@@ -69,6 +71,7 @@ class Format:
     media_type: str = "application/octet-stream"
     headers: Mapping[str, str] = MappingProxyType({})
     prefix: bytes = b""
+    separator: bytes = b""
     suffix: bytes = b""
     bulk: bool = False
     keepalive: float | None = None
@@ -99,13 +102,29 @@ class Format:
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream."""
         del strict, charset  # a format that frames its items says itself how they are written
-        encode: Callable[[Any], bytes] = self.encode
-        return FormatEncoder(self, ChunkTable(lambda _: encode))
+        return encoder_of(self, self.encode)
 
     @property
     def frames(self) -> bool:
         """Whether it encodes items itself, rather than pass chunks by the chunk table."""
         return True
+
+
+def encoder_of(format: Format, encode: Encode) -> FormatEncoder:
+    """Make the encoder of a stream whose items, whatever they are, are encoded by one function."""
+    if format.separator:
+        encode = _separated(encode, format.separator)
+    return FormatEncoder(format, ChunkTable(lambda _: encode))
+
+
+def _separated(encode: Encode, separator: bytes) -> Encode:
+    leads = chain((b"",), repeat(separator))
+
+    def encode_next(item: Any) -> bytes:
+        encoded = encode(item)
+        return next(leads) + encoded
+
+    return encode_next
 
 
 class ChunkFormat(Format):
