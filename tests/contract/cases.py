@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import stream_adapter as sa
+from stream_adapter.formats import SSE
 from tests.support.gate import BOUND, Gate
 
 SECRET = "the text of the exception"  # what no client may read
@@ -141,6 +142,18 @@ def text_second() -> Script:
     yield "text"
 
 
+def events() -> Script:
+    yield sa.ServerSentEvent("0", id="0")
+    yield WAIT
+    yield sa.ServerSentEvent("1", id="1")
+
+
+def fails_after_events() -> Script:
+    yield from ("0", "1")
+    yield WAIT
+    raise LookupError(SECRET)
+
+
 @dataclass(frozen=True)
 class Case:
     script: Callable[[], Script]
@@ -155,6 +168,8 @@ CASES: dict[str, Case] = {
     "variables": Case(variables),
     "mixed": Case(mixed, {"media_type": "text/plain"}),
     "items": Case(items),
+    "events": Case(events, {"format": SSE(keepalive=0.05, end="done")}),
+    "fails_after_events": Case(fails_after_events, {"format": SSE(end="done")}),
     "cookies": Case(gated, {"headers": {"Set-Cookie": COOKIES, "Connection": "keep-alive"}, "status_code": 202}),
     "no_content": Case(endless, {"status_code": 204}),
     "strict_first": Case(text_first, {"strict": True}),

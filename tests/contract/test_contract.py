@@ -181,6 +181,42 @@ def test_json_values_are_lines(client: Client, key: str) -> None:
     assert response.headers["x-accel-buffering"] == "no"
 
 
+def test_events_have_comments_between_them_while_the_source_is_silent_and_an_end(client: Client, key: str) -> None:
+    received = b""
+    with client.stream("events", key) as response:
+        for chunk in response.iter_raw():
+            if b"id: 1" not in received and b":\n\n" in chunk.split(b"data: 0\n\n")[-1]:
+                client.open_gate(key)
+            received += chunk
+    assert response.headers["content-type"] == "text/event-stream"
+    frames = [frame for frame in received.split(b"\n\n") if frame != b":"]
+    assert frames == [b"retry: 2000", b"id: 0\ndata: 0", b"id: 1\ndata: 1", b"event: done\nid: done\ndata: ", b""]
+    assert client.ending(key) == ["1", "done"]
+
+
+@pytest.mark.parametrize(("headers", "query"), [({"Last-Event-ID": "done"}, ""), ({}, "?last_event_id=done")])
+def test_a_client_that_has_had_the_last_event_is_told_to_stop(
+    client: Client, key: str, headers: dict[str, str], query: str
+) -> None:
+    response = client.http.get(client.url("events", key) + query, headers=headers)
+    assert (response.status_code, response.content) == (204, b"")
+    assert "content-type" not in response.headers
+    closes, *_ = client.ending(key)
+    assert closes == "1"
+
+
+def test_an_error_after_two_events_is_an_event_that_tells_nothing_and_never_the_end(client: Client, key: str) -> None:
+    received = b""
+    with client.stream("fails_after_events", key) as response:
+        client.open_gate(key)
+        with pytest.raises(httpx.RemoteProtocolError):
+            for chunk in response.iter_raw():
+                received += chunk
+    problem = b'event: error\ndata: {"type":"about:blank","title":"Internal Server Error","status":500}\n\n'
+    assert received == b"retry: 2000\n\ndata: 0\n\ndata: 1\n\n" + problem
+    assert client.ending(key) == ["1", "error"]
+
+
 def test_strict_mode_refuses_text_as_the_first_chunk_with_a_500(client: Client, key: str) -> None:
     assert client.get("strict_first", key).status_code == 500
     assert client.ending(key) == ["1", "error"]
