@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 import stream_adapter as sa
 from stream_adapter.integration import AsyncBody, CapacityError, RequestHead, ResponseOptions, as_response, deliver
-from stream_adapter.types import Message, Receive, Scope, Send, Source
+from stream_adapter.types import Receive, Scope, Send, Source
 
 __all__ = ["StreamResponse", "stream_response"]
 
@@ -50,21 +50,10 @@ class StreamResponse(Response):
             HTTPException: 503, as no thread is left for another sync source.
             Exception: what ended the source; before the first item nothing was sent.
         """
-        begun = False
-
-        async def begin(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
         try:
-            await deliver(self._open(RequestHead.from_scope(scope)), receive, begin)
-        except Exception as error:
-            if begun:
-                await _break(send)
-            elif isinstance(error, CapacityError):
-                raise HTTPException(503, headers={"Retry-After": str(error.retry_after)}) from error
-            raise
+            await deliver(self._open(RequestHead.from_scope(scope)), receive, send)
+        except CapacityError as error:
+            raise HTTPException(503, headers={"Retry-After": str(error.retry_after)}) from error
         finally:
             await self.aclose()
         if self.background is not None:
@@ -86,19 +75,6 @@ class StreamResponse(Response):
             self._taken = True
             with contextlib.suppress(sa.StreamAdapterError):  # it is another's by now, or holds nothing to close
                 await AsyncBody(self._response.resolve()).aclose()
-
-
-async def _break(send: Send) -> None:
-    """See to it that a response which has begun does not end as if it were complete.
-
-    Starlette's BaseHTTPMiddleware ends a response in form when its application has failed, and raises only then; but
-    not if a body was a dict, which it takes for a message and passes on, to the next of its kind or to the server. A
-    server refuses it, and the connection breaks, as it would have.
-    """
-    message: Message = {"type": "http.response.body", "more_body": True}
-    message["body"] = message
-    with contextlib.suppress(Exception):
-        await send(message)
 
 
 def _on_a_loop() -> bool:

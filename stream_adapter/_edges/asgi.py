@@ -8,6 +8,7 @@ longer returns. Nothing else touches the body.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +25,7 @@ __all__ = ["complete_lifespan", "deliver", "refuse_capacity", "refuse_websocket"
 logger = logging.getLogger("stream_adapter")
 
 _SHUTDOWN_GRACE = 5.0  # seconds that streams have once the server says that it shuts down
+_BREAK_GRACE = 1.0  # seconds that a server has to take the message which it is to refuse
 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,15 +82,20 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send) -> None:
     """
     delivery = _Delivery(body, send)
     try:
-        await (delivery.run_watched(receive) if body.waits else delivery.run())
+        try:
+            await (delivery.run_watched(receive) if body.waits else delivery.run())
+        finally:
+            await body.aclose()
     except ClientDisconnected:
         logger.debug("the client disconnected")
-    finally:
-        await body.aclose()
+    except Exception:
+        if delivery.begun:
+            await _break(send)
+        raise
 
 
 class _Delivery:
-    __slots__ = ("_body", "_limit", "_loop", "_send", "_sending_since", "_timer")
+    __slots__ = ("_body", "_limit", "_loop", "_send", "_sending_since", "_timer", "begun")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
@@ -97,6 +104,7 @@ class _Delivery:
         self._sending_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._limit: float | None = None
+        self.begun = False
 
     async def run_watched(self, receive: Receive) -> None:
         """Run until the end, or until the client goes or stops reading."""
@@ -123,6 +131,7 @@ class _Delivery:
         body = self._body
         await body.start()
         await self._put(_start(body.status, body.headers))
+        self.begun = True
         block = await body.next()
         if not body.waits:
             await self._put(_block(block or b"", more=False))
@@ -156,6 +165,20 @@ class _Delivery:
 
     def _gone(self) -> None:
         self._body.interrupt("disconnect")
+
+
+async def _break(send: Send) -> None:
+    """See to it that a response which has begun does not end as if it were complete.
+
+    Starlette's BaseHTTPMiddleware ends a response in form when its application has failed, and raises only then; but
+    not if a body was a dict, which it takes for a message and passes on, to the next of its kind or to the server. A
+    server refuses it, and the connection breaks, as it would have. One that takes nothing is not waited for.
+    """
+    message: Message = {"type": "http.response.body", "more_body": True}
+    message["body"] = message
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_BREAK_GRACE):
+            await send(message)
 
 
 def _interrupt(scope: asyncio.Timeout) -> None:
