@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from benchmarks.calls import Call, call_of
 from benchmarks.contenders import PATHS, Path, entered
@@ -24,13 +25,17 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
         loop = runner.get_loop()  # not runner.run, which takes and gives back SIGINT each time
         for path in PATHS:
             runs: dict[str, tuple[Callable[[], object], int]] = {}
+            starts: dict[str, tuple[Callable[[], object], int]] = {}
             for contender in entered(path):
                 _check(call_of(contender, path.protocol, loop, counted=True), path)
                 call = call_of(contender, path.protocol, loop)
                 count = rows_for(call, path, rows)
                 runs[contender.name] = partial(call, f"/{path.source}/{count}"), count
+                starts[contender.name] = partial(call, f"/{path.source}/1"), 1
+            begun = {name: timing.best for name, timing in take_turns(starts, rounds).items()}
             timings = take_turns(runs, rounds)
-            yield per_row_table(f"{path.name}, in process", path, timings, {name: n for name, (_, n) in runs.items()})
+            counts = {name: count for name, (_, count) in runs.items()}
+            yield per_row_table(f"{path.name}, in process", path, timings, counts, begun)
 
 
 def _check(call: Call, path: Path) -> None:
@@ -47,8 +52,23 @@ def rows_for(call: Call, path: Path, rows: int) -> int:
     return rows if seconds * rows < _PATIENCE else few
 
 
-def per_row_table(title: str, path: Path, timings: dict[str, Timing], counts: dict[str, int]) -> Table:
-    """Lay out what each contender takes for a row, and how it stands to the floor and to a framework's own."""
+def per_row_table(
+    title: str,
+    path: Path,
+    timings: Mapping[str, Timing],
+    counts: Mapping[str, int],
+    begun: Mapping[str, float] = MappingProxyType({}),
+) -> Table:
+    """Lay out what each contender takes for a row, and how it stands to the floor and to a framework's own.
+
+    Args:
+        title: of the table.
+        path: whose contenders they are.
+        timings: by contender.
+        counts: rows of one run, by contender.
+        begun: seconds that a stream of one row takes. An integration is compared with the plain Response without
+            them, for they are its framework's request, whatever the rows cost.
+    """
     table = Table(f"{title}: µs a row", ["", "best", "median", "x floor", "÷ own", "rows"])
     floor = timings["floor"].best
     for contender in entered(path):
@@ -64,5 +84,6 @@ def per_row_table(title: str, path: Path, timings: dict[str, Timing], counts: di
                 str(counts[contender.name]),
             ]
         )
-    table.goals.extend(goals_of(path, timings))
+    row_alone = {name: timing.best - begun.get(name, 0) / counts[name] for name, timing in timings.items()}
+    table.goals.extend(goals_of(path, timings, row_alone))
     return table

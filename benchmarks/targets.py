@@ -31,12 +31,18 @@ _TARGETS = {
 _INTEGRATION = 1.2  # of the plain Response
 
 
-def goals_of(path: Path, timings: Mapping[str, Timing]) -> Iterator[Goal]:
-    """Compare what was measured on one path, best round with best round."""
+def goals_of(path: Path, timings: Mapping[str, Timing], row_alone: Mapping[str, float]) -> Iterator[Goal]:
+    """Compare what was measured on one path, best round with best round.
+
+    Args:
+        path: which one.
+        timings: by contender.
+        row_alone: the best round without what the request itself costs, by contender; for the integrations.
+    """
     for ours, beside, at_most in _TARGETS[path.name]:
         if ours in timings and beside in timings:
             yield Goal(f"{ours} / {beside}", timings[ours].best / timings[beside].best, at_most)
-    plain = timings["Response"].best
     for contender in path.contenders:
         if contender.own is not None and contender.name in timings:
-            yield Goal(f"{contender.name} / Response", timings[contender.name].best / plain, _INTEGRATION)
+            ratio = row_alone[contender.name] / row_alone["Response"]
+            yield Goal(f"{contender.name} / Response, a row alone", ratio, _INTEGRATION)
