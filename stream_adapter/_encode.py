@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import Any, Literal, TypeAlias, cast
 from uuid import UUID
 
-from ._json import dump_json, is_model
+from ._json import dump_json
+from ._records import is_model
 from .errors import ChunkEncodingError, ChunkValueError, StrictEncodingError
 
 __all__ = ["ChunkTable", "Encode", "Kind", "check_charset", "encode_chunk", "explain", "kind_of"]
