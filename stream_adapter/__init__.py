@@ -15,7 +15,7 @@ from ._lifecycle import active_streams, configure, drain, drain_on_signal
 from ._limits import Limits, StreamSummary
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response
-from ._verbs import html, ndjson, sse, text
+from ._verbs import html, json_array, json_seq, ndjson, sse, text
 from .asgi import to_asgi
 from .errors import (
     ChunkEncodingError,
@@ -46,6 +46,8 @@ __all__ = [
     "encode_chunk",
     "html",
     "iter_bytes",
+    "json_array",
+    "json_seq",
     "ndjson",
     "sse",
     "text",

@@ -23,12 +23,10 @@ from uuid import UUID
 import orjson
 
 from ._records import reader_of
+from ._types import JSONDumps
 from .errors import ChunkEncodingError, ChunkValueError
 
-__all__ = ["JSONDumps", "dump_json", "dump_json_line", "dumper_of"]
-
-JSONDumps: TypeAlias = Callable[[Any], bytes | str]
-"""What may take the encoder's place: value → JSON, as text or UTF-8."""
+__all__ = ["dump_json", "dump_json_line", "dumper_of"]
 
 _Convert: TypeAlias = Callable[[Any], object]
 

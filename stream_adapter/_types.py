@@ -13,6 +13,7 @@ __all__ = [
     "ExcInfo",
     "Flush",
     "HeadersInput",
+    "JSONDumps",
     "Message",
     "Reason",
     "Receive",
@@ -31,6 +32,9 @@ Source: TypeAlias = Iterable[Chunk] | AsyncIterable[Chunk] | Awaitable[Any] | ob
 
 HeadersInput: TypeAlias = Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]]
 """Response headers: a mapping (a list of values repeats the field) or pairs."""
+
+JSONDumps: TypeAlias = Callable[[Any], bytes | str]
+"""What may take the JSON encoder's place: value → JSON, as text or UTF-8."""
 
 Flush: TypeAlias = Literal["auto", "item", "bulk"]
 Reason: TypeAlias = Literal[

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any, Unpack
+from collections.abc import AsyncIterator
+from typing import Unpack
 
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response, ResponseOptions
 from ._source import Kind, Source
+from ._types import JSONDumps
 from ._types import Source as SourceInput
-from .formats import HTML, NDJSON, SSE, Text
+from .formats import HTML, NDJSON, SSE, JSONArray, JSONSeq, Text
 from .formats._profiles import PROFILES, Profile
 
-__all__ = ["html", "ndjson", "sse", "text"]
+__all__ = ["html", "json_array", "json_seq", "ndjson", "sse", "text"]
 
 
 def text(content: SourceInput, **options: Unpack[ResponseOptions]) -> Response:
@@ -48,14 +49,48 @@ async def _collect(parts: AsyncIterator[bytes]) -> bytes:
     return b"".join([part async for part in parts])
 
 
-def ndjson(items: SourceInput, **options: Unpack[ResponseOptions]) -> Response:
+def ndjson(items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Response:
     """Stream newline-delimited JSON: each item is one value on a line; text is quoted, None is null.
+
+    After an error a last line is `{"error": {…}}`, with a generic problem, and the connection breaks.
 
     Args:
         items: the values.
+        json_dumps: encodes an item in place of the library's own encoder, as one line of text or UTF-8.
         **options: those of Response.
     """
-    options.setdefault("format", NDJSON())
+    options.setdefault("format", NDJSON(json_dumps))
+    return Response(items, **options)
+
+
+def json_array(
+    items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]
+) -> Response:
+    """Stream one JSON array, in blocks: each item is an element; it is closed only if all of them are in it.
+
+    Args:
+        items: the elements; text is quoted, None is null.
+        json_dumps: encodes an item in place of the library's own encoder, as text or UTF-8.
+        **options: those of Response.
+    """
+    options.setdefault("format", JSONArray(json_dumps))
+    return Response(items, **options)
+
+
+def json_seq(
+    items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]
+) -> Response:
+    """Stream a JSON text sequence (RFC 7464): each item is one value after a record separator.
+
+    After an error the last element is one that is cut short, which no parser takes for a value, and the connection
+    breaks.
+
+    Args:
+        items: the values; text is quoted, None is null.
+        json_dumps: encodes an item in place of the library's own encoder, as text or UTF-8.
+        **options: those of Response.
+    """
+    options.setdefault("format", JSONSeq(json_dumps))
     return Response(items, **options)
 
 
@@ -66,7 +101,7 @@ def sse(
     retry: int | None = 2000,
     end: str | None = None,
     profile: Profile | None = None,
-    json_dumps: Callable[[Any], bytes | str] | None = None,
+    json_dumps: JSONDumps | None = None,
     **options: Unpack[ResponseOptions],
 ) -> Response:
     """Stream server-sent events (WHATWG HTML, 9.2).
@@ -97,7 +132,7 @@ def _sse_format(
     retry: int | None,
     end: str | None,
     profile: Profile | None,
-    json_dumps: Callable[[Any], bytes | str] | None,
+    json_dumps: JSONDumps | None,
 ) -> SSE:
     if profile is None:
         return SSE(keepalive, retry, end=end, json_dumps=json_dumps)

@@ -12,9 +12,11 @@ Write your own by subclassing `Format`:
 from ._base import Format
 from .auto import Auto
 from .html import HTML
+from .json_array import JSONArray
+from .json_seq import JSONSeq
 from .ndjson import NDJSON
 from .raw import Raw
 from .sse import SSE, ServerSentEvent
 from .text import Text
 
-__all__ = ["HTML", "NDJSON", "SSE", "Auto", "Format", "Raw", "ServerSentEvent", "Text"]
+__all__ = ["HTML", "NDJSON", "SSE", "Auto", "Format", "JSONArray", "JSONSeq", "Raw", "ServerSentEvent", "Text"]
