@@ -11,11 +11,12 @@ from typing import TypeGuard, cast
 from urllib.parse import quote
 
 from werkzeug.datastructures import Headers
-from werkzeug.http import dump_options_header, parse_options_header
+from werkzeug.http import dump_options_header, parse_options_header, parse_set_header
 
 from ._types import HeadersInput
 
 __all__ = [
+    "add_defaults",
     "check_media_type",
     "content_disposition",
     "make_headers",
@@ -135,6 +136,23 @@ def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
     lower = name.lower()
     if all(present.lower() != lower for present, _ in headers):
         headers.append((name, value))
+
+
+def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) -> None:
+    """Add the fields that are not there; what the response varies on is added to what the user said of it."""
+    for name, value in defaults.items():
+        if name.lower() == "vary":
+            _vary_on(headers, value)
+        else:
+            set_default(headers, name, value)
+
+
+def _vary_on(headers: list[tuple[str, str]], field: str) -> None:
+    """Add the name of a request's field to Vary, unless that has it or says `*`, which is all (RFC 9110, 12.5.5)."""
+    present = ", ".join(value for name, value in headers if name.lower() == "vary")
+    if {field.lower(), "*"}.isdisjoint(parse_set_header(present).as_set()):
+        headers[:] = [pair for pair in headers if pair[0].lower() != "vary"]
+        headers.append(("Vary", f"{present}, {field}" if present else field))
 
 
 def content_disposition(disposition: str, filename: str) -> str:

@@ -66,7 +66,7 @@ class Resolvable(Protocol):
 
 
 def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
-    """Return the body of a source of one chunk, or none; None for a stream.
+    """Return the body of a source of one chunk, or of none; None for a stream.
 
     Raises:
         ChunkEncodingError: the chunk cannot be encoded.
@@ -74,8 +74,6 @@ def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
     if source.kind is not Kind.ONE:
         return None
     item = source.content
-    if item is None:
-        return encoder.settle().prefix + encoder.finish()
     encoder.expect_only(item.__class__)
-    chunk = encoder.encode_first(item)
+    chunk = b"" if item is None else encoder.encode_first(item)
     return encoder.settle().prefix + chunk + encoder.finish()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
-from functools import cache
+from functools import lru_cache
 from typing import Any, Self, TypedDict, Unpack, overload
 
 from werkzeug.datastructures import Headers
@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 from ._edges import asgi, wsgi
 from ._encode import check_charset
 from ._headers import (
+    add_defaults,
     check_media_type,
     make_headers,
     media_type_charset,
@@ -51,7 +52,8 @@ class ResponseOptions(TypedDict, total=False):
 
 _ANY_REQUEST = RequestHead()
 _LIMITS = Limits()
-_auto = cache(Auto)  # it holds nothing of a stream
+_NOTHING = Source(None)
+_auto = lru_cache(maxsize=256)(Auto)  # it holds nothing of a stream; clients send few different Accepts
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
 
 
@@ -171,12 +173,12 @@ class Response:
             StreamConsumedError: the source can be read once and was.
             ChunkEncodingError: a body of one chunk cannot be encoded.
         """
-        format = self._format(text_media_type)
+        format = self._format(head, text_media_type)
         source = self._source.take()
         encoder = format.encoder(strict=self.strict, charset=self.charset)
         status = 204 if format.is_over(head) else self.status_code
         bodiless = status < 200 or status in {204, 304}
-        body = b"" if bodiless else whole_body(source, encoder)
+        body = whole_body(_NOTHING if bodiless else source, encoder)
         undecided = isinstance(format, Auto) and body is None
         own = without_hop_by_hop(self.headers)
         headers = own if undecided else self._headers_for(encoder.settle(), own)
@@ -184,7 +186,7 @@ class Response:
             set_default(headers, "Content-Length", str(len(body)))
         if bodiless:
             headers = [pair for pair in headers if pair[0].lower() not in {"content-length", "content-type"}]
-        if head.method == "HEAD":
+        if bodiless or head.method == "HEAD":
             body = b""
         flow = Flow(
             encoder=encoder,
@@ -197,20 +199,19 @@ class Response:
         )
         return Resolved(status, headers, source, flow, body)
 
-    def _format(self, text_media_type: str) -> Format:
+    def _format(self, head: RequestHead, text_media_type: str) -> Format:
         if self.format is not None:
             return self.format
         content_type = self.headers.get("Content-Type", self.media_type)
         if content_type is not None:
             return Raw(content_type)
-        return _auto(text_media_type)
+        return _auto(text_media_type, head.headers.get("accept") or "")
 
     def _headers_for(self, format: Format, own: list[tuple[str, str]]) -> list[tuple[str, str]]:
         headers = list(own)
         named = self.media_type if self.format is not None else None
         set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
-        for name, value in format.headers.items():
-            set_default(headers, name, value)
+        add_defaults(headers, format.headers)
         return headers
 
     def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,10 +1,13 @@
-"""No format named: the first item's type decides, and the Content-Type follows it."""
+"""No format named: the first item's type decides, and the client where several formats can carry it."""
 
 from __future__ import annotations
 
-from stream_adapter._encode import ChunkTable, kind_of
+from typing import Any
+
+from stream_adapter._encode import ChunkTable, Kind, kind_of
 
 from ._base import ChunkFormat, Format, FormatEncoder
+from ._negotiate import preferred
 from .ndjson import NDJSON
 from .raw import Raw
 from .sse import SSE, ServerSentEvent
@@ -17,32 +20,54 @@ class Octets(ChunkFormat):
     """Bytes of no particular type."""
 
 
-_OCTETS, _NDJSON, _SSE, _JSON = Octets(), NDJSON(), SSE(), Raw("application/json")
+_OCTETS, _DOCUMENT, _EVENTS = Octets(), Raw("application/json"), SSE()
+_ITEMS: tuple[Format, ...] = (NDJSON(), _EVENTS)  # what carries JSON values, the default first
 
 
 class Auto(ChunkFormat):
     """Bytes → application/octet-stream; text, number → text/plain; JSON values → NDJSON; ServerSentEvent → SSE.
 
+    These are the defaults. JSON values go out in whichever JSON format, or as the events, that the client prefers; text
+    stays text, and becomes the raw data of events for who prefers those; where there is no item, any of these will do.
+
     Args:
         text_media_type: the media type of text, which in Flask is text/html.
+        accept: the client's Accept, "" if it sent none; None leaves the client no choice.
     """
 
-    def __init__(self, text_media_type: str = "text/plain") -> None:
-        self.text: Text = Text(text_media_type)
+    def __init__(self, text_media_type: str = "text/plain", accept: str | None = None) -> None:
         self.media_type: str = text_media_type
+        self._text: Format = Text(text_media_type)
+        text, items = preferred((self._text, _EVENTS), accept), preferred(_ITEMS, accept)
+        self._nothing: Format = preferred((self._text, *_ITEMS), accept)
+        self._of_kind: dict[Kind | None, Format] = {
+            "bytes": _OCTETS,
+            "text": text,
+            "number": text,
+            "json": items,
+            None: self._text,  # whose encoder says what is wrong with it
+        }
+        # what may become an event stream is read, under WSGI, in a thread, so that there can be keepalives
+        self.keepalive: float | None = text.keepalive or items.keepalive
 
     def encoder(self, *, strict: bool, charset: str) -> _AutoEncoder:
         """Make the encoder of one stream, which is undecided."""
         return _AutoEncoder(self, strict=strict, charset=charset)
 
-    def choose(self, cls: type, *, strict: bool) -> Format:
-        """Return the format of a stream whose first item is a `cls`."""
+    def choose(self, cls: type[Any] | None, *, strict: bool) -> Format:
+        """Return the format of a stream whose first item is a `cls`; None: there is none, or not yet."""
+        if strict:
+            return _OCTETS
+        if cls is None:
+            return self._nothing
+        return _EVENTS if issubclass(cls, ServerSentEvent) else self._of_kind[kind_of(cls)]
+
+    def choose_whole(self, cls: type, *, strict: bool) -> Format:
+        """Return the format of a body that is one `cls`: no items, so nothing to negotiate, and JSON is a document."""
         kind = kind_of(cls)
         if strict or kind == "bytes":
             return _OCTETS
-        if issubclass(cls, ServerSentEvent):
-            return _SSE
-        return _NDJSON if kind == "json" else self.text
+        return _DOCUMENT if kind == "json" else self._text
 
 
 class _AutoEncoder(FormatEncoder):
@@ -58,9 +83,9 @@ class _AutoEncoder(FormatEncoder):
         self._chosen: dict[str, FormatEncoder] = {}
 
     def _settled(self, cls: type | None = None) -> FormatEncoder:
-        """Return what is chosen, and choose by the type of the first item if nothing is; without one it is text."""
+        """Return what is chosen, and choose by the type of the first item if nothing is."""
         if "it" not in self._chosen:
-            self._choose(self._auto.text if cls is None else self._auto.choose(cls, strict=self._strict))
+            self._choose(self._auto.choose(cls, strict=self._strict))
         return self._chosen["it"]
 
     def _choose(self, format: Format) -> None:
@@ -69,9 +94,8 @@ class _AutoEncoder(FormatEncoder):
         self.format: Format = chosen.format
 
     def expect_only(self, cls: type) -> None:
-        """Choose JSON for one JSON value alone: it is a document, not a line of NDJSON."""
-        if self._auto.choose(cls, strict=self._strict) is _NDJSON:
-            self._choose(_JSON)
+        """Choose for one value alone."""
+        self._choose(self._auto.choose_whole(cls, strict=self._strict))
 
     def settle(self) -> Format:
         """Return the format that the headers announce."""

@@ -143,7 +143,10 @@ LIVE_HEADERS: list[tuple[sa.Response, dict[str, str]]] = [
             "x-content-type-options": "nosniff",
         },
     ),
-    (sa.Response(iter(["a"])), {"content-type": TEXT, "x-accel-buffering": "no", "x-content-type-options": "nosniff"}),
+    (
+        sa.Response(iter(["a"])),
+        {"content-type": TEXT, "x-accel-buffering": "no", "x-content-type-options": "nosniff", "vary": "Accept"},
+    ),
     (sa.Response(iter([b"a"])), {"content-type": OCTETS}),
 ]
 

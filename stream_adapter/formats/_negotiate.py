@@ -1,0 +1,35 @@
+"""Which of several formats a client would rather have (RFC 9110, 12.5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from types import MappingProxyType
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+from ._base import NO_BUFFERING, Format
+
+__all__ = ["preferred"]
+
+
+def preferred(offered: Sequence[Format], accept: str | None) -> Format:
+    """Return the format that a client prefers, as it is sent then: live, and named as one of several.
+
+    The highest quality wins. Between equals it is one that the client names over one that it only does not rule out,
+    and then the first that is offered. That is also what it gets if it accepts none of them: most clients can use what
+    they did not think to ask for.
+
+    Args:
+        offered: each of another media type, the default first.
+        accept: the client's Accept; "" if it sent none. None does not negotiate: the default is returned as it is.
+    """
+    default = offered[0]
+    if accept is None:
+        return default
+    by_type = {format.media_type: format for format in offered}
+    chosen = copy(by_type[parse_accept_header(accept, MIMEAccept).best_match(by_type, default.media_type)])
+    # RFC 9110, 12.5.5: a cache is to ask again for who accepts something else
+    chosen.headers = MappingProxyType({**NO_BUFFERING, **chosen.headers, "Vary": "Accept"})
+    return chosen
