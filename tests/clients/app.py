@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -37,7 +38,7 @@ async def _resumed(last: str | None, entry: list[Any]) -> AsyncIterator[sa.Serve
         raise ConnectionError("the connection of every client breaks")
 
 
-def _response(head: RequestHead, scope: Scope) -> sa.Response:
+def _response(head: RequestHead, scope: Scope, silence: asyncio.Event) -> sa.Response:
     match scope["path"].strip("/").split("/"):
         case ["case", name]:
             return sa.sse(CASES[name].items, end="over")
@@ -48,7 +49,7 @@ def _response(head: RequestHead, scope: Scope) -> sa.Response:
         case ["log", key]:
             return sa.Response({"log": _log[key]})
         case ["parts", profile, *_]:
-            return parts(profile, parse_qs(head.query).get("fails") == ["1"])
+            return parts(profile, silence, fails=parse_qs(head.query).get("fails") == ["1"])
         case ["collect.mjs"]:
             return sa.text(_COLLECT.read_text(), media_type="text/javascript")
         case _:
@@ -58,8 +59,12 @@ def _response(head: RequestHead, scope: Scope) -> sa.Response:
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a page."""
 
+    silence = asyncio.Event()
+
     async def send_byte_by_byte(message: Message) -> None:
         body: bytes = message.get("body", b"")
+        if body.startswith(b":"):
+            silence.set()
         if len(body) > _SMALL or message["type"] != "http.response.body":
             await send(message)
             return
@@ -68,4 +73,4 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if not message["more_body"]:
             await send({**message, "body": b""})
 
-    await _response(RequestHead.from_scope(scope), scope).asgi(scope, receive, send_byte_by_byte)
+    await _response(RequestHead.from_scope(scope), scope, silence).asgi(scope, receive, send_byte_by_byte)

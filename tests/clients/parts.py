@@ -1,22 +1,16 @@
-"""The parts of AI streams."""
+"""What services of AI stream, as their own clients expect it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import stream_adapter as sa
 
-__all__ = ["SECRET", "parts"]
+__all__ = ["SECRET", "WORDS", "parts"]
 
-SECRET = "the text of the exception"
+SECRET = "the text of the exception"  # what no client may read
 WORDS = ["Hold", " nothing", " back ☃\n"]
-
-
-async def _failing(parts: list[object], *, fails: bool) -> AsyncIterator[object]:
-    for part in parts:
-        yield part
-    if fails:
-        raise LookupError(SECRET)
 
 
 def _completion(text: str) -> dict[str, object]:
@@ -33,8 +27,24 @@ _MESSAGE: list[object] = [
 _MESSAGE_END: list[object] = [{"type": "text-end", "id": "t"}, {"type": "finish"}]
 
 
-def parts(profile: str, fails: bool) -> sa.Response:
-    """Return the stream of a profile, comments between its parts."""
+async def _source(parts: list[object], silence: asyncio.Event, *, fails: bool) -> AsyncIterator[object]:
+    for part in parts:
+        await silence.wait()
+        silence.clear()
+        yield part
+    if fails:
+        raise LookupError(SECRET)
+
+
+def parts(profile: str, silence: asyncio.Event, *, fails: bool) -> sa.Response:
+    """Return the stream of a profile.
+
+    Args:
+        profile: its name.
+        silence: set when a comment is sent, for which each part waits: there is one before each.
+        fails: whether it breaks instead of its end.
+    """
     if profile == "openai":
-        return sa.sse(_failing(_COMPLETIONS, fails=fails), profile="openai")
-    return sa.sse(_failing(_MESSAGE + ([] if fails else _MESSAGE_END), fails=fails), profile="ai-sdk")
+        return sa.sse(_source(_COMPLETIONS, silence, fails=fails), keepalive=0.01, profile="openai")
+    message = _MESSAGE if fails else _MESSAGE + _MESSAGE_END
+    return sa.sse(_source(message, silence, fails=fails), keepalive=0.01, profile="ai-sdk")
