@@ -8,6 +8,8 @@ from stream_adapter._encode import ChunkTable, Kind, kind_of
 
 from ._base import ChunkFormat, Format, FormatEncoder
 from ._negotiate import preferred
+from .json_array import JSONArray
+from .json_seq import JSONSeq
 from .ndjson import NDJSON
 from .raw import Raw
 from .sse import SSE, ServerSentEvent
@@ -21,7 +23,7 @@ class Octets(ChunkFormat):
 
 
 _OCTETS, _DOCUMENT, _EVENTS = Octets(), Raw("application/json"), SSE()
-_ITEMS: tuple[Format, ...] = (NDJSON(), _EVENTS)  # what carries JSON values, the default first
+_ITEMS: tuple[Format, ...] = (NDJSON(), JSONArray(), JSONSeq(), _EVENTS)  # what carries JSON values, the default first
 
 
 class Auto(ChunkFormat):
