@@ -8,12 +8,13 @@ data and a name at most, and a keepalive is a comment without a blank line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from stream_adapter._encode import Encode
 from stream_adapter._json import dump_json
+from stream_adapter._types import JSONDumps
 from stream_adapter.errors import ChunkValueError
 
 from ._event import ServerSentEvent
@@ -37,9 +38,7 @@ class _Dialect(SSE):
 
     keepalive_frame: bytes = b":\n"
 
-    def __init__(
-        self, keepalive: float | None = 15.0, *, json_dumps: Callable[[Any], bytes | str] | None = None
-    ) -> None:
+    def __init__(self, keepalive: float | None = 15.0, *, json_dumps: JSONDumps | None = None) -> None:
         super().__init__(keepalive, None, json_dumps=json_dumps)
         self.prefix: bytes = self.keepalive_frame  # headers would otherwise wait for the first part
         self.suffix: bytes = ServerSentEvent("[DONE]").encoded

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
 from stream_adapter._encode import ChunkTable, Encode
-from stream_adapter._json import dump_json
+from stream_adapter._json import dump_json, dumper_of
 from stream_adapter._limits import check_seconds
 from stream_adapter._request import RequestHead, valid_event_id
+from stream_adapter._types import JSONDumps
 from stream_adapter.errors import ChunkEncodingError
 
 from ._base import NO_BUFFERING, Format, FormatEncoder
@@ -37,13 +38,10 @@ def _refuse_bytes(value: object) -> bytes:
     )
 
 
-def _encode_dumped(dumped: object) -> bytes:
-    """Encode what a `json_dumps` returned, which may have several lines."""
-    if isinstance(dumped, str):
-        return _encode_text(dumped)
-    if isinstance(dumped, bytes):
-        return lines_of(b"data: ", dumped) + b"\n"
-    raise ChunkEncodingError(f"json_dumps: expected it to return text or bytes, got {type(dumped).__name__}")
+def _json_by(json_dumps: JSONDumps) -> Encode:
+    """Return how a value is encoded by a user's encoder, whose output may have several lines."""
+    dump = dumper_of(json_dumps)
+    return lambda value: lines_of(b"data: ", dump(value)) + b"\n"
 
 
 class SSE(Format):
@@ -78,18 +76,14 @@ class SSE(Format):
         retry: int | None = 2000,
         *,
         end: str | None = None,
-        json_dumps: Callable[[Any], bytes | str] | None = None,
+        json_dumps: JSONDumps | None = None,
     ) -> None:
         check_seconds("keepalive", keepalive)
-        if json_dumps is not None and not callable(json_dumps):  # pyright: ignore[reportUnnecessaryComparison]
-            raise TypeError(f"json_dumps: expected a function, got {type(json_dumps).__name__}")
         self.keepalive: float | None = keepalive
         self.end: str | None = _check_end(end)
         self.prefix: bytes = b"" if retry is None else ServerSentEvent(retry=retry).encoded
         self.suffix: bytes = b"" if end is None else ServerSentEvent("", event=end, id=end).encoded
-        self._encode_json: Encode = (
-            _encode_json if json_dumps is None else lambda value: _encode_dumped(json_dumps(value))
-        )
+        self._encode_json: Encode = _encode_json if json_dumps is None else _json_by(json_dumps)
 
     def encode(self, item: Any) -> bytes:
         """Encode one event."""
