@@ -15,7 +15,7 @@ from ._lifecycle import active_streams, configure, drain, drain_on_signal
 from ._limits import Limits, StreamSummary
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response
-from ._verbs import html, json_array, json_seq, ndjson, sse, text
+from ._verbs import csv, html, json_array, json_seq, ndjson, sse, text
 from .asgi import to_asgi
 from .errors import (
     ChunkEncodingError,
@@ -41,6 +41,7 @@ __all__ = [
     "active_streams",
     "aiter_bytes",
     "configure",
+    "csv",
     "drain",
     "drain_on_signal",
     "encode_chunk",

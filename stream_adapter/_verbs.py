@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Unpack
+from collections.abc import AsyncIterator, Iterable
+from typing import Literal, Unpack
 
 from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response, ResponseOptions
 from ._source import Kind, Source
 from ._types import JSONDumps
 from ._types import Source as SourceInput
-from .formats import HTML, NDJSON, SSE, JSONArray, JSONSeq, Text
+from .formats import CSV, HTML, NDJSON, SSE, JSONArray, JSONSeq, Text
 from .formats._profiles import PROFILES, Profile
+from .formats.csv import Dialect, Extras
 
-__all__ = ["html", "json_array", "json_seq", "ndjson", "sse", "text"]
+__all__ = ["csv", "html", "json_array", "json_seq", "ndjson", "sse", "text"]
 
 
 def text(content: SourceInput, **options: Unpack[ResponseOptions]) -> Response:
@@ -92,6 +93,38 @@ def json_seq(
     """
     options.setdefault("format", JSONSeq(json_dumps))
     return Response(items, **options)
+
+
+def csv(
+    rows: SourceInput,
+    header: Iterable[object] | Literal[False] | None = None,
+    *,
+    dialect: Dialect = "excel",
+    bom: bool = False,
+    filename: str | None = None,
+    escape_formulas: bool = False,
+    extras: Extras = "raise",
+    **options: Unpack[ResponseOptions],
+) -> Response:
+    """Stream comma-separated values (RFC 4180), in blocks.
+
+    Args:
+        rows: sequences, mappings, dataclasses, named tuples or models.
+        header: the columns, in their order; None takes them from the first row, if that names them; False takes them,
+            and sends no header line.
+        dialect: the name of a dialect of the `csv` module, or one of your own.
+        bom: whether to begin with a byte order mark, by which Excel knows UTF-8.
+        filename: the name under which a browser saves it.
+        escape_formulas: whether to put an apostrophe before text that a spreadsheet would run as a formula.
+        extras: what becomes of a row with other columns than the first: "raise" an error, or "ignore" what is more and
+            leave empty what is missing.
+        **options: those of Response.
+    """
+    csv_format = CSV(
+        header, dialect=dialect, bom=bom, filename=filename, escape_formulas=escape_formulas, extras=extras
+    )
+    options.setdefault("format", csv_format)
+    return Response(rows, **options)
 
 
 def sse(

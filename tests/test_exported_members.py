@@ -11,22 +11,22 @@ import pytest
 MEMBERS: dict[str, str] = {
     "stream_adapter": """
         ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
-        StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure drain drain_on_signal encode_chunk
-        html iter_bytes json_array json_seq ndjson sse text to_asgi
+        StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure csv drain drain_on_signal
+        encode_chunk html iter_bytes json_array json_seq ndjson sse text to_asgi
     """,
     "stream_adapter.asgi": "to_asgi",
     "stream_adapter.errors": """
         CapacityError ChunkEncodingError ChunkValueError SourceError StreamAdapterError StreamConsumedError
         StreamTimeoutError StrictEncodingError UnsupportedError
     """,
-    "stream_adapter.formats": "Auto Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
+    "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
         AsyncBody CapacityError ClientDisconnected Connection Flow Host RequestHead RequestHeaders Resolvable Resolved
         ResponseOptions StreamAborted SyncBody as_response client_connection deliver is_stream run_coroutine status_line
     """,
     "stream_adapter.types": """
-        ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source StartResponse
-        WSGIApp
+        ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source
+        StartResponse WSGIApp
     """,
     "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
     "stream_adapter_fastapi": "Stream StreamAdapter StreamRouter stream_response streaming",

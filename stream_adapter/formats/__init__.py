@@ -11,6 +11,7 @@ Write your own by subclassing `Format`:
 
 from ._base import Format
 from .auto import Auto
+from .csv import CSV
 from .html import HTML
 from .json_array import JSONArray
 from .json_seq import JSONSeq
@@ -19,4 +20,4 @@ from .raw import Raw
 from .sse import SSE, ServerSentEvent
 from .text import Text
 
-__all__ = ["HTML", "NDJSON", "SSE", "Auto", "Format", "JSONArray", "JSONSeq", "Raw", "ServerSentEvent", "Text"]
+__all__ = ["CSV", "HTML", "NDJSON", "SSE", "Auto", "Format", "JSONArray", "JSONSeq", "Raw", "ServerSentEvent", "Text"]

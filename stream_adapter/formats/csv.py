@@ -1,0 +1,266 @@
+"""Comma-separated values (RFC 4180), by the standard library's writer."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from copy import copy
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias, cast
+
+from stream_adapter._encode import ChunkTable, Encode, explain
+from stream_adapter._headers import content_disposition
+from stream_adapter._records import reader_of
+from stream_adapter.errors import ChunkEncodingError, ChunkValueError
+
+from ._base import Format, FormatEncoder
+from ._cells import AS_THEY_ARE, cell_of, defuse
+
+__all__ = ["CSV", "Dialect", "Extras"]
+
+Dialect: TypeAlias = str | csv.Dialect | type[csv.Dialect]
+Extras: TypeAlias = Literal["raise", "ignore"]
+
+
+class _Echo:
+    """The file of a `csv.writer` whose `writerow` shall return the line: it returns what the file's `write` does."""
+
+    write = str
+
+
+_ECHO = _Echo()
+
+
+class CSV(Format):
+    """A row an item: a sequence, or a mapping or record, whose values are put into the order of the columns.
+
+    Mappings, dataclasses, named tuples and models name their columns: the first of them makes the header line, unless
+    one is given. Sequences have a header line only if it is given. A stream that fails is told by the broken connection
+    alone: CSV has no end that could be missing. A block may be filled before it is sent.
+
+    Args:
+        header: the columns, in their order; None takes them from the first row, if that names them; False takes them,
+            and sends no header line.
+        dialect: the name of a dialect of the `csv` module, or one of your own.
+        bom: whether to begin with a byte order mark, by which Excel knows UTF-8.
+        filename: the name under which a browser saves it.
+        escape_formulas: whether to put an apostrophe before text that a spreadsheet would run as a formula.
+        extras: what becomes of a row with other columns than the first: "raise" an error, or "ignore" what is more and
+            leave empty what is missing.
+
+    Raises:
+        ValueError: an option has a value that is not allowed.
+        TypeError: an option is of the wrong type.
+    """
+
+    media_type: str = "text/csv"
+    bulk: bool = True
+
+    def __init__(
+        self,
+        header: Iterable[object] | Literal[False] | None = None,
+        *,
+        dialect: Dialect = "excel",
+        bom: bool = False,
+        filename: str | None = None,
+        escape_formulas: bool = False,
+        extras: Extras = "raise",
+    ) -> None:
+        self.columns: tuple[object, ...] | None = _check_header(header)
+        self.has_header: bool = header is not False
+        self.dialect: Dialect = _check_dialect(dialect)
+        self.bom: bool = bom
+        self.escape_formulas: bool = escape_formulas
+        if extras not in {"raise", "ignore"}:
+            raise ValueError(f"extras: expected 'raise' or 'ignore', got {extras!r}")
+        self.extras: Extras = extras
+        if header is not None:  # otherwise the first row decides it
+            self.media_type: str = f"text/csv; header={'present' if self.has_header else 'absent'}"
+        if filename is not None:
+            self.headers: Mapping[str, str] = MappingProxyType(
+                {"Content-Disposition": content_disposition("attachment", filename)}
+            )
+
+    def encode(self, item: Any) -> bytes:
+        """Encode one row, as the first of a stream."""
+        return self.encoder(strict=False, charset="utf-8").encode_first(item)
+
+    def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
+        """Make the encoder of one stream.
+
+        Raises:
+            ValueError: the charset has no byte order mark, or cannot encode the header.
+        """
+        del strict
+        return _CSVEncoder(self, charset)
+
+
+class _CSVEncoder(FormatEncoder):
+    """The encoder of one stream, whose first row may decide the columns."""
+
+    __slots__ = ("_columns", "_csv", "_is_headless", "_text", "_values", "_width", "_write")
+
+    def __init__(self, csv_format: CSV, charset: str) -> None:
+        self._csv = csv_format
+        self._text = codecs.getincrementalencoder(charset)()
+        self._write = self._writer(str.encode if charset == "utf-8" else self._text.encode)
+        self._columns: tuple[object, ...] | None = None
+        self._values: Callable[[Any], tuple[object, ...]] = tuple
+        self._width = -1
+        self._is_headless = False  # the first row was a sequence, and no columns were given
+        super().__init__(copy(csv_format), ChunkTable(self._function))
+        self.format.prefix = self._opening(charset)
+
+    def _writer(self, encode: Encode) -> Encode:
+        """Return what writes a row of cells. The hot part."""
+        write_text = csv.writer(_ECHO, self._csv.dialect).writerow
+        by_itself = (AS_THEY_ARE - {str} if self._csv.escape_formulas else AS_THEY_ARE).issuperset
+
+        def write(cells: Collection[object]) -> bytes:
+            if not by_itself(map(type, cells)):
+                cells = self._cells(cells)
+            text: Any = write_text(cells)
+            if "nan" in text or "inf" in text:
+                self._cells(cells)  # refuses it if it is one of the floats
+            return encode(text)
+
+        return write
+
+    def _opening(self, charset: str) -> bytes:
+        opening = b""
+        if self._csv.bom and not "".encode(charset):  # UTF-16 and its like bring their own
+            try:
+                opening = self._text.encode("\ufeff")
+            except UnicodeEncodeError:
+                raise ValueError(f"bom: the charset {charset} has no byte order mark") from None
+        if self._csv.columns is not None:
+            try:
+                opening += self._set_columns(self._csv.columns)
+            except UnicodeEncodeError as error:
+                raise ValueError(f"header: {explain(error, self._csv.columns, None)}") from error
+        return opening
+
+    def _set_columns(self, columns: tuple[object, ...]) -> bytes:
+        """Decide the columns, and return the header line."""
+        get = itemgetter(*columns)
+        self._columns = columns
+        self._values = get if len(columns) > 1 else lambda row: (get(row),)
+        self._width = len(columns)
+        return self._write(columns) if self._csv.has_header else b""
+
+    def _function(self, cls: type[Any]) -> Encode:
+        """Return how a row of type `cls` is encoded."""
+        read = reader_of(cls)
+        if read is not None or _has_keys(cls):
+            if self._is_headless:
+                return _refuse_after_sequences
+            return self._encode_keyed if read is None else lambda record: self._encode_keyed(read(record))
+        if not _has_order(cls):
+            return _refuse
+        if self._columns is None:
+            self._is_headless = True
+            return self._write
+        return self._encode_sequence
+
+    def _encode_keyed(self, row: Any) -> bytes:
+        if len(row) != self._width:
+            return self._encode_uneven(row)
+        try:
+            cells = self._values(row)
+        except (KeyError, IndexError):
+            return self._encode_uneven(row)
+        return self._write(cells)
+
+    def _encode_uneven(self, row: Any) -> bytes:
+        """Encode the first row that names the columns, or one that names others."""
+        keys = tuple(row.keys())
+        if self._columns is None:
+            if not keys:
+                raise ChunkValueError(f"expected a row with columns, got an empty {type(row).__name__}")
+            return self._set_columns(keys) + self._write(self._values(row))
+        missing = [name for name in self._columns if name not in keys]
+        unexpected = [name for name in keys if name not in self._columns]
+        if self._csv.extras == "raise" and (missing or unexpected):
+            raise ChunkValueError(
+                f"expected a row of the columns {_list(self._columns)}; {_uneven(missing, unexpected)}"
+            )
+        return self._write([None if name in missing else row[name] for name in self._columns])
+
+    def _encode_sequence(self, row: Collection[object]) -> bytes:
+        excess = len(row) - self._width
+        if not excess:
+            return self._write(row)
+        if self._csv.extras == "raise":
+            raise ChunkValueError(f"expected a row of {self._width} cells, as the header has, got {len(row)}")
+        return self._write([*row, *[None] * -excess][: self._width])
+
+    def _cells(self, values: Collection[object]) -> list[object]:
+        cells: list[object] = []
+        for value in values:
+            try:
+                cells.append(cell_of(value))
+            except ChunkEncodingError as error:
+                place = len(cells)
+                name = place if self._columns is None else repr(self._columns[place])
+                raise type(error)(f"column {name}: {error}") from error.__cause__
+        return list(map(defuse, cells)) if self._csv.escape_formulas else cells
+
+    def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
+        """Say which row could not be encoded, and why."""
+        if isinstance(error, csv.Error):
+            return ChunkValueError(f"the dialect cannot write it: {error}", index=index)
+        return super().explain(error, item, index)
+
+    def finish(self) -> bytes:
+        """Return what the charset still owes at the end of the text."""
+        return self._text.encode("", final=True)
+
+
+def _has_keys(cls: type[Any]) -> bool:
+    """Whether rows name their columns: mappings, and what is like one (sqlite3.Row, asyncpg.Record)."""
+    return issubclass(cls, Mapping) or (hasattr(cls, "keys") and hasattr(cls, "__getitem__"))
+
+
+def _has_order(cls: type[Any]) -> bool:
+    return issubclass(cls, Collection) and not issubclass(cls, (str, bytes, bytearray, memoryview, AbstractSet))
+
+
+def _refuse(row: object) -> bytes:
+    raise ChunkEncodingError(f"expected a row: a sequence, mapping or record, got {type(row).__name__}")
+
+
+def _refuse_after_sequences(row: object) -> bytes:
+    raise ChunkEncodingError(f"expected a sequence, as the first row was one, got {type(row).__name__}")
+
+
+def _list(names: Iterable[object]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _uneven(missing: list[object], unexpected: list[object]) -> str:
+    parts = [("missing", missing), ("unexpected", unexpected)]
+    return ", ".join(f"{what} {_list(names)}" for what, names in parts if names)
+
+
+def _check_header(header: Any) -> tuple[object, ...] | None:
+    if header is None or header is False:
+        return None
+    if isinstance(header, (str, bytes)) or not isinstance(header, Iterable):
+        raise TypeError(f"header: expected the columns' names, None or False, got {header!r}")
+    columns = tuple(cast("Iterable[object]", header))
+    if not columns:
+        raise ValueError("header: expected at least one column, got none")
+    return columns
+
+
+def _check_dialect(dialect: Any) -> Dialect:
+    try:
+        csv.writer(_ECHO, dialect)
+    except (csv.Error, TypeError) as error:
+        known = ", ".join(map(repr, csv.list_dialects()))
+        raise ValueError(f"dialect: expected {known} or a csv.Dialect, got {dialect!r} ({error})") from error
+    checked: Dialect = dialect
+    return checked
