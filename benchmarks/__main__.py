@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks import inprocess, latency, memory, server, startup
+from benchmarks import formats, inprocess, latency, memory, server, startup
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -17,6 +17,7 @@ __all__ = ["main"]
 
 _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "inprocess": inprocess.measure,
+    "formats": formats.measure,
     "server": server.measure,
     "latency": latency.measure,
     "startup": startup.measure,

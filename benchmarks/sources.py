@@ -2,6 +2,7 @@
 
 /sync/50000  /async/50000    so many rows of text, as fast as they are asked for
 /sync/1  /async/1  /whole    a stream of one chunk, and a body that is no stream
+/items-sync/50000 (-async)   so many mappings of three keys
 /paced-sync/500 (-async)     a row every 2 ms; each says when it was yielded
 /large-sync/1024 (-async)    so many MiB of bytes
 /idle/1                      one row, and then silence
@@ -45,6 +46,16 @@ async def _async(count: int) -> AsyncIterator[str]:
         yield ROW
 
 
+def _items_sync(count: int) -> Iterator[dict[str, object]]:
+    for number in range(count):
+        yield {"id": number, "name": "a name", "ok": True}
+
+
+async def _items_async(count: int) -> AsyncIterator[dict[str, object]]:
+    for number in range(count):
+        yield {"id": number, "name": "a name", "ok": True}
+
+
 def _paced_sync(count: int) -> Iterator[str]:
     for _ in range(count):
         time.sleep(PACE_SECONDS)
@@ -76,6 +87,8 @@ async def _idle(count: int) -> AsyncIterator[str]:
 _SOURCES = {
     "sync": _sync,
     "async": _async,
+    "items-sync": _items_sync,
+    "items-async": _items_async,
     "paced-sync": _paced_sync,
     "paced-async": _paced_async,
     "large-sync": _large_sync,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.sse import EventSourceResponse as FastAPIEvents
 from starlette.applications import Starlette
@@ -12,11 +14,22 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 import stream_adapter as sa
-from benchmarks.sources import source_for
+from benchmarks.sources import BLOCK, source_for
 from stream_adapter.types import ASGIApp, Receive, Scope, Send
 from stream_adapter_fastapi import Stream
 
-__all__ = ["fastapi", "fastapi_frames", "ours", "ours_fastapi", "raw", "sse_starlette", "starlette"]
+__all__ = [
+    "fastapi",
+    "fastapi_frames",
+    "floor_items",
+    "ours",
+    "ours_fastapi",
+    "ours_shared",
+    "raw",
+    "sse_starlette",
+    "sse_starlette_items",
+    "starlette",
+]
 
 
 def raw() -> ASGIApp:
@@ -51,12 +64,58 @@ def sse_starlette() -> ASGIApp:
     return Starlette(routes=[Route("/{path:path}", view)])
 
 
+def floor_items() -> ASGIApp:
+    """Dump, frame, join to 64 KiB, send: the least that events of JSON can cost."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        frames: list[bytes] = []
+        room = BLOCK
+        async for item in source_for(scope["path"]):
+            frames.append(frame := b"data: " + orjson.dumps(item) + b"\n\n")
+            room -= len(frame)
+            if room <= 0:
+                await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
+                frames, room = [], BLOCK
+        await send({"type": "http.response.body", "body": b"".join(frames)})
+
+    return app
+
+
+def sse_starlette_items() -> ASGIApp:
+    """Send events of JSON by sse-starlette."""
+    from sse_starlette import EventSourceResponse, JSONServerSentEvent  # noqa: PLC0415  # it patches uvicorn
+
+    async def events(path: str) -> AsyncIterator[JSONServerSentEvent]:
+        async for item in source_for(path):
+            yield JSONServerSentEvent(item)
+
+    async def view(request: Request) -> Response:
+        return EventSourceResponse(events(request.url.path))
+
+    return Starlette(routes=[Route("/{path:path}", view)])
+
+
+def ours_shared() -> ASGIApp:
+    """Send one event, made once, as often as there are items."""
+    event = sa.ServerSentEvent({"id": 1, "name": "a name", "ok": True}, event="tick", id="1")
+
+    async def events(path: str) -> AsyncIterator[sa.ServerSentEvent]:
+        async for _ in source_for(path):
+            yield event
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await sa.sse(events(scope["path"])).asgi(scope, receive, send)
+
+    return app
+
+
 def fastapi() -> ASGIApp:
     """Send events as FastAPI itself does: a view that yields them."""
     app = FastAPI()
 
     @app.get("/{path:path}", response_class=FastAPIEvents)
-    async def view(path: str) -> AsyncIterator[str]:  # pyright: ignore[reportUnusedFunction]  # the app calls it
+    async def view(path: str) -> AsyncIterator[Any]:  # pyright: ignore[reportUnusedFunction]  # the app calls it
         async for row in source_for(path):
             yield row
 
