@@ -82,8 +82,7 @@ def _measure(race: Race, loop: asyncio.AbstractEventLoop, rows: int, rounds: int
         f"{race.title}, {race.source} → {race.protocol.upper()}: µs an item", ["", "best", "median", "x floor", "items"]
     )
     for name, timing in timings.items():
-        row = [name, timing.best * 1e6, timing.median * 1e6, timing.best / floor, str(runs[name][1])]
-        table.rows.append(row)
+        table.rows.append([name, timing.best * 1e6, timing.median * 1e6, timing.best / floor, str(runs[name][1])])
     for ours, beside, at_most in race.targets:
         if ours in timings and beside in timings:
             table.goals.append(Goal(f"{ours} / {beside}", timings[ours].best / timings[beside].best, at_most))

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.contenders import PATHS, Contender, missing
+from benchmarks.formats import FORMATS
 from benchmarks.rounds import take_turns
 from benchmarks.table import Goal, Table
 
@@ -34,6 +35,15 @@ def test_each_path_has_its_floor_and_ours_and_all_rows_arrive() -> None:
         assert {"floor", "Response", "ours in Django"} <= names
         assert all(row["best"] > 0 for row in table["rows"])
         assert {goal["what"] for goal in table["goals"]} >= {"ours in Django / Response, a row alone"}
+
+
+def test_each_format_has_its_floor_and_goals_and_all_items_arrive() -> None:
+    result: dict[str, Any] = json.loads(run("formats", "--rows", "50", "--rounds", "1", "--json"))
+    assert len(result["tables"]) == len(FORMATS)
+    for table, race in zip(result["tables"], FORMATS, strict=True):
+        installed = [contender.name for contender in race.contenders if contender.is_installed]
+        assert [row[""] for row in table["rows"]] == installed
+        assert {f"{ours} / {beside}" for ours, beside, _ in race.targets} >= {goal["what"] for goal in table["goals"]}
 
 
 def test_the_table_names_who_is_left_out() -> None:
