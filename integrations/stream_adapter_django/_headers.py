@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
-__all__ = ["apply_headers"]
+__all__ = ["add_vary", "apply_headers"]
 
 
 def apply_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -> None:
@@ -24,6 +25,11 @@ def apply_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) 
             fields[key] = (name, f"{fields[key][1]}, {value}" if key in fields else value)
     for name, value in fields.values():
         response.headers[name] = value
+
+
+def add_vary(response: HttpResponseBase, value: str) -> None:
+    """Add to Vary, a list to which the view, the stream and each middleware add what they looked at."""
+    patch_vary_headers(response, [field.strip() for field in value.split(",")])
 
 
 def _add_cookie(response: HttpResponseBase, value: str) -> None:

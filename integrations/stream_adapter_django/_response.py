@@ -21,7 +21,7 @@ from stream_adapter.types import Source
 from ._asgiref import when_request_ends
 from ._content import StreamContent
 from ._defaults import app_defaults
-from ._headers import apply_headers
+from ._headers import add_vary, apply_headers
 
 __all__ = ["StreamResponse", "stream_response"]
 
@@ -113,14 +113,10 @@ class StreamResponse(StreamContent):
         self.status_code = body.status
         if self.headers.get("Content-Type") == self._assumed_type and "content-type" not in self._given:
             del self.headers["Content-Type"]
-        apply_headers(
-            self,
-            [
-                (name, value)
-                for name, value in body.headers
-                if name.lower() not in self._given and name not in self.headers
-            ],
-        )
+        settled = [(name, value) for name, value in body.headers if name.lower() not in self._given]
+        apply_headers(self, [(name, value) for name, value in settled if name not in self.headers])
+        for value in (value for name, value in body.headers if name.lower() == "vary"):
+            add_vary(self, value)
 
 
 def _unavailable(error: CapacityError) -> HttpResponse:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.http import parse_set_header
 
 from stream_adapter.integration import (
     CapacityError,
@@ -63,7 +64,9 @@ class StreamingResponse(Response):
         if self.content_type == self._provisional:
             self.headers.remove("Content-Type")
         for name, value in self._body.headers:
-            if name not in self._given_headers:
+            if name.lower() == "vary":
+                self.vary.update(parse_set_header(value))  # a list to which each adds what it looked at
+            elif name not in self._given_headers:
                 self.headers.setdefault(name, value)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -132,6 +132,12 @@ def items() -> Script:
     yield None
 
 
+def rows() -> Script:
+    yield {"row": 1}
+    yield WAIT
+    yield {"row": 2}
+
+
 def text_first() -> Script:
     yield "text"
 
@@ -168,6 +174,7 @@ CASES: dict[str, Case] = {
     "variables": Case(variables),
     "mixed": Case(mixed, {"media_type": "text/plain"}),
     "items": Case(items),
+    "rows": Case(rows, {"headers": {"Vary": "Cookie"}}),
     "events": Case(events, {"format": SSE(keepalive=0.05, end="done")}),
     "fails_after_events": Case(fails_after_events, {"format": SSE(end="done")}),
     "cookies": Case(gated, {"headers": {"Set-Cookie": COOKIES, "Connection": "keep-alive"}, "status_code": 202}),

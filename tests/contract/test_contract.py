@@ -217,6 +217,31 @@ def test_an_error_after_two_events_is_an_event_that_tells_nothing_and_never_the_
     assert client.ending(key) == ["1", "error"]
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type", "first", "rest"),
+    [
+        ("*/*", "application/x-ndjson", b'{"row":1}\n', b'{"row":2}\n'),
+        ("application/json", "application/json", b'[{"row":1}', b',{"row":2}]'),
+        ("application/json-seq", "application/json-seq", b'\x1e{"row":1}\n', b'\x1e{"row":2}\n'),
+        ("text/event-stream", "text/event-stream", b'retry: 2000\n\ndata: {"row":1}\n\n', b'data: {"row":2}\n\n'),
+    ],
+)
+def test_the_client_may_choose_the_format_and_has_each_item_as_it_comes(
+    client: Client, key: str, accept: str, media_type: str, first: bytes, rest: bytes
+) -> None:
+    with client.http.stream("GET", client.url("rows", key), headers={"Accept": accept}) as response:
+        chunks, received = response.iter_raw(), b""
+        while len(received) < len(first):
+            received += next(chunks)
+        assert received == first
+        client.open_gate(key)
+        assert b"".join(chunks) == rest
+    assert response.headers["content-type"] == media_type
+    assert response.headers["x-accel-buffering"] == "no"
+    assert {name.strip() for name in response.headers["vary"].split(",")} == {"Cookie", "Accept"}
+    assert client.ending(key) == ["1", "done"]
+
+
 def test_strict_mode_refuses_text_as_the_first_chunk_with_a_500(client: Client, key: str) -> None:
     assert client.get("strict_first", key).status_code == 500
     assert client.ending(key) == ["1", "error"]
