@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from stream_adapter import StreamTimeoutError
 from stream_adapter.integration import AsyncBody
 
 __all__ = ["Blocks"]
@@ -26,7 +25,7 @@ class Blocks(AsyncIterator[bytes]):
         self._close_unopened = close_unopened
         self._body: AsyncBody | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = self._stalled = False
+        self._closed = self._sending = self._interrupted = False
         self._handed_at: float | None = None  # when the server was given a block, until it wants the next
         self._timer: asyncio.TimerHandle | None = None
 
@@ -35,20 +34,23 @@ class Blocks(AsyncIterator[bytes]):
         if self._body is None:
             self._loop = asyncio.get_running_loop()
             self._body = self._open()
+            self._body.interrupted = self._on_interrupt
         await self._body.start()
         return self._body
 
     async def __anext__(self) -> bytes:
         self._handed_at = None
+        self._sending = False
         body = self._body or await self.start()
-        if self._stalled:
-            raise StreamTimeoutError("send_timeout", body.send_timeout or 0)
+        if self._interrupted:
+            raise body.ending()
         block = None if self._closed else await body.next()
         if block is None:
             await self.aclose()
             raise StopAsyncIteration
         if body.send_timeout is not None:
             self._watch_progress(body, body.send_timeout)
+        self._sending = True
         return block
 
     def _watch_progress(self, body: AsyncBody, limit: float) -> None:
@@ -58,15 +60,19 @@ class Blocks(AsyncIterator[bytes]):
             self._timer = loop.call_at(self._handed_at + limit, self._check_progress, body, limit)
 
     def _check_progress(self, body: AsyncBody, limit: float) -> None:
-        """Look, once in a while, whether Django has been sending one block for too long: its `send` is not ours."""
+        """Look, once in a while, whether Django has been sending one block for too long."""
         loop, since = asyncio.get_running_loop(), self._handed_at
         now = loop.time()
         if since is not None and now - since >= limit:
-            self._stalled = True
             body.interrupt("send_timeout")
-            self._begin_to_close()
         else:
             self._timer = loop.call_at((now if since is None else since) + limit, self._check_progress, body, limit)
+
+    def _on_interrupt(self) -> None:
+        """Close the body while Django sends, and may do so for ever: its `send` is not ours to end."""
+        self._interrupted = True
+        if self._sending:
+            self._begin_to_close()
 
     async def aclose(self) -> None:
         """Close the body: the source is closed when this returns."""
