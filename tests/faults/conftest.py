@@ -1,10 +1,9 @@
-"""Servers are started once a session; each test finds its own with nothing running on it."""
+"""One server runs at a time, for all tests of its host; each test finds it with nothing running on it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,19 @@ import stream_adapter as sa
 from .harness import Host, Subject, run
 
 HERE = Path(__file__).parent
-_IN_PROCESS = {"test_asgi_edge.py", "test_asgi_odd_errors.py", "test_wsgi_odd_errors.py"}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server of its own: it is a suite for itself, run by `-m servers`."""
-    for item in items:
-        if item.path.parent == HERE and item.path.name not in _IN_PROCESS and not item.get_closest_marker("soak"):
-            item.add_marker(pytest.mark.servers)
+    """Put the tests of one host together, so that its server is started once."""
+    items.sort(key=_host_name)  # stable: all others stay where they are
+
+
+def _host_name(item: pytest.Item) -> str:
+    if item.path.parent != HERE or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return ""
+    host = item.callspec.params.get("host")
+    return host.name if isinstance(host, Host) else ""
 
 
 @pytest.fixture(autouse=True)
@@ -33,40 +36,40 @@ def no_stream_is_left() -> Iterator[None]:
     assert sa.active_streams() <= before
 
 
-@dataclass
-class Subjects:
-    """The subjects that run, by host."""
+class Running:
+    """The server that runs, and its host."""
 
-    running: dict[Host, tuple[Subject, ExitStack]] = field(default_factory=dict[Host, tuple[Subject, ExitStack]])
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._host: Host | None = None
+        self._subject: Subject | None = None
 
-    def get(self, host: Host) -> Subject:
-        if host not in self.running:
-            stack = ExitStack()
-            self.running[host] = stack.enter_context(run(host.serve, host.app)), stack
-        subject, _ = self.running[host]
-        subject.probe.reset()
-        return subject
+    def subject(self, host: Host) -> Subject:
+        if self._subject is None or self._host != host:
+            self.stop()
+            self._subject = self._stack.enter_context(run(host))
+            self._host = host
+        self._subject.probe.reset()
+        return self._subject
 
-    def stop(self, host: Host) -> None:
-        _, stack = self.running.pop(host)
-        stack.close()
+    def stop(self) -> None:
+        self._subject = None
+        self._stack.close()
 
 
 @pytest.fixture(scope="session")
-def subjects() -> Iterator[Subjects]:
-    subjects = Subjects()
-    yield subjects
-    for host in list(subjects.running):
-        subjects.stop(host)
+def running() -> Iterator[Running]:
+    running = Running()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest, subjects: Subjects) -> Iterator[Subject]:
-    """Give the subject of the `Host` that the test is parametrized with."""
-    host: Host = request.param
-    subject = subjects.get(host)
+def subject(host: Host, running: Running) -> Iterator[Subject]:
+    """Serve the `Host` that the test is parametrized with."""
+    subject = running.subject(host)
     yield subject
     subject.leave()
     if subject.probe.opened != subject.probe.closed:  # a failed test's: the next one is not to find them
         print(subject.server.log())  # noqa: T201  # what pytest shows with a failed test
-        subjects.stop(host)
+        running.stop()

@@ -208,10 +208,25 @@ class Client:
 
 @dataclass(frozen=True)
 class Host:
-    """An application of tests/faults/apps, `module:name`, and the server that serves it."""
+    """A framework's application under a server.
 
+    Attributes:
+        server: its name.
+        framework: its name.
+        serve: how the server is run.
+        app: an application of tests/faults/apps, `module:name`; its module makes a reporter when it is imported.
+        options: of the server's command line.
+    """
+
+    server: str
+    framework: str
     serve: Serve
     app: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return f"{self.server}-{self.framework}"
 
 
 @dataclass
@@ -257,6 +272,16 @@ class Subject:
             last = now
         return last
 
+    def wait_still(self) -> Resources:
+        """Wait until the process neither opens nor closes anything, and return what it has."""
+        last, unchanged = self.probe.measure(), 0
+        while unchanged < 3:
+            time.sleep(0.05)  # an interval of measuring, as above
+            now = self.probe.measure()
+            unchanged = unchanged + 1 if (now.fds, now.threads) == (last.fds, last.threads) else 0
+            last = now
+        return last
+
     def wait_settled(self, before: Resources, *, more_threads: int) -> Resources:
         """Wait until the process has no more than it had; return what it has, whether or not it came to that."""
         now = self.probe.measure()
@@ -269,13 +294,12 @@ class Subject:
 
 
 @contextmanager
-def run(serve: Serve, app: str, *options: str, **env: str) -> Generator[Subject]:
-    """Serve an application of tests/faults/apps, `module:name`, by one of tests/support/servers.py.
+def run(host: Host, *options: str, **env: str) -> Generator[Subject]:
+    """Serve a host.
 
     Args:
-        serve: the server.
-        app: what it serves; its module makes a reporter when it is imported.
-        *options: of the server's command line.
+        host: what is served, and by what.
+        *options: more of the server's command line.
         **env: of its environment.
     """
     with tempfile.TemporaryDirectory() as directory:
@@ -285,7 +309,8 @@ def run(serve: Serve, app: str, *options: str, **env: str) -> Generator[Subject]
         listener.listen()
         probe = Probe(listener)
         try:
-            with serve(f"tests.faults.apps.{app}", *options, FAULTS_PROBE=path, **env) as server:
+            app = f"tests.faults.apps.{host.app}"
+            with host.serve(app, *host.options, *options, FAULTS_PROBE=path, **env) as server:
                 subject = Subject(server, probe)
                 try:
                     probe.wait(lambda it: it.processes)

@@ -14,12 +14,11 @@ import stream_adapter as sa
 from stream_adapter_django import streaming
 
 from . import sources
-from .reporter import reporter
+from .lifespan import with_lifespan
 
 
 @streaming
 async def stream(_: HttpRequest, name: str, way: str, options: str) -> sa.Response:
-    reporter.on_loop()
     return sources.make(name, way, options)
 
 
@@ -31,7 +30,4 @@ urlpatterns = [path("stream/<name>/<way>/<options>", stream), path("hello", hell
 
 settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_hex())
 django.setup()
-app = ASGIHandler()
-
-
-sa.drain_on_signal()
+app = with_lifespan(ASGIHandler())

@@ -5,11 +5,10 @@ from __future__ import annotations
 from flask import Flask
 
 import stream_adapter as sa
-from stream_adapter.types import Receive, Scope, Send
 from stream_adapter_flask import streaming
 
 from . import sources
-from .reporter import reporter
+from .lifespan import with_lifespan
 
 flask_app = Flask(__name__)
 
@@ -25,12 +24,4 @@ def hello() -> str:
     return "hello"
 
 
-_app = sa.to_asgi(flask_app)
-
-
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    reporter.on_loop()
-    await _app(scope, receive, send)
-
-
-sa.drain_on_signal()
+app = with_lifespan(sa.to_asgi(flask_app))

@@ -1,22 +1,29 @@
-"""Plain ASGI."""
+"""Plain ASGI, alone, and behind a middleware that ends in form what has failed, unless it is kept from it."""
 
 from __future__ import annotations
+
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
 
 import stream_adapter as sa
 from stream_adapter.types import Receive, Scope, Send
 
 from . import sources
-from .reporter import reporter
+from .lifespan import with_lifespan
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    reporter.on_loop()
-    if scope["type"] == "lifespan":
-        sa.drain_on_signal()  # by now each server has set its own handlers; granian has not when it imports this
-        await sa.Response(None).asgi(scope, receive, send)
-        return
+async def plain(scope: Scope, receive: Receive, send: Send) -> None:
     match scope["path"].strip("/").split("/"):
         case ["stream", name, way, options]:
             await sources.make(name, way, options).asgi(scope, receive, send)
         case _:
             await sa.Response(b"hello").asgi(scope, receive, send)
+
+
+async def pass_on(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    return await call_next(request)
+
+
+app = with_lifespan(plain)
+behind_middleware = with_lifespan(BaseHTTPMiddleware(plain, dispatch=pass_on))

@@ -73,6 +73,8 @@ class Reporter:
                     raise ValueError(f"no such command: {command}")
 
     def _measure(self) -> dict[str, int]:
+        if gc.isenabled():
+            gc.collect()  # what grows for ever is no garbage
         return {
             "produced": self.produced,
             "tasks": self._count_tasks(),

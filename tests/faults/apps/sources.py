@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import socket
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
@@ -141,6 +143,108 @@ async def async_finite() -> AsyncSource:
         reporter.closed()
 
 
+def sync_failing() -> SyncSource:
+    reporter.opened()
+    try:
+        raise LookupError("a secret")
+        yield b""
+    finally:
+        reporter.closed()
+
+
+async def async_failing() -> AsyncSource:
+    reporter.opened()
+    try:
+        raise LookupError("a secret")
+        yield b""
+    finally:
+        reporter.closed()
+
+
+def sync_badly_closed() -> SyncSource:
+    reporter.opened()
+    try:
+        while True:
+            yield b"tick\n"
+            time.sleep(TICK)
+    finally:
+        reporter.closed()
+        raise LookupError("a secret")
+
+
+async def async_badly_closed() -> AsyncSource:
+    reporter.opened()
+    try:
+        while True:
+            yield b"tick\n"
+            await asyncio.sleep(TICK)
+    finally:
+        reporter.closed()
+        raise LookupError("a secret")
+
+
+def sync_swallowing() -> SyncSource:
+    reporter.opened()
+    try:
+        while True:
+            yield b"tick\n"
+            time.sleep(TICK)
+    except GeneratorExit:
+        reporter.closed()
+        yield b"it will not end"
+
+
+async def async_swallowing() -> AsyncSource:
+    reporter.opened()
+    try:
+        while True:
+            yield b"tick\n"
+            await asyncio.sleep(TICK)
+    except (GeneratorExit, asyncio.CancelledError):
+        reporter.closed()
+        yield b"it will not end"
+
+
+def sync_cancelled() -> SyncSource:
+    reporter.opened()
+    try:
+        yield b"tick\n"
+        raise asyncio.CancelledError
+    finally:
+        reporter.closed()
+
+
+async def async_cancelled() -> AsyncSource:
+    reporter.opened()
+    try:
+        yield b"tick\n"
+        raise asyncio.CancelledError
+    finally:
+        reporter.closed()
+
+
+class Fatal(BaseException):
+    """No Exception, and none of Python's own."""
+
+
+def sync_fatal() -> SyncSource:
+    reporter.opened()
+    try:
+        yield b"tick\n"
+        raise Fatal("a secret")
+    finally:
+        reporter.closed()
+
+
+async def async_fatal() -> AsyncSource:
+    reporter.opened()
+    try:
+        yield b"tick\n"
+        raise Fatal("a secret")
+    finally:
+        reporter.closed()
+
+
 SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "fast": {"sync": lambda: sync_fast(BLOCK), "async": lambda: async_fast(BLOCK)},
     "rows": {"sync": lambda: sync_fast(ROW), "async": lambda: async_fast(ROW)},
@@ -149,6 +253,11 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "stubborn": {"sync": sync_stubborn, "async": async_stubborn},
     "raising": {"sync": sync_raising, "async": async_raising},
     "finite": {"sync": sync_finite, "async": async_finite},
+    "failing": {"sync": sync_failing, "async": async_failing},
+    "badly_closed": {"sync": sync_badly_closed, "async": async_badly_closed},
+    "swallowing": {"sync": sync_swallowing, "async": async_swallowing},
+    "cancelled": {"sync": sync_cancelled, "async": async_cancelled},
+    "fatal": {"sync": sync_fatal, "async": async_fatal},
 }
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -156,13 +265,26 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "idle_timeout": {"limits": sa.Limits(idle_timeout=0.2, close_timeout=0.2)},
     "total_timeout": {"limits": sa.Limits(total_timeout=0.2)},
     "send_timeout": {"limits": sa.Limits(send_timeout=0.2)},
-    "close_timeout": {"limits": sa.Limits(close_timeout=0.2)},
+    "close_timeout": {"limits": sa.Limits(close_timeout=0.2, idle_timeout=60)},  # for which a sync source has a thread
     "keepalive": {"media_type": "text/event-stream"},
 }
 
 sa.configure(max_threads=int(os.environ.get("FAULTS_MAX_THREADS", "1000")))
 
 
+_count = itertools.count(1)
+_leaked: list[object] = []
+
+
+def leak(what: str) -> None:
+    """Leak what the soak must notice: a KiB a stream, or a descriptor in a thousand."""
+    if what == "rss":
+        _leaked.append(bytes(1024))
+    elif what == "fds" and next(_count) % 1000 == 0:
+        _leaked.append(socket.socket())
+
+
 def make(name: str, way: str, options: str = "unlimited") -> sa.Response:
     """Return the response of one stream."""
+    leak(os.environ.get("FAULTS_LEAK", ""))
     return sa.Response(SOURCES[name][way](), on_close=reporter.ended, **OPTIONS[options])

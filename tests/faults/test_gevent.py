@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import servers
-
 from .harness import Subject, run
-from .wsgi_hosts import PLAIN
+from .hosts import WSGI, named
+
+pytestmark = pytest.mark.servers
 
 
-@pytest.mark.parametrize("subject", [PLAIN["gevent"]], ids=["gevent"], indirect=True)
+_GEVENT = [host for host in WSGI if host.server == "gevent"]
+
+
+@pytest.mark.parametrize("host", _GEVENT, ids=[host.framework for host in _GEVENT])
 def test_an_async_source_is_an_error_that_says_what_to_use(subject: Subject) -> None:
     client = subject.stream("idle", "async").read_to_the_end()
     assert client.status == 500
@@ -20,7 +23,7 @@ def test_an_async_source_is_an_error_that_says_what_to_use(subject: Subject) -> 
 
 @pytest.mark.parametrize("options", ["unlimited", "keepalive"])
 def test_sync_sources_take_turns_where_the_library_was_imported_before_gevent_patched(options: str) -> None:
-    with run(servers.gunicorn_gevent, "plain_wsgi:app", "--preload") as subject:
+    with run(named("gevent-plain"), "--preload") as subject:
         clients = [subject.stream("ticking", "sync", options).read_until(b"tick\n") for _ in range(3)]
         for client in clients:
             client.read(len(client.received) + 20)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .harness import MIB, Subject
-from .wsgi_hosts import each_host_either_way
+from .hosts import HOSTS, on
 
 
-@each_host_either_way
+@on(HOSTS)
 def test_an_endless_source_stops_with_its_client(
     subject: Subject, way: str, record_property: Callable[[str, object], None]
 ) -> None:

@@ -8,7 +8,7 @@ import sys
 from tests.support import servers
 from tests.support.gate import BOUND
 
-from .harness import run
+from .harness import Host, run
 
 FORK = """
 import os, asyncio, signal
@@ -48,7 +48,8 @@ def test_a_process_forked_while_streams_run_serves_streams_of_its_own() -> None:
 
 
 def test_a_preloaded_application_streams_async_sources_although_the_master_has() -> None:
-    with run(servers.gunicorn, "preloaded_wsgi:app", "--preload") as subject:
+    host = Host("gthread", "plain", servers.gunicorn, "preloaded_wsgi:app")
+    with run(host, "--preload") as subject:
         for way in ("async", "sync"):
             assert subject.stream("finite", way).read_to_the_end().complete
         subject.probe.wait_all_closed(2)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from .asgi_hosts import INTEGRATIONS, PLAIN
 from .harness import Host, Subject, run
+from .hosts import named
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def many_descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@pytest.mark.parametrize("host", [PLAIN["uvicorn"], INTEGRATIONS["FastAPI"]], ids=["uvicorn", "FastAPI"])
-@pytest.mark.parametrize("count", [60, 1000])
+@pytest.mark.parametrize("host", [named("uvicorn-plain"), named("uvicorn-FastAPI")], ids=["plain", "FastAPI"])
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.servers)])
 @pytest.mark.usefixtures("many_descriptors")
 def test_a_thousand_blocking_streams_leave_the_server_answering(host: Host, count: int) -> None:
-    with run(host.serve, host.app, FAULTS_MAX_THREADS=str(count)) as subject:
+    with run(host, FAULTS_MAX_THREADS=str(count)) as subject:
         clients = [subject.stream("idle", "sync") for _ in range(count)]
         for client in clients:
             client.read_until(b"first")

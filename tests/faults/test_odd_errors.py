@@ -12,7 +12,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Environ
-from tests.support.edges import call_wsgi, either_way
+from tests.support.edges import Call, call_asgi, either_edge, either_way, four_paths
 
 from .odd_sources import (
     Fatal,
@@ -24,89 +24,82 @@ from .odd_sources import (
     on_error_fails,
 )
 
-
-def environ() -> Environ:
-    made: dict[str, Any] = {}
-    setup_testing_defaults(made)
-    return made
-
-
-def start_response(*_: object) -> Callable[[bytes], object]:
-    return lambda _: None
-
-
+BROKEN = "a stream failed after it had begun; the connection is broken"
 Summaries = list[sa.StreamSummary]
 
 
 @each_badly_closed
-def test_a_source_that_fails_to_close_is_logged_once(make: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
+@either_edge
+def test_a_source_that_fails_to_close_is_logged_once(
+    call: Call, make: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
     summaries: Summaries = []
-    answer = call_wsgi(sa.Response(make(), flush="item", on_close=summaries.append).wsgi, leave_after=1)
+    answer = call(sa.Response(make(), flush="item", on_close=summaries.append), leave_after=1)
     assert answer.error is None
     assert messages(caplog) == ["the source of a stream failed to close"]
-    assert [summary.reason for summary in summaries] == ["disconnect"]
+    assert [summary.error for summary in summaries] == [None]
 
 
 @pytest.mark.parametrize("on_close", [on_close_fails, async_on_close_fails])
-@either_way
+@four_paths
 def test_an_on_close_that_fails_is_logged_once(
-    way: str, on_close: Callable[[sa.StreamSummary], object], caplog: pytest.LogCaptureFixture
+    way: str, call: Call, on_close: Callable[[sa.StreamSummary], object], caplog: pytest.LogCaptureFixture
 ) -> None:
     source = counting(way, b"one")
-    answer = call_wsgi(sa.Response(source, on_close=on_close).wsgi)
+    answer = call(sa.Response(source, on_close=on_close))
     assert answer.complete
     assert messages(caplog) == ["on_close failed"]
     assert source.closes == 1
 
 
-@either_way
-def test_an_on_error_that_fails_is_logged_beside_the_error(way: str, caplog: pytest.LogCaptureFixture) -> None:
+@four_paths
+def test_an_on_error_that_fails_is_logged_beside_the_error(
+    way: str, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
     summaries: Summaries = []
     source = counting(way, b"one", LookupError("first"))
-    answer = call_wsgi(sa.Response(source, flush="item", on_error=on_error_fails, on_close=summaries.append).wsgi)
-    assert (answer.body, str(answer.error)) == (b"one", "first")
-    assert messages(caplog) == ["a stream failed after it had begun; the connection is broken", "on_error failed"]
+    answer = call(sa.Response(source, flush="item", on_error=on_error_fails, on_close=summaries.append))
+    assert (answer.body, str(answer.error), answer.complete) == (b"one", "first", False)
+    assert messages(caplog) == [BROKEN, "on_error failed"]
     assert [summary.reason for summary in summaries] == ["error"]
     assert source.closes == 1
 
 
 @pytest.mark.parametrize("items", [(b"one", object()), (b"one", "\ud800"), (b"one", b"two", float("nan"))])
-@either_way
+@four_paths
 def test_a_chunk_that_cannot_be_encoded_ends_the_stream(
-    way: str, items: tuple[object, ...], caplog: pytest.LogCaptureFixture
+    way: str, call: Call, items: tuple[object, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     summaries: Summaries = []
     source = counting(way, *items)
-    answer = call_wsgi(sa.Response(source, on_close=summaries.append).wsgi)
+    answer = call(sa.Response(source, on_close=summaries.append))
     assert isinstance(answer.error, sa.ChunkEncodingError)
-    assert len(messages(caplog)) == 1
+    assert not answer.complete
+    assert messages(caplog) == [BROKEN]
     assert [(summary.reason, summary.error) for summary in summaries] == [("error", answer.error)]
     assert source.closes == 1
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-@either_way
-def test_what_is_no_exception_ends_the_stream_too(way: str, at: int) -> None:
+@four_paths
+def test_what_is_no_exception_ends_the_stream_too(way: str, call: Call, at: int) -> None:
     summaries: Summaries = []
     source = counting(way, *[b"one"] * at, Fatal())
-    body: Any = None
     with pytest.raises(Fatal):
-        try:
-            body = sa.Response(source, on_close=summaries.append).wsgi(environ(), start_response)
-            list(body)
-        finally:
-            if body is not None:
-                body.close()
+        call(sa.Response(source, on_close=summaries.append))
     assert [summary.reason for summary in summaries] == ["error"]
     assert source.closes == 1
 
 
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, GeneratorExit])
 @either_way
-def test_a_cancellation_of_the_sources_own_is_an_error(way: str) -> None:
+def test_a_cancellation_of_the_sources_own_is_an_error(way: str, raised: type[BaseException], at: int) -> None:
     summaries: Summaries = []
-    source = counting(way, b"one", asyncio.CancelledError())
-    answer = call_wsgi(sa.Response(source, on_close=summaries.append).wsgi)
+    source = counting(way, *[b"one"] * at, raised())
+    answer = call_asgi(sa.Response(source, on_close=summaries.append).asgi)
     assert isinstance(answer.error, RuntimeError)
+    assert not answer.complete
     assert [summary.reason for summary in summaries] == ["error"]
     assert source.closes == 1
 
@@ -119,8 +112,16 @@ def test_a_stream_that_has_ended_is_closed_although_its_server_does_not_close_it
 ) -> None:
     summaries: Summaries = []
     source = counting(way, *items)
-    body = iter(sa.Response(source, limits=limits, on_close=summaries.append).wsgi(environ(), start_response))
+    body = iter(
+        sa.Response(source, limits=limits, on_close=summaries.append).wsgi(environ(), lambda *_: list[bytes]().append)
+    )
     with contextlib.suppress(LookupError):
         list(body)
     assert [summary.reason for summary in summaries] == ["done" if len(items) == 1 else "error"]
     assert source.closes == 1
+
+
+def environ() -> Environ:
+    made: dict[str, Any] = {}
+    setup_testing_defaults(made)
+    return made

@@ -1,0 +1,59 @@
+"""A source that raises is told apart from one that ends, on every server, and what it raised is told to no client."""
+
+from __future__ import annotations
+
+import pytest
+
+from .harness import Subject
+from .hosts import HOSTS, on
+
+
+@on(HOSTS)
+def test_what_fails_before_its_first_item_is_an_error_of_the_server(subject: Subject, way: str) -> None:
+    client = subject.stream("failing", way).read_to_the_end()
+    subject.probe.wait_all_closed(1)
+    assert subject.probe.reasons == {"error": 1}
+    assert client.status == 500
+    assert b"secret" not in client.received
+    subject.hello()
+
+
+@on(HOSTS)
+def test_what_fails_after_it_ends_visibly(subject: Subject, way: str) -> None:
+    client = subject.stream("raising", way).read_to_the_end()
+    subject.probe.wait_all_closed(1)
+    assert subject.probe.reasons == {"error": 1}
+    assert client.status == 200
+    assert b"one,two," in client.received.replace(b"\r\n4\r\n", b"")
+    assert b"secret" not in client.received
+    assert not client.complete
+    subject.hello()
+
+
+@on(HOSTS)
+def test_what_succeeds_ends_politely(subject: Subject, way: str) -> None:
+    assert subject.stream("finite", way).read_to_the_end().complete
+    subject.probe.wait_all_closed(1)
+    assert subject.probe.reasons == {"done": 1}
+
+
+@on(HOSTS)
+@pytest.mark.parametrize("name", ["cancelled", "fatal"])
+def test_what_raises_no_exception_ends_visibly_too(subject: Subject, way: str, name: str) -> None:
+    client = subject.stream(name, way).read_until(b"tick").read_to_the_end()
+    subject.probe.wait_all_closed(1)
+    assert subject.probe.reasons == {"error": 1}
+    assert b"secret" not in client.received
+    assert not client.complete
+    subject.hello()
+
+
+@on(HOSTS)
+@pytest.mark.parametrize("name", ["badly_closed", "swallowing"])
+def test_what_will_not_be_closed_leaves_its_server_in_order(subject: Subject, way: str, name: str) -> None:
+    client = subject.stream(name, way).read_until(b"tick")
+    client.reset()
+    subject.probe.wait_all_closed(1)
+    assert subject.probe.reasons == {"disconnect": 1}
+    assert subject.stream("finite", way).read_to_the_end().complete
+    subject.probe.wait_all_closed(2)

@@ -1,0 +1,51 @@
+"""A server that is told to end ends its streams: every `finally` runs, no client takes the end for the stream's own."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from .harness import Client, Host, Subject, run
+from .hosts import HOSTS, marks
+
+OPEN = 20
+
+_SYNC = [("ticking", "sync"), ("fast", "sync")]
+_ASYNC = [("idle", "async"), ("ticking", "async"), ("fast", "async")]
+
+
+def _kinds(host: Host) -> list[tuple[str, str]]:
+    """Return what is open when the signal comes; the clients of the fast ones have stopped reading them."""
+    kinds = _SYNC if host.server == "gevent" else _SYNC + _ASYNC
+    if host.server == "waitress":  # its threads wait for such clients where nobody reaches them
+        kinds = [(name, way) for name, way in kinds if name != "fast"]
+    return kinds
+
+
+def _open(subject: Subject, kinds: list[tuple[str, str]]) -> list[Client]:
+    clients = [subject.stream(*kinds[number % len(kinds)]).read_until(b"\r\n\r\n") for number in range(OPEN)]
+    subject.probe.wait(lambda it: it.opened == OPEN)
+    subject.wait_level()
+    return clients
+
+
+@pytest.mark.parametrize("host", [pytest.param(host, id=host.name, marks=marks(host)) for host in HOSTS])
+def test_sigterm_with_open_streams_closes_each_of_them(
+    host: Host, record_property: Callable[[str, object], None]
+) -> None:
+    with run(host) as subject:
+        clients = _open(subject, _kinds(host))
+        told_at = time.monotonic()
+        subject.server.process.send_signal(signal.SIGTERM)
+        subject.probe.wait(lambda it: it.closed == OPEN)
+        record_property("closed after, s", time.monotonic() - told_at)
+        for client in clients:
+            client.read_to_the_end()
+        subject.server.process.wait(20)
+        record_property("exit after, s", time.monotonic() - told_at)
+        subject.probe.wait(lambda it: not it.processes)
+        assert subject.probe.reasons == {"shutdown": OPEN}
+        assert not any(client.complete for client in clients)
