@@ -11,7 +11,7 @@ from ._response import Response
 from ._types import Source
 from .formats._base import ChunkFormat
 
-__all__ = ["aiter_bytes", "iter_bytes"]
+__all__ = ["AsyncBytes", "aiter_bytes", "iter_bytes"]
 
 _CHUNKS = ChunkFormat()
 _LIMITS = Limits()
@@ -53,7 +53,9 @@ class _Bytes(Iterator[bytes]):
         self._body.close()
 
 
-class _AsyncBytes(AsyncIterator[bytes]):
+class AsyncBytes(AsyncIterator[bytes]):
+    """What `aiter_bytes` returns."""
+
     def __init__(self, body: AsyncBody) -> None:
         self._body = body
         self._blocks: AsyncGenerator[bytes] = aiter(body)
@@ -62,6 +64,7 @@ class _AsyncBytes(AsyncIterator[bytes]):
         return await anext(self._blocks)
 
     async def aclose(self) -> None:
+        """Close the source."""
         await self._blocks.aclose()
         await self._body.aclose()
 
@@ -103,7 +106,7 @@ def aiter_bytes(
     strict: bool = False,
     charset: str = "utf-8",
     limits: Limits = _LIMITS,  # frozen
-) -> _AsyncBytes:
+) -> AsyncBytes:
     """Iterate any source as bytes, one a chunk, asynchronously. It has `aclose()`; closing closes the source.
 
     Args:
@@ -117,4 +120,4 @@ def aiter_bytes(
         StreamTimeoutError: (while iterating) a deadline passed.
         SourceError: the source cannot be streamed.
     """
-    return _AsyncBytes(_QuietAsync(_resolve(source, strict=strict, charset=charset, limits=limits)))
+    return AsyncBytes(_QuietAsync(_resolve(source, strict=strict, charset=charset, limits=limits)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Literal, Unpack
+from collections.abc import Awaitable, Generator, Iterable
+from typing import Any, Literal, Unpack
 
-from ._normalize import aiter_bytes, iter_bytes
+from ._normalize import AsyncBytes, aiter_bytes, iter_bytes
 from ._response import Response, ResponseOptions
 from ._source import Kind, Source
 from ._types import JSONDumps
@@ -42,12 +42,24 @@ def html(content: SourceInput, *, streaming: bool = True, **options: Unpack[Resp
     if streaming:
         return response
     if Source(content).kind in {Kind.ASYNC, Kind.AWAITABLE}:
-        return Response(_collect(aiter_bytes(content, strict=response.strict, charset=response.charset)), **options)
+        return Response(_Joined(aiter_bytes(content, strict=response.strict, charset=response.charset)), **options)
     return Response(b"".join(iter_bytes(content, strict=response.strict, charset=response.charset)), **options)
 
 
-async def _collect(parts: AsyncIterator[bytes]) -> bytes:
-    return b"".join([part async for part in parts])
+class _Joined(Awaitable[bytes]):
+    """One body of all parts, awaited when it is served, and closed if it is not: a HEAD request asks for none of it."""
+
+    def __init__(self, parts: AsyncBytes) -> None:
+        self._parts = parts
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        return self._join().__await__()
+
+    async def _join(self) -> bytes:
+        return b"".join([part async for part in self._parts])
+
+    async def aclose(self) -> None:
+        await self._parts.aclose()
 
 
 def ndjson(items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Response:
