@@ -24,6 +24,7 @@ from .errors import (
     StreamTimeoutError,
     StrictEncodingError,
 )
+from .files import file
 from .formats import ServerSentEvent
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ __all__ = [
     "drain",
     "drain_on_signal",
     "encode_chunk",
+    "file",
     "html",
     "iter_bytes",
     "json_array",

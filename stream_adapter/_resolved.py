@@ -13,7 +13,7 @@ from ._types import Chunk, Flush
 from .formats import Format
 from .formats._base import FormatEncoder
 
-__all__ = ["Flow", "Resolvable", "Resolved", "whole_body"]
+__all__ = ["Flow", "OpenFile", "Resolvable", "Resolved", "whole_body"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,23 @@ class Flow:
         return self.encoder.format.keepalive is not None
 
 
+class OpenFile(Protocol):
+    """A file that is sent as it is, from its first byte to its last.
+
+    Attributes:
+        path: names the open file in this process.
+        size: its length in bytes.
+    """
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    def fileno(self) -> int: ...
+    def read(self, position: int, count: int) -> bytes: ...
+    def has_changed(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What is sent for one request.
@@ -48,6 +65,7 @@ class Resolved:
         source: what the body is made of, taken: whoever has this must have it closed.
         flow: how it is encoded, bounded and reported.
         body: the whole body, where it is known; None for a stream.
+        file: the open file that the whole body is, where a server may send it by itself; the source closes it.
     """
 
     status: int
@@ -55,6 +73,7 @@ class Resolved:
     source: Source
     flow: Flow
     body: bytes | None
+    file: OpenFile | None = None
 
 
 class Resolvable(Protocol):
@@ -62,6 +81,10 @@ class Resolvable(Protocol):
 
     def resolve(self, head: RequestHead = ..., *, text_media_type: str = ...) -> Resolved:
         """Say what is sent for one request."""
+        ...
+
+    async def aresolve(self, head: RequestHead = ..., *, text_media_type: str = ...) -> Resolved:
+        """Say the same without blocking the loop."""
         ...
 
 

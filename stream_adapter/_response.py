@@ -199,6 +199,10 @@ class Response:
         )
         return Resolved(status, headers, source, flow, body)
 
+    async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
+        """Say the same on an event loop, which is not blocked: `resolve` does no I/O, but that of a subclass may."""
+        return self.resolve(head, text_media_type=text_media_type)
+
     def _format(self, head: RequestHead, text_media_type: str) -> Format:
         if self.format is not None:
             return self.format

@@ -17,12 +17,12 @@ from a2wsgi.wsgi import Body, build_environ
 
 from ._body import AsyncBody
 from ._connection import ToldConnection
-from ._edges.asgi import complete_lifespan, deliver, refuse_capacity, refuse_websocket
+from ._edges.asgi import complete_lifespan, deliver, refuse, refuse_websocket
 from ._limits import Limits, StreamSummary
 from ._resolved import Flow, Resolved
 from ._source import Source
 from ._types import ASGIApp, Environ, ExcInfo, Message, Receive, Scope, Send, WSGIApp
-from .errors import CapacityError
+from .errors import RefusalError
 from .formats import Format
 from .formats._base import ChunkFormat
 
@@ -63,8 +63,8 @@ def to_asgi(
             resolved = Resolved(status=200, headers=[], source=Source(call.run()), flow=flow, body=None)
             try:
                 await deliver(AsyncBody(resolved), request.watch, send)
-            except CapacityError as error:
-                await refuse_capacity(error, send)
+            except RefusalError as error:
+                await refuse(error, send)
 
     return asgi
 

@@ -7,20 +7,28 @@
     │   └── StrictEncodingError                … it is not bytes, and strict mode takes nothing else
     ├── StreamConsumedError   (RuntimeError)   a one-shot source was asked for a second time
     ├── StreamTimeoutError    (TimeoutError)   a deadline of Limits passed
-    ├── CapacityError         (RuntimeError)   no thread is left for another sync source: 503
-    └── UnsupportedError      (RuntimeError)   the server cannot run this kind of source
+    ├── UnsupportedError      (RuntimeError)   the server cannot run this kind of source
+    ├── FileChangedError      (OSError)        a file is no longer the one that was promised
+    └── RefusalError                           there is nothing to stream; the answer is a status of its own
+        ├── CapacityError     (RuntimeError)   no thread is left for another sync source: 503
+        └── NotFoundError     (FileNotFoundError)   there is no such file, or none that may be sent: 404
 
 Each is also the builtin in brackets, so an `except TypeError` that stands in an application already goes on working.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 __all__ = [
     "CapacityError",
     "ChunkEncodingError",
     "ChunkValueError",
+    "FileChangedError",
+    "NotFoundError",
+    "RefusalError",
     "SourceError",
     "StreamAdapterError",
     "StreamConsumedError",
@@ -78,14 +86,38 @@ class StreamTimeoutError(StreamAdapterError, TimeoutError):
         self.reason: Literal["idle_timeout", "total_timeout", "send_timeout"] = reason
 
 
-class CapacityError(StreamAdapterError, RuntimeError):
-    """No thread is left for another sync source; answer 503 (RFC 9110, 15.6.4).
+class RefusalError(StreamAdapterError):
+    """There is nothing to stream, and a status of its own says why.
+
+    Attributes:
+        status_code: what the request is answered with.
+        headers: fields that go with it.
+    """
+
+    status_code: int
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class CapacityError(RefusalError, RuntimeError):
+    """No thread is left for another sync source: 503 (RFC 9110, 15.6.4).
 
     Attributes:
         retry_after: seconds, for the Retry-After field.
     """
 
+    status_code: int = 503
     retry_after = 1
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": str(retry_after)})
+
+
+class NotFoundError(RefusalError, FileNotFoundError):
+    """There is no such file, or none that may be sent: 404 (RFC 9110, 15.5.5)."""
+
+    status_code: int = 404
+
+
+class FileChangedError(StreamAdapterError, OSError):
+    """A file is no longer the one whose size and tag were sent, so the rest of it is not."""
 
 
 class UnsupportedError(StreamAdapterError, RuntimeError):

@@ -14,13 +14,14 @@ The checklist:
 
 from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
 from ._connection import Connection, client_connection
-from ._edges.asgi import deliver
+from ._edges.asgi import deliver, offers_pathsend
+from ._edges.server_file import ServerFile, server_file
 from ._edges.wsgi import status_line
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
-from ._resolved import Flow, Resolvable, Resolved
+from ._resolved import Flow, OpenFile, Resolvable, Resolved
 from ._response import ResponseOptions, as_response, is_stream
-from .errors import CapacityError
+from .errors import CapacityError, NotFoundError, RefusalError
 
 __all__ = [
     "AsyncBody",
@@ -29,17 +30,23 @@ __all__ = [
     "Connection",
     "Flow",
     "Host",
+    "NotFoundError",
+    "OpenFile",
+    "RefusalError",
     "RequestHead",
     "RequestHeaders",
     "Resolvable",
     "Resolved",
     "ResponseOptions",
+    "ServerFile",
     "StreamAborted",
     "SyncBody",
     "as_response",
     "client_connection",
     "deliver",
     "is_stream",
+    "offers_pathsend",
     "run_coroutine",
+    "server_file",
     "status_line",
 ]

@@ -12,17 +12,19 @@ MEMBERS: dict[str, str] = {
     "stream_adapter": """
         ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
         StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure csv drain drain_on_signal
-        encode_chunk html iter_bytes json_array json_seq ndjson sse text to_asgi
+        encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi
     """,
     "stream_adapter.asgi": "to_asgi",
     "stream_adapter.errors": """
-        CapacityError ChunkEncodingError ChunkValueError SourceError StreamAdapterError StreamConsumedError
-        StreamTimeoutError StrictEncodingError UnsupportedError
+        CapacityError ChunkEncodingError ChunkValueError FileChangedError NotFoundError RefusalError SourceError
+        StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError UnsupportedError
     """,
+    "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
-        AsyncBody CapacityError ClientDisconnected Connection Flow Host RequestHead RequestHeaders Resolvable Resolved
-        ResponseOptions StreamAborted SyncBody as_response client_connection deliver is_stream run_coroutine status_line
+        AsyncBody CapacityError ClientDisconnected Connection Flow Host NotFoundError OpenFile RefusalError RequestHead
+        RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted SyncBody as_response
+        client_connection deliver is_stream offers_pathsend run_coroutine server_file status_line
     """,
     "stream_adapter.types": """
         ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source

@@ -18,7 +18,7 @@ from stream_adapter._pump import (
     Window,
     lease,
 )
-from stream_adapter._resolved import Resolved, whole_body
+from stream_adapter._resolved import OpenFile, Resolved, whole_body
 from stream_adapter._source import Source
 from stream_adapter._types import Reason
 from stream_adapter.errors import ChunkEncodingError, StreamTimeoutError
@@ -54,6 +54,7 @@ class Body:
         "_started_at",
         "_whole",
         "_window",
+        "file",
         "headers",
         "status",
     )
@@ -62,6 +63,7 @@ class Body:
         flow = resolved.flow
         self.status: int = resolved.status
         self.headers: list[tuple[str, str]] = resolved.headers
+        self.file: OpenFile | None = resolved.file
         self._flow = flow
         self._source = resolved.source
         self._source.enter = host.enter

@@ -16,14 +16,17 @@ from functools import partial
 from stream_adapter._body import AsyncBody, ClientDisconnected, Host
 from stream_adapter._lifecycle import drain
 from stream_adapter._request import RequestHead
-from stream_adapter._resolved import Resolvable
+from stream_adapter._resolved import OpenFile, Resolvable
 from stream_adapter._types import Message, Receive, Scope, Send
-from stream_adapter.errors import CapacityError
+from stream_adapter.errors import RefusalError
 
-__all__ = ["complete_lifespan", "deliver", "refuse_capacity", "refuse_websocket", "serve"]
+from ._refusal import refusal_headers
+
+__all__ = ["complete_lifespan", "deliver", "offers_pathsend", "refuse", "refuse_websocket", "serve"]
 
 logger = logging.getLogger("stream_adapter")
 
+_OPENING_GRACE = 5.0  # seconds that a server has to open the path that it was sent
 _SHUTDOWN_GRACE = 5.0  # seconds that streams have once the server says that it shuts down
 _BREAK_GRACE = 1.0  # seconds that a server has to take the message which it is to refuse
 
@@ -36,17 +39,17 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
         await refuse_websocket(receive, send)
     elif scope["type"] == "http":
         try:
-            await deliver(AsyncBody(response.resolve(RequestHead.from_scope(scope)), Host()), receive, send)
-        except CapacityError as error:
-            await refuse_capacity(error, send)
+            resolved = await response.aresolve(RequestHead.from_scope(scope))
+            await deliver(AsyncBody(resolved, Host()), receive, send, pathsend=offers_pathsend(scope))
+        except RefusalError as error:
+            await refuse(error, send)
     else:
         raise ValueError(f"scope: expected type http, lifespan or websocket, got {scope['type']!r}")
 
 
-async def refuse_capacity(error: CapacityError, send: Send) -> None:
-    """Answer 503 (RFC 9110, 15.6.4)."""
-    headers = [("Retry-After", str(error.retry_after)), ("Content-Type", "text/plain"), ("Content-Length", "0")]
-    await send(_start(503, headers))
+async def refuse(error: RefusalError, send: Send) -> None:
+    """Answer with the status that the error has, and no body."""
+    await send(_start(error.status_code, refusal_headers(error)))
     await send(_block(b"", more=False))
 
 
@@ -67,13 +70,19 @@ async def complete_lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def deliver(body: AsyncBody, receive: Receive, send: Send) -> None:
+def offers_pathsend(scope: Scope) -> bool:
+    """Say whether the server sends a file by its path: https://asgi.readthedocs.io, "Path Send"."""
+    return "http.response.pathsend" in (scope.get("extensions") or {})
+
+
+async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bool = False) -> None:
     """Send a body and close it.
 
     Args:
         body: not yet started.
         receive: watched for the disconnect; what is left of the request's body is drained.
         send: its OSError is a disconnect too.
+        pathsend: whether a whole file is left to the server.
 
     Raises:
         Exception: what ended the source; before the first item nothing was sent.
@@ -83,7 +92,10 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send) -> None:
     delivery = _Delivery(body, send)
     try:
         try:
-            await (delivery.run_watched(receive) if body.waits else delivery.run())
+            if pathsend and body.file is not None:
+                await delivery.run_pathsend(body.file, receive)
+            else:
+                await (delivery.run_watched(receive) if body.waits else delivery.run())
         finally:
             await body.aclose()
     except ClientDisconnected:
@@ -141,6 +153,20 @@ class _Delivery:
                 await self._put(_block(block, more=True))
             block = await body.next()
         await self._put(_block(b"", more=False))
+
+    async def run_pathsend(self, file: OpenFile, receive: Receive) -> None:
+        """Leave the body to the server, and the file open until it must have opened it too.
+
+        That may be after `send` has returned; the disconnect, by which servers also say that a response is under way,
+        comes later.
+        """
+        await self._put(_start(self._body.status, self._body.headers))
+        await self._put({"type": "http.response.pathsend", "path": file.path})
+        opened = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_OPENING_GRACE):
+                await _watch(receive, opened.set)
+                await opened.wait()
 
     async def _put(self, message: Message) -> None:
         limit = self._limit

@@ -10,26 +10,38 @@ from stream_adapter._connection import client_connection
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Environ, StartResponse
-from stream_adapter.errors import CapacityError
+from stream_adapter.errors import RefusalError
+
+from ._refusal import refusal_headers
+from .server_file import server_file
 
 __all__ = ["serve", "status_line"]
 
 
 def serve(response: Resolvable, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Send `response`; its first item is pulled here, so that an error before it is still the server's to answer."""
-    body = SyncBody(response.resolve(RequestHead.from_environ(environ)), Host(connection=client_connection(environ)))
     try:
-        body.start()
+        resolved = response.resolve(RequestHead.from_environ(environ))
+    except RefusalError as error:
+        return _refuse(error, start_response)
+    body = SyncBody(resolved, Host(connection=client_connection(environ)))
+    try:
+        file = server_file(body, environ)
+        if file is None:
+            body.start()
         start_response(status_line(body.status), body.headers)
-    except CapacityError as error:
+    except RefusalError as error:
         body.close()
-        headers = [("Retry-After", str(error.retry_after)), ("Content-Type", "text/plain"), ("Content-Length", "0")]
-        start_response(status_line(503), headers)
-        return []
+        return _refuse(error, start_response)
     except BaseException:
         body.close()
         raise
-    return body
+    return body if file is None else file.wrap(environ)
+
+
+def _refuse(error: RefusalError, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(status_line(error.status_code), refusal_headers(error))
+    return []
 
 
 def status_line(status: int) -> str:

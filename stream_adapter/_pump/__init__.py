@@ -16,7 +16,7 @@ from .clock import Clock
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .loop import background_loop, run
 from .producers import InlineProducer, Producer, TaskProducer, ThreadProducer, undecided
-from .threads import lease, set_max_threads
+from .threads import in_thread, lease, set_max_threads
 from .window import Window
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "ThreadProducer",
     "Window",
     "background_loop",
+    "in_thread",
     "lease",
     "run",
     "set_max_threads",

@@ -7,14 +7,20 @@ must not keep the process from ending.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from stream_adapter.errors import CapacityError
 
-__all__ = ["Worker", "lease", "set_max_threads"]
+__all__ = ["Worker", "in_thread", "lease", "set_max_threads"]
+
+T = TypeVar("T")
 
 _IDLE_KEPT = 32
 
@@ -95,6 +101,29 @@ def lease() -> Worker:
         CapacityError: as many are leased as are allowed.
     """
     return _pool.lease()
+
+
+def in_thread(function: Callable[[], T]) -> asyncio.Future[T]:
+    """Run a function that blocks in a thread, and return its result to the running loop.
+
+    Raises:
+        CapacityError: as many threads are leased as are allowed.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    worker = lease()
+
+    def job() -> None:
+        try:
+            settle = partial(future.set_result, function())
+        except BaseException as error:  # noqa: BLE001  # the loop's to raise
+            settle = partial(future.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+            loop.call_soon_threadsafe(settle)
+
+    worker.submit(job)
+    worker.release()
+    return future
 
 
 def set_max_threads(count: int) -> None:

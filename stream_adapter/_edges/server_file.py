@@ -1,0 +1,103 @@
+"""A whole file that a WSGI server sends by itself: PEP 3333, "Optional Platform-Specific File Handling".
+
+gunicorn and uWSGI take the descriptor and let the kernel send; waitress reads as its client does. What they get is
+this object rather than the file: it ends where the file ended when it was opened, it breaks the connection if the
+file has changed, and to close it is to close the response.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+
+from stream_adapter._body import SyncBody
+from stream_adapter._resolved import OpenFile
+from stream_adapter._types import Environ
+from stream_adapter.errors import FileChangedError
+
+__all__ = ["ServerFile", "server_file"]
+
+logger = logging.getLogger("stream_adapter")
+
+BLOCK = 1 << 18  # bytes that a server reads at a time, where it does not leave that to the kernel
+
+
+class ServerFile:
+    """A file object, as far as servers use one.
+
+    Args:
+        file: what is sent.
+        close: closes the response. It may be set anew: Django does.
+    """
+
+    def __init__(self, file: OpenFile, close: Callable[[], object]) -> None:
+        self._file = file
+        self._close_response = close
+        self._position = 0
+
+    def wrap(self, environ: Environ) -> Iterable[bytes]:
+        """Return the iterable by which the server knows it again, which must reach it as it is."""
+        wrapper: Callable[[ServerFile, int], Iterable[bytes]] = environ["wsgi.file_wrapper"]
+        return wrapper(self, BLOCK)
+
+    def fileno(self) -> int:
+        """Return the descriptor, which then stands where this does: a server goes by either."""
+        descriptor = self._file.fileno()
+        os.lseek(descriptor, self._position, os.SEEK_SET)
+        return descriptor
+
+    def seekable(self) -> bool:
+        """Say that it can seek."""
+        return True
+
+    def tell(self) -> int:
+        """Return where it stands."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position."""
+        self._position = offset + (0, self._position, self._file.size)[whence]
+        return self._position
+
+    def read(self, count: int = -1) -> bytes:
+        """Return up to `count` bytes.
+
+        Raises:
+            FileChangedError: it is no longer what it was.
+        """
+        rest = max(self._file.size - self._position, 0)
+        wanted = rest if count < 0 else min(count, rest)
+        block = self._file.read(self._position, wanted)
+        self._position += len(block)
+        if len(block) < wanted:
+            self._check()
+        return block
+
+    @property
+    def close(self) -> Callable[[], None]:
+        """What closes the response, and then raises if the file has changed: so that the connection is not kept."""
+        return self._close
+
+    @close.setter
+    def close(self, close: Callable[[], object]) -> None:
+        self._close_response = close
+
+    def _close(self) -> None:
+        try:
+            self._check()
+        finally:
+            self._close_response()
+
+    def _check(self) -> None:
+        if self._file.has_changed():
+            error = FileChangedError("the file was changed while it was sent")
+            logger.error("a download failed; the connection is broken", exc_info=error)
+            raise error
+
+
+def server_file(body: SyncBody, environ: Environ) -> ServerFile | None:
+    """Return what the server is to be given in the body's stead; None if it takes no files, or the body is none."""
+    if body.file is None or environ.get("wsgi.file_wrapper") is None:
+        return None
+    return ServerFile(body.file, body.close)

@@ -1,0 +1,16 @@
+"""Files: conditions, ranges, and a body that is exactly what was promised.
+
+    import stream_adapter as sa
+
+    sa.file("report.pdf", filename="report.pdf")
+    sa.file(name, root="/srv/files", precompressed=True)        # a path from a user
+    sa.file(io.BytesIO(data), media_type="image/png")
+
+A file is answered from what was seen of it after it was opened. What it may be sent by: the server itself, if it can
+(`wsgi.file_wrapper`, `http.response.pathsend`), a front server (`offload=`), or reads in a thread.
+"""
+
+from ._offload import Offload, XAccelRedirect, XSendfile
+from ._response import FileResponse, file
+
+__all__ = ["FileResponse", "Offload", "XAccelRedirect", "XSendfile", "file"]

@@ -1,0 +1,113 @@
+"""Conditional requests (RFC 9110, 13): what a client knows of a file, held against what the file is now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from werkzeug.http import http_date, parse_date, parse_etags, unquote_etag
+
+from stream_adapter._request import RequestHeaders
+
+__all__ = ["Validators", "encoded_etag", "evaluate", "make_etag", "make_last_modified", "range_applies"]
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What tells two versions of a file apart (RFC 9110, 8.8).
+
+    Attributes:
+        etag: as it is sent, quotes and all; None if there is none.
+        last_modified: seconds since the epoch; None if it is not known.
+    """
+
+    etag: str | None = None
+    last_modified: float | None = None
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[str, str]]) -> Validators:
+        """Read them from a response's headers."""
+        fields = {name.lower(): value for name, value in headers}
+        return cls(fields.get("etag"), _seconds(fields.get("last-modified")))
+
+
+def make_etag(modified_ns: int, size: int) -> str:
+    """Return a strong entity tag.
+
+    Args:
+        modified_ns: when the file was modified, in nanoseconds since the epoch.
+        size: its size in bytes.
+    """
+    return f'"{modified_ns:x}-{size:x}"'
+
+
+def encoded_etag(etag: str, coding: str) -> str:
+    """Return the tag of a file's encoded form, which is a representation of its own (RFC 9110, 8.8.3.3)."""
+    return f'{etag[:-1]}-{coding}"'
+
+
+def make_last_modified(modified_ns: int, now: float) -> str:
+    """Return when the file was modified, but never a time that is yet to come (RFC 9110, 8.8.2.1).
+
+    Args:
+        modified_ns: nanoseconds since the epoch.
+        now: seconds since the epoch.
+    """
+    return http_date(int(min(modified_ns / 1e9, now)))
+
+
+def evaluate(headers: RequestHeaders, current: Validators) -> Literal[304, 412] | None:
+    """Evaluate the preconditions of a GET or HEAD request in the order of RFC 9110, 13.2.2.
+
+    Dates that are none are ignored, as 13.1.3 and 13.1.4 say.
+
+    Returns:
+        The status that answers it; None to go on.
+    """
+    if (if_match := headers.get("if-match")) is not None:
+        if not _matches(if_match, current.etag, strongly=True):
+            return 412
+    elif _is_modified_since(headers.get("if-unmodified-since"), current) is True:
+        return 412
+    if (if_none_match := headers.get("if-none-match")) is not None:
+        if _matches(if_none_match, current.etag, strongly=False):
+            return 304
+    elif _is_modified_since(headers.get("if-modified-since"), current) is False:
+        return 304
+    return None
+
+
+def range_applies(headers: RequestHeaders, current: Validators) -> bool:
+    """Say whether the part of the file that the client has is of this version (If-Range, RFC 9110, 13.1.5).
+
+    An entity tag must match strongly, a date exactly.
+    """
+    if_range = headers.get("if-range")
+    if if_range is None:
+        return True
+    if if_range.startswith(('"', "W/")):
+        return _matches(if_range, current.etag, strongly=True)
+    return current.last_modified is not None and _seconds(if_range) == current.last_modified
+
+
+def _matches(field: str, etag: str | None, *, strongly: bool) -> bool:
+    """Look for an entity tag in a list of them, by one of the two comparisons of RFC 9110, 8.8.3.2."""
+    tags = parse_etags(field)
+    if tags.star_tag or etag is None:
+        return tags.star_tag
+    opaque, is_weak = unquote_etag(etag)
+    if strongly:
+        return not is_weak and tags.is_strong(opaque)
+    return tags.contains_weak(opaque)
+
+
+def _is_modified_since(field: str | None, current: Validators) -> bool | None:
+    """Compare with a date; None if one of the two is not known."""
+    since = _seconds(field)
+    return None if since is None or current.last_modified is None else current.last_modified > since
+
+
+def _seconds(field: str | None) -> float | None:
+    date = parse_date(field)
+    return None if date is None else date.timestamp()

@@ -1,0 +1,247 @@
+"""Something open that bytes can be read from, by position: a descriptor, a file object, an async one, or a pipe.
+
+A handle is read by one at a time. Whoever has it closes it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from stream_adapter.errors import SourceError
+
+__all__ = ["AsyncHandle", "DescriptorHandle", "Handle", "aopen_object", "check_object", "is_async", "open_object"]
+
+
+_DESCRIPTORS = "/proc/self/fd"
+_HAS_DESCRIPTORS = os.path.isdir(_DESCRIPTORS)
+
+
+class Handle(Protocol):
+    """What can be sent, and what is known of it."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes; None if nobody knows, as of a pipe."""
+        ...
+
+    @property
+    def modified_ns(self) -> int | None:
+        """Nanoseconds since the epoch; None if that is not known."""
+        ...
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes; none at the end."""
+        ...
+
+    def has_changed(self) -> bool:
+        """Say whether it is known to be no longer what it was when it was opened."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
+class DescriptorHandle:
+    """A regular file, by its descriptor: what is read is the file that was looked at, whatever its path now means.
+
+    Args:
+        descriptor: open for reading.
+        found_at: its path.
+        close: closes it; None for a descriptor that is ours.
+        start: where in the file that which is sent begins.
+    """
+
+    __slots__ = ("_close", "_descriptor", "_seen", "_start", "found_at", "modified_ns", "size")
+
+    def __init__(
+        self, descriptor: int, found_at: str, *, close: Callable[[], object] | None = None, start: int = 0
+    ) -> None:
+        self._descriptor = descriptor
+        self._close = close
+        self._start = start
+        status = os.fstat(descriptor)
+        self._seen = status.st_size, status.st_mtime_ns
+        self.found_at = found_at
+        self.size: int = max(status.st_size - start, 0)
+        self.modified_ns: int = status.st_mtime_ns
+
+    @property
+    def path(self) -> str:
+        """The name of the open file itself, where the system has names for those; else where it was found."""
+        return f"{_DESCRIPTORS}/{self._descriptor}" if _HAS_DESCRIPTORS else os.path.abspath(self.found_at)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is sent from the file's first byte on."""
+        return not self._start
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes; none at the end."""
+        os.lseek(self._descriptor, self._start + position, os.SEEK_SET)
+        return os.read(self._descriptor, count)
+
+    def has_changed(self) -> bool:
+        """Look again."""
+        status = os.fstat(self._descriptor)
+        return (status.st_size, status.st_mtime_ns) != self._seen
+
+    def close(self) -> None:
+        """Close it."""
+        if self._close is not None:
+            self._close()
+        else:
+            os.close(self._descriptor)
+
+
+class ObjectHandle:
+    """A file object that can seek, sent from where it stands: BytesIO, SpooledTemporaryFile, one of fsspec's."""
+
+    modified_ns: int | None = None
+
+    def __init__(self, file: Any, start: int, stop: int) -> None:
+        self._file = file
+        self._start = start
+        self.size: int | None = max(stop - start, 0)
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes; none at the end."""
+        self._file.seek(self._start + position)
+        return bytes(self._file.read(count))
+
+    def has_changed(self) -> bool:
+        """Nobody knows."""
+        return False
+
+    def close(self) -> None:
+        """Close it."""
+        _close(self._file)
+
+
+class PipeHandle:
+    """A file object that cannot seek: read once, from where it stands to its end."""
+
+    size: int | None = None
+    modified_ns: int | None = None
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._read: Callable[[int], Any] = getattr(file, "read1", file.read)  # what is there, rather than all of it
+
+    def read(self, position: int, count: int) -> bytes:
+        """Return what comes next, up to `count` bytes; none at the end."""
+        del position
+        return bytes(self._read(count) or b"")
+
+    def has_changed(self) -> bool:
+        """Nobody knows."""
+        return False
+
+    def close(self) -> None:
+        """Close it."""
+        _close(self._file)
+
+
+class AsyncHandle:
+    """An async file object, such as anyio's and aiofiles'.
+
+    Args:
+        file: its `read`, and its `seek` and `close` if it has them, are awaited.
+        start: where it stands.
+        stop: where it ends; None for one that cannot seek.
+    """
+
+    modified_ns: int | None = None
+
+    def __init__(self, file: Any, start: int, stop: int | None) -> None:
+        self._file = file
+        self._start = start
+        self._position = start
+        self.size: int | None = None if stop is None else max(stop - start, 0)
+
+    async def read(self, position: int, count: int) -> bytes:
+        """Return up to `count` bytes; none at the end."""
+        if self.size is not None and self._position != self._start + position:
+            await self._file.seek(self._start + position)
+        block = bytes(await self._file.read(count) or b"")
+        self._position = self._start + position + len(block)
+        return block
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await _aclose(self._file)
+
+
+def open_object(file: Any) -> Handle:
+    """Make the handle of a sync file object. It is ours from here on, and closed if that fails."""
+    try:
+        if isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable():
+            if isinstance(file, io.BufferedRandom):
+                file.flush()
+            name = file.name if isinstance(file.name, str) else ""
+            return DescriptorHandle(file.fileno(), name, close=file.close, start=file.tell())
+        try:
+            start = file.tell()
+            stop = file.seek(0, os.SEEK_END)
+            stop = file.tell() if stop is None else stop  # SpooledTemporaryFile's once returned nothing
+            file.seek(start)
+        except (AttributeError, OSError, ValueError):  # ValueError: gzip's cannot seek from the end
+            return PipeHandle(file)
+        return ObjectHandle(file, start, stop)
+    except BaseException:
+        _close(file)
+        raise
+
+
+async def aopen_object(file: Any) -> AsyncHandle:
+    """Make the handle of an async file object, likewise."""
+    try:
+        try:
+            start = await file.tell()
+            await file.seek(0, os.SEEK_END)
+            stop = await file.tell()
+            await file.seek(start)
+        except (AttributeError, OSError, ValueError):
+            return AsyncHandle(file, 0, None)
+        return AsyncHandle(file, start, stop)
+    except BaseException:
+        await _aclose(file)
+        raise
+
+
+def check_object(file: Any) -> None:
+    """Refuse what is no binary file object.
+
+    Raises:
+        SourceError: it has no `read`, or it reads text.
+    """
+    if not callable(getattr(file, "read", None)):
+        raise SourceError(f"file: expected a path or a binary file object, got {type(file).__name__}")
+    if hasattr(file, "encoding"):
+        raise SourceError(f"file: expected a binary file object, got {type(file).__name__} of text; open it with 'rb'")
+
+
+def is_async(file: Any) -> bool:
+    """Say whether a file object's `read` is awaited."""
+    return inspect.iscoroutinefunction(file.read) or (hasattr(file, "__aiter__") and not hasattr(file, "__iter__"))
+
+
+def _close(file: Any) -> None:
+    close = getattr(file, "close", None)
+    if close is not None:
+        close()
+
+
+async def _aclose(file: Any) -> None:
+    close = getattr(file, "aclose", None) or getattr(file, "close", None)
+    closing = close() if close is not None else None
+    if inspect.isawaitable(closing):
+        await closing

@@ -1,0 +1,260 @@
+"""A file as a response: what nginx does for a file, with the application's own checks in front.
+
+`resolve` opens the file, looks at it, and answers the request by what it saw; what was seen is what is sent. To open
+and to look is I/O, and a path on a network may block, so on an event loop a thread does that (`aresolve`), and reads a
+file of one block there too. Larger ones are read by the source's own thread, one block ahead of the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeAlias, Unpack
+
+from stream_adapter._headers import add_defaults, content_disposition, set_default, with_charset, without_hop_by_hop
+from stream_adapter._pump import in_thread, run
+from stream_adapter._request import RequestHead
+from stream_adapter._resolved import Flow, Resolved
+from stream_adapter._response import Response, ResponseOptions
+from stream_adapter._source import Source
+from stream_adapter.errors import NotFoundError, SourceError
+from stream_adapter.formats._base import ChunkFormat
+
+from ._answer import Answer, Headers, answer
+from ._body import BLOCK, AsyncFileBody, FileBody, everything
+from ._conditions import encoded_etag, make_etag, make_last_modified
+from ._handles import AsyncHandle, DescriptorHandle, Handle, aopen_object, check_object, is_async, open_object
+from ._offload import Offload
+from ._opening import open_below, open_path
+from ._precompressed import SUFFIXES, acceptable_codings
+
+__all__ = ["FileResponse", "file"]
+
+Path: TypeAlias = str | os.PathLike[str]
+
+_ANY_REQUEST = RequestHead()
+_BYTES = ChunkFormat()
+_ARCHIVES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+
+
+def file(
+    file: Path | Any,
+    *,
+    root: Path | None = None,
+    filename: str | None = None,
+    disposition: str | None = None,
+    precompressed: bool = False,
+    offload: Offload | None = None,
+    **options: Unpack[ResponseOptions],
+) -> FileResponse:
+    """Send a file: whole, or the ranges asked for, or nothing to a client that has it.
+
+    That there is no such file is found out when it is served, and answered 404.
+
+    Args:
+        file: a path; or a binary file object, sync or async, which is sent from where it stands, and closed.
+        root: a directory. The path is a user's then: relative, and nothing outside `root` is sent.
+        filename: the name under which it is saved; it is also what the media type is guessed from.
+        disposition: "attachment" to save it, which is what a `filename` means, or "inline" to show it.
+        precompressed: send the sibling that ends in `.br`, `.zst` or `.gz` to a client that reads it.
+        offload: a front server sends it: `XAccelRedirect` or `XSendfile`, of `stream_adapter.files`.
+        **options: those of Response. An ETag or a Last-Modified in `headers` is what conditions are held against. The
+            chunk that `on_error` returns is not sent: it is no part of the file.
+
+    Raises:
+        SourceError: it is neither a path nor a binary file object.
+        TypeError: an option is unknown, of the wrong type, or does not go with what is sent.
+        ValueError: an option has a value that is not allowed.
+    """
+    return FileResponse(
+        file,
+        root=root,
+        filename=filename,
+        disposition=disposition,
+        precompressed=precompressed,
+        offload=offload,
+        **options,
+    )
+
+
+class FileResponse(Response):
+    """What `file` returns, made of the same arguments."""
+
+    def __init__(
+        self,
+        file: Path | Any,
+        *,
+        root: Path | None = None,
+        filename: str | None = None,
+        disposition: str | None = None,
+        precompressed: bool = False,
+        offload: Offload | None = None,
+        **options: Unpack[ResponseOptions],
+    ) -> None:
+        for name in {"format", "description"} & options.keys():
+            raise TypeError(f"file: a file is sent as it is; {name} is no option of it")
+        self._path = _path_of(file)
+        self._root = None if root is None else _path_of(root)
+        if root is not None and self._root is None:
+            raise TypeError(f"root: expected the path of a directory, got {type(root).__name__}")
+        if self._path is None:
+            check_object(file)
+            for name, value in {"root": root, "precompressed": precompressed, "offload": offload}.items():
+                if value:
+                    raise TypeError(f"file: {name} is for paths, and this is a file object, {type(file).__name__}")
+        name = filename or os.path.basename(_name_of(file) if self._path is None else self._path)
+        options.setdefault("media_type", _guess_media_type(name))
+        super().__init__(file if self._path is None else None, **options)
+        self._precompressed = precompressed
+        self._offload = offload
+        if disposition is None and filename is not None:
+            disposition = "attachment"
+        self._disposition = None if disposition is None else content_disposition(disposition, name)
+
+    def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
+        """Open the file and say what is sent for one request. It blocks as long as the file system does.
+
+        Raises:
+            NotFoundError: there is no such file, or none that may be sent.
+            StreamConsumedError: it is a file object, and was sent already.
+        """
+        del text_media_type
+        if self._path is not None:
+            return self._answered(head, *self._open(head, self._path))
+        content = self._source.take().content
+        return self._answered(head, run(aopen_object(content)) if is_async(content) else open_object(content))
+
+    async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
+        """Say the same on an event loop, which goes on meanwhile."""
+        if self._path is None and is_async(self._source.content):
+            return self._answered(head, await aopen_object(self._source.take().content))
+        resolving = in_thread(partial(self.resolve, head, text_media_type=text_media_type))
+        try:
+            return await asyncio.shield(resolving)
+        except asyncio.CancelledError:
+            resolving.add_done_callback(_close_unsent)
+            raise
+
+    def _open(self, head: RequestHead, path: str) -> tuple[DescriptorHandle, str | None]:
+        """Open a path, or its sibling in a content coding, which is returned too."""
+        open_it: Callable[[str], DescriptorHandle] = (
+            open_path if self._root is None else partial(open_below, self._root)
+        )
+        handle = open_it(path)
+        if self._precompressed:
+            for coding in acceptable_codings(head.headers.get("accept-encoding")):
+                with suppress(NotFoundError):
+                    sibling = open_it(path + SUFFIXES[coding])
+                    handle.close()
+                    return sibling, coding
+        return handle, None
+
+    def _answered(self, head: RequestHead, handle: Handle | AsyncHandle, coding: str | None = None) -> Resolved:
+        try:
+            headers = self._headers_of(handle, coding)
+            if self._offload is not None and isinstance(handle, DescriptorHandle):
+                offloaded = [*headers, self._offload.header(os.path.realpath(handle.found_at))]
+                return self._resolved(head, handle, Answer(self.status_code, offloaded, []))
+            return self._resolved(head, handle, answer(head, self.status_code, headers, handle.size))
+        except BaseException:
+            if not isinstance(handle, AsyncHandle):
+                handle.close()
+            raise
+
+    def _headers_of(self, handle: Handle | AsyncHandle, coding: str | None) -> Headers:
+        """Return the headers of the whole file; the user's own come first."""
+        headers = [pair for pair in without_hop_by_hop(self.headers) if pair[0].lower() != "content-length"]
+        defaults = {"X-Content-Type-Options": "nosniff"}
+        if handle.size is not None:
+            defaults["Accept-Ranges"] = "bytes"
+            if handle.modified_ns is not None:
+                defaults["ETag"] = make_etag(handle.modified_ns, handle.size)
+                defaults["Last-Modified"] = make_last_modified(handle.modified_ns, time.time())
+        if self._disposition is not None:
+            defaults["Content-Disposition"] = self._disposition
+        if self._precompressed:
+            defaults["Vary"] = "Accept-Encoding"
+        set_default(headers, "Content-Type", with_charset(str(self.media_type), self.charset))
+        add_defaults(headers, defaults)
+        if coding is not None:
+            headers = [
+                (name, encoded_etag(value, coding) if name.lower() == "etag" else value) for name, value in headers
+            ]
+            headers.append(("Content-Encoding", coding))
+        return headers
+
+    def _resolved(self, head: RequestHead, handle: Handle | AsyncHandle, reply: Answer) -> Resolved:
+        segments = everything(handle.size) if reply.segments is None else reply.segments
+        flow = self._flow()
+        if isinstance(handle, AsyncHandle):
+            bodiless = not segments or head.method == "HEAD"
+            source = Source(AsyncFileBody(handle, segments))
+            return Resolved(reply.status, reply.headers, source, flow, b"" if bodiless else None)
+        body = FileBody(handle, [] if head.method == "HEAD" else segments)
+        if body.length <= BLOCK:
+            whole = b"".join(body)
+            body.close()
+            return Resolved(reply.status, reply.headers, Source(None), flow, whole)
+        file = self._file_for_server(handle) if reply.segments is None else None
+        return Resolved(reply.status, reply.headers, Source(body), flow, None, file)
+
+    def _file_for_server(self, handle: Handle) -> DescriptorHandle | None:
+        """Return the file if a server may send the whole of it by itself: nobody watches it or measures its time."""
+        watched = (self.on_close, self.on_error, self.limits.idle_timeout, self.limits.total_timeout)
+        if isinstance(handle, DescriptorHandle) and handle.is_whole and watched == (None, None, None, None):
+            return handle
+        return None
+
+    def _flow(self) -> Flow:
+        on_error = self.on_error
+        return Flow(
+            encoder=_BYTES.encoder(strict=True, charset="utf-8"),
+            limits=self.limits,
+            flush=self.flush,
+            commit_after=self.commit_after,
+            on_error=None if on_error is None else lambda error: (on_error(error), None)[1],
+            on_close=self.on_close,
+            head_of=None,
+        )
+
+    def __repr__(self) -> str:
+        return f"<FileResponse {self.status_code} of {self._path or type(self._source.content).__name__}>"
+
+
+def _path_of(file: Any) -> str | None:
+    """Return a path as text; None for what is none.
+
+    Raises:
+        SourceError: it is a path in bytes.
+    """
+    if not (isinstance(file, str) or hasattr(file, "__fspath__")):
+        return None
+    path = os.fspath(file)
+    if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # a path may be of bytes
+        raise SourceError(f"file: expected a path as text, got {type(path).__name__}; os.fsdecode makes it text")
+    return path
+
+
+def _name_of(file: Any) -> str:
+    """Return the name that a file object has; it may be a number, or nothing."""
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else ""
+
+
+def _guess_media_type(name: str) -> str:
+    """Guess by the name. What is compressed is sent as that, for nobody is to unpack it on the way."""
+    media_type, coding = mimetypes.guess_type(name, strict=False)
+    if coding is not None:
+        return _ARCHIVES.get(coding, "application/octet-stream")
+    return media_type or "application/octet-stream"
+
+
+def _close_unsent(resolving: asyncio.Future[Resolved]) -> None:
+    """Close what was opened for a request that is no more."""
+    if not resolving.cancelled() and resolving.exception() is None:
+        resolving.result().source.close(asyncio.run)
