@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import httpx
 import pytest
@@ -20,6 +21,12 @@ FRAMEWORKS = {
 PLAIN = {
     "plain-wsgi": lambda: gunicorn("examples.plain_wsgi:app"),
     "plain-asgi": lambda: uvicorn("examples.plain_asgi:app"),
+}
+TEMPLATES = {
+    "flask": lambda: gunicorn("examples.flask_templates:app"),
+    "django-wsgi": lambda: gunicorn("examples.django_templates:wsgi"),
+    "django-asgi": lambda: uvicorn("examples.django_templates:asgi", "--lifespan", "off"),
+    "fastapi": lambda: uvicorn("examples.fastapi_templates:app"),
 }
 
 
@@ -80,3 +87,13 @@ def test_a_plain_app_streams(plain: Server) -> None:
     assert "".join(words_of(plain)) == "Hold nothing back that is ready . "
     assert httpx.get(f"{plain.url}/rows").text.splitlines() == [f'{{"row":{number}}}' for number in range(5)]
     assert httpx.get(f"{plain.url}/").status_code == 404
+
+
+@pytest.mark.parametrize("serve", TEMPLATES.values(), ids=TEMPLATES)
+def test_a_template_is_sent_while_it_is_rendered(serve: Callable[[], AbstractContextManager[Server]]) -> None:
+    with serve() as server, httpx.stream("GET", f"{server.url}/") as response:
+        parts = list(response.iter_text())
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    lines = "".join(parts).splitlines()
+    assert lines == ["<h1>Rows</h1>", "<ul>", "<li>Hold</li>", "<li>nothing</li>", "<li>&lt;back&gt;</li>", "</ul>"]
+    assert len(parts) > 1
