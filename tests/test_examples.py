@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 import httpx
 import pytest
 from httpx_sse import connect_sse
+from openai import OpenAI
 
 from tests.support.servers import Server, gunicorn, uvicorn
 
@@ -97,3 +98,26 @@ def test_a_template_is_sent_while_it_is_rendered(serve: Callable[[], AbstractCon
     lines = "".join(parts).splitlines()
     assert lines == ["<h1>Rows</h1>", "<ul>", "<li>Hold</li>", "<li>nothing</li>", "<li>&lt;back&gt;</li>", "</ul>"]
     assert len(parts) > 1
+
+
+def test_a_job_goes_on_where_the_client_lost_it_and_ends_for_good() -> None:
+    with uvicorn("examples.sse_resume:app") as server, httpx.Client(base_url=server.url) as client:
+        with connect_sse(client, "GET", "/progress") as source:
+            events = source.iter_sse()
+            assert [event.id for event in (next(events), next(events), next(events))] == ["", "0", "5"]  # one is retry
+        with connect_sse(client, "GET", "/progress", headers={"Last-Event-ID": "5"}) as source:
+            *steps, done = [event for event in source.iter_sse() if event.id]
+        assert [event.json() for event in steps] == [{"percent": percent} for percent in range(10, 101, 5)]
+        assert (done.event, done.id) == ("done", "done")
+        assert client.get("/progress", headers={"Last-Event-ID": done.id}).status_code == 204
+        assert "new EventSource" in client.get("/").text
+
+
+def test_a_model_speaks_to_the_clients_of_two_services() -> None:
+    with uvicorn("examples.ai_streams:app") as server:
+        with OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
+            chunks = client.chat.completions.create(model="echo", messages=[], stream=True)
+            assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Hold nothing back."
+        answer = httpx.post(f"{server.url}/api/chat", json={})
+    assert answer.headers["x-vercel-ai-ui-message-stream"] == "v1"
+    assert answer.text.endswith('data: {"type":"finish"}\n\ndata: [DONE]\n\n')
