@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from stream_adapter.integration import AsyncBody
+from stream_adapter.integration import AsyncBody, Resolved
 
 __all__ = ["Blocks"]
 
@@ -16,11 +16,18 @@ class Blocks(AsyncIterator[bytes]):
     """The blocks of a body. No async generator: one that was never started is closed like any other.
 
     Args:
-        open_body: makes the body, on the loop.
+        resolve: says what is sent, on the loop.
+        open_body: makes the body of it.
         close_unopened: closes what the body would have been made of.
     """
 
-    def __init__(self, open_body: Callable[[], AsyncBody], close_unopened: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        resolve: Callable[[], Awaitable[Resolved]],
+        open_body: Callable[[Resolved], AsyncBody],
+        close_unopened: Callable[[], object],
+    ) -> None:
+        self._resolve = resolve
         self._open = open_body
         self._close_unopened = close_unopened
         self._body: AsyncBody | None = None
@@ -33,7 +40,9 @@ class Blocks(AsyncIterator[bytes]):
         """Open the body and pull its first item."""
         if self._body is None:
             self._loop = asyncio.get_running_loop()
-            self._body = self._open()
+            self._body = self._open(await self._resolve())
+            if self._closed:  # meanwhile
+                await self._body.aclose()
             self._body.interrupted = self._on_interrupt
         await self._body.start()
         return self._body

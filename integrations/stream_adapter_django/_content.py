@@ -14,10 +14,18 @@ from typing import Any
 
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest, StreamingHttpResponse
 
 from stream_adapter import Response, StreamAdapterError
-from stream_adapter.integration import AsyncBody, RequestHead, Resolved, SyncBody
+from stream_adapter.integration import (
+    AsyncBody,
+    NotFoundError,
+    RequestHead,
+    Resolved,
+    ServerFile,
+    SyncBody,
+    server_file,
+)
 
 from ._asgiref import stream_context, under_asgi
 from ._blocks import Blocks
@@ -42,6 +50,7 @@ class StreamContent(StreamingHttpResponse):
         self._request: HttpRequest | None = request
         self._own = self._iterator  # an empty one, until the stream is opened
         self._opened: SyncBody | Blocks | None = None
+        self._file: ServerFile | None = None
         self._close_content: Callable[[], object] = partial(_close_unopened, response)
         self.is_async = self.on_loop
 
@@ -63,6 +72,7 @@ class StreamContent(StreamingHttpResponse):
             return self._opened
         environ = self._request.environ if isinstance(self._request, WSGIRequest) else None
         body = self._opened = SyncBody(_resolve(self._stream, self._request), wsgi_host(environ))
+        self._file = server_file(body, environ or {})
         self._use(_iterate(body), body.close, is_async=False)
         return body
 
@@ -70,8 +80,9 @@ class StreamContent(StreamingHttpResponse):
         """Open it for ASGI, likewise."""
         if isinstance(self._opened, Blocks):
             return self._opened
-        open_body = partial(stream_context, partial(_async_body, self._stream, self._request))
-        blocks = self._opened = Blocks(open_body, partial(_close_unopened, self._stream))
+        blocks = self._opened = Blocks(
+            partial(_aresolve, self._stream, self._request), _async_body, partial(_close_unopened, self._stream)
+        )
         self._use(blocks, blocks.close_soon, is_async=True)
         return blocks
 
@@ -93,6 +104,13 @@ class StreamContent(StreamingHttpResponse):
     @streaming_content.setter
     def streaming_content(self, value: Any) -> None:
         self._set_streaming_content(value)  # type: ignore[attr-defined]  # django-stubs leaves this hook out
+
+    block_size = 1 << 18  # bytes that a server reads at a time
+
+    @property
+    def file_to_stream(self) -> ServerFile | None:
+        """The file that Django's WSGI handler gives to a server which sends it by itself."""
+        return self._file if self._iterator is self._own else None
 
     def __iter__(self) -> Iterator[bytes]:
         self._open_unrendered(is_async=False)
@@ -119,12 +137,26 @@ class StreamContent(StreamingHttpResponse):
         super().close()
 
 
+def _head(request: HttpRequest | None) -> RequestHead:
+    return RequestHead() if request is None else RequestHead.from_environ(request.META)
+
+
 def _resolve(stream: Response, request: HttpRequest | None) -> Resolved:
-    return stream.resolve(RequestHead() if request is None else RequestHead.from_environ(request.META))
+    try:
+        return stream.resolve(_head(request))
+    except NotFoundError as error:
+        raise Http404(str(error)) from error
 
 
-def _async_body(stream: Response, request: HttpRequest | None) -> AsyncBody:
-    return AsyncBody(_resolve(stream, request), asgi_host())
+async def _aresolve(stream: Response, request: HttpRequest | None) -> Resolved:
+    try:
+        return await stream.aresolve(_head(request))
+    except NotFoundError as error:
+        raise Http404(str(error)) from error
+
+
+def _async_body(resolved: Resolved) -> AsyncBody:
+    return stream_context(lambda: AsyncBody(resolved, asgi_host()))
 
 
 def _iterate(body: SyncBody) -> Iterator[bytes]:

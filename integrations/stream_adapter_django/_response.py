@@ -79,7 +79,8 @@ class StreamResponse(StreamContent):
             return response
         body = self._open_sync()
         try:
-            body.start()
+            if self._file is None:
+                body.start()
             self._commit(body)
             for callback in self._post_render:
                 response = callback(response) or response

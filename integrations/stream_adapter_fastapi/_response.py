@@ -16,7 +16,15 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 import stream_adapter as sa
-from stream_adapter.integration import AsyncBody, CapacityError, RequestHead, ResponseOptions, as_response, deliver
+from stream_adapter.integration import (
+    AsyncBody,
+    RefusalError,
+    RequestHead,
+    ResponseOptions,
+    as_response,
+    deliver,
+    offers_pathsend,
+)
 from stream_adapter.types import Receive, Scope, Send, Source
 
 __all__ = ["StreamResponse", "stream_response"]
@@ -47,24 +55,25 @@ class StreamResponse(Response):
         """Send it, close its source, and run the background task.
 
         Raises:
-            HTTPException: 503, as no thread is left for another sync source.
+            HTTPException: 503, as no thread is left for another sync source; 404, as there is no such file.
             Exception: what ended the source; before the first item nothing was sent.
         """
         try:
-            await deliver(self._open(RequestHead.from_scope(scope)), receive, send)
-        except CapacityError as error:
-            raise HTTPException(503, headers={"Retry-After": str(error.retry_after)}) from error
+            body = await self._open(RequestHead.from_scope(scope))
+            await deliver(body, receive, send, pathsend=offers_pathsend(scope))
+        except RefusalError as error:
+            raise HTTPException(error.status_code, headers={**error.headers}) from error
         finally:
             await self.aclose()
         if self.background is not None:
             await self.background()
 
-    def _open(self, head: RequestHead) -> AsyncBody:
+    async def _open(self, head: RequestHead) -> AsyncBody:
         response = self._response
         response.status_code = self.status_code
         response.headers.clear()
         response.headers.extend(self.headers.items())
-        resolved = response.resolve(head)
+        resolved = await response.aresolve(head)
         self._taken = True
         context = copy_context() if self._context is None else self._context
         return context.run(AsyncBody, resolved)
@@ -74,7 +83,7 @@ class StreamResponse(Response):
         if not self._taken:
             self._taken = True
             with contextlib.suppress(sa.StreamAdapterError):  # it is another's by now, or holds nothing to close
-                await AsyncBody(self._response.resolve()).aclose()
+                await AsyncBody(await self._response.aresolve()).aclose()
 
 
 def _on_a_loop() -> bool:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 from werkzeug.http import parse_set_header
 
 from stream_adapter.integration import (
     CapacityError,
     Host,
+    RefusalError,
     Resolved,
     SyncBody,
     client_connection,
+    server_file,
 )
 
 from ._context import HeldContext
@@ -35,6 +37,7 @@ class StreamingResponse(Response):
 
     def __init__(self, resolved: Resolved) -> None:
         self._body = SyncBody(resolved, Host(connection=client_connection(request.environ)))
+        self._file = server_file(self._body, request.environ)
         self._context: HeldContext | None = None
         self._error: Exception | None = None
         self._settled = self._closed = False
@@ -55,10 +58,12 @@ class StreamingResponse(Response):
         if self._settled:
             return
         self._settled = True
+        if self._file is not None:
+            return  # the server reads it, and there is nothing to wait for
         try:
             self._body.start()
         except CapacityError as error:
-            raise ServiceUnavailable(retry_after=error.retry_after) from error
+            raise http_exception(error) from error
         if self.status_code == self._given_status != self._body.status:
             self.status_code = self._body.status
         if self.content_type == self._provisional:
@@ -76,12 +81,16 @@ class StreamingResponse(Response):
         except Exception as error:  # noqa: BLE001  # the app's error handlers see to it
             return _error_response(error)(environ, start_response)
         blocks = super().__call__(environ, start_response)
-        self._context = HeldContext()
+        if self._file is None:
+            self._context = HeldContext()
         return blocks
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Return what the server iterates and closes."""
         replaced = self.response is not self._body
+        if self._file is not None and not replaced:
+            self._file.close = self.close
+            return self._file.wrap(environ)
         bodiless = self.status_code < 200 or self.status_code in {204, 304}
         blocks = self._serve(super().get_app_iter(environ) if replaced or bodiless else self._body)
         next(blocks)
@@ -107,6 +116,11 @@ class StreamingResponse(Response):
                 afterwards.callback(self._context.release, self._error)
             afterwards.callback(self._body.close)  # which a middleware's own iterable may not do
             super().close()
+
+
+def http_exception(error: RefusalError) -> HTTPException:
+    """Return Werkzeug's own for it, which the app's error handlers know."""
+    return ServiceUnavailable(retry_after=error.retry_after) if isinstance(error, CapacityError) else NotFound()
 
 
 def _error_response(error: Exception) -> Response:

@@ -7,12 +7,12 @@ from typing import Any, Unpack
 from flask import current_app, request
 
 from stream_adapter import Response
-from stream_adapter.integration import RequestHead, ResponseOptions, as_response
+from stream_adapter.integration import RefusalError, RequestHead, ResponseOptions, as_response
 from stream_adapter.types import Source
 
 from ._context import without_own_context
 from ._mixed import mixed
-from ._response import StreamingResponse
+from ._response import StreamingResponse, http_exception
 from ._unserved import watch
 
 __all__ = ["respond", "stream_response"]
@@ -35,9 +35,11 @@ def respond(response: Response) -> StreamingResponse:
         response = response.with_defaults(**adapter.defaults)
     base = current_app.response_class
     # text of no named type goes out as the text of the app's plain generators does
-    resolved = response.resolve(
-        RequestHead.from_environ(request.environ), text_media_type=base.default_mimetype or "text/plain"
-    )
+    head = RequestHead.from_environ(request.environ)
+    try:
+        resolved = response.resolve(head, text_media_type=base.default_mimetype or "text/plain")
+    except RefusalError as error:
+        raise http_exception(error) from error
     streaming = mixed(StreamingResponse, base)(resolved)
     watch(streaming)
     return streaming

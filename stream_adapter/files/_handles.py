@@ -96,10 +96,11 @@ class DescriptorHandle:
 
     def close(self) -> None:
         """Close it."""
+        descriptor, self._descriptor = self._descriptor, -1  # whose number may soon be another file's
         if self._close is not None:
             self._close()
         else:
-            os.close(self._descriptor)
+            os.close(descriptor)
 
 
 class ObjectHandle:
