@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import tempfile
@@ -176,7 +177,11 @@ class Client:
 
     @property
     def complete(self) -> bool:
-        """Whether the response came to a polite end: that of a chunked body (RFC 9112, 7.1)."""
+        """Whether the response came to a polite end: the last chunk, or as much as was announced (RFC 9112, 6.3)."""
+        head, _, body = self.received.partition(b"\r\n\r\n")
+        announced = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        if announced is not None:
+            return len(body) >= int(announced[1])
         return self.received.endswith(b"\r\n0\r\n\r\n")
 
     @property

@@ -13,10 +13,11 @@ POOL = 32  # idle threads that the library keeps
 KINDS = [("fast", "unlimited"), ("rows", "unlimited"), ("ticking", "keepalive"), ("idle", "unlimited")]
 
 
-def _abort(subject: Subject, way: str, count: int) -> None:
+def _abort(subject: Subject, host: Host, way: str, count: int) -> None:
     """Open streams of every kind, some at a time, and leave them, by RST and by FIN."""
     subject.probe.reset()
-    kinds: Iterator[tuple[str, str]] = itertools.cycle(KINDS)
+    # a greenlet that sends small rows lets nobody else run until the kernel's buffers are full of them: a second each
+    kinds = itertools.cycle(kind for kind in KINDS if kind[0] != "rows" or host.server != "gevent")
     leave: Iterator[Callable[[Client], float]] = itertools.cycle([Client.reset, Client.reset, Client.finish])
     for opened in range(AT_ONCE, count + 1, AT_ONCE):
         clients = [subject.stream(name, way, options) for name, options in (next(kinds) for _ in range(AT_ONCE))]
@@ -33,11 +34,11 @@ def _abort(subject: Subject, way: str, count: int) -> None:
 def test_aborted_streams_are_closed_and_leave_nothing(
     subject: Subject, host: Host, way: str, record_property: Callable[[str, object], None]
 ) -> None:
-    _abort(subject, way, 2 * AT_ONCE)  # what the server and the pool keep for later
+    _abort(subject, host, way, 2 * AT_ONCE)  # what the server and the pool keep for later
     subject.hello()
     before = subject.wait_settled(subject.probe.measure(), more_threads=0)
     count = 100 if host.name in BY_DEFAULT else 500
-    _abort(subject, way, count)
+    _abort(subject, host, way, count)
     after = subject.wait_settled(before, more_threads=POOL)
     record_property("RSS gained, KiB a stream", (after.rss - before.rss) / 1024 / count)
     assert after.tasks <= before.tasks

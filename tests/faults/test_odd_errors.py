@@ -112,13 +112,16 @@ def test_a_stream_that_has_ended_is_closed_although_its_server_does_not_close_it
 ) -> None:
     summaries: Summaries = []
     source = counting(way, *items)
-    body = iter(
-        sa.Response(source, limits=limits, on_close=summaries.append).wsgi(environ(), lambda *_: list[bytes]().append)
-    )
+    response = sa.Response(source, limits=limits, on_close=summaries.append)
+    body = iter(response.wsgi(environ(), start_response))
     with contextlib.suppress(LookupError):
         list(body)
     assert [summary.reason for summary in summaries] == ["done" if len(items) == 1 else "error"]
     assert source.closes == 1
+
+
+def start_response(*_: object) -> Callable[[bytes], object]:
+    return lambda _: None
 
 
 def environ() -> Environ:

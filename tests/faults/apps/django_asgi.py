@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 import django
 from django.conf import settings
@@ -30,4 +31,5 @@ urlpatterns = [path("stream/<name>/<way>/<options>", stream), path("hello", hell
 
 settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_hex())
 django.setup()
-app = with_lifespan(ASGIHandler())
+_handler: Any = ASGIHandler()  # django-stubs' names for ASGI's types are narrower than ours
+app = with_lifespan(_handler)

@@ -29,6 +29,12 @@ def hello(_: HttpRequest) -> HttpResponse:
 
 urlpatterns = [path("stream/<name>/<way>/<options>", stream), path("hello", hello)]
 
-settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_hex())
+LOGGING = {  # Django tells the errors of views to mail only, unless told otherwise
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "loggers": {"django.request": {"handlers": ["console"]}},
+}
+settings.configure(ALLOWED_HOSTS=["*"], LOGGING=LOGGING, ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_hex())
 django.setup()
 app = WSGIHandler()
