@@ -1,19 +1,47 @@
-"""`python -m stream_adapter`: the demo, in which Flask, Django and FastAPI stream the same generators side by side."""
+"""`python -m stream_adapter`: the demo; `python -m stream_adapter check URL`: does an endpoint really stream?
+
+In the demo Flask, Django and FastAPI stream the same generators side by side.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import importlib.util
+import sys
 
 NEEDED = ("flask", "django", "fastapi", "uvicorn")
 
 
 def main() -> None:
-    """Read the command line, and serve the demo."""
+    """Read the command line, and do what it says."""
+    if sys.argv[1:2] == ["check"]:
+        sys.exit(check(sys.argv[2:]))
+    demo()
+
+
+def check(arguments: list[str]) -> int:
+    """Check an endpoint; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stream_adapter check",
+        description="Say whether an endpoint really streams, and if not, who buffers.",
+        epilog="Exit code: 0 it streams, 1 a problem was found, 2 there was no response.",
+    )
+    if importlib.util.find_spec("httpx") is None:
+        parser.exit(2, 'The check needs httpx: pip install "stream-adapter[testing]"\n')
+    from ._check.command import add_arguments, run  # noqa: PLC0415  # it imports what may be missing
+
+    add_arguments(parser)
+    given = parser.parse_args(arguments)
+    return run(given.url, dict(given.header), seconds=given.seconds, verify=not given.insecure, json=given.json)
+
+
+def demo() -> None:
+    """Serve the demo."""
     parser = argparse.ArgumentParser(
         prog="python -m stream_adapter",
         description="Serve a page on which Flask, Django and FastAPI stream the same generators side by side.",
+        epilog="python -m stream_adapter check URL says whether an endpoint really streams.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, help="the port to listen on (8000, or a free one if that is taken)")

@@ -124,17 +124,18 @@ def granian(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[
     port = reservation.getsockname()[1]
     command = ["granian", "--interface", "asgi", "--port", str(port), "--workers-kill-timeout", "5", *options, app]
     with _serve(command, reservation, env, cwd) as server:
-        _wait_until_it_listens(server)
+        wait_until_it_listens(server.port, server.process)
         yield server
 
 
-def _wait_until_it_listens(server: Server) -> None:
+def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when a connection is accepted, for a server that takes no socket of ours."""
     deadline = time.monotonic() + BOUND
     while True:
         try:
-            socket.create_connection(("127.0.0.1", server.port), BOUND).close()
+            socket.create_connection(("127.0.0.1", port), BOUND).close()
         except ConnectionRefusedError:
-            if server.process.poll() is not None or time.monotonic() > deadline:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)  # it tells nobody when it listens
         else:

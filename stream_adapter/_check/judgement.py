@@ -1,0 +1,283 @@
+"""From what arrived to findings: what is well, what could be better, what is broken, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate, islice, pairwise
+from typing import Literal
+
+from .cadence import Cadence, cadence_of
+from .events import EventStream, parse
+from .probe import Probe
+
+__all__ = ["EVENT_STREAM", "Finding", "Level", "judge", "last_id"]
+
+Level = Literal["ok", "advice", "problem"]
+
+EVENT_STREAM = "text/event-stream"
+_LIVE = frozenset({EVENT_STREAM, "application/x-ndjson", "application/jsonl", "application/json-seq"})
+_PROXIES_WAIT = 60.0  # seconds of silence after which nginx, and most others, cut a connection
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        level: "ok"; "advice": it works, and could be better; "problem": it does not stream, or breaks a client.
+        about: in a word or two.
+        text: what was seen, and what to do.
+    """
+
+    level: Level
+    about: str
+    text: str
+
+
+def judge(plain: Probe, compressed: Probe | None, head: Probe | None, resumed: Probe | None) -> list[Finding]:
+    """Say what was found.
+
+    Args:
+        plain: a GET without content codings.
+        compressed: a GET with those that browsers offer.
+        head: a HEAD.
+        resumed: a GET with the last id that was seen, if there was one.
+    """
+    if plain.status is None:
+        return list(_unanswered(plain))
+    found = [*_status(plain), *_cadence(plain), *_broken(plain), *_headers(plain)]
+    if plain.media_type == EVENT_STREAM:
+        found += _events(plain)
+    if compressed is not None:
+        found += _compressed(plain, compressed)
+    if head is not None:
+        found += _head(plain, head)
+    if resumed is not None:
+        found += _resumed(plain, resumed)
+    return found
+
+
+def last_id(probe: Probe) -> str | None:
+    """Return the id with which a browser would reconnect."""
+    if probe.media_type != EVENT_STREAM or probe.coding:
+        return None
+    ids = parse(probe.body, ended=probe.ended_at is not None).ids
+    return ids[-1] if ids and ids[-1] else None
+
+
+def _unanswered(probe: Probe) -> Iterator[Finding]:
+    if probe.error is not None:
+        yield Finding("problem", "connection", f"No response: {probe.error}")
+        return
+    yield Finding(
+        "problem",
+        "headers",
+        "Not even a status line came. Either the source waits before its first item (commit_after= bounds that), or "
+        "something between buffers the whole response.",
+    )
+
+
+def _status(probe: Probe) -> Iterator[Finding]:
+    if probe.status == 204 and not probe.body:
+        yield Finding("ok", "status", "204: nothing to stream; an EventSource stops here.")
+    elif probe.status is not None and not 200 <= probe.status < 300:
+        yield Finding("problem", "status", f"{probe.status} is no success: the rest is about an error page.")
+    elif probe.media_type == EVENT_STREAM and probe.status != 200:
+        yield Finding("problem", "status", f"{probe.status}: an EventSource accepts 200 only.")
+
+
+def _cadence(probe: Probe) -> Iterator[Finding]:
+    cadence = cadence_of(probe)
+    if cadence.first_byte is not None:
+        since = "" if probe.headers_at is None else f"Headers after {_seconds(probe.headers_at)}, "
+        yield Finding("ok", "first byte", f"{since}the first byte of the body after {_seconds(cadence.first_byte)}.")
+    if probe.status != 204:
+        yield _verdict(probe, cadence)
+
+
+def _verdict(probe: Probe, cadence: Cadence) -> Finding:
+    level: Level = "problem"
+    match cadence.verdict:
+        case "streams":
+            level = "ok"
+            gaps = f"gaps of {_seconds(cadence.gap_median)} (median), {_seconds(cadence.gap_most)} at most"
+            text = f"It streams: {cadence.reads} reads over {_seconds(cadence.span)}, {gaps}."
+        case "begun":
+            level = "ok"
+            text = f"{len(probe.body)} bytes came, and then silence: it is open, and nothing is known to be held."
+        case "too short":
+            level = "advice"
+            text = f"It was complete after {_seconds(probe.ended_at)}: too soon to tell. Check one that takes a while."
+        case "blocks" if not cadence.torn:
+            level = "advice"
+            text = f"{_blocks(cadence)}, and whole ones: its source yields pages, or collects them."
+        case "blocks":
+            filled = f"a buffer of {(cadence.buffer or 0) // 1024} KiB is filled before anything passes"
+            text = f"{_blocks(cadence)}: {filled}. {_who_buffers(probe)}"
+        case "at the end":
+            text = (
+                f"Nothing came for {_seconds(cadence.first_byte)}, and then all of it at once: it is buffered whole, "
+                f"or its source computes everything before it yields. {_who_buffers(probe)}"
+            )
+        case _:
+            level = "problem" if probe.media_type == EVENT_STREAM else "advice"
+            begin = "An event stream should begin at once, with retry: or a comment."
+            text = f"Headers came, and no byte of the body. {begin} {_who_buffers(probe)}"
+    return Finding(level, "cadence", text)
+
+
+def _blocks(cadence: Cadence) -> str:
+    return f"It comes in blocks of about {cadence.block} bytes, many lines each"
+
+
+def _who_buffers(probe: Probe) -> str:
+    server = probe.headers.get("server", "").lower()
+    if "nginx" in server and probe.headers.get("x-accel-buffering", "").lower() != "no":
+        return "nginx answers: proxy_buffering off, or X-Accel-Buffering: no from the app (nginx eats that header)."
+    if probe.headers.get("content-length") is not None:
+        return "It has a Content-Length, so something knew all of it before it was sent."
+    if probe.headers.get("via") or probe.headers.get("x-cache") or probe.headers.get("cf-ray"):
+        return "A proxy or CDN is between (Via, X-Cache, CF-Ray): have it pass this path unbuffered."
+    return "Look at the proxies between, and at middleware that collects or compresses the body."
+
+
+def _broken(probe: Probe) -> Iterator[Finding]:
+    if probe.error is not None:
+        yield Finding("problem", "connection", f"It broke after {len(probe.body)} bytes: {probe.error}")
+
+
+def _headers(probe: Probe) -> Iterator[Finding]:
+    headers = probe.headers
+    if "content-type" not in headers and probe.status != 204:
+        yield Finding("problem", "Content-Type", "There is none: a browser guesses, and waits for bytes to guess from.")
+    if probe.media_type.startswith("text/plain") and headers.get("x-content-type-options", "").lower() != "nosniff":
+        yield Finding(
+            "advice", "nosniff", "X-Content-Type-Options: nosniff keeps browsers from waiting to sniff text/plain."
+        )
+    if probe.media_type in _LIVE and headers.get("content-length") is not None:
+        yield Finding(
+            "problem", "Content-Length", f"{headers['content-length']}: somebody has collected a live stream."
+        )
+    if probe.media_type == EVENT_STREAM:
+        control = headers.get("cache-control", "").lower()
+        if "no-cache" not in control and "no-store" not in control:
+            yield Finding("advice", "Cache-Control", "Say no-store, or a cache may keep an event stream.")
+        if "no-transform" not in control:
+            yield Finding(
+                "advice", "Cache-Control", "Say no-transform, or a proxy may compress, and so hold, the events."
+            )
+    if probe.version == "HTTP/1.1" and probe.media_type == EVENT_STREAM:
+        yield Finding("advice", "HTTP/1.1", "A browser opens six connections a host at most; HTTP/2 has no such limit.")
+    if probe.version == "HTTP/1.0":
+        yield Finding("advice", "HTTP/1.0", "Without chunks a client cannot tell a broken stream from a whole one.")
+
+
+def _events(probe: Probe) -> Iterator[Finding]:
+    stream = parse(probe.body, ended=probe.ended_at is not None)
+    for problem in islice(stream.problems, 5):
+        yield Finding("problem", "event stream", f"{problem[0].upper()}{problem[1:]}.")
+    if len(stream.problems) > 5:
+        yield Finding("problem", "event stream", f"And {len(stream.problems) - 5} more like these.")
+    if not stream.problems:
+        retry = "no retry" if stream.retry is None else f"retry {stream.retry} ms"
+        yield Finding(
+            "ok",
+            "event stream",
+            f"Valid: {_count(stream.events, 'event')}, {len(stream.ids)} with an id, {retry}.",
+        )
+    yield from _keepalive(probe, stream)
+
+
+def _keepalive(probe: Probe, stream: EventStream) -> Iterator[Finding]:
+    times = _times_of(probe, stream.comments)
+    between = [later - earlier for earlier, later in pairwise(times)]
+    silence = max((later.at - earlier.at for earlier, later in pairwise(probe.reads)), default=0.0)
+    if between:
+        interval = statistics.median(between)
+        level: Level = "ok" if interval < _PROXIES_WAIT else "advice"
+        yield Finding(
+            level, "keepalive", f"A comment every {_seconds(interval)}; proxies cut at about 60 s of silence."
+        )
+    elif silence > _PROXIES_WAIT:
+        yield Finding(
+            "problem", "keepalive", f"Silent for {_seconds(silence)}: proxies cut at about 60 s. Send comments."
+        )
+
+
+def _times_of(probe: Probe, offsets: list[int]) -> list[float]:
+    """Return when the bytes at these offsets arrived."""
+    ends = list(accumulate(len(read.data) for read in probe.reads))
+    return [probe.reads[bisect_right(ends, offset)].at for offset in offsets]
+
+
+def _compressed(plain: Probe, compressed: Probe) -> Iterator[Finding]:
+    if compressed.status is None:
+        yield Finding(
+            "problem", "compression", f"No response to a request that accepts gzip: {compressed.error or 'silence'}"
+        )
+    elif compressed.coding:
+        if not _flows(plain):
+            pass  # what holds it back has been told, and is not the compressor
+        elif not _flows(compressed):
+            yield Finding(
+                "problem",
+                "compression",
+                f"{compressed.coding} holds back what streams without it: turn it off for this path, send "
+                "Cache-Control: no-transform, or use a compressor that flushes.",
+            )
+        else:
+            yield Finding("ok", "compression", f"{compressed.coding}, and it comes as it does without.")
+        if "accept-encoding" not in compressed.headers.get("vary", "").lower():
+            yield Finding(
+                "advice", "Vary", "It is compressed by Accept-Encoding, and does not say so: caches mix them up."
+            )
+
+
+def _flows(probe: Probe) -> bool:
+    return cadence_of(probe).verdict in {"streams", "begun"}
+
+
+def _head(plain: Probe, head: Probe) -> Iterator[Finding]:
+    if head.status is None:
+        text = f"No answer: {head.error}" if head.error else "It hangs: the stream is run although no body may be sent."
+        yield Finding("problem", "HEAD", text)
+    elif head.status == 405:
+        yield Finding("advice", "HEAD", "405: RFC 9110 wants HEAD wherever GET is (9.1).")
+    elif head.status != plain.status:
+        yield Finding("advice", "HEAD", f"{head.status}, where GET is {plain.status}.")
+    else:
+        yield Finding("ok", "HEAD", f"Answered after {_seconds(head.headers_at)}, as GET is.")
+
+
+def _resumed(plain: Probe, resumed: Probe) -> Iterator[Finding]:
+    about, sent = "reconnect", resumed.sent.get("Last-Event-ID")
+    if resumed.status is None:
+        yield Finding("problem", about, f"No answer to Last-Event-ID: {sent}: {resumed.error or 'silence'}")
+    elif resumed.status == 204:
+        yield Finding("ok", about, f"After id {sent} it answers 204, and the browser stops.")
+    elif resumed.status != 200:
+        yield Finding("problem", about, f"After id {sent} it answers {resumed.status}: the browser gives up.")
+    else:
+        before = parse(plain.body, ended=False).ids
+        again = parse(resumed.body, ended=False).ids
+        if not again:
+            yield Finding("ok", about, f"After id {sent} it answers 200, and has sent no event with an id yet.")
+        elif again[0] == before[0]:
+            yield Finding(
+                "advice", about, f"After id {sent} it begins anew, with id {again[0]}: Last-Event-ID is ignored."
+            )
+        else:
+            yield Finding("ok", about, f"After id {sent} it goes on with id {again[0]}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _seconds(seconds: float | None) -> str:
+    if seconds is None:
+        return "never"
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

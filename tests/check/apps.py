@@ -1,0 +1,30 @@
+"""What is checked behind nginx."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import stream_adapter as sa
+from stream_adapter.types import Receive, Scope, Send
+
+
+async def _rows() -> AsyncIterator[object]:
+    for number in range(300):
+        yield {"row": number, "text": "x" * 80}
+        await asyncio.sleep(0.004)
+
+
+async def _events(begin: int) -> AsyncIterator[sa.ServerSentEvent]:
+    for number in range(begin, begin + 10):
+        yield sa.ServerSentEvent({"tick": number}, id=str(number))
+        await asyncio.sleep(0.1)
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve both."""
+    if scope["type"] == "http" and scope["path"] == "/rows":
+        await sa.ndjson(_rows())(scope, receive, send)
+        return
+    seen = dict(scope.get("headers", ())).get(b"last-event-id", b"-1")
+    await sa.sse(_events(int(seen) + 1))(scope, receive, send)

@@ -1,0 +1,157 @@
+"""`python -m stream_adapter check` against real servers, alone and behind nginx."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.servers import ROOT, uvicorn, wait_until_it_listens
+
+_NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+_CONFIGURATION = """
+daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log stderr; events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+    uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+    gzip_types *; gzip_proxied any; gzip_min_length 0;
+    server {{
+        listen 127.0.0.1:{port};
+        location /as_we_ask/ {{ proxy_pass http://127.0.0.1:{upstream}/; }}
+        location /buffering/ {{ proxy_ignore_headers X-Accel-Buffering; proxy_pass http://127.0.0.1:{upstream}/; }}
+        location /gzip/ {{ gzip on; proxy_pass http://127.0.0.1:{upstream}/; }}
+        location /gzip_buffering/ {{
+            gzip on; proxy_http_version 1.1; proxy_ignore_headers X-Accel-Buffering;
+            proxy_pass http://127.0.0.1:{upstream}/;
+        }}
+    }}
+}}
+"""
+needs_nginx = pytest.mark.skipif(_NGINX is None, reason="no nginx is installed")
+
+
+def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stream_adapter", "check", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[int]:
+    with uvicorn("tests.check.apps:app") as server:
+        yield server.port
+
+
+@pytest.fixture(scope="module")
+def nginx(upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    assert _NGINX is not None
+    folder = tmp_path_factory.mktemp("nginx")
+    with socket.socket() as reservation:  # bound, so that nobody else is given the port, and not listening
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.bind(("127.0.0.1", 0))
+        port = reservation.getsockname()[1]
+        configuration = Path(folder, "nginx.conf")
+        configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, upstream=upstream))
+        process = subprocess.Popen([_NGINX, "-p", folder, "-c", configuration], stderr=subprocess.DEVNULL)
+        try:
+            wait_until_it_listens(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def reports(nginx: str) -> dict[str, dict[str, Any]]:
+    """Check every location, all at a time: they wait far more than they work."""
+    paths = [f"/{location}/{what}" for location in _LOCATIONS for what in ("events", "rows")]
+
+    def report(path: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(check(nginx + path, "--seconds", "4", "--json").stdout)
+        return found
+
+    with ThreadPoolExecutor(len(paths)) as pool:
+        return dict(zip(paths, pool.map(report, paths), strict=True))
+
+
+_LOCATIONS = ("as_we_ask", "buffering", "gzip", "gzip_buffering")
+
+
+def level(report: dict[str, Any], about: str) -> str | None:
+    return next((each["level"] for each in report["findings"] if each["about"] == about), None)
+
+
+@needs_nginx
+@pytest.mark.parametrize(
+    ("path", "verdict", "compression", "ok"),
+    [
+        ("/as_we_ask/events", "streams", None, True),
+        ("/as_we_ask/rows", "streams", None, True),
+        ("/buffering/events", "at the end", None, False),
+        ("/buffering/rows", "blocks", None, False),
+        ("/gzip/events", "streams", "ok", True),
+        ("/gzip/rows", "streams", "ok", True),
+        ("/gzip_buffering/events", "streams", "problem", False),
+        ("/gzip_buffering/rows", "streams", "problem", False),
+    ],
+)
+def test_nginx_is_seen_to_stream_or_to_buffer(
+    reports: dict[str, dict[str, Any]], path: str, verdict: str, compression: str | None, ok: bool
+) -> None:
+    report = reports[path]
+    assert (report["cadence"]["verdict"], level(report, "compression"), report["ok"]) == (verdict, compression, ok)
+
+
+@needs_nginx
+def test_nginx_is_named_as_what_buffers(reports: dict[str, dict[str, Any]]) -> None:
+    for path in ("/buffering/events", "/buffering/rows"):
+        found = next(each["text"] for each in reports[path]["findings"] if each["about"] == "cadence")
+        assert "proxy_buffering off" in found
+    assert reports["/buffering/rows"]["cadence"]["buffer"] in {4096, 8192}
+
+
+def test_a_good_endpoint_is_told_so_in_words(upstream: int) -> None:
+    result = check(f"http://127.0.0.1:{upstream}/events", "--seconds", "4")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "It streams: 10 reads" in result.stdout
+    assert "Valid: 10 events, 10 with an id, retry 2000 ms." in result.stdout
+    assert "After id 9 it goes on with id 10." in result.stdout
+    assert result.stdout.endswith("No problem was found.\n")
+
+
+def test_headers_are_sent_as_given(upstream: int) -> None:
+    result = check(f"http://127.0.0.1:{upstream}/events", "--seconds", "0.5", "-H", "Last-Event-ID: 41", "--json")
+    assert '"status": 200' in result.stdout
+    assert json.loads(result.stdout)["headers"]["content-type"] == "text/event-stream"
+
+
+def test_nobody_there_is_exit_code_2() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        result = check(f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+    assert result.returncode == 2
+    assert "No response: ConnectError" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ftp://example.org/"], "expected http://… or https://…, got 'ftp://example.org/'"),
+        (["example.org"], "expected http://… or https://…, got 'example.org'"),
+        (["http://example.org", "-H", "nonsense"], "expected 'Name: value', got 'nonsense'"),
+        (["http://example.org", "--seconds", "0"], "expected more than 0 and at most 3600 seconds, got 0"),
+        ([], "the following arguments are required: url"),
+    ],
+)
+def test_a_bad_argument_is_told_and_nothing_is_sent(arguments: list[str], message: str) -> None:
+    result = check(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
