@@ -9,7 +9,7 @@ from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
 __all__ = ["ServerSentEvent", "lines_of"]
 
-_NEWLINE = re.compile(rb"\r\n?|\n")  # and no other: U+2028, NEL, VT and FF are data
+_NEWLINE = re.compile(r"\r\n?|\n")  # and no other: U+2028, NEL, VT and FF are data
 
 
 class ServerSentEvent:
@@ -70,48 +70,48 @@ class ServerSentEvent:
         return f"ServerSentEvent({', '.join(f'{name}={value!r}' for name, value in fields if value is not None)})"
 
 
-def lines_of(field: bytes, encoded: bytes) -> bytes:
+def lines_of(field: str, value: str) -> str:
     r"""Return a field's lines: one for each of the value's, however those end.
 
     Args:
-        field: what a line begins with, `b"data: "` or `b": "`.
-        encoded: the value, in UTF-8, in which CR and LF are bytes of their own.
+        field: what a line begins with, `"data: "` or `": "`.
+        value: its text.
     """
-    if b"\n" in encoded or b"\r" in encoded:
-        encoded = _NEWLINE.sub(b"\n" + field, encoded)
-    return b"%b%b\n" % (field, encoded)
+    if "\n" in value or "\r" in value:
+        value = _NEWLINE.sub(f"\n{field}", value)
+    return f"{field}{value}\n"
 
 
 def _encode(data: object, event: str | None, event_id: str | None, retry: int | None, comment: str | None) -> bytes:
-    frame = b""
+    frame = ""
     if comment is not None:
-        frame = lines_of(b": ", _text("comment", comment))
+        frame = lines_of(": ", _text("comment", comment))
     if event is not None:
-        frame += b"event: %b\n" % _line("event", event)
+        frame += f"event: {_line('event', event)}\n"
     if event_id is not None:
-        frame += b"id: %b\n" % _line("id", event_id)
+        frame += f"id: {_line('id', event_id)}\n"
     if retry is not None:
-        frame += b"retry: %d\n" % _milliseconds(retry)
+        frame += f"retry: {_milliseconds(retry)}\n"
     if data is not None:
-        frame += lines_of(b"data: ", _text("data", data) if isinstance(data, str) else dump_json(data))
+        frame += lines_of("data: ", data if isinstance(data, str) else dump_json(data).decode())
     if not frame:
         raise ChunkValueError("ServerSentEvent: expected data, event, id, retry or comment, got none of them")
-    return frame + b"\n"
+    try:
+        return f"{frame}\n".encode()
+    except UnicodeEncodeError as error:
+        raise ChunkValueError("ServerSentEvent: expected text, got a lone surrogate") from error
 
 
-def _text(name: str, value: object) -> bytes:
+def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise ChunkEncodingError(f"ServerSentEvent.{name}: expected text, got {type(value).__name__}")
-    try:
-        return value.encode()
-    except UnicodeEncodeError as error:
-        raise ChunkValueError(f"ServerSentEvent.{name}: expected text, got a lone surrogate") from error
+    return value
 
 
-def _line(name: str, value: object) -> bytes:
+def _line(name: str, value: object) -> str:
     text = _text(name, value)
-    if b"\n" in text or b"\r" in text or b"\0" in text:
-        raise ChunkValueError(f"ServerSentEvent.{name}: expected text without CR, LF and NUL, got {value!r}")
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise ChunkValueError(f"ServerSentEvent.{name}: expected text without CR, LF and NUL, got {text!r}")
     return text
 
 

@@ -24,7 +24,7 @@ _encode_event: Encode = attrgetter("encoded")  # which is done already
 
 
 def _encode_text(text: str) -> bytes:
-    return lines_of(b"data: ", text.encode()) + b"\n"
+    return f"{lines_of('data: ', text)}\n".encode()
 
 
 def _encode_json(value: object) -> bytes:
@@ -41,7 +41,7 @@ def _refuse_bytes(value: object) -> bytes:
 def _json_by(json_dumps: JSONDumps) -> Encode:
     """Return how a value is encoded by a user's encoder, whose output may have several lines."""
     dump = dumper_of(json_dumps)
-    return lambda value: lines_of(b"data: ", dump(value)) + b"\n"
+    return lambda value: _encode_text(dump(value).decode())
 
 
 class SSE(Format):

@@ -48,8 +48,8 @@ def _response(head: RequestHead, scope: Scope, silence: asyncio.Event) -> sa.Res
             return sa.sse(_resumed(head.last_event_id, entry), retry=1, end="done")
         case ["log", key]:
             return sa.Response({"log": _log[key]})
-        case ["parts", profile, *_]:
-            return parts(profile, silence, fails=parse_qs(head.query).get("fails") == ["1"])
+        case ["parts", profile, *rest]:
+            return parts(profile, "/".join(rest), silence, fails=parse_qs(head.query).get("fails") == ["1"])
         case ["collect.mjs"]:
             return sa.text(_COLLECT.read_text(), media_type="text/javascript")
         case _:

@@ -19,6 +19,10 @@ def _completion(text: str) -> dict[str, object]:
 
 
 _COMPLETIONS: list[object] = [*map(_completion, WORDS)]
+_RESPONSES: list[object] = [
+    sa.ServerSentEvent({"type": "response.output_text.delta", "delta": word}, event="response.output_text.delta")
+    for word in WORDS
+]
 _MESSAGE: list[object] = [
     {"type": "start", "messageId": "1"},
     {"type": "text-start", "id": "t"},
@@ -36,15 +40,17 @@ async def _source(parts: list[object], silence: asyncio.Event, *, fails: bool) -
         raise LookupError(SECRET)
 
 
-def parts(profile: str, silence: asyncio.Event, *, fails: bool) -> sa.Response:
+def parts(profile: str, api: str, silence: asyncio.Event, *, fails: bool) -> sa.Response:
     """Return the stream of a profile.
 
     Args:
         profile: its name.
+        api: what of the profile's API is asked for.
         silence: set when a comment is sent, for which each part waits: there is one before each.
         fails: whether it breaks instead of its end.
     """
     if profile == "openai":
-        return sa.sse(_source(_COMPLETIONS, silence, fails=fails), keepalive=0.01, profile="openai")
+        items = _RESPONSES if api == "responses" else _COMPLETIONS
+        return sa.sse(_source(items, silence, fails=fails), keepalive=0.01, profile="openai")
     message = _MESSAGE if fails else _MESSAGE + _MESSAGE_END
     return sa.sse(_source(message, silence, fails=fails), keepalive=0.01, profile="ai-sdk")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import pytest
 from openai import APIError, OpenAI
@@ -11,6 +12,8 @@ from tests.clients.parts import SECRET, WORDS
 from tests.support.node import Node
 from tests.support.servers import Server
 
+WordsOf: TypeAlias = Callable[..., Iterator[str | None]]
+
 
 @pytest.fixture
 def openai(server: Server) -> Iterator[OpenAI]:
@@ -18,7 +21,7 @@ def openai(server: Server) -> Iterator[OpenAI]:
         yield client
 
 
-def words_of(openai: OpenAI, **query: object) -> Iterator[str | None]:
+def chat_words(openai: OpenAI, **query: object) -> Iterator[str | None]:
     with openai.chat.completions.create(
         model="m", messages=[{"role": "user", "content": "?"}], stream=True, extra_query=query
     ) as chunks:
@@ -26,11 +29,23 @@ def words_of(openai: OpenAI, **query: object) -> Iterator[str | None]:
             yield chunk.choices[0].delta.content
 
 
-def test_openais_client_reads_chunks_until_done_with_comments_between_them(openai: OpenAI) -> None:
+def response_words(openai: OpenAI, **query: object) -> Iterator[str | None]:
+    with openai.responses.create(model="m", input="?", stream=True, extra_query=query) as events:
+        for event in events:
+            assert event.type == "response.output_text.delta"
+            yield event.delta
+
+
+APIS = pytest.mark.parametrize("words_of", [chat_words, response_words])
+
+
+@APIS
+def test_openais_client_reads_parts_until_done_with_comments_between_them(openai: OpenAI, words_of: WordsOf) -> None:
     assert list(words_of(openai)) == WORDS
 
 
-def test_openais_client_raises_the_error_after_the_chunks_before_it(openai: OpenAI) -> None:
+@APIS
+def test_openais_client_raises_the_error_after_the_parts_before_it(openai: OpenAI, words_of: WordsOf) -> None:
     words = list[str | None]()
     with pytest.raises(APIError, match=r"\AInternal Server Error\Z") as caught:
         for word in words_of(openai, fails=1):
