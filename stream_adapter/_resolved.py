@@ -42,12 +42,12 @@ class OpenFile(Protocol):
     """A file that is sent as it is, from its first byte to its last.
 
     Attributes:
-        path: names the open file in this process.
+        path: by which a server may open it anew; None if it may not, for that could be another file by then.
         size: its length in bytes.
     """
 
     @property
-    def path(self) -> str: ...
+    def path(self) -> str | None: ...
     @property
     def size(self) -> int: ...
     def fileno(self) -> int: ...

@@ -22,6 +22,7 @@ from stream_adapter.integration import (
 )
 
 from ._context import HeldContext
+from ._unserved import unwatch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -90,6 +91,7 @@ class StreamingResponse(Response):
         replaced = self.response is not self._body
         if self._file is not None and not replaced:
             self._file.close = self.close
+            unwatch(self)
             return self._file.wrap(environ)
         bodiless = self.status_code < 200 or self.status_code in {204, 304}
         blocks = self._serve(super().get_app_iter(environ) if replaced or bodiless else self._body)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from flask import Flask, Response, request, request_finished, request_tearing_down
 
-__all__ = ["watch"]
+__all__ = ["unwatch", "watch"]
 
 _KEY = "stream_adapter_flask.unserved"
 
@@ -24,6 +24,12 @@ def watch(stream: _Closable) -> None:
     request_finished.connect(_hand_over)  # connecting again changes nothing
     request_tearing_down.connect(_close_all)
     request.environ.setdefault(_KEY, []).append(stream)
+
+
+def unwatch(stream: _Closable) -> None:
+    """Leave it to the server to close `stream`, which may be after the request."""
+    streams: list[_Closable] = request.environ.get(_KEY, [])
+    request.environ[_KEY] = [other for other in streams if other is not stream]
 
 
 def _hand_over(_: Flask, response: Response, **_signal: Any) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from stream_adapter._body import AsyncBody, ClientDisconnected, Host
 from stream_adapter._lifecycle import drain
 from stream_adapter._request import RequestHead
-from stream_adapter._resolved import OpenFile, Resolvable
+from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Message, Receive, Scope, Send
 from stream_adapter.errors import RefusalError
 
@@ -26,7 +26,6 @@ __all__ = ["complete_lifespan", "deliver", "offers_pathsend", "refuse", "refuse_
 
 logger = logging.getLogger("stream_adapter")
 
-_OPENING_GRACE = 5.0  # seconds that a server has to open the path that it was sent
 _SHUTDOWN_GRACE = 5.0  # seconds that streams have once the server says that it shuts down
 _BREAK_GRACE = 1.0  # seconds that a server has to take the message which it is to refuse
 
@@ -92,8 +91,8 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
     delivery = _Delivery(body, send)
     try:
         try:
-            if pathsend and body.file is not None:
-                await delivery.run_pathsend(body.file, receive)
+            if pathsend and body.file is not None and body.file.path is not None:
+                await delivery.run_pathsend(body.file.path)
             else:
                 await (delivery.run_watched(receive) if body.waits else delivery.run())
         finally:
@@ -154,19 +153,10 @@ class _Delivery:
             block = await body.next()
         await self._put(_block(b"", more=False))
 
-    async def run_pathsend(self, file: OpenFile, receive: Receive) -> None:
-        """Leave the body to the server, and the file open until it must have opened it too.
-
-        That may be after `send` has returned; the disconnect, by which servers also say that a response is under way,
-        comes later.
-        """
+    async def run_pathsend(self, path: str) -> None:
+        """Leave the body to the server."""
         await self._put(_start(self._body.status, self._body.headers))
-        await self._put({"type": "http.response.pathsend", "path": file.path})
-        opened = asyncio.Event()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_OPENING_GRACE):
-                await _watch(receive, opened.set)
-                await opened.wait()
+        await self._put({"type": "http.response.pathsend", "path": path})
 
     async def _put(self, message: Message) -> None:
         limit = self._limit

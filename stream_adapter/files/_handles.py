@@ -16,10 +16,6 @@ from stream_adapter.errors import SourceError
 __all__ = ["AsyncHandle", "DescriptorHandle", "Handle", "aopen_object", "check_object", "is_async", "open_object"]
 
 
-_DESCRIPTORS = "/proc/self/fd"
-_HAS_DESCRIPTORS = os.path.isdir(_DESCRIPTORS)
-
-
 class Handle(Protocol):
     """What can be sent, and what is known of it."""
 
@@ -51,29 +47,29 @@ class DescriptorHandle:
 
     Args:
         descriptor: open for reading.
-        found_at: its path.
+        path: the one that it was opened by; None if whoever opens that again could get what nobody may have.
         close: closes it; None for a descriptor that is ours.
         start: where in the file that which is sent begins.
     """
 
-    __slots__ = ("_close", "_descriptor", "_seen", "_start", "found_at", "modified_ns", "size")
+    __slots__ = ("_close", "_descriptor", "_seen", "_start", "modified_ns", "path", "size")
 
     def __init__(
-        self, descriptor: int, found_at: str, *, close: Callable[[], object] | None = None, start: int = 0
+        self,
+        descriptor: int,
+        path: str | None = None,
+        *,
+        close: Callable[[], object] | None = None,
+        start: int = 0,
     ) -> None:
         self._descriptor = descriptor
         self._close = close
         self._start = start
         status = os.fstat(descriptor)
         self._seen = status.st_size, status.st_mtime_ns
-        self.found_at = found_at
+        self.path = path
         self.size: int = max(status.st_size - start, 0)
         self.modified_ns: int = status.st_mtime_ns
-
-    @property
-    def path(self) -> str:
-        """The name of the open file itself, where the system has names for those; else where it was found."""
-        return f"{_DESCRIPTORS}/{self._descriptor}" if _HAS_DESCRIPTORS else os.path.abspath(self.found_at)
 
     @property
     def is_whole(self) -> bool:
@@ -187,8 +183,7 @@ def open_object(file: Any) -> Handle:
         if isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable():
             if isinstance(file, io.BufferedRandom):
                 file.flush()
-            name = file.name if isinstance(file.name, str) else ""
-            return DescriptorHandle(file.fileno(), name, close=file.close, start=file.tell())
+            return DescriptorHandle(file.fileno(), close=file.close, start=file.tell())
         try:
             start = file.tell()
             stop = file.seek(0, os.SEEK_END)

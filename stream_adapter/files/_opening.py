@@ -30,7 +30,7 @@ def open_path(path: str) -> DescriptorHandle:
         NotFoundError: there is none, or it may not be read.
     """
     with _not_found(path):
-        return _regular(os.open(path, _FILE), path)
+        return _regular(os.open(path, _FILE), os.path.abspath(path))
 
 
 def open_below(root: str, path: str) -> DescriptorHandle:
@@ -51,7 +51,7 @@ def open_below(root: str, path: str) -> DescriptorHandle:
         way = os.path.realpath(os.path.join(top, path), strict=True)
         if os.path.commonpath([top, way]) != top:
             raise FileNotFoundError("it leads out of the root")
-        return _regular(_walk(top, os.path.relpath(way, top).split(os.sep)), way)
+        return _regular(_walk(top, os.path.relpath(way, top).split(os.sep)), None)
 
 
 def _walk(top: str, parts: list[str]) -> int:
@@ -67,7 +67,7 @@ def _walk(top: str, parts: list[str]) -> int:
         os.close(directory)
 
 
-def _regular(descriptor: int, path: str) -> DescriptorHandle:
+def _regular(descriptor: int, path: str | None) -> DescriptorHandle:
     """Return the handle of a regular file; anything else is closed."""
     with ExitStack() as undo:
         undo.callback(os.close, descriptor)

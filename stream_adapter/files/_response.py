@@ -157,8 +157,9 @@ class FileResponse(Response):
     def _answered(self, head: RequestHead, handle: Handle | AsyncHandle, coding: str | None = None) -> Resolved:
         try:
             headers = self._headers_of(handle, coding)
-            if self._offload is not None and isinstance(handle, DescriptorHandle):
-                offloaded = [*headers, self._offload.header(os.path.realpath(handle.found_at))]
+            if self._offload is not None and self._path is not None:
+                path = os.path.join(self._root or "", self._path + SUFFIXES.get(coding or "", ""))
+                offloaded = [*headers, self._offload.header(os.path.realpath(path))]
                 return self._resolved(head, handle, Answer(self.status_code, offloaded, []))
             return self._resolved(head, handle, answer(head, self.status_code, headers, handle.size))
         except BaseException:
