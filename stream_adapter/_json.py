@@ -160,6 +160,8 @@ def _dump_slowly(value: object) -> bytes:
             raise ChunkEncodingError(f"{type(cause).__name__} while encoding {type(value).__name__} as JSON") from cause
     try:
         return orjson.dumps(_plain(value), None, _ANY_KEYS)
+    except ChunkEncodingError:  # which is a TypeError, as is orjson's
+        raise
     except (orjson.JSONEncodeError, RecursionError) as error:
         if "surrogates" in str(error):
             raise ChunkValueError("expected text, got a lone surrogate inside a JSON value") from error
