@@ -99,7 +99,9 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
             await body.aclose()
     except ClientDisconnected:
         logger.debug("the client disconnected")
-    except Exception:
+    except asyncio.CancelledError:
+        raise
+    except BaseException:
         if delivery.begun:
             await _break(send)
         raise
