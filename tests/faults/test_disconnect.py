@@ -22,7 +22,7 @@ def test_a_source_that_ticks_is_closed(subject: Subject, way: str, leave: Leave,
     client = subject.stream("ticking", way).read_until(b"tick")
     left_at = leave(client)
     subject.probe.wait_all_closed(1)
-    record_property("closed after, ms", (subject.probe.closed_at - left_at) * 1000)
+    record_property(f"ticking {way} closed, ms", (subject.probe.closed_at - left_at) * 1000)
     assert subject.probe.reasons == {"disconnect": 1}
 
 
@@ -34,7 +34,7 @@ def test_an_async_source_that_is_silent_is_closed(
     client = subject.stream("idle", way).read_until(b"first")
     left_at = leave(client)
     subject.probe.wait_all_closed(1)
-    record_property("closed after, ms", (subject.probe.closed_at - left_at) * 1000)
+    record_property("silent async closed, ms", (subject.probe.closed_at - left_at) * 1000)
     assert subject.probe.reasons == {"disconnect": 1}
 
 

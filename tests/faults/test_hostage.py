@@ -22,14 +22,13 @@ def test_other_requests_are_answered_while_its_client_reads_stalls_and_resets(
     client = subject.stream(name, way)
     reader = threading.Thread(target=client.read, args=(16 * MIB,))
     reader.start()
-    record_property("answered while it is read, ms", _answered_after(subject))
+    record_property("other request answered, ms", _answered_after(subject))
     reader.join()
     subject.wait_level()
-    record_property("answered while it stalls, ms", _answered_after(subject))
-    left_at = client.reset()
-    record_property("answered after its reset, ms", _answered_after(subject))
+    record_property("other request answered, ms", _answered_after(subject))
+    client.reset()
+    record_property("other request answered, ms", _answered_after(subject))
     subject.probe.wait_all_closed(4)
-    record_property("closed after, ms", (subject.probe.closed_at - left_at) * 1000)
     assert subject.probe.reasons == {"disconnect": 1, "done": 3}
 
 

@@ -41,11 +41,11 @@ def test_sigterm_with_open_streams_closes_each_of_them(
         told_at = time.monotonic()
         subject.server.process.send_signal(signal.SIGTERM)
         subject.probe.wait(lambda it: it.closed == OPEN)
-        record_property("closed after, s", time.monotonic() - told_at)
+        record_property("SIGTERM: closed, s", time.monotonic() - told_at)
         for client in clients:
             client.read_to_the_end()
         subject.server.process.wait(20)
-        record_property("exit after, s", time.monotonic() - told_at)
+        record_property("SIGTERM: exit, s", time.monotonic() - told_at)
         subject.probe.wait(lambda it: not it.processes)
         assert subject.probe.reasons == {"shutdown": OPEN}
         assert not any(client.complete for client in clients)
