@@ -13,6 +13,7 @@ from stream_adapter.integration import ResponseOptions
 from stream_adapter.types import ASGIApp
 
 from ._adoption import adopt, adopted
+from ._openapi import document_streams
 from ._router import Verbs, prepare
 
 __all__ = ["StreamAdapter"]
@@ -53,9 +54,11 @@ class StreamAdapter(Verbs):
         return app
 
     def openapi(self) -> dict[str, Any]:
-        """Return the application's OpenAPI document, in which streams have their media types."""
+        """Return the application's OpenAPI document, in which streams have their media types and schemas."""
         adopt(self._app.routes)
-        return self._openapi()
+        document = self._openapi()
+        document_streams(document, self._app.routes, **self._app.state.stream_adapter)
+        return document
 
     def add_api_route(
         self, path: str, endpoint: Callable[..., Any], *, streaming: bool = False, **options: Any

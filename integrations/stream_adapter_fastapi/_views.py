@@ -15,6 +15,7 @@ import stream_adapter as sa
 from stream_adapter.errors import SourceError
 from stream_adapter.integration import ResponseOptions
 
+from ._openapi import describe
 from ._stream import Streamer
 from ._wrapping import name_of, wrap
 
@@ -39,13 +40,15 @@ def streaming(view: Callable[..., object] | None = None, /, **options: Unpack[Re
         TypeError: an option is unknown or of the wrong type.
         ValueError: an option has a value that is not allowed.
     """
-    described = _described(options)
+    if "description" in options:
+        raise TypeError("streaming: the content is what the view returns; description is not an option here")
+    declared = sa.Response(**options)  # so that a bad option is an error here
     if view is not None:
-        return _stream_all(view, options, described)
-    return partial(_stream_all, options=options, described=described)
+        return _stream_all(view, options, declared)
+    return partial(_stream_all, options=options, declared=declared)
 
 
-def _stream_all(view: Callable[..., object], options: ResponseOptions, described: type[Response]) -> Any:
+def _stream_all(view: Callable[..., object], options: ResponseOptions, declared: sa.Response) -> Any:
     def convert(stream: Streamer, result: Any) -> Any:
         if isinstance(result, Response):
             return result
@@ -56,14 +59,4 @@ def _stream_all(view: Callable[..., object], options: ResponseOptions, described
         except SourceError as error:
             raise SourceError(f"{name_of(view)} returned what cannot be streamed; {error}") from error
 
-    return wrap(view, convert, described=described)
-
-
-def _described(options: ResponseOptions) -> type[Response]:
-    """Return what a route's documentation reads the media type from; the options are checked meanwhile."""
-    if "description" in options:
-        raise TypeError("streaming: the content is what the view returns; description is not an option here")
-    declared = sa.Response(**options)
-    of_format = None if declared.format is None else declared.format.media_type
-    media_type = declared.headers.get("Content-Type") or declared.media_type or of_format
-    return type("Stream", (Response,), {"media_type": media_type})
+    return wrap(view, convert, described=describe(declared, view))

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 import stream_adapter as sa
 
+from ._openapi import annotation_of
 from ._stream import Injected, Streamer
 
 __all__ = ["PARAMETER", "description_of", "is_generator_function", "is_wrapped", "name_of", "wrap"]
@@ -50,7 +51,7 @@ def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Response
     wrapper: Callable[..., Any] = on_the_loop if quick or _is_async(view) else in_a_thread
     functools.update_wrapper(wrapper, view)
     wrapper.__name__ = getattr(view, "__name__", type(view).__name__)
-    signature = _signature(view, streams=described is not None)
+    signature = _signature(view, described)
     annotated = [given for given in signature.parameters.values() if given.annotation is not given.empty]
     wrapper.__annotations__ = {given.name: given.annotation for given in annotated}
     vars(wrapper).update({"__signature__": signature, _MARK: described})
@@ -64,12 +65,14 @@ def _streamer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Streamer:
     return injected or Streamer(next((arg.scope for arg in args if isinstance(arg, Request)), None))
 
 
-def _signature(view: Callable[..., Any], *, streams: bool) -> inspect.Signature:
+def _signature(view: Callable[..., Any], described: type[Response] | None) -> inspect.Signature:
     parameters = [*get_typed_signature(view).parameters.values()]
     at = len(parameters) - any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     parameters.insert(at, inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=Injected))
     returned = get_typed_return_annotation(view)
-    if streams or returned is sa.Response or get_origin(returned) in _STREAMS:
+    if described is not None:
+        returned = annotation_of(described)
+    elif returned is sa.Response or get_origin(returned) in _STREAMS:
         returned = Response  # which FastAPI does not take for a model
     return inspect.Signature(parameters, return_annotation=inspect.Signature.empty if returned is None else returned)
 

@@ -26,7 +26,7 @@ def preferred(offered: Sequence[Format], accept: str | None) -> Format:
         accept: the client's Accept; "" if it sent none. None does not negotiate: the default is returned as it is.
     """
     default = offered[0]
-    if accept is None:
+    if accept is None or len(offered) == 1:
         return default
     by_type = {format.media_type: format for format in offered}
     chosen = copy(by_type[parse_accept_header(accept, MIMEAccept).best_match(by_type, default.media_type)])

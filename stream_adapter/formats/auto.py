@@ -40,17 +40,22 @@ class Auto(ChunkFormat):
     def __init__(self, text_media_type: str = "text/plain", accept: str | None = None) -> None:
         self.media_type: str = text_media_type
         self._text: Format = Text(text_media_type)
-        text, items = preferred((self._text, _EVENTS), accept), preferred(_ITEMS, accept)
-        self._nothing: Format = preferred((self._text, *_ITEMS), accept)
-        self._of_kind: dict[Kind | None, Format] = {
-            "bytes": _OCTETS,
+        text = (self._text, _EVENTS)
+        self._offered: dict[Kind | None, tuple[Format, ...]] = {
+            "bytes": (_OCTETS,),
             "text": text,
             "number": text,
-            "json": items,
-            None: self._text,  # whose encoder says what is wrong with it
+            "json": _ITEMS,
+            None: (self._text,),  # whose encoder says what is wrong with it
         }
+        self._chosen = {kind: preferred(offered, accept) for kind, offered in self._offered.items()}
+        self._nothing: Format = preferred((self._text, *_ITEMS), accept)
         # what may become an event stream is read, under WSGI, in a thread, so that there can be keepalives
-        self.keepalive: float | None = text.keepalive or items.keepalive
+        self.keepalive: float | None = next(filter(None, (format.keepalive for format in self._chosen.values())), None)
+
+    def offered(self, cls: type[Any]) -> tuple[Format, ...]:
+        """Return the formats among which a client may choose if the first item is a `cls`, the default first."""
+        return (_EVENTS,) if issubclass(cls, ServerSentEvent) else self._offered[kind_of(cls)]
 
     def encoder(self, *, strict: bool, charset: str) -> _AutoEncoder:
         """Make the encoder of one stream, which is undecided."""
@@ -62,7 +67,7 @@ class Auto(ChunkFormat):
             return _OCTETS
         if cls is None:
             return self._nothing
-        return _EVENTS if issubclass(cls, ServerSentEvent) else self._of_kind[kind_of(cls)]
+        return _EVENTS if issubclass(cls, ServerSentEvent) else self._chosen[kind_of(cls)]
 
     def choose_whole(self, cls: type, *, strict: bool) -> Format:
         """Return the format of a body that is one `cls`: no items, so nothing to negotiate, and JSON is a document."""

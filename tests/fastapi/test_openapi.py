@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
+import attrs
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Header, Response
 from fastapi.openapi.models import OpenAPI
+from fastapi.sse import EventSourceResponse
+from pydantic import BaseModel
 
-from stream_adapter.formats import NDJSON, Format
+import stream_adapter as sa
+from stream_adapter.formats import CSV, NDJSON, SSE, Format, JSONArray, JSONSeq
 from stream_adapter_fastapi import Stream, StreamAdapter, StreamRouter, streaming
 from tests.fastapi.support import strict_client_of
 
@@ -63,7 +69,7 @@ def test_a_decorated_view_is_documented_as_it_was_written(*, with_adapter: bool)
 LATER = APIRouter()
 LATER.get("/items")(streaming(media_type="text/csv")(lambda: iter("a")))
 
-DECLARED: dict[str, Format | str] = {"format": NDJSON(), "media_type": "text/csv", "header": "text/markdown"}
+DECLARED: dict[str, Format | str] = {"format": CSV(), "media_type": "text/x-rows", "header": "text/markdown"}
 
 
 def declare(kind: str) -> dict[str, Any]:
@@ -71,7 +77,7 @@ def declare(kind: str) -> dict[str, Any]:
     return {"headers": {"Content-Type": value}} if kind == "header" else {kind: value}
 
 
-MEDIA_TYPES = {"format": "application/x-ndjson", "media_type": "text/csv", "header": "text/markdown"}
+MEDIA_TYPES = {"format": "text/csv", "media_type": "text/x-rows", "header": "text/markdown"}
 
 
 def route_directly(app: FastAPI, view: Any) -> None:
@@ -104,6 +110,10 @@ def route_with_streaming(app: FastAPI, view: Any) -> None:
     app.include_router(router)
 
 
+def route_with_streaming_and_adapter(app: FastAPI, view: Any) -> None:
+    StreamAdapter(app).get("/items", streaming=True)(view)
+
+
 ROUTINGS = [route_directly, route_before, route_in_a_router, route_in_a_stream_router, route_with_streaming]
 
 
@@ -113,13 +123,171 @@ def test_a_declared_media_type_is_documented(kind: str, route: Any) -> None:
     app = FastAPI()
 
     @streaming(**declare(kind))
-    def rows() -> Iterator[str]:
-        yield "a"
+    def rows() -> Iterator[list[str]]:
+        yield ["a"]
 
     route(app, rows)
 
     assert content_of(operation_of(app, "/items")) == {MEDIA_TYPES[kind]: {"schema": {"type": "string"}}}
     assert strict_client_of(app).get("/items").headers["content-type"].startswith(MEDIA_TYPES[kind])
+
+
+class Item(BaseModel):
+    name: str
+
+
+@dataclass
+class Point:
+    x: int
+
+
+@attrs.define
+class Bare:
+    """Pydantic has no schema of it."""
+
+    x: int
+
+
+ITEM = {"$ref": "#/components/schemas/Item"}
+TEXT = {"type": "string"}
+
+
+def event(**data: Any) -> dict[str, Any]:
+    fields = {"data": TEXT, "event": TEXT, "id": TEXT, "retry": {"type": "integer", "minimum": 0}}
+    required = {"required": ["data"]} if data else {}
+    return {"type": "object", **required, "properties": {**fields, "data": {**TEXT, **data}}}
+
+
+def event_of(item: dict[str, Any]) -> dict[str, Any]:
+    return event(contentMediaType="application/json", contentSchema=item)
+
+
+def negotiated(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "application/x-ndjson": {"itemSchema": item},
+        "application/json": {"schema": {"type": "array", "items": item}},
+        "application/json-seq": {"itemSchema": item},
+        "text/event-stream": {"itemSchema": event_of(item) if item else event()},
+    }
+
+
+DOCUMENTED: list[tuple[dict[str, Any], Any, dict[str, Any]]] = [
+    ({"format": NDJSON()}, Iterator[Item], {"application/x-ndjson": {"itemSchema": ITEM}}),
+    ({"format": NDJSON()}, AsyncIterator[Item], {"application/x-ndjson": {"itemSchema": ITEM}}),
+    ({"format": NDJSON()}, Iterable[int], {"application/x-ndjson": {"itemSchema": {"type": "integer"}}}),
+    (
+        {"format": NDJSON()},
+        Iterator[Item | None],
+        {"application/x-ndjson": {"itemSchema": {"anyOf": [ITEM, {"type": "null"}]}}},
+    ),
+    ({"format": NDJSON()}, Iterator[Any], {"application/x-ndjson": {"itemSchema": {}}}),
+    ({"format": NDJSON()}, Iterator[Bare], {"application/x-ndjson": {"itemSchema": {}}}),
+    ({"format": NDJSON()}, None, {"application/x-ndjson": {"itemSchema": {}}}),
+    (
+        {"format": NDJSON(), "media_type": "application/jsonl"},
+        Iterator[Item],
+        {"application/jsonl": {"itemSchema": ITEM}},
+    ),
+    ({"format": JSONSeq()}, Iterator[Item], {"application/json-seq": {"itemSchema": ITEM}}),
+    ({"format": JSONArray()}, Iterator[Item], {"application/json": {"schema": {"type": "array", "items": ITEM}}}),
+    ({"format": SSE()}, Iterator[Item], {"text/event-stream": {"itemSchema": event_of(ITEM)}}),
+    ({"format": SSE()}, Iterator[str], {"text/event-stream": {"itemSchema": event()}}),
+    ({"format": SSE()}, Iterator[sa.ServerSentEvent], {"text/event-stream": {"itemSchema": event()}}),
+    ({"format": CSV()}, Iterator[Item], {"text/csv": {"schema": TEXT}}),
+    ({"media_type": "text/event-stream"}, Iterator[bytes], {"text/event-stream": {"schema": TEXT}}),
+    ({}, Iterator[Item], negotiated(ITEM)),
+    ({}, Iterator[dict[str, int]], negotiated({"type": "object", "additionalProperties": {"type": "integer"}})),
+    ({}, Iterator[Point], negotiated({"$ref": "#/components/schemas/Point"})),
+    ({}, Iterator[Bare], negotiated({})),
+    ({}, Iterator[sa.ServerSentEvent], {"text/event-stream": {"itemSchema": event()}}),
+    ({"strict": True}, Iterator[bytes], {}),
+    ({}, Iterator[str], {}),
+    ({}, Iterator[bytes], {}),
+    ({}, None, {}),
+]
+
+
+def view_of(annotation: Any) -> Any:
+    def rows() -> Any:
+        yield {}
+
+    rows.__annotations__["return"] = annotation
+    return rows
+
+
+@pytest.mark.parametrize(("options", "annotation", "content"), DOCUMENTED)
+def test_each_format_is_documented_with_the_schema_of_an_item(
+    options: dict[str, Any], annotation: Any, content: dict[str, Any]
+) -> None:
+    app = FastAPI()
+    StreamAdapter(app)
+    app.get("/items")(streaming(**options)(view_of(annotation)))
+    document = app.openapi()
+
+    assert content_of(operation_of(app, "/items")) == content
+    assert app.openapi() == document, "asked for a second time"
+    for name in re.findall(r"#/components/schemas/(\w+)", str(content)):
+        assert name in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize("route", [route_directly, route_before, route_in_a_router, route_with_streaming_and_adapter])
+def test_the_schema_of_an_item_is_documented_however_the_view_is_routed(route: Any) -> None:
+    app = FastAPI()
+    route(app, streaming(format=NDJSON())(view_of(Iterator[Item])))
+    assert content_of(operation_of(app, "/items")) == {"application/x-ndjson": {"itemSchema": ITEM}}
+
+
+def test_without_an_adapter_a_stream_of_items_is_documented_as_a_list_of_them() -> None:
+    app = FastAPI()
+    route_in_a_stream_router(app, streaming(format=NDJSON())(view_of(Iterator[Item])))
+    ((media_type, content),) = content_of(operation_of(app, "/items")).items()
+    assert media_type == "application/x-ndjson"
+    assert (content["schema"]["type"], content["schema"]["items"]) == ("array", ITEM)
+
+
+def test_an_adapters_defaults_are_documented_where_a_view_says_nothing_else() -> None:
+    app = FastAPI()
+    StreamAdapter(app, format=SSE())
+    app.get("/items")(streaming(view_of(Iterator[Item])))
+    app.get("/lines")(streaming(format=NDJSON())(view_of(Iterator[Item])))
+    assert content_of(operation_of(app, "/items")) == {"text/event-stream": {"itemSchema": event_of(ITEM)}}
+    assert content_of(operation_of(app, "/lines")) == {"application/x-ndjson": {"itemSchema": ITEM}}
+
+
+def test_ours_and_fastapis_own_say_the_same_of_an_item() -> None:
+    app = FastAPI()
+    StreamAdapter(app)
+    app.get("/lines")(streaming(format=NDJSON())(view_of(Iterator[Item])))
+    app.get("/events")(streaming(format=SSE())(view_of(Iterator[Item])))
+    app.get("/own-lines")(view_of(Iterator[Item]))
+    app.get("/own-events", response_class=EventSourceResponse)(view_of(Iterator[Item]))
+    (lines,), (own_lines,), (events,), (own_events,) = (
+        content_of(operation_of(app, path)).values() for path in ("/lines", "/own-lines", "/events", "/own-events")
+    )
+    assert lines == own_lines
+    assert events == own_events
+
+
+def test_a_documented_stream_is_sent_as_it_was_yielded() -> None:
+    app = FastAPI()
+    adapter = StreamAdapter(app)
+
+    @adapter.get("/items", streaming=True)
+    def rows() -> Iterator[Item]:
+        yield Item(name="a")
+        yield {"name": 1}  # type: ignore[misc]  # what FastAPI would refuse, had it anything to do with it
+
+    assert strict_client_of(app).get("/items").content == b'{"name":"a"}\n{"name":1}\n'
+
+
+def test_what_a_route_says_of_its_response_is_kept() -> None:
+    app = FastAPI()
+    StreamAdapter(app)
+    example = {"content": {"application/x-ndjson": {"example": "{}"}}, "description": "Items, a line each"}
+    app.get("/items", responses={200: example})(streaming(format=NDJSON())(view_of(Iterator[Item])))
+    response = operation_of(app, "/items")["responses"]["200"]
+    assert response["description"] == "Items, a line each"
+    assert response["content"] == {"application/x-ndjson": {"example": "{}", "itemSchema": ITEM}}
 
 
 def test_without_an_adapter_the_response_class_of_the_route_tells_the_media_type() -> None:
