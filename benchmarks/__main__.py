@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks import formats, inprocess, latency, memory, server, startup
+from benchmarks import downloads, formats, inprocess, latency, memory, server, startup
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -22,6 +22,7 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "latency": latency.measure,
     "startup": startup.measure,
     "memory": memory.measure,
+    "downloads": downloads.measure,
 }
 
 

@@ -54,7 +54,7 @@ def make_last_modified(modified_ns: int, now: float) -> str:
         modified_ns: nanoseconds since the epoch.
         now: seconds since the epoch.
     """
-    return http_date(int(min(modified_ns / 1e9, now)))
+    return http_date(min(modified_ns // 10**9, int(now)))
 
 
 def evaluate(headers: RequestHeaders, current: Validators) -> Literal[304, 412] | None:

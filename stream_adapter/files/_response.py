@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, TypeAlias, Unpack
 
 from stream_adapter._headers import add_defaults, content_disposition, set_default, with_charset, without_hop_by_hop
+from stream_adapter._limits import Limits
 from stream_adapter._pump import in_thread, run
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved
@@ -39,6 +40,7 @@ Path: TypeAlias = str | os.PathLike[str]
 
 _ANY_REQUEST = RequestHead()
 _BYTES = ChunkFormat()
+_READ_AHEAD = Limits(high_water=4 * BLOCK)  # the thread reads so much while so much is sent, and neither waits each time
 _ARCHIVES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 
@@ -215,8 +217,8 @@ class FileResponse(Response):
         on_error = self.on_error
         return Flow(
             encoder=_BYTES.encoder(strict=True, charset="utf-8"),
-            limits=self.limits,
-            flush=self.flush,
+            limits=self.limits if "limits" in self._given else _READ_AHEAD,
+            flush="item" if self.flush == "auto" else self.flush,  # blocks are large enough, and joining copies
             commit_after=self.commit_after,
             on_error=None if on_error is None else lambda error: (on_error(error), None)[1],
             on_close=self.on_close,

@@ -1,0 +1,33 @@
+"""Files, by Flask, and by ours in Flask."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, send_file
+
+import stream_adapter as sa
+from benchmarks.apps.downloads import path_of
+from stream_adapter_flask import stream_response
+
+__all__ = ["ours", "wsgi"]
+
+
+def wsgi() -> Flask:
+    """Send each by Flask's send_file."""
+    app = Flask(__name__)
+
+    @app.get("/<name>")
+    def file(name: str) -> Response:
+        return send_file(path_of(name))
+
+    return app
+
+
+def ours() -> Flask:
+    """Send each by ours."""
+    app = Flask(__name__)
+
+    @app.get("/<name>")
+    def file(name: str) -> Response:
+        return stream_response(sa.file(path_of(name)))
+
+    return app
