@@ -21,7 +21,7 @@ import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.formats import CSV
 from tests.core.test_chunk_table import IDENTITY, MOMENT, Colour, Level
-from tests.support.edges import Call, either_edge, four_paths
+from tests.support.edges import Call, call_wsgi, either_edge, four_paths
 from tests.support.sources import in_way
 
 
@@ -355,9 +355,8 @@ def test_a_file_name_makes_it_a_download(call: Call) -> None:
     assert call(own).header("Content-Disposition") == ["inline"]
 
 
-@either_edge
-def test_rows_that_are_ready_fill_a_block(call: Call) -> None:
-    answer = call(sa.csv([number, "a" * 90] for number in range(1000)))
+def test_rows_of_a_sync_source_fill_a_block() -> None:
+    answer = call_wsgi(sa.csv([number, "a" * 90] for number in range(1000)))
     assert len(answer.blocks) == 2
 
 
