@@ -19,6 +19,7 @@ from stream_adapter._pump import (
     LoopBell,
     Producer,
     TaskProducer,
+    ThreadProducer,
 )
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
@@ -176,6 +177,18 @@ class AsyncBody(Body):
         if self.interrupted is not None:
             self.interrupted()
 
+    def push(self, chunk: bytes) -> None:
+        """Send a chunk from within a step of a sync source, in its thread, waiting until there is room for it.
+
+        Raises:
+            OSError: the stream was told to end.
+        """
+        producer = None if self._consumer is None else self._consumer.producer
+        if not isinstance(producer, ThreadProducer):
+            raise RuntimeError("push: this source has no thread from which it could")  # noqa: TRY004  # nobody's type
+        if not producer.push(chunk):
+            raise self.ending()
+
     async def aclose(self) -> None:
         """Close the source, in the task or thread that iterated it, and report. Does nothing the second time.
 
@@ -186,6 +199,8 @@ class AsyncBody(Body):
         self._closed = True
         consumer = self._consumer
         if consumer is not None:
+            if self._host.stopping is not None:
+                self._host.stopping()
             consumer.producer.stop()
             if self._window.ended and self._flow.on_close is None:
                 leave(self)

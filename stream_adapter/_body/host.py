@@ -24,6 +24,8 @@ class Host:
         rests: under an async edge: the source is not asked for its second item before the body is iterated, because
             what the framework does in between (middleware) may need the source's thread.
         connection: under a sync edge: the client's, where the server shows it.
+        stopping: under an async edge: called when the source is about to be stopped, so that a step that waits for
+            something of the host's returns.
         left: called when a source has not closed in time: whoever waited for its thread would wait as long as it does.
     """
 
@@ -33,6 +35,7 @@ class Host:
     enter: Callable[[], object] | None = None
     rests: bool = False
     connection: Connection | None = None
+    stopping: Callable[[], object] | None = None
     left: Callable[[], object] | None = None
 
 

@@ -17,12 +17,12 @@ from stream_adapter._body import AsyncBody, ClientDisconnected, Host
 from stream_adapter._lifecycle import drain
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
-from stream_adapter._types import Message, Receive, Scope, Send
+from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
 from stream_adapter.errors import RefusalError
 
 from ._refusal import refusal_headers
 
-__all__ = ["complete_lifespan", "deliver", "offers_pathsend", "refuse", "refuse_websocket", "serve"]
+__all__ = ["deliver", "dispatch", "offers_pathsend", "refuse", "serve"]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -32,16 +32,25 @@ _BREAK_GRACE = 1.0  # seconds that a server has to take the message which it is 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
     """Send `response`; lifespan is completed, a websocket is refused."""
-    if scope["type"] == "lifespan":
-        await complete_lifespan(receive, send)
-    elif scope["type"] == "websocket":
-        await refuse_websocket(receive, send)
-    elif scope["type"] == "http":
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        resolved = await response.aresolve(RequestHead.from_scope(scope))
+        await deliver(AsyncBody(resolved, Host()), receive, send, pathsend=offers_pathsend(scope))
+
+    await dispatch(respond, scope, receive, send)
+
+
+async def dispatch(respond: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Have a request answered, by `respond` or its refusal; lifespan is completed, a websocket is refused."""
+    if scope["type"] == "http":
         try:
-            resolved = await response.aresolve(RequestHead.from_scope(scope))
-            await deliver(AsyncBody(resolved, Host()), receive, send, pathsend=offers_pathsend(scope))
+            await respond(scope, receive, send)
         except RefusalError as error:
             await refuse(error, send)
+    elif scope["type"] == "lifespan":
+        await _complete_lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await _refuse_websocket(receive, send)
     else:
         raise ValueError(f"scope: expected type http, lifespan or websocket, got {scope['type']!r}")
 
@@ -52,13 +61,13 @@ async def refuse(error: RefusalError, send: Send) -> None:
     await send(_block(b"", more=False))
 
 
-async def refuse_websocket(receive: Receive, send: Send) -> None:
+async def _refuse_websocket(receive: Receive, send: Send) -> None:
     """Refuse the handshake."""
     await receive()
     await send({"type": "websocket.close", "code": 1000})
 
 
-async def complete_lifespan(receive: Receive, send: Send) -> None:
+async def _complete_lifespan(receive: Receive, send: Send) -> None:
     """Say that start-up is complete, and shutdown once the streams are closed that the server has left open."""
     while True:
         message = await receive()

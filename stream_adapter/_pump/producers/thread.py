@@ -59,6 +59,14 @@ class ThreadProducer(Producer):
         super().stop()
         self.resume()
 
+    def push(self, chunk: bytes) -> bool:
+        """Put a chunk from within the source's own step, and wait for room behind it; say whether more is wanted."""
+        self.window.put(chunk)
+        self.bell.ring()
+        while not self._has_room():
+            self._room.wait(self._has_room)
+        return not self.stopping
+
     def _may_go_on(self) -> bool:
         return not self.stopping and (self._slice is None or time.monotonic() < self._until)
 
