@@ -63,9 +63,12 @@ def leave(stream: Live) -> None:
             _registry.someone_left.notify_all()
 
 
-def _live() -> set[Live]:
-    """Return the live streams; `valuerefs` is safe while other threads enter and leave."""
-    return {stream for reference in _registry.live.valuerefs() if (stream := reference()) is not None}
+def _live() -> list[Live]:
+    """Return the live streams, the last first: a stream within another (`to_asgi`) is told before that one closes it.
+
+    `valuerefs` is safe while other threads enter and leave.
+    """
+    return [stream for reference in reversed(_registry.live.valuerefs()) if (stream := reference()) is not None]
 
 
 def active_streams() -> int:

@@ -140,7 +140,7 @@ class Body:
         return StreamAborted(self._reason or "error")
 
     def _interrupted(self, interruption: Interrupted) -> Exception:
-        self._reason = interruption.reason
+        self._reason = self._reason or interruption.reason
         return self.ending()
 
     def _note(self, error: BaseException) -> None:

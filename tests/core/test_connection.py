@@ -11,7 +11,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter._connection import ToldConnection
-from stream_adapter.integration import ClientDisconnected, Host, SyncBody, client_connection
+from stream_adapter.integration import ClientDisconnected, Host, StreamAborted, SyncBody, client_connection
 from tests.support.gate import BOUND
 
 SOCKETS = ["gunicorn.socket", "werkzeug.socket"]
@@ -76,6 +76,18 @@ def test_a_connection_that_tells_wakes_the_stream_that_waits() -> None:
         with pytest.raises(ClientDisconnected):
             following.result(BOUND)
     assert [summary.reason for summary in summaries] == ["disconnect"]
+
+
+def test_the_first_reason_is_the_reason() -> None:
+    connection, summaries = ToldConnection(), list[sa.StreamSummary]()
+    body = SyncBody(sa.Response(idle(), on_close=summaries.append).resolve(), Host(connection=connection))
+    blocks = iter(body)
+    assert next(blocks) == b"first"
+    body.end("shutdown")
+    connection.tell()
+    with pytest.raises(StreamAborted):
+        next(blocks)
+    assert [summary.reason for summary in summaries] == ["shutdown"]
 
 
 def endless() -> Generator[bytes]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 import stream_adapter as sa
+from stream_adapter._lifecycle import enter, leave
 from stream_adapter.integration import AsyncBody, StreamAborted, SyncBody
 
 
@@ -116,3 +117,21 @@ def test_draining_with_no_streams_returns_at_once() -> None:
 def test_a_bad_timeout_is_refused(timeout: float, error: type[Exception]) -> None:
     with pytest.raises(error, match="timeout"):
         sa.drain(timeout)
+
+
+def test_the_last_stream_is_told_first_for_it_may_be_within_another() -> None:
+    told: list[str] = []
+
+    class Stream:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def end(self, _: str) -> None:
+            told.append(self.name)
+            leave(self)
+
+    streams = [Stream("outer"), Stream("inner")]
+    for stream in streams:
+        enter(stream)
+    assert sa.drain(10)
+    assert told == ["inner", "outer"]
