@@ -126,12 +126,12 @@ def test_the_last_stream_is_told_first_for_it_may_be_within_another() -> None:
         def __init__(self, name: str) -> None:
             self.name = name
 
-        def end(self, _: str) -> None:
-            told.append(self.name)
+        def end(self, reason: str) -> None:
+            told.append(f"{self.name}: {reason}")
             leave(self)
 
     streams = [Stream("outer"), Stream("inner")]
     for stream in streams:
         enter(stream)
     assert sa.drain(10)
-    assert told == ["inner", "outer"]
+    assert told == ["inner: shutdown", "outer: shutdown"]
