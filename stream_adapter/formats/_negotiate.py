@@ -11,10 +11,15 @@ from werkzeug.http import parse_accept_header
 
 from ._base import NO_BUFFERING, Format
 
-__all__ = ["preferred"]
+__all__ = ["preferred", "ranges_of"]
 
 
-def preferred(offered: Sequence[Format], accept: str | None) -> Format:
+def ranges_of(accept: str) -> MIMEAccept:
+    """Parse an Accept: the media ranges that a client takes, and how much it likes each."""
+    return parse_accept_header(accept, MIMEAccept)
+
+
+def preferred(offered: Sequence[Format], ranges: MIMEAccept | None) -> Format:
     """Return the format that a client prefers, as it is sent then: live, and named as one of several.
 
     The highest quality wins. Between equals it is one that the client names over one that it only does not rule out,
@@ -23,13 +28,13 @@ def preferred(offered: Sequence[Format], accept: str | None) -> Format:
 
     Args:
         offered: each of another media type, the default first.
-        accept: the client's Accept; "" if it sent none. None does not negotiate: the default is returned as it is.
+        ranges: of the client's Accept. None does not negotiate: the default is returned as it is.
     """
     default = offered[0]
-    if accept is None or len(offered) == 1:
+    if ranges is None or len(offered) == 1:
         return default
     by_type = {format.media_type: format for format in offered}
-    chosen = copy(by_type[parse_accept_header(accept, MIMEAccept).best_match(by_type, default.media_type)])
+    chosen = copy(by_type[ranges.best_match(by_type, default.media_type)])
     # RFC 9110, 12.5.5: a cache is to ask again for who accepts something else
     chosen.headers = MappingProxyType({**NO_BUFFERING, **chosen.headers, "Vary": "Accept"})
     return chosen
