@@ -220,7 +220,7 @@ class _CSVEncoder(FormatEncoder):
 
 
 def _has_keys(cls: type[Any]) -> bool:
-    """Whether rows name their columns: mappings, and what is like one (sqlite3.Row, asyncpg.Record)."""
+    """Whether rows name their columns: mappings, and what is like one (sqlite3.Row)."""
     return issubclass(cls, Mapping) or (hasattr(cls, "keys") and hasattr(cls, "__getitem__"))
 
 
