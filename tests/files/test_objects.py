@@ -1,0 +1,253 @@
+"""File objects of every kind: sent from where they stand, and closed once, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiofiles
+import anyio
+import fsspec  # type: ignore[import-untyped]  # it has no types
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.errors import SourceError, StreamConsumedError
+from stream_adapter.integration import AsyncBody, SyncBody
+from tests.support.edges import Call, either_edge
+
+CONTENT = bytes(range(256)) * 4096  # 1 MiB: four blocks
+Opener = Callable[[Path], Any]
+
+
+def temporary(kind: Callable[..., Any]) -> Opener:
+    def opened(_: Path) -> Any:
+        file = kind()
+        file.write(CONTENT)
+        file.seek(0)
+        return file
+
+    return opened
+
+
+def in_memory(_: Path) -> Any:
+    filesystem = fsspec.filesystem("memory")
+    filesystem.pipe("/content", CONTENT)
+    return filesystem.open("/content", "rb")
+
+
+def zipped(path: Path) -> Any:
+    with zipfile.ZipFile(path.parent / "z.zip", "w") as archive:
+        archive.write(path, "content")
+    return zipfile.ZipFile(path.parent / "z.zip").open("content")
+
+
+SEEKABLE: dict[str, Opener] = {
+    "open": lambda path: path.open("rb"),
+    "open, unbuffered": lambda path: path.open("rb", buffering=0),
+    "open, to read and write": lambda path: path.open("r+b"),
+    "BytesIO": lambda _: io.BytesIO(CONTENT),
+    "TemporaryFile": temporary(tempfile.TemporaryFile),
+    "NamedTemporaryFile": temporary(tempfile.NamedTemporaryFile),
+    "SpooledTemporaryFile": temporary(tempfile.SpooledTemporaryFile),
+    "fsspec, local": lambda path: fsspec.filesystem("file").open(str(path), "rb"),
+    "fsspec, memory": in_memory,
+    "zipfile": zipped,
+    "anyio": lambda path: anyio.wrap_file(path.open("rb")),
+    "aiofiles": lambda path: asyncio.run(aiofiles.open(path, "rb").__aenter__()),
+}
+
+
+class Counted:
+    """Passes everything on to a file object, and counts how often it is closed."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.closes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def close(self) -> Any:
+        self.closes += 1
+        return self._file.close()
+
+
+class CountedAsync(Counted):
+    async def read(self, count: int) -> bytes:
+        block: bytes = await self._file.read(count)
+        return block
+
+    async def close(self) -> None:
+        self.closes += 1
+        await (self._file.aclose() if hasattr(self._file, "aclose") else self._file.close())
+
+
+def counted(name: str, path: Path) -> Counted:
+    file = SEEKABLE[name](path)
+    return (CountedAsync if name in {"anyio", "aiofiles"} else Counted)(file)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "content.bin"
+    path.write_bytes(CONTENT)
+    return path
+
+
+every_seekable = pytest.mark.parametrize("name", SEEKABLE)
+
+
+@either_edge
+@every_seekable
+def test_a_file_object_is_sent_whole_with_its_length_and_closed_once(call: Call, path: Path, name: str) -> None:
+    file = counted(name, path)
+    answer = call(sa.file(file))
+    assert (answer.status, answer.complete, answer.error) == (200, True, None)
+    assert answer.body == CONTENT
+    assert answer.header("Content-Length") == [str(len(CONTENT))]
+    assert answer.header("Accept-Ranges") == ["bytes"]
+    assert file.closes == 1
+
+
+@either_edge
+@every_seekable
+@pytest.mark.parametrize(
+    ("method", "headers", "status", "body"),
+    [
+        ("GET", {"Range": "bytes=-300000"}, 206, CONTENT[-300000:]),
+        ("GET", {"Range": "bytes=7-11"}, 206, CONTENT[7:12]),
+        ("GET", {"Range": f"bytes={len(CONTENT)}-"}, 416, b""),
+        ("GET", {"If-None-Match": "*"}, 304, b""),
+        ("GET", {"If-Match": '"x"'}, 412, b""),
+        ("HEAD", {}, 200, b""),
+    ],
+    ids=["a range", "a small range", "no such range", "not modified", "a failed condition", "head"],
+)
+def test_every_answer_closes_it_once(
+    call: Call, path: Path, name: str, method: str, headers: dict[str, str], status: int, body: bytes
+) -> None:
+    file = counted(name, path)
+    answer = call(sa.file(file), method=method, headers=[*headers.items()])
+    assert (answer.status, answer.body) == (status, body)
+    assert file.closes == 1
+
+
+@either_edge
+@every_seekable
+def test_it_is_sent_from_where_it_stands(call: Call, path: Path, name: str) -> None:
+    file = SEEKABLE[name](path)
+    seeking = file.seek(len(CONTENT) - 5)
+    if asyncio.iscoroutine(seeking):
+        asyncio.run(_awaited(seeking))
+    answer = call(sa.file(file), headers=[("Range", "bytes=1-2")])
+    assert (answer.status, answer.body) == (206, CONTENT[-4:-2])
+    assert answer.header("Content-Range") == ["bytes 1-2/5"]
+
+
+async def _awaited(awaitable: Any) -> None:
+    await awaitable
+
+
+@either_edge
+@every_seekable
+def test_a_client_that_leaves_closes_it_once(call: Call, path: Path, name: str) -> None:
+    file = counted(name, path)
+    call(sa.file(file), leave_after=1)
+    assert file.closes == 1
+
+
+@every_seekable
+@pytest.mark.parametrize("edge", ["wsgi", "asgi"])
+def test_a_body_that_is_never_started_closes_it_once(path: Path, name: str, edge: str) -> None:
+    file = counted(name, path)
+    if edge == "wsgi":
+        SyncBody(sa.file(file).resolve()).close()
+    else:
+        asyncio.run(_resolve_and_close(sa.file(file)))
+    assert file.closes == 1
+
+
+async def _resolve_and_close(response: sa.Response) -> None:
+    await AsyncBody(await response.aresolve()).aclose()
+
+
+@either_edge
+def test_a_pipe_is_sent_to_its_end_without_a_length_or_ranges(call: Call) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"0123456789")
+    os.close(writing)
+    file = Counted(os.fdopen(reading, "rb"))
+    answer = call(sa.file(file, media_type="text/plain"), headers=[("Range", "bytes=1-2")])
+    assert (answer.status, answer.body, answer.complete) == (200, b"0123456789", True)
+    for name in ("Content-Length", "Accept-Ranges", "ETag"):
+        assert answer.header(name) == []
+    assert file.closes == 1
+
+
+@either_edge
+def test_a_stream_that_only_unpacks_as_it_goes_is_sent_too(call: Call, path: Path) -> None:
+    packed = io.BytesIO(gzip.compress(CONTENT))
+    assert call(sa.file(gzip.GzipFile(fileobj=packed))).body == CONTENT
+
+
+@either_edge
+def test_a_file_object_is_sent_once(call: Call) -> None:
+    response = sa.file(io.BytesIO(b"once"))
+    assert call(response).body == b"once"
+    assert isinstance(call(response).error, StreamConsumedError)
+
+
+@either_edge
+def test_a_path_is_sent_as_often_as_it_is_asked_for(call: Call, path: Path) -> None:
+    response = sa.file(path)
+    assert [call(response).body for _ in range(3)] == [CONTENT] * 3
+
+
+@either_edge
+def test_a_temporary_file_that_was_not_flushed_is_sent_whole(call: Call) -> None:
+    with tempfile.TemporaryFile("w+b", buffering=1 << 20) as file:
+        file.write(b"still in the buffer")
+        file.seek(0)
+        file.write(b"STILL")
+        file.seek(0)
+        assert call(sa.file(file)).body == b"STILL in the buffer"
+
+
+@either_edge
+def test_the_name_of_a_file_object_says_its_type(call: Call, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(b"<p>")
+    assert call(sa.file(path.open("rb"))).header("Content-Type") == ["text/html; charset=utf-8"]
+    assert call(sa.file(io.BytesIO())).header("Content-Type") == ["application/octet-stream"]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda path: sa.file(path.open()), SourceError, r"of text; open it with 'rb'"),
+        (lambda path: sa.file(io.StringIO("text")), SourceError, r"of text; open it with 'rb'"),
+        (lambda path: sa.file(b"/etc/passwd"), SourceError, r"expected a path or a binary file object, got bytes"),
+        (lambda path: sa.file(7), SourceError, r"expected a path or a binary file object, got int"),
+        (lambda path: sa.file(None), SourceError, r"got NoneType"),
+        (lambda path: sa.file(io.BytesIO(), root="/srv"), TypeError, r"root is for paths, and this is a file object"),
+        (lambda path: sa.file(io.BytesIO(), precompressed=True), TypeError, r"precompressed is for paths"),
+        (lambda path: sa.file(path, root=7), TypeError, r"root: expected the path of a directory, got int"),
+        (lambda path: sa.file(path, format=sa.ndjson([]).format), TypeError, r"format is no option of it"),
+        (lambda path: sa.file(path, colour="red"), TypeError, r"unknown option 'colour'"),
+        (lambda path: sa.file(path, disposition="sideways"), ValueError, r"expected 'attachment' or 'inline'"),
+        (lambda path: sa.file(path, media_type="pdf"), ValueError, r"expected type/subtype"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file that was refused stays its owner's
+def test_a_mistake_is_an_error_where_it_is_made(
+    path: Path, make: Callable[[Path], object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        make(path)
