@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from .harness import Client, Host, Subject
-from .hosts import BY_DEFAULT, HOSTS, on
+from .hosts import ASGI, BY_DEFAULT, HOSTS, on
 
 AT_ONCE = 50
 POOL = 32  # idle threads that the library keeps
@@ -16,8 +16,8 @@ KINDS = [("fast", "unlimited"), ("rows", "unlimited"), ("ticking", "keepalive"),
 def _abort(subject: Subject, host: Host, way: str, count: int) -> None:
     """Open streams of every kind, some at a time, and leave them, by RST and by FIN."""
     subject.probe.reset()
-    # a greenlet that sends small rows lets nobody else run until the kernel's buffers are full of them: a second each
-    kinds = itertools.cycle(kind for kind in KINDS if kind[0] != "rows" or host.server != "gevent")
+    # a WSGI server sends each small row by itself, a second's work before the buffers are full of them
+    kinds = itertools.cycle(kind for kind in KINDS if kind[0] != "rows" or host in ASGI)
     leave: Iterator[Callable[[Client], float]] = itertools.cycle([Client.reset, Client.reset, Client.finish])
     for opened in range(AT_ONCE, count + 1, AT_ONCE):
         clients = [subject.stream(name, way, options) for name, options in (next(kinds) for _ in range(AT_ONCE))]
