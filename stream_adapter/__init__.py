@@ -1,5 +1,7 @@
 """Stream any generator, sync or async, from any WSGI or ASGI app.
 
+::
+
     import stream_adapter as sa
 
     response = sa.Response(rows())           # bytes, text, numbers or JSON values, sync or async

@@ -1,5 +1,7 @@
 """What can go wrong, and whose doing it is.
 
+::
+
     StreamAdapterError
     ├── SourceError           (TypeError)      the content is nothing that can be streamed
     ├── ChunkEncodingError    (TypeError)      a chunk is of a type, or holds a value, that cannot be sent

@@ -1,5 +1,7 @@
 r"""Stream any generator, sync or async, from Django, under WSGI and under ASGI.
 
+::
+
     import asyncio
     from stream_adapter_django import streaming
 

@@ -1,5 +1,7 @@
 r"""Stream any generator, sync or async, from FastAPI and Starlette.
 
+::
+
     from fastapi import FastAPI
     from stream_adapter_fastapi import streaming
 

@@ -22,7 +22,7 @@ _VERBS = ("add_api_route", "api_route", "get", "put", "post", "delete", "options
 
 
 class StreamAdapter(Verbs):
-    """Stream the generators, iterators and `stream_adapter.Response`s that an application's views return.
+    """Stream the generators, iterators and Responses that an application's views return.
 
     Routes and routers may be added before it or after, until the application starts. Lists, dicts and text stay
     FastAPI's own, and so does a generator function without `@streaming`. The route decorators here take

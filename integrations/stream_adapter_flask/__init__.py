@@ -1,5 +1,7 @@
 """Stream any generator, sync or async, from Flask.
 
+::
+
     import asyncio
     from flask import Flask, request
     from stream_adapter_flask import streaming
