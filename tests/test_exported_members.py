@@ -26,12 +26,18 @@ MEMBERS: dict[str, str] = {
         RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted SyncBody as_response
         client_connection deliver is_stream offers_pathsend run_coroutine server_file status_line
     """,
+    "stream_adapter.testing": """
+        ASGIStreamTransport Items LiveServer SlowClient StalledClient WSGIStreamTransport aassert_closes aassert_streams
+        anext_chunk assert_closes assert_streams async_stream_client events next_chunk rows stream_client
+    """,
     "stream_adapter.types": """
         ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source
         StartResponse WSGIApp
     """,
     "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
     "stream_adapter_fastapi": "Stream StreamAdapter StreamRouter stream_response streaming",
+    "stream_adapter_pytest": "async_stream_client stream_client",
+    "stream_adapter_pytest.servers": "live_server",
     "stream_adapter_flask": "StreamAdapter StreamingResponse last_event_id stream_response streaming",
 }
 

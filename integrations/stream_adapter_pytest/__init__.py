@@ -1,0 +1,59 @@
+"""The testing kit's fixtures. pytest loads this module in every project where it is installed, so it imports nothing.
+
+    def test_ticks(stream_client):
+        with stream_client(app).stream("GET", "/ticks") as response:
+            assert next(events(response)).data == "0"
+
+    def test_by_a_real_server(live_server):
+        assert httpx.get(f"{live_server(app).url}/").status_code == 200
+
+pytest-django and pytest-flask have a fixture `live_server` too. Where one of them is installed the name stays theirs,
+and ours is taken in a conftest.py, for the tests beside it:
+
+    from stream_adapter_pytest.servers import live_server
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import httpx
+
+    from stream_adapter.types import ASGIApp, WSGIApp
+
+__all__ = ["async_stream_client", "stream_client"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Add `live_server`, unless a plugin has one of its own."""
+    plugins = config.pluginmanager
+    if not any(hasattr(plugin, "live_server") for plugin in plugins.get_plugins()):
+        from . import servers  # noqa: PLC0415  # a module is a plugin: this is how to have it, or not
+
+        plugins.register(servers, servers.__name__)
+
+
+@pytest.fixture
+def stream_client() -> Iterator[Callable[..., httpx.Client]]:
+    """Return `stream_client(app, **options)` of stream_adapter.testing, whose clients are entered, and closed after."""
+    from stream_adapter import testing  # noqa: PLC0415  # nothing is imported by tests that do not stream
+
+    with ExitStack() as stack:
+
+        def enter(app: WSGIApp | ASGIApp, **options: Any) -> httpx.Client:
+            return stack.enter_context(testing.stream_client(app, **options))
+
+        yield enter
+
+
+@pytest.fixture
+def async_stream_client() -> Callable[..., httpx.AsyncClient]:
+    """Return `async_stream_client(app, **options)` of stream_adapter.testing, to be entered: its loop is the test's."""
+    from stream_adapter import testing  # noqa: PLC0415  # nothing is imported by tests that do not stream
+
+    return testing.async_stream_client

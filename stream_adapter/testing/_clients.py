@@ -1,0 +1,100 @@
+"""Clients of an application: httpx, with the transport that its protocol wants."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, TypeGuard, cast
+
+import httpx
+
+from stream_adapter._types import ASGIApp, WSGIApp
+
+from ._asgi import ASGIStreamTransport
+from ._bridge import BlockingASGITransport
+from ._wire import CLOSE_TIMEOUT
+from ._wsgi import WSGIStreamTransport
+
+__all__ = ["BASE_URL", "async_stream_client", "is_asgi", "stream_client"]
+
+BASE_URL = "http://testserver"  # a host that Django's test environment allows, as do Starlette's
+
+
+def stream_client(
+    app: WSGIApp | ASGIApp,
+    *,
+    raise_app_exceptions: bool = True,
+    close_timeout: float | None = CLOSE_TIMEOUT,
+    **options: Any,
+) -> httpx.Client:
+    """Return a client whose requests are answered by `app`, block by block; enter it with `with`.
+
+    An ASGI application runs on a loop of its own, in a thread beside the test.
+
+    Args:
+        app: a WSGI or an ASGI application.
+        raise_app_exceptions: whether what the application raises is raised in the test; see the transports.
+        close_timeout: seconds that it has to return after a disconnect; see the transports.
+        **options: of httpx.Client.
+
+    Raises:
+        TypeError: it is not to be seen which of the two the application is.
+    """
+    transport: httpx.BaseTransport
+    if is_asgi(app):
+        transport = BlockingASGITransport(app, raise_app_exceptions=raise_app_exceptions, close_timeout=close_timeout)
+    else:
+        transport = WSGIStreamTransport(
+            cast("WSGIApp", app), raise_app_exceptions=raise_app_exceptions, close_timeout=close_timeout
+        )
+    options.setdefault("base_url", BASE_URL)
+    return httpx.Client(transport=transport, **options)
+
+
+def async_stream_client(
+    app: ASGIApp, *, raise_app_exceptions: bool = True, close_timeout: float | None = CLOSE_TIMEOUT, **options: Any
+) -> httpx.AsyncClient:
+    """Return an async client whose requests are answered by `app`, block by block; enter it with `async with`.
+
+    Args:
+        app: an ASGI application.
+        raise_app_exceptions: whether what the application raises is raised in the test; see ASGIStreamTransport.
+        close_timeout: seconds that it has to return after a disconnect; see ASGIStreamTransport.
+        **options: of httpx.AsyncClient.
+
+    Raises:
+        TypeError: the application is not ASGI.
+    """
+    if not is_asgi(app):
+        raise TypeError(f"expected an ASGI application, got a WSGI one: {app!r}; use stream_client")
+    transport = ASGIStreamTransport(app, raise_app_exceptions=raise_app_exceptions, close_timeout=close_timeout)
+    options.setdefault("base_url", BASE_URL)
+    return httpx.AsyncClient(transport=transport, **options)
+
+
+def is_asgi(app: object) -> TypeGuard[ASGIApp]:
+    """Say whether an application is ASGI, where it is not WSGI: by what it returns, or by what it takes.
+
+    Raises:
+        TypeError: neither can be seen.
+    """
+    while isinstance(app, functools.partial):
+        app = cast("functools.partial[object]", app).func
+    called = getattr(app, "__call__", None)  # noqa: B004  # the method itself is looked at
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
+        return True
+    try:
+        takes = [
+            parameter
+            for parameter in inspect.signature(cast("WSGIApp", app)).parameters.values()
+            if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+            and parameter.default is parameter.empty
+        ]
+    except (TypeError, ValueError):
+        takes = []
+    if len(takes) not in {2, 3}:
+        raise TypeError(
+            f"expected an application that takes (environ, start_response) or (scope, receive, send), got {app!r}; "
+            "of a stream_adapter.Response take its .wsgi or its .asgi"
+        )
+    return len(takes) == 3

@@ -1,0 +1,175 @@
+"""The items of a response: events of an event stream, rows of JSON lines, each within a time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import httpx
+import httpx_sse
+
+from ._reading import Reading
+
+__all__ = ["Items", "events", "rows"]
+
+T = TypeVar("T")
+
+_ROW_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq")
+
+
+class Items(Generic[T]):
+    """Items of a response, in a `for` or an `async for`, or one by one by `next` or `anext`.
+
+    Args:
+        response: which is being streamed.
+        within: seconds in which each item is to come.
+        wanted: what an item is called.
+        parse: gives the items of a response, for a sync client.
+        aparse: gives them for an async one.
+    """
+
+    def __init__(
+        self,
+        response: httpx.Response,
+        within: float,
+        wanted: str,
+        parse: Callable[[httpx.Response], Iterator[T]],
+        aparse: Callable[[httpx.Response], AsyncIterator[T]],
+    ) -> None:
+        self._chunks = _Chunks(Reading.of(response), f"{wanted} within {within:.3g} s")
+        self._parse = parse
+        self._aparse = aparse
+        self._items: Iterator[T] | None = None
+        self._aitems: AsyncIterator[T] | None = None
+        self._within = within
+
+    def __iter__(self) -> Iterator[T]:
+        """Iterate by `next`."""
+        return self
+
+    def __next__(self) -> T:
+        """Return the next item.
+
+        Raises:
+            AssertionError: it has not come in time. It tells what had come, and when.
+        """
+        if self._items is None:
+            self._items = self._parse(self._chunks.response())
+        self._chunks.bound(self._within)
+        return next(self._items)
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        """Iterate by `anext`."""
+        return self
+
+    async def __anext__(self) -> T:
+        """Return the next item, as `next` does."""
+        if self._aitems is None:
+            self._aitems = self._aparse(self._chunks.response())
+        self._chunks.bound(self._within)
+        return await anext(self._aitems)
+
+
+def events(response: httpx.Response, *, within: float = 5.0) -> Items[httpx_sse.ServerSentEvent]:
+    """Return the events of an event stream, as httpx-sse reads them. A comment is no event, nor is a time to retry.
+
+    Asked again for the same response, the iterator is the same one: `next(events(response))` twice is two events.
+
+    Args:
+        response: of `client.stream`: for `for` and `next` if the client is sync, else for `async for` and `anext`.
+        within: seconds in which each event is to come; comments between do not count.
+
+    Raises:
+        AssertionError: the response is no event stream.
+    """
+    _check_type(response, ("text/event-stream",), "an event stream")
+    return _once(response, Items(response, within, "an event", _iter_events, _aiter_events))
+
+
+def rows(response: httpx.Response, *, within: float = 5.0) -> Items[Any]:
+    """Return the values of a response of JSON lines (NDJSON) or a JSON text sequence (RFC 7464).
+
+    Asked again for the same response, the iterator is the same one.
+
+    Args:
+        response: of `client.stream`: for `for` and `next` if the client is sync, else for `async for` and `anext`.
+        within: seconds in which each row is to come.
+
+    Raises:
+        AssertionError: the response is neither.
+        ValueError: a row, where it is read, is no JSON.
+    """
+    _check_type(response, _ROW_TYPES, "rows of JSON")
+    return _once(response, Items(response, within, "a row", _iter_rows, _aiter_rows))
+
+
+class _Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The chunks of a reading, as the body of a response that a parser reads."""
+
+    def __init__(self, reading: Reading, expected: str) -> None:
+        self._reading = reading
+        self._expected = expected
+        self._deadline = 0.0
+
+    def response(self) -> httpx.Response:
+        """Make a response with that body, which is decoded already."""
+        original = self._reading.response
+        headers = [(name, value) for name, value in original.headers.multi_items() if name != "content-encoding"]
+        return httpx.Response(original.status_code, headers=headers, stream=self, request=original.request)
+
+    def bound(self, within: float) -> None:
+        """Have what is waited for come within so many seconds from now."""
+        self._deadline = time.monotonic() + within
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (chunk := self._reading.next(self._rest(), self._expected)) is not None:
+            yield chunk
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (chunk := await self._reading.anext(self._rest(), self._expected)) is not None:
+            yield chunk
+
+    def _rest(self) -> float:
+        rest = self._deadline - time.monotonic()
+        if rest <= 0:
+            raise self._reading.failure(self._expected, "none was among what came")
+        return rest
+
+
+def _once(response: httpx.Response, items: Items[T]) -> Items[T]:
+    """Return the items that were made first of a response: they go on where they were left."""
+    first: Items[T] = response.extensions.setdefault("stream_adapter.items", items)
+    return first
+
+
+def _check_type(response: httpx.Response, allowed: tuple[str, ...], what: str) -> None:
+    got = response.headers.get("content-type", "none")
+    if got.partition(";")[0].strip().lower() not in allowed:
+        raise Reading.of(response).failure(f"{what} ({' or '.join(allowed)})", f"the content type is {got}")
+
+
+def _iter_events(response: httpx.Response) -> Iterator[httpx_sse.ServerSentEvent]:
+    return (event for event in httpx_sse.EventSource(response).iter_sse() if _is_event(event))
+
+
+async def _aiter_events(response: httpx.Response) -> AsyncIterator[httpx_sse.ServerSentEvent]:
+    async for event in httpx_sse.EventSource(response).aiter_sse():
+        if _is_event(event):
+            yield event
+
+
+def _is_event(event: httpx_sse.ServerSentEvent) -> bool:
+    """Say whether a browser would see it: not a frame that has only a time to retry, or an id (WHATWG, 9.2.6)."""
+    return bool(event.data) or event.event != "message"
+
+
+def _iter_rows(response: httpx.Response) -> Iterator[Any]:
+    return (json.loads(line.lstrip("\x1e")) for line in response.iter_lines() if line)
+
+
+async def _aiter_rows(response: httpx.Response) -> AsyncIterator[Any]:
+    async for line in response.aiter_lines():
+        if line:
+            yield json.loads(line.lstrip("\x1e"))

@@ -1,0 +1,108 @@
+"""A real server in this process, on a port that the system chooses, for an application of either protocol."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from types import TracebackType
+from typing import Protocol, Self, cast
+
+from stream_adapter._types import ASGIApp, WSGIApp
+
+from ._clients import is_asgi
+from ._where import thread_stands
+
+__all__ = ["LiveServer", "Runner"]
+
+_START = 10.0  # seconds that an application has to start up
+_STOP = 5.0  # seconds that it has to return once its clients are cut off
+
+
+class Runner(Protocol):
+    """A server of one protocol."""
+
+    def run(self) -> None:
+        """Serve until stopped, in a thread of its own.
+
+        Raises:
+            Exception: the application did not start.
+        """
+        ...
+
+    def wait_started(self, timeout: float) -> bool:
+        """Wait until the application has started up, or has failed to; say whether either happened."""
+        ...
+
+    def stop(self) -> None:
+        """Have it stop, from another thread: every connection is cut, then what is left is waited for."""
+        ...
+
+
+class LiveServer:
+    """Serve an application on 127.0.0.1 while the block runs: by uvicorn if it is ASGI, else by Werkzeug, threaded.
+
+        with LiveServer(app) as server:
+            httpx.get(f"{server.url}/")
+
+    Leaving the block stops it, open streams or not: their clients are cut off, so their sources are closed.
+
+    Args:
+        app: a WSGI or an ASGI application.
+
+    Attributes:
+        port: where it listens.
+    """
+
+    def __init__(self, app: WSGIApp | ASGIApp) -> None:
+        self._app = app
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """The address, without a slash at its end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        """Start to serve.
+
+        Raises:
+            RuntimeError: the application's start-up failed.
+        """
+        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = listener.getsockname()[1]
+        self._runner = _runner(self._app, listener)
+        self._thread = threading.Thread(target=self._runner.run, name=f"live server {self.port}", daemon=True)
+        self._thread.start()
+        if not self._runner.wait_started(_START):
+            where = thread_stands(self._thread)
+            self._runner.stop()
+            raise RuntimeError(f"the application did not start up within {_START} s. {where}")
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Stop.
+
+        Raises:
+            AssertionError: the application goes on although its clients are gone.
+        """
+        self._runner.stop()
+        self._thread.join(_STOP)
+        if self._thread.is_alive():
+            raise AssertionError(
+                f"the server was still running {_STOP} s after its clients were cut off. {thread_stands(self._thread)}"
+            )
+
+
+def _runner(app: WSGIApp | ASGIApp, listener: socket.socket) -> Runner:
+    if is_asgi(app):
+        from ._uvicorn import UvicornRunner  # noqa: PLC0415  # needed for ASGI only
+
+        return UvicornRunner(app, listener)
+    from ._werkzeug import WerkzeugRunner  # noqa: PLC0415  # needed for WSGI only
+
+    return WerkzeugRunner(cast("WSGIApp", app), listener)

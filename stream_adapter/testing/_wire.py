@@ -1,0 +1,62 @@
+"""What both transports say and hear: when a response has no body, and how a connection fails, in httpx's words."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+
+import httpx
+
+__all__ = [
+    "CLIENT",
+    "CLOSE_TIMEOUT",
+    "EXCHANGE",
+    "broken",
+    "read_timeout",
+    "server_error",
+    "silent_too_long",
+    "still_running",
+    "without_body",
+]
+
+CLOSE_TIMEOUT = 5.0  # seconds that an application has to return
+EXCHANGE = "stream_adapter.exchange"  # the extension of a response by which it is known as the kit's
+CLIENT = ("127.0.0.1", 50000)  # where requests seem to come from
+
+
+def without_body(method: str, status: int) -> bool:
+    """Say whether what an application sends as the body stays with the server (RFC 9110, 6.4.1)."""
+    return method == "HEAD" or status < 200 or status in {204, 304}
+
+
+def read_timeout(request: httpx.Request) -> float | None:
+    """Return the seconds that a read may take; looked up at each, for a caller may change it meanwhile."""
+    timeout: dict[str, float | None] = request.extensions.get("timeout", {})
+    return timeout.get("read")
+
+
+def silent_too_long(request: httpx.Request, seconds: float | None, since: float) -> httpx.ReadTimeout:
+    """Return the error of a client that has waited in vain since `since`, on the monotonic clock."""
+    waited = time.monotonic() - since
+    return httpx.ReadTimeout(f"nothing came within {seconds} s ({waited:.3f} s were waited)", request=request)
+
+
+def broken(request: httpx.Request) -> httpx.RemoteProtocolError:
+    """Return the error that a client sees where a connection ends before the response does."""
+    return httpx.RemoteProtocolError(
+        "peer closed connection without sending complete message body (incomplete chunked read)", request=request
+    )
+
+
+def server_error() -> httpx.Response:
+    """Return what a server answers for an application that has failed before it began to."""
+    return httpx.Response(HTTPStatus.INTERNAL_SERVER_ERROR, text="Internal Server Error")
+
+
+def still_running(request: httpx.Request, seconds: float, *, complete: bool, where: str) -> AssertionError:
+    """Return the error of an application that does not return."""
+    event = "the end of its response" if complete else "the client left"
+    return AssertionError(
+        f"{request.method} {request.url.raw_path.decode('ascii')}: the application was still running "
+        f"{seconds} s after {event}. {where}"
+    )
