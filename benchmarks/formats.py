@@ -15,7 +15,7 @@ from benchmarks.table import Goal, Table
 
 __all__ = ["FORMATS", "Race", "measure"]
 
-_ITEM = len(b'{"id":0,"name":"a name","ok":true}')
+_ITEM = len(b"0,a name,true\r\n")  # as CSV, in which it is shortest
 _PATIENCE = 0.5  # seconds that one run may take: what is slower gets fewer items, for a ratio needs no more
 
 
@@ -51,6 +51,37 @@ FORMATS = (
             Contender("FastAPI", "peer", "events:fastapi", requires=("fastapi",)),
         ),
         (("sse", "floor", 2), ("sse", "sse-starlette", 1 / 5), ("sse", "FastAPI", 1 / 30)),
+    ),
+    Race(
+        "NDJSON",
+        "async",
+        "asgi",
+        (
+            Contender("floor", "floor", "records:ndjson_floor_asgi"),
+            Contender("ndjson", "ours", "records:ndjson_asgi"),
+            Contender("FastAPI", "peer", "records:fastapi_ndjson", requires=("fastapi",)),
+        ),
+        (("ndjson", "floor", 1.6), ("ndjson", "FastAPI", 1 / 20)),
+    ),
+    Race(
+        "NDJSON",
+        "sync",
+        "wsgi",
+        (
+            Contender("floor", "floor", "records:ndjson_floor_wsgi"),
+            Contender("ndjson", "ours", "records:ndjson_wsgi"),
+        ),
+        (("ndjson", "floor", 1.6),),
+    ),
+    Race(
+        "CSV",
+        "sync",
+        "wsgi",
+        (
+            Contender("floor", "floor", "records:csv_floor_wsgi"),
+            Contender("csv", "ours", "records:csv_wsgi"),
+        ),
+        (("csv", "floor", 1.5),),
     ),
 )
 
