@@ -48,6 +48,7 @@ class Probe:
 
     Attributes:
         opened: sources begun.
+        waiting: sync sources that have come to where they block.
         closed: sources whose `finally` ran.
         closed_at: when the last of them did, on the clock of `time.monotonic`, which all processes share.
         reasons: how often each reason was reported.
@@ -55,7 +56,7 @@ class Probe:
     """
 
     def __init__(self, listener: socket.socket) -> None:
-        self.opened = self.closed = self.processes = 0
+        self.opened = self.waiting = self.closed = self.processes = 0
         self.closed_at = 0.0
         self.reasons: Counter[str] = Counter()
         self._changed = threading.Condition()
@@ -87,7 +88,7 @@ class Probe:
         self._ask("reset")
         with self._changed:
             assert self.opened == self.closed, f"a stream of another test still runs: {self}"
-            self.opened = self.closed = 0
+            self.opened = self.waiting = self.closed = 0
             self.reasons.clear()
 
     def close(self) -> None:
@@ -133,6 +134,8 @@ class Probe:
                 self._answers.append(answer)
             case {"event": "opened"}:
                 self.opened += 1
+            case {"event": "waiting"}:
+                self.waiting += 1
             case {"event": "closed", "at": at}:
                 self.closed += 1
                 self.closed_at = at

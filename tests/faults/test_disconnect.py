@@ -45,6 +45,7 @@ def test_a_sync_source_that_is_silent_is_closed_when_it_returns(
     subject: Subject, way: str, leave: Leave, options: str
 ) -> None:
     client = subject.stream("idle", way, options).read_until(b"first")
+    subject.probe.wait(lambda it: it.waiting)
     leave(client)
     subject.hello()
     assert subject.probe.closed == 0, "its thread is inside it"

@@ -20,7 +20,8 @@ _ASYNC = [("idle", "async"), ("ticking", "async"), ("fast", "async")]
 def _kinds(host: Host) -> list[tuple[str, str]]:
     """Return what is open when the signal comes; the clients of the fast ones have stopped reading them."""
     kinds = _SYNC if host.server == "gevent" else _SYNC + _ASYNC
-    if host.server == "waitress":  # its threads wait for such clients where nobody reaches them
+    # waitress's threads wait for such clients where nobody reaches them; a middleware ends in form what it still holds
+    if host.server == "waitress" or host.framework == "middleware":
         kinds = [(name, way) for name, way in kinds if name != "fast"]
     return kinds
 

@@ -47,6 +47,9 @@ class Reporter:
     def opened(self) -> None:
         self._tell(event="opened", at=time.monotonic())
 
+    def waiting(self) -> None:
+        self._tell(event="waiting")
+
     def closed(self) -> None:
         self._tell(event="closed", at=time.monotonic())
 

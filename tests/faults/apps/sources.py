@@ -67,6 +67,7 @@ def sync_idle() -> SyncSource:
     reporter.opened()
     try:
         yield b"first\n"
+        reporter.waiting()
         reporter.released.wait()
         yield b"last\n"
     finally:
