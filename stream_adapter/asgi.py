@@ -1,10 +1,12 @@
-"""For ASGI servers: a whole WSGI application, really streamed.
+"""For ASGI servers: a whole WSGI application, really streamed; and an ASGI application whose streams are mended.
 
-from stream_adapter.asgi import to_asgi
+from stream_adapter.asgi import StreamAdapterMiddleware, to_asgi
 
 app = to_asgi(flask_app)
+app = StreamAdapterMiddleware(app)
 """
 
 from ._apps.to_asgi import to_asgi
+from ._middleware.asgi import StreamAdapterMiddleware
 
-__all__ = ["to_asgi"]
+__all__ = ["StreamAdapterMiddleware", "to_asgi"]

@@ -14,7 +14,7 @@ MEMBERS: dict[str, str] = {
         StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure csv drain drain_on_signal
         encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi
     """,
-    "stream_adapter.asgi": "to_asgi",
+    "stream_adapter.asgi": "StreamAdapterMiddleware to_asgi",
     "stream_adapter.errors": """
         CapacityError ChunkEncodingError ChunkValueError FileChangedError NotFoundError RefusalError SourceError
         StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError UnsupportedError

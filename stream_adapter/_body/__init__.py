@@ -10,6 +10,7 @@ After start() `status` and `headers` are final. Whoever made the body must close
 from .asynchronous import AsyncBody
 from .ends import ClientDisconnected, StreamAborted
 from .host import Host
+from .pushed import PushedBody
 from .sync import SyncBody
 
-__all__ = ["AsyncBody", "ClientDisconnected", "Host", "StreamAborted", "SyncBody"]
+__all__ = ["AsyncBody", "ClientDisconnected", "Host", "PushedBody", "StreamAborted", "SyncBody"]

@@ -71,15 +71,7 @@ class AsyncBody(Body):
             self._settle_for(await self._in_context(result_of(self._source.content)))
         if self._whole is not None:
             return [self._commit()]
-        kind = self._source.kind
-        bell = LoopBell(crossing=kind is Kind.SYNC)
-        owned = (self._source, self._flow.encoder, self._window, bell, self._context)
-        if kind in {Kind.ONE, Kind.ITEMS}:
-            producer: Producer = InlineProducer(*owned)
-        elif kind is Kind.SYNC:
-            producer = self._leased_thread(*owned)
-        else:
-            producer = TaskProducer(*owned, loop=asyncio.get_running_loop(), crossing=False, around=None)
+        producer, bell = self._producer()
         clock = Clock(self._flow.limits, time.monotonic())
         consumer = self._consumer = AsyncConsumer(producer, bell, clock, one_by_one=self._one_by_one)
         if self._host.rests:
@@ -96,6 +88,17 @@ class AsyncBody(Body):
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
+
+    def _producer(self) -> tuple[Producer, LoopBell]:
+        """Return what fills the window, and the bell that it rings."""
+        kind = self._source.kind
+        bell = LoopBell(crossing=kind is Kind.SYNC)
+        owned = (self._source, self._flow.encoder, self._window, bell, self._context)
+        if kind in {Kind.ONE, Kind.ITEMS}:
+            return InlineProducer(*owned), bell
+        if kind is Kind.SYNC:
+            return self._leased_thread(*owned), bell
+        return TaskProducer(*owned, loop=asyncio.get_running_loop(), crossing=False, around=None), bell
 
     async def _wait_first(self, consumer: AsyncConsumer, commit_after: float | None) -> None:
         """Wait for the first item and leave it where it is, for to take it is to ask for the second."""

@@ -69,7 +69,7 @@ class Body:
         self._source.enter = host.enter
         self._whole = resolved.body
         self._host = host
-        self._context = copy_context()
+        self._context = copy_context() if host.context is None else host.context
         self._window = Window(flow.limits.high_water, flow.limits.max_items)
         self._started_at = time.monotonic()
         self._first_at: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from contextvars import Context
 from dataclasses import dataclass
 
 from stream_adapter._connection import Connection
@@ -26,6 +27,7 @@ class Host:
         connection: under a sync edge: the client's, where the server shows it.
         stopping: under an async edge: called when the source is about to be stopped, so that a step that waits for
             something of the host's returns.
+        context: where the source's steps and its close run; None: a copy of the present one.
         left: called when a source has not closed in time: whoever waited for its thread would wait as long as it does.
     """
 
@@ -36,6 +38,7 @@ class Host:
     rests: bool = False
     connection: Connection | None = None
     stopping: Callable[[], object] | None = None
+    context: Context | None = None
     left: Callable[[], object] | None = None
 
 

@@ -15,7 +15,7 @@ from .bells import LoopBell, ThreadBell
 from .clock import Clock
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .loop import background_loop, run
-from .producers import InlineProducer, Producer, TaskProducer, ThreadProducer, undecided
+from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
 from .threads import in_thread, lease, set_max_threads
 from .window import Window
 
@@ -26,6 +26,7 @@ __all__ = [
     "Interrupted",
     "LoopBell",
     "Producer",
+    "PushProducer",
     "SyncConsumer",
     "TaskProducer",
     "ThreadBell",

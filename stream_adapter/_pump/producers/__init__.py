@@ -10,7 +10,8 @@ Whoever consumes sees the end (`window.ended`) only after the source is closed.
 
 from .base import Producer, undecided
 from .inline import InlineProducer
+from .push import PushProducer
 from .task import TaskProducer
 from .thread import ThreadProducer
 
-__all__ = ["InlineProducer", "Producer", "TaskProducer", "ThreadProducer", "undecided"]
+__all__ = ["InlineProducer", "Producer", "PushProducer", "TaskProducer", "ThreadProducer", "undecided"]

@@ -1,0 +1,35 @@
+"""The body of a source that puts its chunks itself, as an ASGI application does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stream_adapter._pump import LoopBell, Producer, PushProducer
+from stream_adapter._resolved import Resolved
+
+from .asynchronous import AsyncBody
+
+__all__ = ["PushedBody"]
+
+
+class PushedBody(AsyncBody):
+    """A body for an edge that runs on an event loop, filled by whoever calls `producer.put`.
+
+    Args:
+        resolved: its source is not looked at.
+        on_stop: has the source end, if the stream is over before it.
+
+    Attributes:
+        producer: where chunks are put. Whoever puts them says the end there, too.
+    """
+
+    __slots__ = ("_bell", "producer")
+
+    def __init__(self, resolved: Resolved, on_stop: Callable[[], object]) -> None:
+        super().__init__(resolved)
+        self._bell = LoopBell(crossing=False)
+        owned = (self._source, self._flow.encoder, self._window, self._bell, self._context)
+        self.producer = PushProducer(*owned, on_stop=on_stop, ending=self.ending)
+
+    def _producer(self) -> tuple[Producer, LoopBell]:
+        return self.producer, self._bell

@@ -1,0 +1,155 @@
+"""The middleware for ASGI 3.0 applications.
+
+Who owns what, for one request:
+
+    the server's task       runs the application, as without us: its context, its exceptions and its cancellation are
+                            the server's. A response that is not a stream never leaves this task.
+    a delivery task         begins with a stream and then owns the server's `send`: it takes from the window what the
+                            application puts there, and watches, keeps time, keeps alive, compresses and sends.
+    the server's `receive`  whoever is inside it; see inbox.py.
+
+The application's last `send` returns when all is sent. When the stream is over before, by a disconnect or a deadline,
+the application is cancelled, once, as by a time-out of its own; if it goes on nevertheless its `send` raises.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Unpack
+
+from stream_adapter._request import RequestHead
+from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
+
+from .inbox import Inbox
+from .options import MiddlewareOptions, Options
+from .stream import Stream, let_go
+
+__all__ = ["StreamAdapterMiddleware"]
+
+
+class StreamAdapterMiddleware:
+    """Mend the streams of an ASGI application.
+
+    What the application streams is batched, watched, bounded and ended as a `Response` is. A response that is not a
+    stream, a websocket and the lifespan pass untouched.
+
+    Args:
+        app: the application.
+        strict: take chunks of bytes only; otherwise the chunk table says what they become.
+        live: media types whose chunks are sent as they come; under ASGI all are.
+        keepalive: seconds of silence after which an event stream is sent a comment; None for never.
+        compress: whether to compress streams, as the client's Accept-Encoding asks.
+        limits: bounds and deadlines of each stream.
+        on_close: called with a StreamSummary when a stream has ended.
+
+    Raises:
+        TypeError: an option is unknown or of the wrong type.
+        ValueError: an option has a value that is not allowed.
+    """
+
+    def __init__(self, app: ASGIApp, **options: Unpack[MiddlewareOptions]) -> None:
+        self.app = app
+        self._options = Options(**options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _Exchange(self._options, scope, receive, send).run(self.app)
+        else:
+            await self.app(scope, receive, send)
+
+
+class _Exchange:
+    """One request, and the application's response to it."""
+
+    __slots__ = (
+        "_beginning",
+        "_held",
+        "_inbox",
+        "_interrupted",
+        "_options",
+        "_passes",
+        "_scope",
+        "_send",
+        "_stream",
+        "_task",
+    )
+
+    def __init__(self, options: Options, scope: Scope, receive: Receive, send: Send) -> None:
+        self._options = options
+        self._scope = scope
+        self._send = send
+        self._inbox = Inbox(receive)
+        self._task: asyncio.Task[Any] | None = None
+        self._interrupted = False
+        self._held: Message | None = None  # the head of the response, until it is known what follows
+        self._beginning: asyncio.Handle | None = None
+        self._stream: Stream | None = None
+        self._passes = False  # it was no stream, and nothing more is looked at
+
+    async def run(self, app: ASGIApp) -> None:
+        """Call the application, and see its stream to the end."""
+        error: BaseException | None = None
+        self._task = task = asyncio.current_task()
+        try:
+            await app(self._scope, self._inbox.receive, self.send)
+        except BaseException as raised:  # noqa: BLE001  # it is raised again, after what was sent before it
+            error = raised
+        if self._interrupted and task is not None and not task.uncancel() and isinstance(error, asyncio.CancelledError):
+            let_go(error)  # the cancellation was ours
+            error = None
+        try:
+            if self._beginning is not None:
+                self._beginning.cancel()
+            if self._stream is not None:
+                error = await self._stream.settle(error, interrupted=self._interrupted)
+            elif self._held is not None and error is None:
+                await self._send(self._held)  # a head without a body: the server says what it thinks of that
+            if error is not None:
+                raise error
+        finally:
+            del error  # whose traceback has this frame, and with it what the application has not closed yet
+
+    async def send(self, message: Message) -> None:
+        """Send, for the application."""
+        if self._stream is not None:
+            await self._stream.send(message)
+        elif self._passes:
+            await self._send(message)
+        elif self._held is None:
+            await self._send_or_hold(message)
+        elif message["type"] == "http.response.body" and message.get("more_body", False):
+            await self._begin(self._held).send(message)
+        else:
+            await self._pass(self._held, message)
+
+    async def _send_or_hold(self, message: Message) -> None:
+        """Hold the head: an error may follow, which the server can still answer."""
+        if message["type"] != "http.response.start":
+            await self._send(message)
+            return
+        self._held = message
+        if b"content-length" not in dict(message.get("headers", ())):
+            # if nothing follows at once, there is somebody to watch and time to keep meanwhile
+            self._beginning = asyncio.get_running_loop().call_soon(self._begin, message)
+
+    async def _pass(self, head: Message, message: Message) -> None:
+        """Send what is no stream: a body of one part, or one that the server makes of a file."""
+        self._held, self._passes = None, True
+        if self._beginning is not None:
+            self._beginning.cancel()
+        await self._send(head)
+        await self._send(message)
+
+    def _begin(self, head: Message) -> Stream:
+        self._held = None
+        if self._beginning is not None:
+            self._beginning.cancel()
+        request = RequestHead.from_scope(self._scope)
+        self._stream = Stream(self._options, request, head, self._inbox, send=self._send, interrupt=self._interrupt)
+        return self._stream
+
+    def _interrupt(self) -> None:
+        """Cancel the application; it is still running, for its stream is not complete."""
+        if self._task is not None and not self._interrupted:
+            self._interrupted = True
+            self._task.cancel()

@@ -1,0 +1,169 @@
+"""Compression that holds nothing back: what goes in comes out with the same call, and one stream is one member.
+
+Which coding a client prefers is said by its Accept-Encoding (RFC 9110, 12.5.3); gzip is RFC 1952, br RFC 7932, zstd
+RFC 8878. The levels are those that keep up with a network; the windows are bounded, for each stream has one.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from stream_adapter._request import RequestHead
+from stream_adapter.files._precompressed import acceptable_codings
+
+__all__ = ["Codec", "codecs", "compressed"]
+
+_SMALL = 500  # bytes of a body under which it is not worth it
+_COMPRESSIBLE = frozenset(
+    {"application/json", "application/javascript", "application/xml", "application/x-ndjson", "application/jsonl"}
+    | {"application/json-seq", "application/wasm", "application/x-javascript", "image/svg+xml", "image/bmp"}
+)
+_OF_PLAIN_BODY = frozenset({"content-length", "accept-ranges", "content-md5", "content-digest", "digest"})
+
+
+class Codec(Protocol):
+    """The encoder of one stream."""
+
+    def compress(self, block: bytes) -> bytes:
+        """Return all of `block`, compressed: nothing waits for the next one."""
+        ...
+
+    def finish(self) -> bytes:
+        """Return the end of a stream that is complete."""
+        ...
+
+
+class _Gzip:
+    def __init__(self) -> None:
+        self._encoder = zlib.compressobj(level=6, wbits=31)
+
+    def compress(self, block: bytes) -> bytes:
+        return self._encoder.compress(block) + self._encoder.flush(zlib.Z_SYNC_FLUSH)
+
+    def finish(self) -> bytes:
+        return self._encoder.flush()
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        brotli: Any = import_module("brotli")
+        self._encoder = brotli.Compressor(quality=4, lgwin=18)
+
+    def compress(self, block: bytes) -> bytes:
+        return bytes(self._encoder.process(block) + self._encoder.flush())
+
+    def finish(self) -> bytes:
+        return bytes(self._encoder.finish())
+
+
+class _Zstandard:
+    def __init__(self) -> None:
+        zstandard: Any = import_module("zstandard")
+        parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=18)
+        self._encoder = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        self._flush_block: int = zstandard.COMPRESSOBJ_FLUSH_BLOCK
+
+    def compress(self, block: bytes) -> bytes:
+        return bytes(self._encoder.compress(block) + self._encoder.flush(self._flush_block))
+
+    def finish(self) -> bytes:
+        return bytes(self._encoder.flush())
+
+
+class _StandardZstandard:
+    def __init__(self) -> None:
+        zstd: Any = import_module("compression.zstd")
+        options = {zstd.CompressionParameter.compression_level: 3, zstd.CompressionParameter.window_log: 18}
+        self._encoder = zstd.ZstdCompressor(options=options)
+        self._flush_block: int = zstd.ZstdCompressor.FLUSH_BLOCK
+
+    def compress(self, block: bytes) -> bytes:
+        return bytes(self._encoder.compress(block, self._flush_block))
+
+    def finish(self) -> bytes:
+        return bytes(self._encoder.flush())
+
+
+@cache
+def codecs() -> Mapping[str, Callable[[], Codec]]:
+    """Return what this Python can compress with, by content coding."""
+    found: dict[str, Callable[[], Codec]] = {"gzip": _Gzip}
+    if find_spec("brotli") is not None:
+        found["br"] = _Brotli
+    if sys.version_info >= (3, 14):
+        found["zstd"] = _StandardZstandard
+    elif find_spec("zstandard") is not None:
+        found["zstd"] = _Zstandard
+    return MappingProxyType(found)
+
+
+def compressed(
+    status: int, headers: list[tuple[str, str]], head: RequestHead
+) -> tuple[list[tuple[str, str]], Codec | None]:
+    """Return the headers of a stream as it goes out, and what compresses it; None for nothing.
+
+    Args:
+        status: of the response.
+        headers: of the response.
+        head: of the request.
+    """
+    fields = {name.lower(): value for name, value in headers}
+    if not _may_be_compressed(status, fields):
+        return headers, None
+    headers = _with_vary(headers)
+    accepted = acceptable_codings(head.headers.get("accept-encoding"))
+    coding = next((coding for coding in accepted if coding in codecs()), None)
+    if coding is None:
+        return headers, None
+    kept = [_weakened(name, value) for name, value in headers if name.lower() not in _OF_PLAIN_BODY]
+    return [*kept, ("Content-Encoding", coding)], codecs()[coding]()
+
+
+def _may_be_compressed(status: int, fields: Mapping[str, str]) -> bool:
+    """Say whether it is allowed, and worth it."""
+    length = fields.get("content-length", "")
+    return not (
+        status < 200
+        or status in {204, 206, 304}
+        or "content-range" in fields
+        or "content-encoding" in fields
+        or "no-transform" in _tokens(fields.get("cache-control", ""))
+        or (length.isdecimal() and int(length) < _SMALL)
+        or not _is_compressible(fields.get("content-type", ""))
+    )
+
+
+def _is_compressible(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _COMPRESSIBLE
+
+
+def _with_vary(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Say that the body depends on Accept-Encoding (RFC 9110, 12.5.5)."""
+    kept, vary = list[tuple[str, str]](), list[str]()
+    for name, value in headers:
+        if name.lower() == "vary":
+            vary.append(value)
+        else:
+            kept.append((name, value))
+    if not _tokens(", ".join(vary)) & {"accept-encoding", "*"}:
+        vary.append("Accept-Encoding")
+    return [*kept, ("Vary", ", ".join(vary))]
+
+
+def _weakened(name: str, value: str) -> tuple[str, str]:
+    """Make a strong ETag weak: the bytes are not those that it was given for (RFC 9110, 8.8.1)."""
+    if name.lower() == "etag" and not value.startswith("W/"):
+        value = f"W/{value}"
+    return name, value
+
+
+def _tokens(value: str) -> set[str]:
+    return {token.strip().lower() for token in value.split(",")}

@@ -1,0 +1,121 @@
+"""What both middlewares take, and what it means for one stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TypedDict
+
+from stream_adapter._encode import check_charset
+from stream_adapter._headers import check_media_type, media_type_charset, set_default
+from stream_adapter._limits import Limits, StreamSummary, check_seconds
+from stream_adapter._request import RequestHead
+from stream_adapter._resolved import Flow
+from stream_adapter.formats import Format, Raw
+
+from .compress import Codec, compressed
+
+__all__ = ["LIVE", "MiddlewareOptions", "Options", "Outgoing"]
+
+LIVE = frozenset(
+    {
+        "text/event-stream",
+        "text/plain",
+        "text/html",
+        "application/x-ndjson",
+        "application/jsonl",
+        "application/json-seq",
+    }
+    | {"application/octet-stream", "multipart/x-mixed-replace"}
+)
+"""The media types of which each chunk may be awaited by somebody."""
+
+
+_LIMITS = Limits()
+
+
+class MiddlewareOptions(TypedDict, total=False):
+    """The keywords of `StreamAdapterMiddleware`."""
+
+    strict: bool
+    live: Collection[str]
+    keepalive: float | None
+    compress: bool
+    limits: Limits
+    on_close: Callable[[StreamSummary], object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """How one stream goes out.
+
+    Attributes:
+        headers: of the application, with ours.
+        flow: how its chunks travel.
+        codec: what compresses it; None for nothing.
+    """
+
+    headers: list[tuple[str, str]]
+    flow: Flow
+    codec: Codec | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is done to every stream. The fields are the options of the middlewares, which document them."""
+
+    strict: bool = False
+    live: Collection[str] = LIVE
+    keepalive: float | None = 15.0
+    compress: bool = False
+    limits: Limits = _LIMITS
+    on_close: Callable[[StreamSummary], object] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("strict", "compress"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name}: expected True or False, got {type(getattr(self, name)).__name__}")
+        if isinstance(self.live, str):
+            raise TypeError("live: expected a collection of media types, got str")
+        for media_type in self.live:
+            check_media_type(media_type)
+        check_seconds("keepalive", self.keepalive)
+        if not isinstance(self.limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+            raise TypeError(f"limits: expected Limits(…), got {type(self.limits).__name__}")
+        if self.on_close is not None and not callable(self.on_close):  # pyright: ignore[reportUnnecessaryComparison]  # nor here
+            raise TypeError(f"on_close: expected a function, got {type(self.on_close).__name__}")
+
+    def outgoing(self, status: int, headers: list[tuple[str, str]], head: RequestHead) -> Outgoing:
+        """Say how the stream that an application has begun goes out."""
+        content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        format = Raw(content_type)
+        if format.keepalive is not None:
+            format.keepalive = self.keepalive
+        codec: Codec | None = None
+        if self.compress:
+            headers, codec = compressed(status, headers, head)
+        headers = list(headers)
+        for name, value in format.headers.items():
+            set_default(headers, name, value)
+        return Outgoing(headers, self._flow(format, content_type), codec)
+
+    def _flow(self, format: Format, content_type: str) -> Flow:
+        encoder = format.encoder(strict=self.strict, charset=_charset_of(content_type))
+        media_type = content_type.partition(";")[0].strip().lower()
+        return Flow(
+            encoder=encoder,
+            limits=self.limits,
+            flush="auto" if not media_type or media_type in self.live else "bulk",
+            commit_after=format.commit_after,
+            on_error=None,
+            on_close=self.on_close,
+            head_of=None,
+        )
+
+
+def _charset_of(content_type: str) -> str:
+    """Return the charset of text that an application did not encode; UTF-8 if it named none that there is."""
+    try:
+        return check_charset(media_type_charset(content_type) or "utf-8")
+    except ValueError:
+        return "utf-8"

@@ -1,0 +1,148 @@
+"""A response of an ASGI application that goes out in parts: from the application's `send` to the server's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from traceback import clear_frames
+
+from stream_adapter._body import ClientDisconnected, PushedBody, StreamAborted
+from stream_adapter._edges.asgi import deliver
+from stream_adapter._request import RequestHead
+from stream_adapter._resolved import Resolved
+from stream_adapter._source import Source
+from stream_adapter._types import Message, Send
+from stream_adapter.errors import StreamTimeoutError
+
+from .inbox import Inbox
+from .options import Options
+
+__all__ = ["Stream", "let_go"]
+
+_FILES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+
+
+class Stream:
+    """A response that goes out in parts.
+
+    Args:
+        options: of the middleware.
+        request: what is asked.
+        head: the message that begins the response.
+        inbox: where the disconnect comes.
+        send: the server's; the delivery's from now on.
+        interrupt: has the application end.
+    """
+
+    __slots__ = ("_bodiless", "_codec", "_complete", "_delivery", "_head", "_producer", "_send", "_sent_by_server")
+
+    def __init__(
+        self,
+        options: Options,
+        request: RequestHead,
+        head: Message,
+        inbox: Inbox,
+        *,
+        send: Send,
+        interrupt: Callable[[], None],
+    ) -> None:
+        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.get("headers", ())]
+        outgoing = options.outgoing(head["status"], pairs, request)
+        resolved = Resolved(head["status"], outgoing.headers, Source(None), outgoing.flow, None)
+        body = PushedBody(resolved, on_stop=interrupt)
+        self._head = head
+        self._send = send
+        self._codec = outgoing.codec
+        self._producer = body.producer
+        self._bodiless = request.method == "HEAD"
+        self._complete = False
+        self._sent_by_server = False
+        self._delivery = asyncio.get_running_loop().create_task(deliver(body, inbox.watch, self._forward))
+
+    async def send(self, message: Message) -> None:
+        """Send, for the application."""
+        if self._complete:
+            await self._send(message)  # trailers
+        elif message["type"] != "http.response.body":
+            await self._send_between(message)
+        else:
+            more = message.get("more_body", False)
+            if not self._bodiless:
+                await self._producer.put(message.get("body", b""))
+            if self._bodiless or not more:
+                self._complete = True
+                self._producer.finish()
+                await asyncio.shield(self._delivery)
+            if self._bodiless and more:
+                raise ClientDisconnected  # nobody takes what follows
+
+    async def _send_between(self, message: Message) -> None:
+        """Send what only the server understands, after all that came before it; a file may be the rest of the body."""
+        await self._producer.flush()
+        await self._send(message)
+        if message["type"] in _FILES and not message.get("more_body", False):
+            self._complete = self._sent_by_server = True
+            self._producer.finish()
+            await asyncio.shield(self._delivery)
+
+    async def settle(self, error: BaseException | None, *, interrupted: bool) -> BaseException | None:
+        """See the stream to its end, now that the application has ended; return what the server is to know.
+
+        Args:
+            error: what the application raised.
+            interrupted: whether it was told to end.
+        """
+        if error is None and not self._complete and not interrupted:
+            error = RuntimeError("the application returned before its response was complete")
+        traceback = None if error is None else error.__traceback__
+        self._producer.finish(error)
+        if isinstance(error, asyncio.CancelledError):
+            self._delivery.cancel()
+        while not self._delivery.done():
+            try:
+                await asyncio.wait([self._delivery])
+            except asyncio.CancelledError as cancelled:
+                error = cancelled
+                self._delivery.cancel()
+        failure = None if self._delivery.cancelled() else self._delivery.exception()
+        if error is None:
+            return failure
+        if _follows_from_the_end(error):
+            let_go(error)
+            return failure
+        return error.with_traceback(traceback)  # the delivery has raised it too
+
+    async def _forward(self, message: Message) -> None:
+        """Send, for the delivery."""
+        body = message.get("body")
+        if body is None:
+            message = {**self._head, "headers": message["headers"]}
+        elif self._sent_by_server and not message["more_body"]:
+            return
+        elif self._codec is not None and isinstance(body, bytes):
+            block = self._codec.compress(body) if body else b""
+            message["body"] = block if message["more_body"] or self._bodiless else block + self._codec.finish()
+        await self._send(message)
+
+
+def let_go(error: BaseException) -> None:
+    """Have what an application has left open closed, now that it has ended because it was told to.
+
+    It left its body in the frame in which `send` raised. The frame lives on in a cycle with the exception, and the body
+    until the cyclic garbage collector comes by: no `finally` of a generator would run before.
+    """
+    for link in _chain(error):
+        clear_frames(link.__traceback__)
+
+
+def _follows_from_the_end(error: BaseException) -> bool:
+    """Say whether an application raised it because its stream was over, which it was told by `send`."""
+    return any(isinstance(link, (ClientDisconnected, StreamAborted, StreamTimeoutError)) for link in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what led to it."""
+    link: BaseException | None = error
+    while link is not None:
+        yield link
+        link = link.__cause__ or link.__context__
