@@ -22,6 +22,7 @@ class Limits:
         idle_timeout: the longest wait for the source's next chunk.
         total_timeout: the longest life of the stream.
         send_timeout: the longest time without progress towards the client, where the server lets it be seen (ASGI).
+            A response without limits of its own has that of its format: 5 for event streams.
         close_timeout: the longest wait for the source to close.
 
     Raises:

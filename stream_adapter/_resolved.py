@@ -21,6 +21,8 @@ class Flow:
     """How the items of a resolved response travel.
 
     Attributes:
+        limits: its bounds.
+        default_limits: whether nobody has set them.
         head_of: gives status and headers once the first item has decided the format; None if they are final already.
     """
 
@@ -31,6 +33,12 @@ class Flow:
     on_error: Callable[[BaseException], Chunk] | None
     on_close: Callable[[StreamSummary], object] | None
     head_of: Callable[[Format], tuple[int, list[tuple[str, str]]]] | None
+    default_limits: bool = False
+
+    @property
+    def send_timeout(self) -> float | None:
+        """Seconds that the client may take nothing: the format's, once it is settled, where nobody has set limits."""
+        return self.encoder.format.send_timeout if self.default_limits else self.limits.send_timeout
 
     @property
     def keeps_alive(self) -> bool:

@@ -196,6 +196,7 @@ class Response:
             on_error=self.on_error,
             on_close=self.on_close,
             head_of=(lambda settled: (self.status_code, self._headers_for(settled, own))) if undecided else None,
+            default_limits="limits" not in self._given,
         )
         return Resolved(status, headers, source, flow, body)
 

@@ -85,8 +85,8 @@ class Body:
 
     @property
     def send_timeout(self) -> float | None:
-        """Seconds that the client may take nothing."""
-        return self._flow.limits.send_timeout
+        """Seconds that the client may take nothing; final after start."""
+        return self._flow.send_timeout
 
     def _commit(self) -> bytes:
         """Make the headers final and return what the format begins with."""

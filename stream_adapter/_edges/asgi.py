@@ -133,7 +133,6 @@ class _Delivery:
         body = self._body
         watcher = self._loop.create_task(_watch(receive, self._gone))
         interruptible = asyncio.timeout(None)
-        self._limit = body.send_timeout
         try:
             async with interruptible:
                 body.interrupted = partial(_interrupt, interruptible)
@@ -152,6 +151,7 @@ class _Delivery:
         """Pull and send."""
         body = self._body
         await body.start()
+        self._limit = body.send_timeout if body.waits else None  # what is known whole is not watched
         await self._put(_start(body.status, body.headers))
         self.begun = True
         block = await body.next()

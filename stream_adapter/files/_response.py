@@ -40,7 +40,9 @@ Path: TypeAlias = str | os.PathLike[str]
 
 _ANY_REQUEST = RequestHead()
 _BYTES = ChunkFormat()
-_READ_AHEAD = Limits(high_water=4 * BLOCK)  # the thread reads so much while so much is sent, and neither waits each time
+_READ_AHEAD = Limits(
+    high_water=4 * BLOCK
+)  # the thread reads so much while so much is sent, and neither waits each time
 _ARCHIVES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 

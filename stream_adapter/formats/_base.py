@@ -66,6 +66,7 @@ class Format:
         keepalive: seconds of silence after which `keepalive_frame` is sent; None for never.
         keepalive_frame: bytes that mean nothing, and may stand between two items.
         commit_after: seconds to wait for the first item before status and headers go out; None waits for it.
+        send_timeout: seconds that a client may take nothing, where the response was given no limits.
     """
 
     media_type: str = "application/octet-stream"
@@ -77,6 +78,7 @@ class Format:
     keepalive: float | None = None
     keepalive_frame: bytes = b""
     commit_after: float | None = None
+    send_timeout: float | None = 30.0
 
     def encode(self, item: Any) -> bytes:
         """Turn one item into bytes.

@@ -69,6 +69,7 @@ class SSE(Format):
     keepalive: float | None = 15.0
     keepalive_frame: bytes = b":\n\n"
     commit_after: float | None = 0.25
+    send_timeout: float | None = 5.0  # events are small, and a reader that takes none of them is gone
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.formats import NDJSON, Text
+from stream_adapter.integration import SyncBody
 
 BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"status_code": 99}, ValueError, "status_code: expected 100 to 599, got 99"),
@@ -122,3 +123,25 @@ def test_a_bad_option_of_sse_is_an_error_at_construction(
     with pytest.raises(kind) as caught:
         sa.sse([], **options)
     assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("response", "seconds"),
+    [
+        (sa.Response(iter(["a"])), 30),
+        (sa.ndjson(iter([1])), 30),
+        (sa.sse(iter(["a"])), 5),
+        (sa.Response(iter([sa.ServerSentEvent("a")])), 5),
+        (sa.sse(iter(["a"]), limits=sa.Limits()), 30),
+        (sa.sse(iter(["a"]), limits=sa.Limits(send_timeout=None)), None),
+        (sa.Response(iter(["a"])).with_defaults(limits=sa.Limits(send_timeout=7)), 7),
+    ],
+    ids=["text", "ndjson", "sse", "sse by its first item", "sse with limits", "no limit", "the limits of an app"],
+)
+def test_a_reader_has_the_patience_of_the_format_unless_limits_are_given(
+    response: sa.Response, seconds: float | None
+) -> None:
+    body = SyncBody(response.resolve())
+    body.start()
+    assert body.send_timeout == seconds
+    body.close()
