@@ -1,7 +1,7 @@
 """One value → one cell: what `csv.writer` may be given, because the text it makes of that is right.
 
-Text is itself and None is empty; numbers, truth values, moments and the rest are what the chunk table makes of them, a
-JSON string without its quotes. `csv.writer` by itself would send `<object at 0x…>` and `b'bytes'` to clients.
+Text is itself, None is empty, and True is what Python calls it; numbers, moments and the rest are what the chunk table
+makes of them, a JSON string without its quotes. `csv.writer` by itself sends `<object at 0x…>` and `b"bytes"`.
 """
 
 from __future__ import annotations
@@ -11,44 +11,62 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
 from types import NoneType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from stream_adapter._encode import encode_chunk, kind_of
 from stream_adapter._json import dump_json
 from stream_adapter.errors import ChunkEncodingError
 
-__all__ = ["AS_THEY_ARE", "cell_of", "defuse"]
+__all__ = ["CellTable"]
 
 _Convert: TypeAlias = Callable[[Any], object]
-
-AS_THEY_ARE = frozenset({str, int, float, NoneType})
-"""The types whose cells need no conversion, if no float is a NaN or an infinity."""
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # spreadsheets take the full-width ones too
 
 
-def cell_of(value: object) -> object:
-    """Return the cell of one value.
+class CellTable(dict[type, _Convert]):
+    """Type → how a value of exactly that type becomes a cell. Fills itself.
 
-    Raises:
-        ChunkEncodingError: it is nothing that has a text.
-        ChunkValueError: it is a NaN or an infinity.
+    Args:
+        escape_formulas: whether text that a spreadsheet would run is defused.
+
+    Attributes:
+        as_they_are: the types whose values are cells already, unless a float is a NaN or an infinity.
     """
-    return _convert(type(value))(value)
+
+    __slots__ = ("_escape", "as_they_are")
+
+    def __init__(self, *, escape_formulas: bool) -> None:
+        super().__init__()
+        self._escape = escape_formulas
+        self.as_they_are: frozenset[type] = frozenset(
+            {bool, int, float, NoneType} | (set() if escape_formulas else {str})
+        )
+
+    def __missing__(self, cls: type) -> _Convert:
+        convert = _convert_of(cls)
+        if self._escape:
+            convert = _defused(convert)
+        self[cls] = convert
+        return convert
 
 
-def defuse(cell: object) -> object:
+def _defused(convert: _Convert) -> _Convert:
     """Put an apostrophe before text that a spreadsheet would run as a formula (OWASP, CSV injection)."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+    def convert_and_defuse(value: object) -> object:
+        cell = convert(value)
+        return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+    return convert_and_defuse
 
 
-def _convert_of(cls: type[Any]) -> _Convert:
+def _convert_of(cls: type[Any]) -> _Convert:  # a table in the order in which its rows are tried
     if issubclass(cls, Enum):
-        return lambda member: cell_of(member.value)
-    if cls is NoneType:
-        return lambda _: None
+        return _member_value
+    if cls is NoneType or cls is bool:
+        return lambda value: value
     kind = kind_of(cls)
     if kind == "text":
         return str.__str__
@@ -59,7 +77,9 @@ def _convert_of(cls: type[Any]) -> _Convert:
     return _refuse
 
 
-_convert = cast("Callable[[type[Any]], _Convert]", lru_cache(maxsize=1024)(_convert_of))
+def _member_value(member: Enum) -> object:
+    value: Any = member.value
+    return _convert_of(value.__class__)(value)
 
 
 def _number(value: float) -> object:

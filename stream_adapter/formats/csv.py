@@ -17,7 +17,7 @@ from stream_adapter._records import reader_of
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
 from ._base import Format, FormatEncoder
-from ._cells import AS_THEY_ARE, cell_of, defuse
+from ._cells import CellTable
 
 __all__ = ["CSV", "Dialect", "Extras"]
 
@@ -101,10 +101,11 @@ class CSV(Format):
 class _CSVEncoder(FormatEncoder):
     """The encoder of one stream, whose first row may decide the columns."""
 
-    __slots__ = ("_columns", "_csv", "_is_headless", "_text", "_values", "_width", "_write")
+    __slots__ = ("_cells", "_columns", "_csv", "_is_headless", "_text", "_values", "_width", "_write")
 
     def __init__(self, csv_format: CSV, charset: str) -> None:
         self._csv = csv_format
+        self._cells = CellTable(escape_formulas=csv_format.escape_formulas)
         self._text = codecs.getincrementalencoder(charset)()
         self._write = self._writer(str.encode if charset == "utf-8" else self._text.encode)
         self._columns: tuple[object, ...] | None = None
@@ -117,14 +118,20 @@ class _CSVEncoder(FormatEncoder):
     def _writer(self, encode: Encode) -> Encode:
         """Return what writes a row of cells. The hot part."""
         write_text = csv.writer(_ECHO, self._csv.dialect).writerow
-        by_itself = (AS_THEY_ARE - {str} if self._csv.escape_formulas else AS_THEY_ARE).issuperset
+        table, as_they_are = self._cells, self._cells.as_they_are
+        are_cells = as_they_are.issuperset
 
-        def write(cells: Collection[object]) -> bytes:
-            if not by_itself(map(type, cells)):
-                cells = self._cells(cells)
+        def write(values: Collection[object]) -> bytes:
+            cells = values
+            if not are_cells(map(type, values)):
+                try:
+                    cells = [value if type(value) in as_they_are else table[type(value)](value) for value in values]
+                except ChunkEncodingError:
+                    self._name_column(values)
+                    raise
             text: Any = write_text(cells)
             if "nan" in text or "inf" in text:
-                self._cells(cells)  # refuses it if it is one of the floats
+                self._name_column(values)  # if it is one of the numbers
             return encode(text)
 
         return write
@@ -197,16 +204,14 @@ class _CSVEncoder(FormatEncoder):
             raise ChunkValueError(f"expected a row of {self._width} cells, as the header has, got {len(row)}")
         return self._write([*row, *[None] * -excess][: self._width])
 
-    def _cells(self, values: Collection[object]) -> list[object]:
-        cells: list[object] = []
-        for value in values:
+    def _name_column(self, values: Collection[object]) -> None:
+        """Raise what is wrong with a row, naming the column, if anything is."""
+        for place, value in enumerate(values):
             try:
-                cells.append(cell_of(value))
+                self._cells[type(value)](value)
             except ChunkEncodingError as error:
-                place = len(cells)
                 name = place if self._columns is None else repr(self._columns[place])
                 raise type(error)(f"column {name}: {error}") from error.__cause__
-        return list(map(defuse, cells)) if self._csv.escape_formulas else cells
 
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
         """Say which row could not be encoded, and why."""

@@ -203,8 +203,8 @@ CELL: list[tuple[object, bytes]] = [
     (10**30, b"1" + b"0" * 30),
     (0.1 + 0.2, b"0.30000000000000004"),
     (Decimal("1.10"), b"1.10"),
-    (True, b"true"),
-    (False, b"false"),
+    (True, b"True"),
+    (False, b"False"),
     (MOMENT, b"2026-01-02T03:04:05+00:00"),
     (date(2026, 1, 2), b"2026-01-02"),
     (IDENTITY, b"12345678-1234-5678-1234-567812345678"),
@@ -218,7 +218,7 @@ CELL: list[tuple[object, bytes]] = [
 
 
 @pytest.mark.parametrize(("value", "cell"), CELL, ids=repr)
-def test_a_cell_is_what_the_chunk_table_makes_of_its_value(value: object, cell: bytes) -> None:
+def test_each_value_has_its_cell(value: object, cell: bytes) -> None:
     assert body_of(sa.csv([[value]])) == cell + b"\r\n"
 
 
