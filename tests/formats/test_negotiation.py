@@ -60,11 +60,6 @@ def asking_for(accept: str) -> list[tuple[str, str]]:
     return [] if accept == "(none)" else [("Accept", accept.strip("`"))]
 
 
-@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL), ids=len)
-def test_a_block_of_the_document_runs_as_it_stands(block: str) -> None:
-    exec(block, {"__name__": "block"})
-
-
 @pytest.mark.parametrize(("accept", "kind", "content_type"), [*cells()])
 def test_each_cell_of_the_table(accept: str, kind: str, content_type: str) -> None:
     for item in FIRST_ITEMS[kind] or (None,):
