@@ -13,7 +13,6 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 from stream_adapter.errors import CapacityError
@@ -103,8 +102,12 @@ def lease() -> Worker:
     return _pool.lease()
 
 
-def in_thread(function: Callable[[], T]) -> asyncio.Future[T]:
-    """Run a function that blocks in a thread, and return its result to the running loop.
+async def in_thread(function: Callable[[], T], discard: Callable[[T], object]) -> T:
+    """Run a function that blocks in a thread, and return its result.
+
+    Args:
+        function: what is run.
+        discard: called with a result that nobody will have, because this was cancelled or the loop has ended.
 
     Raises:
         CapacityError: as many threads are leased as are allowed.
@@ -113,17 +116,33 @@ def in_thread(function: Callable[[], T]) -> asyncio.Future[T]:
     future: asyncio.Future[T] = loop.create_future()
     worker = lease()
 
+    def settle(result: T) -> None:
+        discard(result) if future.cancelled() else future.set_result(result)
+
+    def fail(error: BaseException) -> None:
+        if not future.cancelled():
+            future.set_exception(error)
+
     def job() -> None:
         try:
-            settle = partial(future.set_result, function())
-        except BaseException as error:  # noqa: BLE001  # the loop's to raise
-            settle = partial(future.set_exception, error)
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
-            loop.call_soon_threadsafe(settle)
+            result = function()
+        except BaseException as error:  # noqa: BLE001  # the caller's to raise
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                loop.call_soon_threadsafe(fail, error)
+            return
+        try:
+            loop.call_soon_threadsafe(settle, result)
+        except RuntimeError:
+            discard(result)
 
     worker.submit(job)
     worker.release()
-    return future
+    try:
+        return await future
+    except asyncio.CancelledError:
+        if not future.cancelled():  # it was there, and this task was about to get it
+            discard(future.result())
+        raise
 
 
 def set_max_threads(count: int) -> None:

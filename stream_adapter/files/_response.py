@@ -7,7 +7,6 @@ file of one block there too. Larger ones are read by the source's own thread, on
 
 from __future__ import annotations
 
-import asyncio
 import mimetypes
 import os
 import time
@@ -137,12 +136,7 @@ class FileResponse(Response):
         """Say the same on an event loop, which goes on meanwhile."""
         if self._path is None and is_async(self._source.content):
             return self._answered(head, await aopen_object(self._source.take().content))
-        resolving = in_thread(partial(self.resolve, head, text_media_type=text_media_type))
-        try:
-            return await asyncio.shield(resolving)
-        except asyncio.CancelledError:
-            resolving.add_done_callback(_close_unsent)
-            raise
+        return await in_thread(partial(self.resolve, head, text_media_type=text_media_type), _close_unsent)
 
     def _open(self, head: RequestHead, path: str) -> tuple[DescriptorHandle, str | None]:
         """Open a path, or its sibling in a content coding, which is returned too."""
@@ -259,7 +253,6 @@ def _guess_media_type(name: str) -> str:
     return media_type or "application/octet-stream"
 
 
-def _close_unsent(resolving: asyncio.Future[Resolved]) -> None:
+def _close_unsent(resolved: Resolved) -> None:
     """Close what was opened for a request that is no more."""
-    if not resolving.cancelled() and resolving.exception() is None:
-        resolving.result().source.close(asyncio.run)
+    resolved.source.close(run)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiofiles
+import aiofiles.threadpool
 import anyio
 import fsspec  # type: ignore[import-untyped]  # it has no types
 import pytest
@@ -60,7 +60,7 @@ SEEKABLE: dict[str, Opener] = {
     "fsspec, memory": in_memory,
     "zipfile": zipped,
     "anyio": lambda path: anyio.wrap_file(path.open("rb")),
-    "aiofiles": lambda path: asyncio.run(aiofiles.open(path, "rb").__aenter__()),
+    "aiofiles": lambda path: aiofiles.threadpool.wrap(path.open("rb")),
 }
 
 
@@ -87,6 +87,8 @@ class CountedAsync(Counted):
     async def close(self) -> None:
         self.closes += 1
         await (self._file.aclose() if hasattr(self._file, "aclose") else self._file.close())
+
+    aclose = close
 
 
 def counted(name: str, path: Path) -> Counted:
