@@ -362,7 +362,7 @@ def test_last_event_id_is_where_the_client_left_off(edge: Edge) -> None:
 
 def test_the_example_of_the_package_runs() -> None:
     docstring = stream_adapter_django.__doc__ or ""
-    block = docstring.partition("\n\n")[2].partition("\n\n`")[0]
+    block = docstring.partition("::\n\n")[2].partition("\n\n`")[0]
     code = "\n".join(line.removeprefix("    ") for line in block.splitlines())
     namespace: dict[str, Any] = {"__name__": "example"}
     exec(code.replace("sleep(1)", "sleep(0)"), namespace)
