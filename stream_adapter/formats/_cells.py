@@ -7,6 +7,7 @@ makes of them, a JSON string without its quotes. `csv.writer` by itself sends `<
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
@@ -32,7 +33,7 @@ class CellTable(dict[type, _Convert]):
         escape_formulas: whether text that a spreadsheet would run is defused.
 
     Attributes:
-        as_they_are: the types whose values are cells already, unless a float is a NaN or an infinity.
+        as_they_are: the types whose values are cells already.
     """
 
     __slots__ = ("_escape", "as_they_are")
@@ -40,9 +41,7 @@ class CellTable(dict[type, _Convert]):
     def __init__(self, *, escape_formulas: bool) -> None:
         super().__init__()
         self._escape = escape_formulas
-        self.as_they_are: frozenset[type] = frozenset(
-            {bool, int, float, NoneType} | (set() if escape_formulas else {str})
-        )
+        self.as_they_are: frozenset[type] = frozenset({bool, int, NoneType} | (set() if escape_formulas else {str}))
 
     def __missing__(self, cls: type) -> _Convert:
         convert = _convert_of(cls)
@@ -71,7 +70,7 @@ def _convert_of(cls: type[Any]) -> _Convert:  # a table in the order in which it
     if kind == "text":
         return str.__str__
     if kind == "number":
-        return _decimal if issubclass(cls, Decimal) else _number
+        return int if issubclass(cls, int) else _float if issubclass(cls, float) else _decimal
     if kind == "json" or issubclass(cls, AbstractSet):
         return _json_text
     return _refuse
@@ -82,13 +81,14 @@ def _member_value(member: Enum) -> object:
     return _convert_of(value.__class__)(value)
 
 
-def _number(value: float) -> object:
-    encode_chunk(value)  # which refuses what is not finite
-    return int(value) if isinstance(value, int) else float(value)
+def _float(value: float) -> float:
+    if not math.isfinite(value):
+        encode_chunk(value)  # refuses it
+    return value
 
 
-def _decimal(value: Decimal) -> object:
-    encode_chunk(value)
+def _decimal(value: Decimal) -> Decimal:
+    encode_chunk(value)  # refuses it if it is not finite
     return value
 
 

@@ -28,10 +28,8 @@ Extras: TypeAlias = Literal["raise", "ignore"]
 class _Echo:
     """The file of a `csv.writer` whose `writerow` shall return the line: it returns what the file's `write` does."""
 
-    write = str
-
-
-_ECHO = _Echo()
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self.write = write
 
 
 class CSV(Format):
@@ -117,7 +115,7 @@ class _CSVEncoder(FormatEncoder):
 
     def _writer(self, encode: Encode) -> Encode:
         """Return what writes a row of cells. The hot part."""
-        write_text = csv.writer(_ECHO, self._csv.dialect).writerow
+        write_row: Callable[[Collection[object]], Any] = csv.writer(_Echo(encode), self._csv.dialect).writerow
         table, as_they_are = self._cells, self._cells.as_they_are
         are_cells = as_they_are.issuperset
 
@@ -129,10 +127,8 @@ class _CSVEncoder(FormatEncoder):
                 except ChunkEncodingError:
                     self._name_column(values)
                     raise
-            text: Any = write_text(cells)
-            if "nan" in text or "inf" in text:
-                self._name_column(values)  # if it is one of the numbers
-            return encode(text)
+            line: bytes = write_row(cells)
+            return line
 
         return write
 
@@ -205,7 +201,7 @@ class _CSVEncoder(FormatEncoder):
         return self._write([*row, *[None] * -excess][: self._width])
 
     def _name_column(self, values: Collection[object]) -> None:
-        """Raise what is wrong with a row, naming the column, if anything is."""
+        """Raise what is wrong with a row, naming the column."""
         for place, value in enumerate(values):
             try:
                 self._cells[type(value)](value)
@@ -263,7 +259,7 @@ def _check_header(header: Any) -> tuple[object, ...] | None:
 
 def _check_dialect(dialect: Any) -> Dialect:
     try:
-        csv.writer(_ECHO, dialect)
+        csv.writer(_Echo(str), dialect)
     except (csv.Error, TypeError) as error:
         known = ", ".join(map(repr, csv.list_dialects()))
         raise ValueError(f"dialect: expected {known} or a csv.Dialect, got {dialect!r} ({error})") from error

@@ -203,6 +203,7 @@ CELL: list[tuple[object, bytes]] = [
     (10**30, b"1" + b"0" * 30),
     (0.1 + 0.2, b"0.30000000000000004"),
     (Decimal("1.10"), b"1.10"),
+    (Decimal("1E+400"), b"1E+400"),
     (True, b"True"),
     (False, b"False"),
     (MOMENT, b"2026-01-02T03:04:05+00:00"),
@@ -226,6 +227,7 @@ BAD_ROWS: list[tuple[list[Any], type[Exception], str]] = [
     ([(1, float("nan"))], ChunkValueError, "chunk 0: column 1: expected a finite number, got nan"),
     ([{"a": 1}, {"a": float("-inf")}], ChunkValueError, "chunk 1: column 'a': expected a finite number, got -inf"),
     ([{"a": Decimal("NaN")}], ChunkValueError, "chunk 0: column 'a': expected a finite number, got NaN"),
+    ([{"a": Decimal("sNaN")}], ChunkValueError, "chunk 0: column 'a': expected a finite number, got sNaN"),
     ([{"a": [float("nan")]}], ChunkValueError, "chunk 0: column 'a': expected a finite number, got nan"),
     ([(1, b"a")], sa.ChunkEncodingError, "chunk 0: column 1: expected text, a number, None or a JSON value, got bytes"),
     (
