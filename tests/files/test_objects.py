@@ -12,16 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiofiles.threadpool
+import aiofiles.threadpool  # type: ignore[import-untyped]  # it has no types
 import anyio
 import fsspec  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 import stream_adapter as sa
 from stream_adapter.errors import SourceError, StreamConsumedError
+from stream_adapter.formats import Text
 from stream_adapter.integration import AsyncBody, SyncBody
 from tests.support.edges import Call, either_edge
 
+_filesystem: Callable[[str], Any] = getattr(fsspec, "filesystem")  # noqa: B009  # by name, for it has no types
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: four blocks
 Opener = Callable[[Path], Any]
 
@@ -37,7 +39,7 @@ def temporary(kind: Callable[..., Any]) -> Opener:
 
 
 def in_memory(_: Path) -> Any:
-    filesystem = fsspec.filesystem("memory")
+    filesystem: Any = _filesystem("memory")
     filesystem.pipe("/content", CONTENT)
     return filesystem.open("/content", "rb")
 
@@ -56,7 +58,7 @@ SEEKABLE: dict[str, Opener] = {
     "TemporaryFile": temporary(tempfile.TemporaryFile),
     "NamedTemporaryFile": temporary(tempfile.NamedTemporaryFile),
     "SpooledTemporaryFile": temporary(tempfile.SpooledTemporaryFile),
-    "fsspec, local": lambda path: fsspec.filesystem("file").open(str(path), "rb"),
+    "fsspec, local": lambda path: _filesystem("file").open(str(path), "rb"),
     "fsspec, memory": in_memory,
     "zipfile": zipped,
     "anyio": lambda path: anyio.wrap_file(path.open("rb")),
@@ -230,26 +232,34 @@ def test_the_name_of_a_file_object_says_its_type(call: Call, tmp_path: Path) -> 
     assert call(sa.file(io.BytesIO())).header("Content-Type") == ["application/octet-stream"]
 
 
-@pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (lambda path: sa.file(path.open()), SourceError, r"of text; open it with 'rb'"),
-        (lambda path: sa.file(io.StringIO("text")), SourceError, r"of text; open it with 'rb'"),
-        (lambda path: sa.file(b"/etc/passwd"), SourceError, r"expected a path or a binary file object, got bytes"),
-        (lambda path: sa.file(7), SourceError, r"expected a path or a binary file object, got int"),
-        (lambda path: sa.file(None), SourceError, r"got NoneType"),
-        (lambda path: sa.file(io.BytesIO(), root="/srv"), TypeError, r"root is for paths, and this is a file object"),
-        (lambda path: sa.file(io.BytesIO(), precompressed=True), TypeError, r"precompressed is for paths"),
-        (lambda path: sa.file(path, root=7), TypeError, r"root: expected the path of a directory, got int"),
-        (lambda path: sa.file(path, format=sa.ndjson([]).format), TypeError, r"format is no option of it"),
-        (lambda path: sa.file(path, colour="red"), TypeError, r"unknown option 'colour'"),
-        (lambda path: sa.file(path, disposition="sideways"), ValueError, r"expected 'attachment' or 'inline'"),
-        (lambda path: sa.file(path, media_type="pdf"), ValueError, r"expected type/subtype"),
-    ],
-)
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file that was refused stays its owner's
+MISTAKES: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
+    "text in memory": (io.StringIO("text"), {}, SourceError, r"got StringIO of text; open it with 'rb'"),
+    "a path in bytes": (b"/etc/passwd", {}, SourceError, r"expected a path or a binary file object, got bytes"),
+    "a descriptor": (7, {}, SourceError, r"expected a path or a binary file object, got int"),
+    "nothing": (None, {}, SourceError, r"got NoneType"),
+    "a root for an object": (
+        io.BytesIO(),
+        {"root": "/srv"},
+        TypeError,
+        r"root is for paths, and this is a file object",
+    ),
+    "siblings of an object": (io.BytesIO(), {"precompressed": True}, TypeError, r"precompressed is for paths"),
+    "a root that is no path": ("a", {"root": 7}, TypeError, r"root: expected the path of a directory, got int"),
+    "a format": ("a", {"format": Text()}, TypeError, r"format is no option of it"),
+    "an unknown option": ("a", {"colour": "red"}, TypeError, r"unknown option 'colour'"),
+    "a disposition": ("a", {"disposition": "sideways"}, ValueError, r"expected 'attachment' or 'inline'"),
+    "a media type": ("a", {"media_type": "pdf"}, ValueError, r"expected type/subtype"),
+}
+
+
+@pytest.mark.parametrize(("content", "options", "error", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_an_error_where_it_is_made(
-    path: Path, make: Callable[[Path], object], error: type[Exception], message: str
+    content: Any, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        make(path)
+        sa.file(content, **options)
+
+
+def test_a_file_that_was_opened_as_text_is_refused(path: Path) -> None:
+    with path.open(encoding="utf-8") as text, pytest.raises(SourceError, match=r"TextIOWrapper of text"):
+        sa.file(text)
