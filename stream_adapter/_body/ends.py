@@ -9,14 +9,14 @@ from stream_adapter._types import Reason
 __all__ = ["ClientDisconnected", "StreamAborted"]
 
 
-class StreamAborted(ConnectionAbortedError):  # noqa: N818  # no error of anybody  # no error of anybody
+class StreamAborted(ConnectionAbortedError):  # noqa: N818  # no error of anybody
     """The stream was told to end: its connection must break, for a polite end would say that it is complete."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(errno.ECONNABORTED, f"the stream was ended: {reason}")
 
 
-class ClientDisconnected(ConnectionResetError):  # noqa: N818  # no error of anybody  # no error of anybody
+class ClientDisconnected(ConnectionResetError):  # noqa: N818  # no error of anybody
     """The client has gone. Servers know this errno, and log nothing."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ __all__ = ["AsyncConsumer", "Interrupted", "SyncConsumer"]
 _PEEK_SECONDS = 0.25  # how often a waiting WSGI thread looks at the client's socket
 
 
-class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to end  # no error: the stream was told to end
+class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to end
     """The stream was told to end while its consumer waited.
 
     Attributes:
@@ -155,7 +155,7 @@ class SyncConsumer(_Consumer):
 
     Args:
         bell: the one that the producer rings.
-        gone: says whether the client is; None where the server does not show its socket.
+        gone: says whether the client is; None where there is nothing to be looked at.
     """
 
     __slots__ = ("_bell", "_gone")
