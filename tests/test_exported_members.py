@@ -34,6 +34,7 @@ MEMBERS: dict[str, str] = {
         ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source
         StartResponse WSGIApp
     """,
+    "stream_adapter.wsgi": "StreamAdapterMiddleware",
     "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
     "stream_adapter_fastapi": "Stream StreamAdapter StreamRouter stream_response streaming",
     "stream_adapter_pytest": "async_stream_client stream_client",

@@ -15,7 +15,7 @@ from stream_adapter.errors import RefusalError
 from ._refusal import refusal_headers
 from .server_file import server_file
 
-__all__ = ["serve", "status_line"]
+__all__ = ["refuse", "serve", "status_line"]
 
 
 def serve(response: Resolvable, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -23,7 +23,7 @@ def serve(response: Resolvable, environ: Environ, start_response: StartResponse)
     try:
         resolved = response.resolve(RequestHead.from_environ(environ))
     except RefusalError as error:
-        return _refuse(error, start_response)
+        return refuse(error, start_response)
     body = SyncBody(resolved, Host(connection=client_connection(environ)))
     try:
         file = server_file(body, environ)
@@ -32,14 +32,15 @@ def serve(response: Resolvable, environ: Environ, start_response: StartResponse)
         start_response(status_line(body.status), body.headers)
     except RefusalError as error:
         body.close()
-        return _refuse(error, start_response)
+        return refuse(error, start_response)
     except BaseException:
         body.close()
         raise
     return body if file is None else file.wrap(environ)
 
 
-def _refuse(error: RefusalError, start_response: StartResponse) -> Iterable[bytes]:
+def refuse(error: RefusalError, start_response: StartResponse) -> Iterable[bytes]:
+    """Answer a request that is refused."""
     start_response(status_line(error.status_code), refusal_headers(error))
     return []
 

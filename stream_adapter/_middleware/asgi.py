@@ -26,6 +26,8 @@ from .stream import Stream, let_go
 
 __all__ = ["StreamAdapterMiddleware"]
 
+_OLDER = frozenset({"2.0", "2.1", "2.2", "2.3"})
+
 
 class StreamAdapterMiddleware:
     """Mend the streams of an ASGI application.
@@ -53,6 +55,7 @@ class StreamAdapterMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            _promise_oserror(scope)
             await _Exchange(self._options, scope, receive, send).run(self.app)
         else:
             await self.app(scope, receive, send)
@@ -153,3 +156,15 @@ class _Exchange:
         if self._task is not None and not self._interrupted:
             self._interrupted = True
             self._task.cancel()
+
+
+def _promise_oserror(scope: Scope) -> None:
+    """Say that `send` raises OSError once the client has gone: ours does, whatever the server's does.
+
+    Starlette then leaves it to `send`, and runs a body in the task that we can end, rather than in one of its own
+    beside another that waits for the disconnect. The scope stays the server's object: whoever is outside reads from it
+    what the application puts there, its route for one.
+    """
+    asgi = scope["asgi"]
+    if asgi.get("spec_version", "2.0") in _OLDER:
+        scope["asgi"] = {**asgi, "spec_version": "2.4"}

@@ -11,7 +11,7 @@ from stream_adapter._headers import check_media_type, media_type_charset, set_de
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow
-from stream_adapter.formats import Format, Raw
+from stream_adapter.formats import Raw
 
 from .compress import Codec, compressed
 
@@ -52,11 +52,13 @@ class Outgoing:
     Attributes:
         headers: of the application, with ours.
         flow: how its chunks travel.
+        live: whether somebody may wait for each of them.
         codec: what compresses it; None for nothing.
     """
 
     headers: list[tuple[str, str]]
     flow: Flow
+    live: bool
     codec: Codec | None
 
 
@@ -85,32 +87,43 @@ class Options:
         if self.on_close is not None and not callable(self.on_close):  # pyright: ignore[reportUnnecessaryComparison]  # nor here
             raise TypeError(f"on_close: expected a function, got {type(self.on_close).__name__}")
 
-    def outgoing(self, status: int, headers: list[tuple[str, str]], head: RequestHead) -> Outgoing:
-        """Say how the stream that an application has begun goes out."""
+    @property
+    def bounds_silence(self) -> bool:
+        """Whether a stream may have to end while its source is silent."""
+        return self.limits.idle_timeout is not None or self.limits.total_timeout is not None
+
+    def outgoing(
+        self, status: int, headers: list[tuple[str, str]], head: RequestHead, *, keeps_time: bool = True
+    ) -> Outgoing:
+        """Say how the stream that an application has begun goes out.
+
+        Args:
+            status: of the response.
+            headers: of the response.
+            head: of the request.
+            keeps_time: whether there is somebody to keep it alive while its source is silent.
+        """
         content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
         format = Raw(content_type)
         if format.keepalive is not None:
-            format.keepalive = self.keepalive
+            format.keepalive = self.keepalive if keeps_time else None
         codec: Codec | None = None
         if self.compress:
             headers, codec = compressed(status, headers, head)
         headers = list(headers)
         for name, value in format.headers.items():
             set_default(headers, name, value)
-        return Outgoing(headers, self._flow(format, content_type), codec)
-
-    def _flow(self, format: Format, content_type: str) -> Flow:
-        encoder = format.encoder(strict=self.strict, charset=_charset_of(content_type))
         media_type = content_type.partition(";")[0].strip().lower()
-        return Flow(
-            encoder=encoder,
+        flow = Flow(
+            encoder=format.encoder(strict=self.strict, charset=_charset_of(content_type)),
             limits=self.limits,
-            flush="auto" if not media_type or media_type in self.live else "bulk",
-            commit_after=format.commit_after,
+            flush="auto",
+            commit_after=format.commit_after if keeps_time else None,
             on_error=None,
             on_close=self.on_close,
             head_of=None,
         )
+        return Outgoing(headers, flow, live=not media_type or media_type in self.live, codec=codec)
 
 
 def _charset_of(content_type: str) -> str:

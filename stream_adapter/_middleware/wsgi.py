@@ -1,0 +1,137 @@
+"""The middleware for WSGI applications (PEP 3333).
+
+Who owns what: the application is called, iterated and closed in one thread and one context. That is the request's own,
+as without us, unless the stream must be looked after while it is silent, for keepalives or deadlines: then it is a
+thread of the pool's, from the call to the close, and the request's thread waits beside it. Whether it must is known
+before the call: there are deadlines, or the client asks for an event stream, as every EventSource does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
+from contextvars import Context, copy_context
+from typing import Any, TypeVar, Unpack, cast
+
+from stream_adapter._body import Host, SyncBody
+from stream_adapter._connection import client_connection
+from stream_adapter._edges.wsgi import refuse
+from stream_adapter._pump import lease
+from stream_adapter._request import RequestHead
+from stream_adapter._resolved import Resolved
+from stream_adapter._source import Source
+from stream_adapter._types import Environ, StartResponse, WSGIApp
+from stream_adapter.errors import RefusalError
+
+from .blocks import Blocks, compress, gather
+from .call import Call
+from .options import MiddlewareOptions, Options
+
+__all__ = ["StreamAdapterMiddleware"]
+
+T = TypeVar("T")
+
+
+class _Here:
+    """Stands in for a context: the one that is here already, which cannot be entered twice."""
+
+    @staticmethod
+    def run(function: Callable[..., T], *arguments: Any) -> T:
+        return function(*arguments)
+
+
+_HERE = cast("Context", _Here())  # of a context a body only calls `run` where there is no loop
+
+
+class StreamAdapterMiddleware:
+    """Mend the streams of a WSGI application.
+
+    What the application streams is encoded, bounded, closed and counted as a `Response` is. A response that is not a
+    stream passes untouched, and so does what is sent by `write()`.
+
+    Args:
+        app: the application.
+        strict: take chunks of bytes only; otherwise the chunk table says what they become.
+        live: media types whose chunks are sent as they come; those of others may wait a twentieth of a second for more.
+        keepalive: seconds of silence after which an event stream is sent a comment, if the client's Accept names event
+            streams; None for never.
+        compress: whether to compress streams, as the client's Accept-Encoding asks.
+        limits: bounds and deadlines of each stream.
+        on_close: called with a StreamSummary when a stream has ended.
+
+    Raises:
+        TypeError: an option is unknown or of the wrong type.
+        ValueError: an option has a value that is not allowed.
+    """
+
+    def __init__(self, app: WSGIApp, **options: Unpack[MiddlewareOptions]) -> None:
+        self.app = app
+        self._options = Options(**options)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if self._options.bounds_silence or self._expects_events(environ):
+            return self._call_in_a_thread(environ, start_response)
+        call = Call(self.app, environ, start_response)
+        call.begin()
+        if not call.streams():
+            call.pass_on()
+            return call.chunks
+        try:
+            call.pull()
+            host = Host(connection=client_connection(environ), context=_HERE)
+            return self._serve(call, environ, host, keeps_time=False)
+        except BaseException:
+            call.close()
+            raise
+
+    def _expects_events(self, environ: Environ) -> bool:
+        return self._options.keepalive is not None and "text/event-stream" in environ.get("HTTP_ACCEPT", "")
+
+    def _call_in_a_thread(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            worker = lease()
+        except RefusalError as error:
+            return refuse(error, start_response)
+        context, called = copy_context(), Future[None]()
+        call = Call(self.app, environ, start_response, worker.release)
+
+        def begin() -> None:
+            try:
+                context.run(call.begin)
+                if not call.has_head:
+                    context.run(call.pull)
+            except BaseException as error:  # noqa: BLE001  # the request's thread raises it
+                called.set_exception(error)
+            else:
+                called.set_result(None)
+
+        worker.submit(begin)
+        try:
+            called.result()
+            if not call.streams():
+                call.pass_on()
+                return call
+            host = Host(connection=client_connection(environ), submit=worker.submit, context=context)
+            return self._serve(call, environ, host, keeps_time=True)
+        except BaseException:
+            call.close()
+            raise
+
+    def _serve(self, call: Call, environ: Environ, host: Host, *, keeps_time: bool) -> Iterable[bytes]:
+        """Open the body, whose errors are still the server's to answer, and then hand over the head."""
+        head = RequestHead.from_environ(environ)
+        outgoing = self._options.outgoing(call.status, call.headers, head, keeps_time=keeps_time)
+        content = b"" if head.method == "HEAD" else None
+        body = SyncBody(Resolved(call.status, outgoing.headers, Source(call), outgoing.flow, content), host)
+        try:
+            body.start()
+            call.commit(call.line, body.headers)
+        except BaseException:
+            body.close()
+            raise
+        passed: Generator[bytes] | None = None
+        if not outgoing.live:
+            passed = gather(body, self._options.limits.high_water)
+        if outgoing.codec is not None and content is None:
+            passed = compress(passed or body, outgoing.codec)
+        return body if passed is None else Blocks(body, passed)
