@@ -173,7 +173,7 @@ class AsyncBody(Body):
 
     def interrupt(self, reason: Reason) -> None:
         """End the stream with this reason; from within its loop."""
-        if self._reason is None:
+        if self._reason is None and not (self._done and reason == "disconnect"):  # it left, having had the end
             self._reason = reason
         if self._consumer is not None:
             self._consumer.interrupt(reason)

@@ -133,11 +133,11 @@ class Body:
 
     def ending(self) -> Exception:
         """Return what to raise where the stream was told to end, by the reason that it was given."""
-        if self._reason == "disconnect":
+        if self._reason is None or self._reason == "disconnect":
             return ClientDisconnected()
         if self._reason == "send_timeout":
             return StreamTimeoutError("send_timeout", self.send_timeout or 0)
-        return StreamAborted(self._reason or "error")
+        return StreamAborted(self._reason)
 
     def _interrupted(self, interruption: Interrupted) -> Exception:
         self._reason = self._reason or interruption.reason

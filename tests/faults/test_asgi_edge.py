@@ -84,6 +84,18 @@ def test_the_application_returns_and_closes_once(way: str, messages: int, server
 
 
 @either_way
+def test_a_client_that_goes_while_it_is_sent_the_end_has_had_it(way: str) -> None:
+    source, summaries = SOURCES[way]([b"x"]), list[sa.StreamSummary]()
+
+    async def call() -> None:
+        await asyncio.wait_for(_serve(sa.Response(source, on_close=summaries.append), SendHangs(2)), BOUND)
+
+    asyncio.run(call())
+    assert source.closes == 1
+    assert [summary.reason for summary in summaries] == ["done"]
+
+
+@either_way
 def test_a_send_that_raises_something_else_is_the_servers_own_error(way: str) -> None:
     class Refusing(Failing):
         async def send_at_last(self) -> None:
