@@ -143,6 +143,8 @@ class Response:
 
         The two share one source, so only one of them can be streamed.
         """
+        if not defaults:
+            return self
         merged: dict[str, Any] = {**defaults, **self._given}
         if "format" in self._given or "media_type" in self._given or "Content-Type" in self.headers:
             merged |= {name: self._given.get(name) for name in ("format", "media_type")}

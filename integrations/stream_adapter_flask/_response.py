@@ -43,9 +43,9 @@ class StreamingResponse(Response):
         self._error: Exception | None = None
         self._settled = self._closed = False
         super().__init__(self._body, status=resolved.status)
-        self._given_status, self._given_headers = resolved.status, Headers(resolved.headers)
-        self._provisional = None if "Content-Type" in self._given_headers else self.content_type
-        self.headers = self._given_headers.copy()
+        self._given_status, self._given = resolved.status, {name.lower() for name, _ in resolved.headers}
+        self._provisional = None if "content-type" in self._given else self.content_type
+        self.headers = Headers(resolved.headers)
         if self._provisional is not None:
             self.content_type = self._provisional  # as of Flask's own generators, until the first item decides
 
@@ -72,7 +72,7 @@ class StreamingResponse(Response):
         for name, value in self._body.headers:
             if name.lower() == "vary":
                 self.vary.update(parse_set_header(value))  # a list to which each adds what it looked at
-            elif name not in self._given_headers:
+            elif name.lower() not in self._given:
                 self.headers.setdefault(name, value)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -19,17 +19,17 @@ class Validators:
 
     Attributes:
         etag: as it is sent, quotes and all; None if there is none.
-        last_modified: seconds since the epoch; None if it is not known.
+        last_modified: as it is sent; None if it is not known. It is read only where a request asks for that.
     """
 
     etag: str | None = None
-    last_modified: float | None = None
+    last_modified: str | None = None
 
     @classmethod
     def of(cls, headers: Iterable[tuple[str, str]]) -> Validators:
         """Read them from a response's headers."""
         fields = {name.lower(): value for name, value in headers}
-        return cls(fields.get("etag"), _seconds(fields.get("last-modified")))
+        return cls(fields.get("etag"), fields.get("last-modified"))
 
 
 def make_etag(modified_ns: int, size: int) -> str:
@@ -88,7 +88,8 @@ def range_applies(headers: RequestHeaders, current: Validators) -> bool:
         return True
     if if_range.startswith(('"', "W/")):
         return _matches(if_range, current.etag, strongly=True)
-    return current.last_modified is not None and _seconds(if_range) == current.last_modified
+    date = _seconds(if_range)
+    return date is not None and date == _seconds(current.last_modified)
 
 
 def _matches(field: str, etag: str | None, *, strongly: bool) -> bool:
@@ -104,8 +105,10 @@ def _matches(field: str, etag: str | None, *, strongly: bool) -> bool:
 
 def _is_modified_since(field: str | None, current: Validators) -> bool | None:
     """Compare with a date; None if one of the two is not known."""
-    since = _seconds(field)
-    return None if since is None or current.last_modified is None else current.last_modified > since
+    if field is None:
+        return None
+    since, modified = _seconds(field), _seconds(current.last_modified)
+    return None if since is None or modified is None else modified > since
 
 
 def _seconds(field: str | None) -> float | None:
