@@ -28,6 +28,7 @@ from .errors import (
 )
 from .files import file
 from .formats import ServerSentEvent
+from .wsgi import to_wsgi
 
 __version__ = "0.1.0"
 
@@ -57,4 +58,5 @@ __all__ = [
     "sse",
     "text",
     "to_asgi",
+    "to_wsgi",
 ]

@@ -12,7 +12,7 @@ MEMBERS: dict[str, str] = {
     "stream_adapter": """
         ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
         StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure csv drain drain_on_signal
-        encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi
+        encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi to_wsgi
     """,
     "stream_adapter.asgi": "StreamAdapterMiddleware to_asgi",
     "stream_adapter.errors": """
@@ -34,7 +34,7 @@ MEMBERS: dict[str, str] = {
         ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source
         StartResponse WSGIApp
     """,
-    "stream_adapter.wsgi": "StreamAdapterMiddleware",
+    "stream_adapter.wsgi": "StreamAdapterMiddleware to_wsgi",
     "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
     "stream_adapter_fastapi": "Stream StreamAdapter StreamRouter stream_response streaming",
     "stream_adapter_pytest": "async_stream_client stream_client",

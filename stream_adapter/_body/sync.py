@@ -128,6 +128,19 @@ class SyncBody(Body):
         prefix = self._commit()
         return [prefix, chunk] if prefix else [chunk]
 
+    @property
+    def producer(self) -> TaskProducer:
+        """What an async source puts chunks by that it does not yield."""
+        producer = None if self._consumer is None else self._consumer.producer
+        if not isinstance(producer, TaskProducer):
+            raise RuntimeError("producer: this body has no async source that runs")  # noqa: TRY004  # nobody's type
+        return producer
+
+    def ask(self, job: Callable[[], object]) -> None:
+        """Have the body's own thread run a job, when it waits for its source."""
+        if self._consumer is not None:
+            self._consumer.ask(job)
+
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, in blocks."""
         self.start()

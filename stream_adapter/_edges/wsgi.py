@@ -15,7 +15,7 @@ from stream_adapter.errors import RefusalError
 from ._refusal import refusal_headers
 from .server_file import server_file
 
-__all__ = ["refuse", "serve", "status_line"]
+__all__ = ["begin", "refuse", "serve", "status_line"]
 
 
 def serve(response: Resolvable, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -24,7 +24,11 @@ def serve(response: Resolvable, environ: Environ, start_response: StartResponse)
         resolved = response.resolve(RequestHead.from_environ(environ))
     except RefusalError as error:
         return refuse(error, start_response)
-    body = SyncBody(resolved, Host(connection=client_connection(environ)))
+    return begin(SyncBody(resolved, Host(connection=client_connection(environ))), environ, start_response)
+
+
+def begin(body: SyncBody, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Start a body and its response; return what the server iterates, and closes."""
     try:
         file = server_file(body, environ)
         if file is None:

@@ -158,7 +158,7 @@ class SyncConsumer(_Consumer):
         gone: says whether the client is; None where there is nothing to be looked at.
     """
 
-    __slots__ = ("_bell", "_gone")
+    __slots__ = ("_bell", "_gone", "_jobs", "_jobs_waited")
 
     def __init__(
         self,
@@ -172,6 +172,8 @@ class SyncConsumer(_Consumer):
         super().__init__(producer, clock, one_by_one=one_by_one)
         self._bell = bell
         self._gone = gone
+        self._jobs: list[Callable[[], object]] = []
+        self._jobs_waited = False
 
     def next(self) -> list[bytes]:
         """Return what is ready, waiting for it; [] at the end, of which `window.error` is the cause.
@@ -180,17 +182,36 @@ class SyncConsumer(_Consumer):
             Interrupted: the stream was told to end, or the client is gone.
             StreamTimeoutError: a deadline passed.
         """
+        if self._jobs_waited:
+            self._run_jobs()
         if not self.window.items:
             self.producer.pull()
         while (batch := self._take()) is None:
-            self._bell.wait(self.ready, self._rest())
-            if self.ready():
+            self._bell.wait(self._is_wanted, self._rest())
+            if self._run_jobs() or self.ready():
                 continue
             if self._gone is not None and self._gone():
                 raise Interrupted("disconnect")
             if (keepalive := self._overdue()) is not None:
                 return keepalive
+        self._jobs_waited = bool(self._jobs)
         return batch
+
+    def ask(self, job: Callable[[], object]) -> None:
+        """Have the consuming thread run a job when it waits, or after one more batch; from any thread."""
+        self._jobs.append(job)
+        self._bell.ring()
+
+    def _is_wanted(self) -> bool:
+        return bool(self._jobs) or self.ready()
+
+    def _run_jobs(self) -> bool:
+        """Run what was asked for; say whether anything was."""
+        if not self._jobs:
+            return False
+        while self._jobs:
+            self._jobs.pop(0)()
+        return True
 
     def _rest(self) -> float | None:
         rest = self.clock.rest(time.monotonic())

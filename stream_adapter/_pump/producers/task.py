@@ -26,7 +26,7 @@ class TaskProducer(Producer):
         around: a context manager to hold around the source, entered in its task.
     """
 
-    __slots__ = ("_around", "_crossing", "_iterating", "_loop", "_room", "_task")
+    __slots__ = ("_around", "_crossing", "_granted", "_iterating", "_left", "_loop", "_room", "_task")
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class TaskProducer(Producer):
         self._task: asyncio.Task[None] | None = None
         self._iterating = False
         self._room: LoopBell | None = None
+        self._granted = self._left = 0  # of the room for chunks that are put
 
     def start(self) -> None:
         """Create the task."""
@@ -70,10 +71,31 @@ class TaskProducer(Producer):
     def _begin(self) -> None:
         self._task = self._loop.create_task(self._run(), context=self.context)
 
+    def put(self, chunk: bytes) -> bool:
+        """Put a chunk from within the source's own step; say whether to wait for room before the next."""
+        items = self.window.items
+        items.append(chunk)
+        self._left -= len(chunk)
+        if self.bell.listening:
+            self.bell.ring()
+        return self._left <= 0 or len(items) >= self.window.max_items
+
+    async def wait_for_room(self) -> None:
+        """Wait until there is room, or nothing more is wanted; let others have their turn, in any case."""
+        self._account()
+        await asyncio.sleep(0)
+        await self._wait_for_room()
+        self._account()
+
+    def _account(self) -> None:
+        self._granted = self._left = self.window.grant(self._granted - self._left)
+
     def _cancel(self) -> None:
         # Before, the task looks at `stopping` first; afterwards, it is closing the source, which is not to be cut short
         if self._iterating and self._task is not None:
             self._task.cancel()
+        if self._room is not None:
+            self._room.ring()
 
     async def _run(self) -> None:
         error: BaseException | None = None

@@ -1,0 +1,90 @@
+"""What an ASGI application under WSGI receives: the parts of the request's body, then the disconnect.
+
+`wsgi.input` belongs to the request's own thread (PEP 3333 knows no other), which reads a part when it is asked to,
+while it waits for the response: never behind the server's back, never after the response, and no faster than the
+application receives. What was read for a `receive` that was cancelled is the next one's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from stream_adapter._types import Environ, Message
+
+__all__ = ["Inbox"]
+
+logger = logging.getLogger("stream_adapter")
+
+_BLOCK = 65536  # bytes: a server's `read` waits for all of them, or for the end
+
+
+class Inbox:
+    """Belongs to one loop, except for `_read`.
+
+    Args:
+        environ: the request.
+        ask: has the request's thread run a job.
+
+    Attributes:
+        closed: whether the response is over.
+        told: whether the application has been told so.
+    """
+
+    def __init__(self, environ: Environ, ask: Callable[[Callable[[], object]], object]) -> None:
+        self._input: Any = environ["wsgi.input"]
+        length = environ.get("CONTENT_LENGTH") or (None if environ.get("wsgi.input_terminated") else 0)
+        self._rest = None if length is None else int(length)  # bytes; None: as many as there are
+        self._ask = ask
+        self._loop = asyncio.get_running_loop()
+        self._messages: deque[Message] = deque()
+        self._reading = self._complete = False
+        self._changed = asyncio.Event()
+        self.closed = self.told = False
+        if self._rest == 0:
+            self._arrive(b"", more=False)
+
+    async def receive(self) -> Message:
+        """Receive as an ASGI application does."""
+        while not self._messages and not self.closed:
+            if not self._complete and not self._reading:
+                self._reading = True
+                self._ask(self._read)
+            self._changed.clear()
+            await self._changed.wait()
+        if self._messages:
+            return self._messages.popleft()
+        self.told = True
+        return {"type": "http.disconnect"}
+
+    def close(self) -> None:
+        """Let every `receive` return the disconnect."""
+        self.closed = True
+        self._changed.set()
+
+    def _read(self) -> None:
+        """Read a part, in the request's thread."""
+        try:
+            part: bytes = self._input.read(_BLOCK if self._rest is None else min(_BLOCK, self._rest))
+            if not part and self._rest:
+                raise EOFError(f"{self._rest} bytes of the body are missing")  # noqa: TRY301  # one way to be lost
+        except Exception as error:  # whatever a server raises, nothing more comes
+            logger.debug("the request's body ended early, which is taken for a disconnect", exc_info=error)
+            act = self.close
+        else:
+            if self._rest is not None:
+                self._rest -= len(part)
+            more = bool(part) if self._rest is None else self._rest > 0
+            act = partial(self._arrive, part, more=more)
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody receives any more
+            self._loop.call_soon_threadsafe(act)
+
+    def _arrive(self, part: bytes, *, more: bool) -> None:
+        self._messages.append({"type": "http.request", "body": part, "more_body": more})
+        self._reading, self._complete = False, not more
+        self._changed.set()

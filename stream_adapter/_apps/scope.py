@@ -1,0 +1,65 @@
+"""A WSGI environ as an ASGI scope (ASGI HTTP 2.3; PEP 3333)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+from stream_adapter._types import Environ, Scope
+
+__all__ = ["scope_of"]
+
+
+def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
+    """Translate an environ.
+
+    The version is 2.3 although `send` raises once the client has gone, as 2.4 promises: of 2.3, frameworks expect to be
+    told by `receive`, and let go a stream that is silent. No extension is offered, for WSGI has none of them.
+
+    Args:
+        environ: the request, kept as `wsgi_environ`.
+        state: what the application's lifespan has set up.
+    """
+    root = environ.get("SCRIPT_NAME", "").encode("latin-1")
+    path = root + environ.get("PATH_INFO", "").encode("latin-1")
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": environ.get("SERVER_PROTOCOL", "").partition("/")[2] or "1.1",
+        "method": environ["REQUEST_METHOD"],
+        "scheme": environ.get("wsgi.url_scheme", "http"),
+        "path": path.decode("utf-8", "replace"),
+        "raw_path": _raw_path(environ, path),
+        "query_string": environ.get("QUERY_STRING", "").encode("latin-1"),
+        "root_path": root.decode("utf-8", "replace"),
+        "headers": list(_headers(environ)),
+        "server": (environ["SERVER_NAME"], int(environ["SERVER_PORT"])),
+        "client": None,
+        "state": dict(state),
+        "extensions": {},
+        "wsgi_environ": environ,
+    }
+    if environ.get("REMOTE_ADDR"):
+        scope["client"] = environ["REMOTE_ADDR"], int(environ.get("REMOTE_PORT") or 0)
+    return scope
+
+
+def _raw_path(environ: Environ, path: bytes) -> bytes:
+    """Return the path as it was sent, where the server tells; else, or if somebody has put another there, quote it."""
+    sent: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    raw = sent.partition("?")[0].encode("latin-1", "replace")
+    return raw if unquote_to_bytes(raw) == path else quote(path).encode()
+
+
+def _headers(environ: Environ) -> Iterator[tuple[bytes, bytes]]:
+    for key, value in environ.items():
+        if key in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            name = key
+            if not value:  # some servers name them always
+                continue
+        elif key.startswith("HTTP_") and key not in {"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"}:
+            name = key[5:]
+        else:
+            continue
+        yield name.lower().replace("_", "-").encode("latin-1"), value.encode("latin-1")

@@ -1,0 +1,235 @@
+"""An ASGI application under a WSGI server.
+
+It runs in a task of the background loop and sends into the window; the request's thread takes from there. To the pump
+it is an async source of one step, the whole call, that yields nothing: its chunks are put meanwhile.
+
+Once its response is complete the request is over, and an application that has something left to do goes on without it.
+One whose client has gone is told: `receive` returns the disconnect, `send` raises. One that takes no notice is
+cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+from stream_adapter._body import ClientDisconnected, Host, SyncBody
+from stream_adapter._connection import client_connection
+from stream_adapter._edges.wsgi import begin
+from stream_adapter._headers import make_headers, without_hop_by_hop
+from stream_adapter._limits import Limits, StreamSummary
+from stream_adapter._pump import TaskProducer
+from stream_adapter._resolved import Flow, Resolved
+from stream_adapter._source import Source
+from stream_adapter._types import ASGIApp, Environ, Message, StartResponse, WSGIApp
+from stream_adapter.formats import Format
+from stream_adapter.formats._base import ChunkFormat
+
+from .inbox import Inbox
+from .lifespan import Lifespan
+from .scope import scope_of
+
+__all__ = ["to_wsgi"]
+
+logger = logging.getLogger("stream_adapter")
+
+_BYTES = ChunkFormat()
+_LIMITS = Limits()
+_GRACE = 0.5  # seconds in which an application may take notice that its client has gone, and then in which it may end
+_EVENTS_COMMIT_AFTER = 0.25  # seconds for which the head of an event stream waits for its first event
+
+_left: set[asyncio.Task[None]] = set()  # applications that go on after their response: a loop holds its tasks weakly
+
+
+def to_wsgi(
+    app: ASGIApp,
+    *,
+    limits: Limits = _LIMITS,
+    on_close: Callable[[StreamSummary], object] | None = None,
+) -> WSGIApp:
+    """Serve an ASGI application under WSGI.
+
+    It runs on one event loop a process, in a thread of its own; its lifespan starts with the first request and shuts
+    down when the process exits. An error before the first part of a response is the server's to answer; when the
+    client goes, the application is told as ASGI has it. `receive` reads the body as it arrives. Nothing is started
+    before the first request, so a server may fork.
+
+    Args:
+        app: the application (ASGI 3.0). Its scope has the environ as `wsgi_environ`.
+        limits: bounds and deadlines of each response.
+        on_close: called with a StreamSummary when a response is over.
+    """
+    lifespan = Lifespan(app)
+
+    def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        call = _Call(app, environ, lifespan.begin())
+        encoder = _BYTES.encoder(strict=True, charset="utf-8")
+        flow = Flow(encoder, limits, "auto", commit_after=None, on_error=None, on_close=on_close, head_of=call.head)
+        resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None)
+        call.body = SyncBody(resolved, Host(connection=client_connection(environ)))
+        return begin(call.body, environ, start_response)
+
+    return wsgi
+
+
+class _Call(AsyncIterator[bytes]):
+    """One call of the application, and the source of its response.
+
+    Args:
+        app: the application.
+        environ: the request.
+        state: what the application's lifespan has set up.
+
+    Attributes:
+        body: the response, which is made of this source.
+    """
+
+    body: SyncBody
+    _inbox: Inbox
+    _ended: asyncio.Event
+    _task: asyncio.Task[None]
+    _producer: TaskProducer
+    _put: Callable[[bytes], bool]
+
+    def __init__(self, app: ASGIApp, environ: Environ, state: dict[str, Any]) -> None:
+        self._app = app
+        self._environ = environ
+        self._state = state
+        self._status: int | None = None
+        self._headers: list[tuple[str, str]] = []
+        self._rest: int | None = None  # bytes that Content-Length leaves to be sent; None: it does not say
+        self._bodiless = environ["REQUEST_METHOD"] == "HEAD"
+        self._is_plain = False  # whether there is nothing to check of a chunk but its type
+        self._begun = self._complete = False
+        self._error: BaseException | None = None
+        self._turn = asyncio.Lock()
+
+    async def __anext__(self) -> bytes:
+        """Run the application until its response is complete."""
+        self._begun = True
+        self._inbox = Inbox(self._environ, self.body.ask)
+        self._ended = asyncio.Event()
+        self._producer = self.body.producer
+        self._put = self._producer.put
+        self._task = asyncio.create_task(self._run())
+        await self._ended.wait()
+        if self._error is not None:
+            raise self._error
+        if self._complete:
+            raise StopAsyncIteration
+        if self._inbox.closed:
+            raise ClientDisconnected
+        raise RuntimeError("the ASGI application returned before its response was complete")
+
+    async def _run(self) -> None:
+        try:
+            await self._app(scope_of(self._environ, self._state), self._inbox.receive, self._send)
+        except BaseException as error:  # it is raised where the response is
+            if not self._inbox.closed:
+                self._error = error
+            elif self._complete and not isinstance(error, (ClientDisconnected, asyncio.CancelledError)):
+                logger.exception("an ASGI application failed after its response was complete", exc_info=error)
+            else:
+                logger.debug("an ASGI application ended because its client has gone", exc_info=error)
+        finally:
+            self._ended.set()
+
+    async def aclose(self) -> None:
+        """Tell the application that its response is over, and see to it that it ends if it was not complete."""
+        if not self._begun:
+            return
+        self._inbox.close()
+        task = self._task
+        if not self._complete:
+            await asyncio.wait({task}, timeout=_GRACE)
+            if not task.done() and not self._inbox.told:
+                task.cancel()
+                await asyncio.wait({task}, timeout=_GRACE)
+        if not task.done():
+            _left.add(task)
+            task.add_done_callback(_left.discard)
+
+    def head(self, _: Format) -> tuple[int, list[tuple[str, str]]]:
+        """Return status and headers, which are final once there is a chunk."""
+        return self._status or 200, self._headers
+
+    async def _send(self, message: Message) -> None:
+        if self._inbox.closed:
+            self._refuse(message)
+        if message["type"] != "http.response.body":
+            self._start(message)
+            return
+        body = message.get("body", b"")
+        if self._is_plain and body.__class__ is bytes:
+            chunk: bytes = body
+        else:
+            chunk = self._checked(body)
+        if chunk and self._put(chunk):
+            async with self._turn:
+                await self._producer.wait_for_room()
+        if self._bodiless or not message.get("more_body"):
+            self._finish()
+
+    def _refuse(self, message: Message) -> None:
+        if self._complete and not self._bodiless:
+            raise RuntimeError(f"{message['type']} was sent after the response was complete")
+        self._inbox.told = True
+        raise ClientDisconnected
+
+    def _checked(self, body: Any) -> bytes:
+        """Return what is to be sent of it.
+
+        Raises:
+            TypeError: it is not bytes.
+            RuntimeError: it comes before the head, or is longer than that announced.
+        """
+        if self._status is None:
+            raise RuntimeError("http.response.body was sent before http.response.start")
+        if self._bodiless:
+            return b""
+        if type(body) not in {bytes, bytearray, memoryview}:
+            raise TypeError(f"http.response.body: expected bytes, got {type(body).__name__}")
+        chunk = bytes(body)
+        if self._rest is not None:
+            self._rest -= len(chunk)
+            if self._rest < 0:
+                raise RuntimeError(f"the body is {-self._rest} bytes longer than its Content-Length")
+        return chunk
+
+    def _start(self, message: Message) -> None:
+        if message["type"] != "http.response.start":
+            raise ValueError(f"{message['type']}: expected http.response.start or .body; no extension was offered")
+        if self._status is not None:
+            raise RuntimeError("http.response.start was sent twice")
+        if message.get("trailers"):
+            raise ValueError("http.response.start: trailers were not offered; WSGI has none")
+        pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ()))
+        self._headers = without_hop_by_hop(make_headers(pairs))
+        self._status = _check_status(message["status"])
+        self._bodiless = self._bodiless or self._status < 200 or self._status in {204, 304}
+        named = {name.lower(): value for name, value in self._headers}
+        if "content-length" in named and not self._bodiless:
+            self._rest = int(named["content-length"])
+        self._is_plain = not self._bodiless and self._rest is None
+        if named.get("content-type", "").startswith("text/event-stream"):
+            asyncio.get_running_loop().call_later(_EVENTS_COMMIT_AFTER, self._commit)
+
+    def _commit(self) -> None:
+        """Have the head sent by an empty chunk, where the server does that, for the first event may be a while."""
+        if not self._inbox.closed and not self._producer.window.count:
+            self._producer.put(b"")
+
+    def _finish(self) -> None:
+        if self._rest and not self._bodiless:
+            raise RuntimeError(f"the body is {self._rest} bytes shorter than its Content-Length")
+        self._complete = True
+        self._inbox.close()
+        self._ended.set()
+
+
+def _check_status(status: object) -> int:
+    if not isinstance(status, int) or not 100 <= status <= 599:
+        raise ValueError(f"http.response.start: expected a status from 100 to 599, got {status!r}")
+    return int(status)
