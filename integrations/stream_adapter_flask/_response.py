@@ -39,6 +39,7 @@ class StreamingResponse(Response):
     def __init__(self, resolved: Resolved) -> None:
         self._body = SyncBody(resolved, Host(connection=client_connection(request.environ)))
         self._file = server_file(self._body, request.environ)
+        self.is_inert = self._body.is_inert
         self._context: HeldContext | None = None
         self._error: Exception | None = None
         self._settled = self._closed = False
@@ -82,7 +83,7 @@ class StreamingResponse(Response):
         except Exception as error:  # noqa: BLE001  # the app's error handlers see to it
             return _error_response(error)(environ, start_response)
         blocks = super().__call__(environ, start_response)
-        if self._file is None:
+        if self._file is None and not self.is_inert:
             self._context = HeldContext()
         return blocks
 

@@ -41,5 +41,6 @@ def respond(response: Response) -> StreamingResponse:
     except RefusalError as error:
         raise http_exception(error) from error
     streaming = mixed(StreamingResponse, base)(resolved)
-    watch(streaming)
+    if not streaming.is_inert:
+        watch(streaming)
     return streaming

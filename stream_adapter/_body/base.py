@@ -19,7 +19,7 @@ from stream_adapter._pump import (
     lease,
 )
 from stream_adapter._resolved import OpenFile, Resolved, whole_body
-from stream_adapter._source import Source
+from stream_adapter._source import Kind, Source
 from stream_adapter._types import Reason
 from stream_adapter.errors import ChunkEncodingError, StreamTimeoutError
 
@@ -82,6 +82,11 @@ class Body:
     def waits(self) -> bool:
         """Whether there is a source to wait for; False if the whole body is known."""
         return self._whole is None
+
+    @property
+    def is_inert(self) -> bool:
+        """Whether the whole body is known and there is nothing to run, to close or to tell."""
+        return self._whole is not None and self._source.kind is Kind.ONE and self._flow.on_close is None
 
     @property
     def send_timeout(self) -> float | None:
