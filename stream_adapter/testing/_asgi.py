@@ -25,6 +25,7 @@ from ._wire import (
     CLOSE_TIMEOUT,
     EXCHANGE,
     broken,
+    fail,
     read_timeout,
     server_error,
     silent_too_long,
@@ -208,7 +209,7 @@ class _Exchange(httpx.AsyncByteStream):
             where = task_stands(self._task)
             self._task.cancel()
             await asyncio.wait([self._task], timeout=_CANCEL_GRACE)
-            raise still_running(self._request, timeout, complete=self._complete, where=where)
+            fail(still_running(self._request, timeout, complete=self._complete, where=where))
         self._raise_error()
 
     async def _run(self, app: ASGIApp, scope: Scope) -> None:
@@ -281,7 +282,7 @@ class _Exchange(httpx.AsyncByteStream):
         """Raise what ended the application, once, if that is asked for."""
         error, self._error = self._error, None
         if error is not None and self._raises:
-            raise error
+            fail(error)
 
 
 def _release(taken: asyncio.Future[None]) -> None:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, ExitStack
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, TypeVar, cast
 
-import anyio.to_thread
 import httpx
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from stream_adapter._types import ASGIApp
 
 from ._asgi import ASGIStreamTransport
+from ._where import thread_stands
+from ._wire import CLOSE_TIMEOUT, fail, read_timeout
 
 __all__ = ["BlockingASGITransport"]
+
+T = TypeVar("T")
+
+_GLANCE = 0.1  # seconds that a loop has to turn once it was found blocked
 
 
 class BlockingASGITransport(httpx.BaseTransport):
     """Send the requests of an `httpx.Client` to an ASGI application, by an ASGIStreamTransport on a loop of its own.
 
     It is entered, by its client: its loop lives until it is closed, and with it whatever the application keeps there.
+    An application that blocks the loop is a read timeout too.
 
     Args:
         app: the application (ASGI 3.0).
@@ -33,17 +39,15 @@ class BlockingASGITransport(httpx.BaseTransport):
         self._transport = ASGIStreamTransport(
             app, raise_app_exceptions=raise_app_exceptions, close_timeout=close_timeout
         )
-        self._stack = ExitStack()
-        self._portal: BlockingPortal | None = None
+        self._loop: _Loop | None = None
 
     def __enter__(self) -> Self:
         """Start the loop and the application."""
-        portal = self._portal = self._stack.enter_context(start_blocking_portal("asyncio"))
+        self._loop = _Loop()
         try:
-            entered: AbstractContextManager[object] = portal.wrap_async_context_manager(self._transport)
-            self._stack.enter_context(entered)
+            self._loop.run(self._transport.__aenter__(), CLOSE_TIMEOUT)
         except BaseException:
-            self.close()
+            self._loop.close()
             raise
         return self
 
@@ -57,23 +61,106 @@ class BlockingASGITransport(httpx.BaseTransport):
         self.close()
 
     def close(self) -> None:
-        """Leave every response that is still open, shut the application down, and end the loop."""
-        self._stack.close()
+        """Leave every response that is still open, shut the application down, and end the loop.
+
+        Raises:
+            AssertionError: the application goes on.
+        """
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            try:
+                loop.finish(self._transport.aclose())
+            finally:
+                loop.close()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Call the application; return once it has started its response.
 
         Raises:
             RuntimeError: the client was not entered.
+            httpx.ReadTimeout: the response has not started within the request's read timeout, or the loop is blocked.
         """
-        if self._portal is None:
+        if self._loop is None:
             raise RuntimeError("an ASGI application needs a client that is entered: with stream_client(app) as client")
         body = request.stream
         if not isinstance(body, httpx.ByteStream):
             request.stream = _SentFromThread(cast("httpx.SyncByteStream", body))
-        response = self._portal.call(self._transport.handle_async_request, request)
-        response.stream = _ReadFromThread(self._portal, cast("httpx.AsyncByteStream", response.stream))
+        response = self._loop.read(self._transport.handle_async_request(request), request)
+        response.stream = _ReadFromThread(self._loop, request, cast("httpx.AsyncByteStream", response.stream))
         return response
+
+
+class _BlockedError(Exception):
+    """The loop has not turned for as long as one would wait."""
+
+
+class _Loop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._blocked = False
+        started = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)), name="the loop of stream_client", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+
+    async def _serve(self, started: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        started.set()
+        await self._stop.wait()
+
+    def run(self, coroutine: Coroutine[Any, Any, T], patience: float) -> T:
+        """Return what the coroutine returns; it may take its time as long as the loop turns.
+
+        Args:
+            coroutine: is run as a task.
+            patience: seconds in which the loop must turn.
+
+        Raises:
+            _BlockedError: it has not.
+        """
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        if self._blocked:
+            patience = _GLANCE
+        while True:
+            turned = threading.Event()
+            self._loop.call_soon_threadsafe(turned.set)
+            try:
+                return future.result(patience)
+            except TimeoutError:
+                if future.done():  # it is the coroutine's own
+                    raise
+                if not turned.is_set():
+                    self._blocked = True
+                    stands = thread_stands(self._thread)
+                    raise _BlockedError(f"the application blocks the event loop. {stands}") from None
+
+    def read(self, coroutine: Coroutine[Any, Any, T], request: httpx.Request) -> T:
+        """Run what reads, and take a blocked loop for the silence that it is."""
+        limit = read_timeout(request)
+        try:
+            return self.run(coroutine, CLOSE_TIMEOUT if limit is None else limit)
+        except _BlockedError as error:
+            timeout = httpx.ReadTimeout(f"nothing came within {limit} s", request=request)
+            timeout.add_note(str(error))
+            raise timeout from None
+
+    def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run what closes; an application that goes on fails the test."""
+        unfinished: Exception | None = None
+        try:
+            self.run(coroutine, CLOSE_TIMEOUT)
+        except (AssertionError, _BlockedError) as error:
+            unfinished = error
+        if unfinished is not None:
+            fail(AssertionError(*unfinished.args))
+
+    def close(self) -> None:
+        """End it, and every task on it; one that is blocked is left to itself."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(_GLANCE if self._blocked else CLOSE_TIMEOUT)
 
 
 class _SentFromThread(httpx.AsyncByteStream):
@@ -84,27 +171,25 @@ class _SentFromThread(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         parts = iter(self._body)
-        while (part := await anyio.to_thread.run_sync(next, parts, None)) is not None:
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
             yield part
 
 
 class _ReadFromThread(httpx.SyncByteStream):
     """A response's body that a sync client reads."""
 
-    def __init__(self, portal: BlockingPortal, body: httpx.AsyncByteStream) -> None:
-        self._portal = portal
+    def __init__(self, loop: _Loop, request: httpx.Request, body: httpx.AsyncByteStream) -> None:
+        self._loop = loop
+        self._request = request
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
         blocks = aiter(self._body)
-        while True:
-            block = self._portal.call(_next, blocks)
-            if block is None:
-                return
+        while (block := self._loop.read(_next(blocks), self._request)) is not None:
             yield block
 
     def close(self) -> None:
-        self._portal.call(self._body.aclose)
+        self._loop.finish(self._body.aclose())
 
 
 async def _next(blocks: AsyncIterator[bytes]) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from types import AsyncGeneratorType, FrameType, GeneratorType
-from typing import Any
+from typing import Any, Self
 from weakref import WeakSet
 
 from stream_adapter._lifecycle import active_streams
@@ -16,11 +16,23 @@ _OURS = ("httpx", "httpx_sse", "anyio", "stream_adapter.testing", "_pytest")  # 
 
 
 class Census:
-    """The suspended generators and live streams of the process, counted when it is made."""
+    """The suspended generators and live streams of the process, counted when it is entered.
 
-    def __init__(self) -> None:
+    Until it is left the garbage collector is off: what it alone would close is to be found.
+    """
+
+    def __enter__(self) -> Self:
+        """Count."""
+        self._collects = gc.isenabled()
+        gc.disable()
         self._generators: WeakSet[Any] = WeakSet(generator for generator, _ in _suspended())
         self._streams = active_streams()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the garbage collector do its work again."""
+        if self._collects:
+            gc.enable()
 
     def left(self) -> list[str]:
         """Say what is there that was not, one line each."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -25,6 +25,7 @@ from ._wire import EXCHANGE
 
 __all__ = ["aassert_closes", "aassert_streams", "assert_closes", "assert_streams"]
 
+_SETTLE = 0.05  # seconds that a source has to go on after its first chunk, before its client leaves
 _LEAST = 0.01  # seconds that the rest is waited for, whatever the first chunk took
 
 
@@ -55,7 +56,7 @@ def assert_streams(
         AssertionError: it does not stream, or it cannot be told. It tells what came, and when.
     """
     for is_last in (False, True):  # the second time it is warm: nothing is imported or connected to any more
-        with _client_of(app) as client:
+        with _client_of(app, close_timeout=within) as client:
             judge = _Judge(within, release, method, path)
             with judge.judging_start(), client.stream(method, path, timeout=within, **request) as response:
                 judge.see(response)
@@ -92,7 +93,7 @@ async def aassert_streams(
         AssertionError: it does not stream, or it cannot be told. It tells what came, and when.
     """
     for is_last in (False, True):
-        async with _aclient_of(app) as client:
+        async with _aclient_of(app, close_timeout=within) as client:
             judge = _Judge(within, release, method, path)
             with judge.judging_start():
                 async with client.stream(method, path, timeout=within, **request) as response:
@@ -126,13 +127,14 @@ def assert_closes(
     Raises:
         AssertionError: something is left, the application goes on, or the response was over before the client left.
     """
-    with _client_of(app, close_timeout=within) as client:
-        before = Census()
+    with _client_of(app, close_timeout=within) as client, Census() as before:
         judge = _Judge(within, None, method, path)
         with judge.judging_start(), client.stream(method, path, timeout=within, **request) as response:
             judge.see(response)
             while judge.first is None:
                 judge.take(judge.reading.next(within))
+            with suppress(TimeoutError):
+                judge.take(judge.reading.poll(_SETTLE))
             judge.check_unfinished()
         judge.check_nothing_left(before)
 
@@ -153,15 +155,17 @@ async def aassert_closes(
         AssertionError: something is left, the application goes on, or the response was over before the client left.
     """
     async with _aclient_of(app, close_timeout=within) as client:
-        before = Census()
-        judge = _Judge(within, None, method, path)
-        with judge.judging_start():
-            async with client.stream(method, path, timeout=within, **request) as response:
-                judge.see(response)
-                while judge.first is None:
-                    judge.take(await judge.reading.anext(within))
-                judge.check_unfinished()
-        judge.check_nothing_left(before)
+        with Census() as before:
+            judge = _Judge(within, None, method, path)
+            with judge.judging_start():
+                async with client.stream(method, path, timeout=within, **request) as response:
+                    judge.see(response)
+                    while judge.first is None:
+                        judge.take(await judge.reading.anext(within))
+                    with suppress(TimeoutError):
+                        judge.take(await judge.reading.apoll(_SETTLE))
+                    judge.check_unfinished()
+            judge.check_nothing_left(before)
 
 
 class _Judge:
@@ -187,10 +191,9 @@ class _Judge:
         """Take what the client says of a response that does not start for a judgement."""
         try:
             yield
-        except httpx.ReadTimeout:
-            raise AssertionError(
-                f"{self._line}: expected the first chunk within {self._within} s, but not even a status came"
-            ) from None
+        except httpx.ReadTimeout as error:
+            said = f"{self._line}: expected the first chunk within {self._within} s, but not even a status came"
+            raise AssertionError("\n".join([said, *getattr(error, "__notes__", ())])) from None
 
     def see(self, response: httpx.Response) -> None:
         """See the start of the response."""
@@ -243,7 +246,7 @@ class _Judge:
     def check_unfinished(self) -> None:
         """Raise AssertionError if the response is over: nobody can leave it any more."""
         exchange = self.reading.response.extensions.get(EXCHANGE)
-        if exchange is None or exchange.complete:
+        if exchange is None or self._ended or exchange.complete:
             what = "the response was over" if exchange is not None else "the client is none of the testing kit's"
             raise self.reading.failure("more to come when the client leaves, which is what closes the source", what)
 

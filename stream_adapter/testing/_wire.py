@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from http import HTTPStatus
 
@@ -12,6 +13,7 @@ __all__ = [
     "CLOSE_TIMEOUT",
     "EXCHANGE",
     "broken",
+    "fail",
     "read_timeout",
     "server_error",
     "silent_too_long",
@@ -51,6 +53,14 @@ def broken(request: httpx.Request) -> httpx.RemoteProtocolError:
 def server_error() -> httpx.Response:
     """Return what a server answers for an application that has failed before it began to."""
     return httpx.Response(HTTPStatus.INTERNAL_SERVER_ERROR, text="Internal Server Error")
+
+
+def fail(error: BaseException) -> None:
+    """Raise it, unless an error is on its way already: that one is not hidden, and is given this as a note."""
+    under_way = sys.exc_info()[1]
+    if under_way is None:
+        raise error
+    under_way.add_note(str(error) if isinstance(error, AssertionError) else repr(error))
 
 
 def still_running(request: httpx.Request, seconds: float, *, complete: bool, where: str) -> AssertionError:

@@ -27,6 +27,7 @@ from ._wire import (
     CLOSE_TIMEOUT,
     EXCHANGE,
     broken,
+    fail,
     read_timeout,
     server_error,
     silent_too_long,
@@ -209,7 +210,7 @@ class _Exchange(httpx.SyncByteStream):
         if self._thread.is_alive():
             self._opened.discard(self)  # told once
             where = thread_stands(self._thread)
-            raise still_running(self._request, timeout, complete=self._complete, where=where)
+            fail(still_running(self._request, timeout, complete=self._complete, where=where))
         self._raise_error()
 
     @property
@@ -284,7 +285,7 @@ class _Exchange(httpx.SyncByteStream):
         """Raise what ended the application, once, if that is asked for."""
         error, self._error = self._error, None
         if error is not None and self._raises:
-            raise error
+            fail(error)
 
 
 class _RequestBody(io.RawIOBase):

@@ -1,0 +1,235 @@
+"""`assert_streams` and `assert_closes`, on applications that do and on some that do not, each for the right reason."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+import stream_adapter as sa
+from stream_adapter.testing import (
+    aassert_closes,
+    aassert_streams,
+    assert_closes,
+    assert_streams,
+    async_stream_client,
+    stream_client,
+)
+from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, StartResponse, WSGIApp
+from tests.support.gate import Gate
+from tests.testing.apps import Make, either_protocol
+
+EVENTS = [("content-type", "text/event-stream")]
+PAUSE = 0.05  # seconds between two items of a source that waits
+
+
+def ticks(count: int | None = None) -> Iterator[bytes]:
+    """Wait between items, as live sources do."""
+    pause = threading.Event()
+    for number in itertools.count() if count is None else range(count):
+        yield f"data: {number}\n\n".encode()
+        pause.wait(PAUSE)
+
+
+async def aticks() -> AsyncIterator[bytes]:
+    for number in itertools.count():
+        yield f"data: {number}\n\n".encode()
+        await asyncio.sleep(PAUSE)
+
+
+def be_silent() -> None:
+    """Wait for longer than a test allows, and not for ever: its thread must end."""
+    threading.Event().wait(10 * PAUSE)
+
+
+class Fresh:
+    """Blocks that are made anew for each request."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._make()  # type: ignore[no-any-return]  # whatever a test makes
+
+
+@either_protocol
+@pytest.mark.parametrize("count", [None, 4], ids=["endless", "finite"])
+def test_a_source_that_waits_is_proven_to_be_streamed(make: Make, count: int | None) -> None:
+    assert_streams(make(Fresh(lambda: ticks(count)), headers=EVENTS), "/events")
+
+
+@either_protocol
+def test_a_source_that_never_waits_and_never_ends_is_proven_to_be_streamed(make: Make) -> None:
+    assert_streams(make(Fresh(lambda: itertools.repeat(b"x"))), "/")
+
+
+@either_protocol
+def test_what_was_gathered_first_does_not_stream_and_the_failure_says_when_what_came(make: Make) -> None:
+    with pytest.raises(AssertionError) as failure:
+        assert_streams(make(Fresh(lambda: iter(list(ticks(4)))), headers=EVENTS), "/events")
+    first, *story = str(failure.value).splitlines()
+    assert first.startswith("GET /events: expected the first chunk before the source goes on, but all came at once: ")
+    assert "gathered before it was sent" in first
+    assert [line.split("  ")[-1] for line in story[1:-1]] == [f"9 bytes: b'data: {n}\\n\\n'" for n in range(4)]
+    assert story[-1].endswith("the end")
+
+
+@either_protocol
+def test_an_endless_source_that_is_gathered_gives_no_status_and_the_failure_says_where_it_stands(make: Make) -> None:
+    left = threading.Event()
+
+    def gathered() -> Iterator[bytes]:
+        return iter(list(itertools.takewhile(lambda _: not left.is_set(), ticks())))
+
+    with pytest.raises(AssertionError) as failure:
+        assert_streams(make(Fresh(gathered)), "/events", within=0.2)
+    left.set()
+    said = str(failure.value)
+    assert said.startswith("GET /events: expected the first chunk within 0.2 s, but not even a status came\n")
+    assert "It stands here:\n" in said
+    assert "gathered" in said
+
+
+@either_protocol
+def test_a_prelude_is_no_event(make: Make) -> None:
+    def prelude_only() -> Iterator[bytes]:
+        yield b"retry: 2000\n\n"
+        yield b":\n\n"
+        be_silent()
+
+    with pytest.raises(AssertionError, match=r"expected the first chunk within 0\.1 s, but nothing came(.*\n)*.*retry"):
+        assert_streams(make(Fresh(prelude_only), headers=EVENTS), "/", within=0.1)
+
+
+@either_protocol
+def test_an_empty_response_does_not_stream(make: Make) -> None:
+    with pytest.raises(AssertionError, match="expected a chunk, but the response ended"):
+        assert_streams(make([]), "/")
+
+
+@either_protocol
+def test_a_source_that_the_test_holds_is_an_exact_proof(make: Make) -> None:
+    gate = Gate()
+
+    def held() -> Iterator[bytes]:
+        yield b"first"
+        gate.wait()
+        yield b"second"
+
+    assert_streams(make(held()), "/", release=gate.open)
+
+
+@either_protocol
+def test_a_held_source_that_is_gathered_never_comes_to_be_released(make: Make) -> None:
+    released = threading.Event()
+
+    def gathered() -> Iterator[bytes]:
+        first = b"first"
+        released.wait(4 * PAUSE)
+        yield first + b"second"
+
+    with pytest.raises(AssertionError, match=r"expected the first chunk within 0\.1 s, but not even a status came"):
+        assert_streams(make(gathered()), "/", release=released.set, within=0.1)
+    assert not released.is_set()
+
+
+@pytest.mark.parametrize("source", [ticks, aticks])
+def test_the_streams_of_this_library_are_proven_to_stream_and_to_close(source: Callable[[], Any]) -> None:
+    def wsgi(environ: Environ, start_response: StartResponse) -> Any:
+        return sa.Response(source(), media_type="text/event-stream").wsgi(environ, start_response)
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        await sa.Response(source(), media_type="text/event-stream").asgi(scope, receive, send)
+
+    apps: list[WSGIApp | ASGIApp] = [wsgi, asgi]
+    for app in apps:
+        assert_streams(app, "/")
+        assert_closes(app, "/")
+        with stream_client(app) as client:
+            assert_streams(client, "/")
+            assert_closes(client, "/")
+
+    async def test() -> None:
+        await aassert_streams(asgi, "/")
+        await aassert_closes(asgi, "/")
+        async with async_stream_client(asgi) as client:
+            await aassert_streams(client, "/")
+            await aassert_closes(client, "/")
+
+    asyncio.run(test())
+
+
+async def starlette_sync(_: Request) -> StreamingResponse:
+    return StreamingResponse(ticks())
+
+
+async def starlette_async(_: Request) -> StreamingResponse:
+    return StreamingResponse(aticks())
+
+
+async def starlette_gathered(_: Request) -> StreamingResponse:
+    return StreamingResponse(iter([chunk async for chunk in sa.aiter_bytes(ticks(4))]))
+
+
+STARLETTE = Starlette(
+    routes=[
+        Route("/sync", starlette_sync),
+        Route("/async", starlette_async),
+        Route("/gathered", starlette_gathered),
+    ]
+)
+
+
+def test_another_librarys_stream_may_pass() -> None:
+    assert_streams(STARLETTE, "/async")
+    assert_closes(STARLETTE, "/async")
+    assert_streams(STARLETTE, "/sync")
+
+
+def test_a_source_that_only_the_garbage_collector_would_close_is_named() -> None:
+    with pytest.raises(AssertionError) as failure:
+        assert_closes(STARLETTE, "/sync")
+    first, *left = str(failure.value).splitlines()
+    assert first == "GET /sync: expected the source closed once the client had left, but this is left:"
+    assert any(line.startswith('  ticks is not closed. It stands here: File "') for line in left)
+
+
+def test_the_async_forms_fail_alike() -> None:
+    async def test() -> None:
+        with pytest.raises(AssertionError, match="all came at once"):
+            await aassert_streams(STARLETTE, "/gathered")
+        with pytest.raises(AssertionError, match="ticks is not closed"):
+            await aassert_closes(STARLETTE, "/sync")
+        with pytest.raises(AssertionError, match="but not even a status came"):
+            await aassert_streams(_silent, "/", within=0.05)
+
+    asyncio.run(test())
+
+
+async def _silent(scope: Scope, receive: Receive, send: Send) -> None:
+    while scope["type"] == "http" and (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@either_protocol
+def test_a_source_that_is_silent_for_ever_is_told_apart_from_one_that_closes(make: Make) -> None:
+    def silent() -> Iterator[bytes]:
+        yield b"first"
+        be_silent()
+
+    with pytest.raises(AssertionError, match=r"still running 0\.05 s after the client left. It stands here:"):
+        assert_closes(make(silent()), "/", within=0.05)
+
+
+@either_protocol
+def test_a_response_that_is_over_cannot_be_left(make: Make) -> None:
+    with pytest.raises(AssertionError, match="but the response was over"):
+        assert_closes(make([b"all there is"]), "/")
