@@ -17,8 +17,8 @@ class Host:
     """What a framework brings to the streams it hosts.
 
     Args:
-        submit: under an async edge: runs a job in the thread that the framework keeps for the request, one at a time
-            and in order. None: each sync source has a thread of the pool's.
+        submit: runs a job in the thread that the request has apart from its edge, one at a time and in order. None:
+            under an async edge, each sync source has a thread of the pool's; under a sync one, those that need it.
         thread_exit: called in a pool's thread when the source that had it is closed.
         around: held around an async source that runs on the background loop, in the source's task.
         enter: called where the source is opened: in its thread or task, and in its context.

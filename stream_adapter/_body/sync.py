@@ -75,7 +75,8 @@ class SyncBody(Body):
             return [self._commit()]
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
-        if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and (timed or self._flow.keeps_alive)):
+        apart = timed or self._flow.keeps_alive or self._host.submit is not None
+        if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and apart):
             return self._cross(kind)
         if self._flow.flush == "bulk" or timed:
             bell = ThreadBell()

@@ -141,8 +141,10 @@ def _follows_from_the_end(error: BaseException) -> bool:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what led to it."""
+    """Yield an exception and what led to it, once each: an exception can be its own cause."""
+    seen: list[BaseException] = []
     link: BaseException | None = error
-    while link is not None:
+    while link is not None and link not in seen:
+        seen.append(link)
         yield link
         link = link.__cause__ or link.__context__

@@ -74,10 +74,10 @@ class _Consumer:
                 return []
         batch = window.take() if self._one_by_one else [window.take_joined()]
         self.producer.resume()
+        self._tail = _tail(self._tail, batch)  # of the first batch too, which comes before there is a keepalive
         if self.clock.runs:
             self.clock.item_at = self.clock.sent_at = time.monotonic()
             self.clock.due(self.clock.item_at)
-            self._tail = _tail(self._tail, batch)
         return batch
 
     def _overdue(self) -> list[bytes] | None:

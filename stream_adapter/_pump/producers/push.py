@@ -45,8 +45,9 @@ class PushProducer(Producer):
             self._encode = self.encoder.table[type(item)]
         try:
             chunk = self._encode(item)
-        except Exception as error:
-            raise self.encoder.explain(error, item) from error
+        except Exception as error:  # noqa: BLE001  # whatever a codec raises is about the chunk
+            problem = self.encoder.explain(error, item)
+            raise problem from problem.__cause__
         if not chunk:
             return
         self._idle = False
