@@ -1,7 +1,7 @@
 """Where the suite runs: every server with every framework, and what of it the machine's Python makes impossible.
 
     ASGI    uvicorn, hypercorn, granian, gunicorn (its ASGI worker)   plain, behind a middleware, FastAPI, Django, Flask
-    WSGI    gthread, gevent (gunicorn's workers), waitress, werkzeug   plain, Flask, Django
+    WSGI    gthread, gevent (gunicorn's workers), waitress, werkzeug   plain, Flask, Django, ASGI by to_wsgi
 
 A few of them run by default, the others by `-m servers`.
 """
@@ -36,7 +36,12 @@ _WSGI_SERVERS: dict[str, tuple[Serve, tuple[str, ...]]] = {
     "waitress": (servers.waitress, ("threads=64",)),
     "werkzeug": (servers.werkzeug, ()),
 }
-_WSGI_APPS = {"plain": "plain_wsgi:app", "Flask": "flask_wsgi:app", "Django": "django_wsgi:app"}
+_WSGI_APPS = {
+    "plain": "plain_wsgi:app",
+    "Flask": "flask_wsgi:app",
+    "Django": "django_wsgi:app",
+    "to_wsgi": "adapted_wsgi:app",
+}
 
 ASGI = [
     Host(server, framework, serve, app, options)
@@ -47,6 +52,7 @@ WSGI = [
     Host(server, framework, serve, app, options)
     for server, (serve, options) in _WSGI_SERVERS.items()
     for framework, app in _WSGI_APPS.items()
+    if (server, framework) != ("gevent", "to_wsgi")  # it refuses what needs a loop
 ]
 HOSTS = ASGI + WSGI
 BY_DEFAULT = {"uvicorn-plain", "uvicorn-Django", "gthread-Flask"}
