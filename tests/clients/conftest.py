@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.support.browser import chromium
+from tests.support.browser import Page, chromium
 from tests.support.gate import BOUND
 from tests.support.node import Node, install
 from tests.support.servers import Server, uvicorn
@@ -29,5 +29,5 @@ def browser(tmp_path_factory: pytest.TempPathFactory, server: Server) -> Iterato
     """Start Chromium, on a page of the server's."""
     with chromium(tmp_path_factory.mktemp("chromium")) as browser:
         browser.set_script_timeout(2 * BOUND)
-        browser.get(server.url)
+        Page(browser).open(server.url)
         yield browser

@@ -1,0 +1,30 @@
+"""`fetch`, and a reader of its body."""
+
+from __future__ import annotations
+
+from stream_adapter.formats._problem import PROBLEM
+from tests.browser.hosts import Host
+from tests.support.browser import Page
+
+
+def test_a_row_is_read_before_the_source_goes_on(host: Host, page: Page) -> None:
+    stream = host.stream("rows")
+    page.open(host.url)
+    page.evaluate("void readRows(arguments[0])", stream.url)
+
+    page.until("seen", [{"row": 0}])
+    stream.tell("go")
+    page.until("seen", [{"row": 0}, {"row": 1}])
+    stream.tell("end")
+    page.until("seen", [{"row": 0}, {"row": 1}, "done"])
+
+
+def test_rows_that_fail_are_an_error_and_never_done(host: Host, page: Page) -> None:
+    stream = host.stream("rows")
+    page.open(host.url)
+    page.evaluate("void readRows(arguments[0])", stream.url)
+    page.until("seen", [{"row": 0}])
+
+    stream.tell("fail")
+
+    page.until("seen", [{"row": 0}, {"error": PROBLEM}, "TypeError: network error"])
