@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from typing import Any, TypeGuard, cast
 
@@ -78,8 +77,6 @@ def is_asgi(app: object) -> TypeGuard[ASGIApp]:
     Raises:
         TypeError: neither can be seen.
     """
-    while isinstance(app, functools.partial):
-        app = cast("functools.partial[object]", app).func
     called = getattr(app, "__call__", None)  # noqa: B004  # the method itself is looked at
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
         return True

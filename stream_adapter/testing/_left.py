@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from types import AsyncGeneratorType, FrameType, GeneratorType
-from typing import Any, Self
+from typing import Any, Self, cast
 from weakref import WeakSet
 
 from stream_adapter._lifecycle import active_streams
@@ -51,10 +51,11 @@ class Census:
 def _suspended() -> Iterator[tuple[Any, FrameType]]:
     """Yield the generators that stand in the middle, and where: neither begun nor ended ones, nor those that run."""
     for found in gc.get_objects():
+        kind = cast("object", type(found))  # isinstance would ask the object, and wake a lazy one
         frame: FrameType | None
-        if isinstance(found, GeneratorType):
+        if kind is GeneratorType:
             frame = found.gi_frame if found.gi_suspended else None
-        elif isinstance(found, AsyncGeneratorType):
+        elif kind is AsyncGeneratorType:
             frame = None if found.ag_running else found.ag_frame
         else:
             continue
