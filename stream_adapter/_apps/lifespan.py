@@ -7,11 +7,10 @@ child process that is forked has a lifespan of its own.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import logging
 import os
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
@@ -51,7 +50,7 @@ class Lifespan:
                 if life is None or life.process != os.getpid():
                     life = _Life(self._app)
                     _run(life.start_up())
-                    atexit.register(life.end)
+                    _at_exit(life.end)
                     self._life = life
         return life.state
 
@@ -106,6 +105,14 @@ class _Life:
             self._failure = f"it did not within {_GRACE:g} s"
         if self._failure is not None:
             logger.error("the lifespan of the ASGI application failed to shut down: %s", self._failure)
+
+
+def _at_exit(act: Callable[[], object]) -> None:
+    """Have it done while threads can still be started and executors take work, as an application's shutdown may need.
+
+    When `atexit` calls, that is over; and there is no public name for the moment before.
+    """
+    threading._register_atexit(act)  # type: ignore[attr-defined]  # noqa: SLF001  # see above
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:

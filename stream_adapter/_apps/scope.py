@@ -1,4 +1,4 @@
-"""A WSGI environ as an ASGI scope (ASGI HTTP 2.3; PEP 3333)."""
+"""A WSGI environ as an ASGI scope (ASGI HTTP 2.4; PEP 3333)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["scope_of"]
 def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
     """Translate an environ.
 
-    The version is 2.3 although `send` raises once the client has gone, as 2.4 promises: of 2.3, frameworks expect to be
-    told by `receive`, and let go a stream that is silent. No extension is offered, for WSGI has none of them.
+    The version is 2.4: `send` raises once the client has gone, so nobody need listen to `receive` meanwhile, which
+    would read what the client has still to send. No extension is offered, for WSGI has none of them.
 
     Args:
         environ: the request, kept as `wsgi_environ`.
@@ -25,7 +25,7 @@ def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
     path = root + environ.get("PATH_INFO", "").encode("latin-1")
     scope: Scope = {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": environ.get("SERVER_PROTOCOL", "").partition("/")[2] or "1.1",
         "method": environ["REQUEST_METHOD"],
         "scheme": environ.get("wsgi.url_scheme", "http"),

@@ -37,7 +37,8 @@ logger = logging.getLogger("stream_adapter")
 
 _BYTES = ChunkFormat()
 _LIMITS = Limits()
-_GRACE = 0.5  # seconds in which an application may take notice that its client has gone, and then in which it may end
+_NOTICE = 0.05  # seconds in which an application may take notice that its client has gone
+_GRACE = 0.5  # seconds in which it may end then, before its request goes on without it
 _EVENTS_COMMIT_AFTER = 0.25  # seconds for which the head of an event stream waits for its first event
 
 _left: set[asyncio.Task[None]] = set()  # applications that go on after their response: a loop holds its tasks weakly
@@ -143,10 +144,10 @@ class _Call(AsyncIterator[bytes]):
         self._inbox.close()
         task = self._task
         if not self._complete:
-            await asyncio.wait({task}, timeout=_GRACE)
-            if not task.done() and not self._inbox.told:
+            await asyncio.wait({task}, timeout=_NOTICE)
+            if not self._inbox.told:
                 task.cancel()
-                await asyncio.wait({task}, timeout=_GRACE)
+            await asyncio.wait({task}, timeout=_GRACE)
         if not task.done():
             _left.add(task)
             task.add_done_callback(_left.discard)

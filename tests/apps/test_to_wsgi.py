@@ -208,7 +208,7 @@ def test_the_scope_is_that_of_the_environ() -> None:
     ]
     assert scope == {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.0",
         "method": "POST",
         "scheme": "http",
