@@ -23,22 +23,21 @@ class Figures:
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[str, float]] = defaultdict(dict)
-        self._names: dict[str, None] = {}  # in the order of the files above
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
             if report.when == "call" and isinstance(value, float):
                 (host,) = (host.name for host in HOSTS if f"{host.name}-" in report.nodeid.replace("]", "-"))
                 self._rows[host][name] = max(value, self._rows[host].get(name, value))
-                self._names[name] = None
 
     def table(self) -> str:
         """Return all of it as a table in Markdown."""
-        lines = [["", *self._names], ["---", *["---:" for _ in self._names]]]
+        names = sorted({name for row in self._rows.values() for name in row})
+        lines = [["", *names], ["---", *["---:" for _ in names]]]
         for host in HOSTS:
             row = self._rows.get(host.name)
             if row is not None:
-                cells = [f"{row[name]:.3g}" if name in row else "" for name in self._names]
+                cells = [f"{row[name]:.3g}" if name in row else "" for name in names]
                 lines.append([host.name.replace("-", ", "), *cells])
         return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
