@@ -9,7 +9,8 @@ Who owns what, for one request:
     the server's `receive`  whoever is inside it; see inbox.py.
 
 The application's last `send` returns when all is sent. When the stream is over before, by a disconnect or a deadline,
-the application is cancelled, once, as by a time-out of its own; if it goes on nevertheless its `send` raises.
+an application that listens for the disconnect, as Django does, is told of one, and ends its tasks itself. Any other is
+cancelled, once, as by a time-out of its own. The `send` of one that goes on nevertheless raises.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from .stream import Stream, let_go
 
 __all__ = ["StreamAdapterMiddleware"]
 
+_GRACE = 1.0  # seconds that an application has which was told that its client has gone
 _OLDER = frozenset({"2.0", "2.1", "2.2", "2.3"})
 
 
@@ -66,6 +68,8 @@ class _Exchange:
 
     __slots__ = (
         "_beginning",
+        "_cancelled",
+        "_cancelling",
         "_held",
         "_inbox",
         "_interrupted",
@@ -83,7 +87,9 @@ class _Exchange:
         self._send = send
         self._inbox = Inbox(receive)
         self._task: asyncio.Task[Any] | None = None
-        self._interrupted = False
+        self._interrupted = False  # the application was told to end
+        self._cancelling: asyncio.TimerHandle | None = None
+        self._cancelled = False
         self._held: Message | None = None  # the head of the response, until it is known what follows
         self._beginning: asyncio.Handle | None = None
         self._stream: Stream | None = None
@@ -97,7 +103,9 @@ class _Exchange:
             await app(self._scope, self._inbox.receive, self.send)
         except BaseException as raised:  # noqa: BLE001  # it is raised again, after what was sent before it
             error = raised
-        if self._interrupted and task is not None and not task.uncancel() and isinstance(error, asyncio.CancelledError):
+        if self._cancelling is not None:
+            self._cancelling.cancel()
+        if self._cancelled and task is not None and not task.uncancel() and isinstance(error, asyncio.CancelledError):
             let_go(error)  # the cancellation was ours
             error = None
         try:
@@ -152,9 +160,16 @@ class _Exchange:
         return self._stream
 
     def _interrupt(self) -> None:
-        """Cancel the application; it is still running, for its stream is not complete."""
-        if self._task is not None and not self._interrupted:
-            self._interrupted = True
+        """Have the application end, which still runs; one that listens for the disconnect ends by itself."""
+        if self._interrupted:
+            return
+        self._interrupted = True
+        grace = _GRACE if self._inbox.hang_up() else 0
+        self._cancelling = asyncio.get_running_loop().call_later(grace, self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._cancelled = True
             self._task.cancel()
 
 

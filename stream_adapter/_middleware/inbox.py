@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from stream_adapter._types import Message, Receive
 
@@ -25,13 +26,26 @@ class Inbox:
         receive: the server's.
     """
 
-    __slots__ = ("_ahead", "_complete", "_gone", "_inside", "_news", "_receive", "_size", "_watched")
+    __slots__ = (
+        "_ahead",
+        "_complete",
+        "_gone",
+        "_inside",
+        "_news",
+        "_receive",
+        "_size",
+        "_told",
+        "_waiting",
+        "_watched",
+    )
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._inside = 0  # calls of the application that wait in the server's `receive`
+        self._inside: list[asyncio.Task[Any] | None] = []  # the application's that wait in the server's `receive`
+        self._waiting = 0  # calls of the application that wait for what `watch` reads
         self._watched = False
         self._gone = False
+        self._told = False  # the application knows that the client has gone
         self._complete = False  # the end of the request's body has come
         self._ahead: deque[Message] | None = None
         self._size = 0
@@ -46,20 +60,41 @@ class Inbox:
                 self._tell()
                 return message
             if self._gone:
+                self._told = True
                 return _GONE
             if not self._watched:
                 return await self._receive_here()
-            await self._wait()
+            self._waiting += 1
+            try:
+                await self._wait()
+            finally:
+                self._waiting -= 1
 
     async def _receive_here(self) -> Message:
-        self._inside += 1
+        task = asyncio.current_task()
+        self._inside.append(task)
         try:
             message = await self._receive()
+        except asyncio.CancelledError:
+            if not self._gone or task is None or task.uncancel():
+                raise
+            message = _GONE  # `hang_up` has cancelled it
         finally:
-            self._inside -= 1
+            self._inside.remove(task)
             self._tell()
         self._note(message)
+        self._told = self._told or self._gone
         return message
+
+    def hang_up(self) -> bool:
+        """Tell the application that the client has gone; return whether it listens, or was told before."""
+        self._gone = True
+        told = self._told or bool(self._inside) or self._waiting > 0
+        for task in self._inside:
+            if task is not None:
+                task.cancel()
+        self._tell()
+        return told
 
     async def watch(self) -> Message:
         """Return the disconnect when it comes; read ahead meanwhile."""
