@@ -254,7 +254,10 @@ class _Exchange(httpx.AsyncByteStream):
         elif kind == "http.response.body":
             if self._status is None or self._complete:
                 raise RuntimeError(f"{kind} was sent {'after the last one' if self._complete else 'before the start'}")
-            await self._offer(message.get("body", b""))
+            block: object = message.get("body", b"")
+            if not isinstance(block, bytes):
+                raise TypeError(f"{kind}: expected a body of bytes, got {type(block).__name__}")
+            await self._offer(block)
             self._complete = not message.get("more_body", False)
             self._arrived.set()
         elif kind != "http.response.trailers":  # which a server drops that has not offered them

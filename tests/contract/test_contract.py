@@ -3,27 +3,52 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+import pkgutil
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 import httpx
 import pytest
 
+from stream_adapter.testing import next_chunk, stream_client
 from tests.contract import cases
 from tests.support.gate import BOUND
 from tests.support.servers import Server, gunicorn, uvicorn
 
-Serve = Callable[[str], AbstractContextManager[Server]]
+Open = Callable[[str], AbstractContextManager[httpx.Client]]
 SYNC, ASYNC, BOTH = ("sync",), ("async",), ("sync", "async")
 
-HOSTS: dict[str, tuple[Serve, str, tuple[str, ...]]] = {
-    "plain WSGI": (gunicorn, "plain_wsgi:app", SYNC),
-    "plain ASGI": (uvicorn, "plain_asgi:app", ASYNC),
-    "Flask": (gunicorn, "flask_app:app", BOTH),
-    "Django WSGI": (gunicorn, "django_app:wsgi", BOTH),
-    "Django ASGI": (uvicorn, "django_app:asgi", BOTH),
-    "FastAPI": (uvicorn, "fastapi_app:app", BOTH),
+
+def over(serve: Callable[[str], AbstractContextManager[Server]]) -> Open:
+    """Open clients over a real server."""
+
+    @contextmanager
+    def open_client(app: str) -> Generator[httpx.Client]:
+        # one connection a request: uvicorn closes it after an error, and a pool would race that
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with serve(app) as server, httpx.Client(base_url=server.url, timeout=BOUND, limits=limits) as client:
+            yield client
+
+    return open_client
+
+
+def by_the_kit(app: str) -> httpx.Client:
+    """Open a client by the testing kit, in process, which is to show what a real server would."""
+    return stream_client(pkgutil.resolve_name(app), raise_app_exceptions=False, close_timeout=None, timeout=BOUND)
+
+
+HOSTS: dict[str, tuple[Open, str, tuple[str, ...]]] = {
+    "plain WSGI": (over(gunicorn), "plain_wsgi:app", SYNC),
+    "plain ASGI": (over(uvicorn), "plain_asgi:app", ASYNC),
+    "Flask": (over(gunicorn), "flask_app:app", BOTH),
+    "Django WSGI": (over(gunicorn), "django_app:wsgi", BOTH),
+    "Django ASGI": (over(uvicorn), "django_app:asgi", BOTH),
+    "FastAPI": (over(uvicorn), "fastapi_app:app", BOTH),
+    "plain WSGI by the kit": (by_the_kit, "plain_wsgi:app", SYNC),
+    "plain ASGI by the kit": (by_the_kit, "plain_asgi:app", ASYNC),
+    "Flask by the kit": (by_the_kit, "flask_app:app", BOTH),
+    "FastAPI by the kit": (by_the_kit, "fastapi_app:app", BOTH),
 }
 VIEWS = [(host, view) for host, (_, _, views) in HOSTS.items() for view in views]
 
@@ -65,11 +90,8 @@ def serve() -> Iterator[Callable[[str], httpx.Client]]:
 
         def client_of(host: str) -> httpx.Client:
             if host not in clients:
-                start, app, _ = HOSTS[host]
-                server = stack.enter_context(start(f"tests.contract.apps.{app}"))
-                # one connection a request: uvicorn closes it after an error, and a pool would race that
-                limits = httpx.Limits(max_keepalive_connections=0)
-                clients[host] = stack.enter_context(httpx.Client(base_url=server.url, timeout=BOUND, limits=limits))
+                open_client, app, _ = HOSTS[host]
+                clients[host] = stack.enter_context(open_client(f"tests.contract.apps.{app}"))
             return clients[host]
 
         yield client_of
@@ -98,13 +120,13 @@ def key() -> str:
 
 def test_each_chunk_is_received_before_the_source_goes_on(client: Client, key: str) -> None:
     with client.stream("gated", key) as response:
-        chunks = response.iter_raw()
-        assert next(chunks) == b"0"
+        assert next_chunk(response) == b"0"
         client.open_gate(key)
-        assert next(chunks) == b"1"
+        assert next_chunk(response) == b"1"
         client.open_gate(key)
-        assert next(chunks) == b"2"
-        assert next(chunks, None) is None
+        assert next_chunk(response) == b"2"
+        with pytest.raises(AssertionError, match="the response ended"):
+            next_chunk(response)
     assert response.headers["content-type"] == "application/octet-stream"
     assert client.ending(key) == ["1", "done"]
 
@@ -131,7 +153,7 @@ def test_an_error_after_two_chunks_breaks_the_connection_visibly_and_tells_nothi
 
 def test_a_client_that_leaves_closes_the_source_once(client: Client, key: str) -> None:
     with client.stream("endless", key) as response:
-        assert next(response.iter_raw()) == b"first"
+        assert next_chunk(response) == b"first"
     if client.way == "sync":  # its thread is inside the source, which only the test can end
         client.open_gate(key)
     assert client.ending(key) == ["1", "disconnect"]

@@ -20,7 +20,7 @@ START: Message = {"type": "http.response.start", "status": 200}
 END: Message = {"type": "http.response.body"}
 
 
-def block(body: bytes) -> Message:
+def block(body: object) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": True}
 
 
@@ -151,6 +151,7 @@ def test_an_application_that_ignores_the_disconnect_is_cancelled_and_named() -> 
         ([], "returned without starting a response", 500),
         ([START], "returned in the middle of its response", 200),
         ([END], "http.response.body was sent before the start", 500),
+        ([START, block("text")], "expected a body of bytes, got str", 200),
         ([START, START], "http.response.start was sent a second time", 200),
         (
             [START, {"type": "http.response.pathsend"}],
@@ -166,7 +167,7 @@ def test_an_application_that_breaks_the_protocol_is_told(messages: list[Message]
 
     async def test() -> None:
         async with async_stream_client(answering(http)) as client:
-            with pytest.raises(RuntimeError, match=error):
+            with pytest.raises((RuntimeError, TypeError), match=error):
                 await client.get("/")
         async with async_stream_client(answering(http), raise_app_exceptions=False) as client:
             if status == 500:
