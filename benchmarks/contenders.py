@@ -125,6 +125,8 @@ PATHS = (
         (
             FLOOR_WSGI,
             Contender("a2wsgi", "peer", "a2wsgi:wsgi", requires=("a2wsgi",)),
+            Contender("Starlette by a2wsgi", "peer", "starlette:by_a2wsgi", requires=("starlette", "a2wsgi")),
+            Contender("Starlette by to_wsgi", "ours", "starlette:by_to_wsgi", requires=("starlette",)),
             PLAIN_WSGI,
             OUR_FLASK,
             DJANGO_WSGI,

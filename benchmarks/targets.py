@@ -20,13 +20,22 @@ class _Target(NamedTuple):
 
 _TARGETS = {
     "async → ASGI": [_Target("Response", "floor", 1.6), _Target("Response", "Starlette", 1 / 2)],
-    "sync → ASGI": [_Target("Response", "floor", 3), _Target("Response", "Starlette", 1 / 100)],
+    "sync → ASGI": [
+        _Target("Response", "floor", 3),
+        _Target("Response", "Starlette", 1 / 100),
+        _Target("Flask by to_asgi", "Flask by a2wsgi", 1 / 40),
+        _Target("Flask by to_asgi", "Flask by asgiref", 1 / 40),
+    ],
     "sync → WSGI": [
         _Target("Response", "bare loop", 2),
         _Target("Response, bulk", "floor", 1.5),
         _Target("Response", "Django", 1 / 4),
     ],
-    "async → WSGI": [_Target("Response", "floor", 5), _Target("Response", "a2wsgi", 1 / 50)],
+    "async → WSGI": [
+        _Target("Response", "floor", 5),
+        _Target("Response", "a2wsgi", 1 / 50),
+        _Target("Starlette by to_wsgi", "Starlette by a2wsgi", 1 / 30),
+    ],
 }
 _INTEGRATION = 1.2  # of the plain Response
 

@@ -102,7 +102,7 @@ class _Call(AsyncIterator[bytes]):
         self._headers: list[tuple[str, str]] = []
         self._rest: int | None = None  # bytes that Content-Length leaves to be sent; None: it does not say
         self._bodiless = environ["REQUEST_METHOD"] == "HEAD"
-        self._is_plain = False  # whether there is nothing to check of a chunk but its type
+        self._flows = False  # whether a chunk need only be bytes to be put
         self._begun = self._complete = False
         self._error: BaseException | None = None
         self._turn = asyncio.Lock()
@@ -141,7 +141,7 @@ class _Call(AsyncIterator[bytes]):
         """Tell the application that its response is over, and see to it that it ends if it was not complete."""
         if not self._begun:
             return
-        self._inbox.close()
+        self._close()
         task = self._task
         if not self._complete:
             await asyncio.wait({task}, timeout=_NOTICE)
@@ -157,21 +157,26 @@ class _Call(AsyncIterator[bytes]):
         return self._status or 200, self._headers
 
     async def _send(self, message: Message) -> None:
+        if self._flows and message["type"] == "http.response.body" and message.get("more_body"):
+            chunk = message.get("body", b"")
+            if chunk.__class__ is bytes:  # as nearly every message of a stream: there is nothing else to look at
+                if chunk and self._put(chunk):
+                    await self._wait_for_room()
+                return
         if self._inbox.closed:
             self._refuse(message)
         if message["type"] != "http.response.body":
             self._start(message)
             return
-        body = message.get("body", b"")
-        if self._is_plain and body.__class__ is bytes:
-            chunk: bytes = body
-        else:
-            chunk = self._checked(body)
+        chunk = self._checked(message.get("body", b""))
         if chunk and self._put(chunk):
-            async with self._turn:
-                await self._producer.wait_for_room()
+            await self._wait_for_room()
         if self._bodiless or not message.get("more_body"):
             self._finish()
+
+    async def _wait_for_room(self) -> None:
+        async with self._turn:
+            await self._producer.wait_for_room()
 
     def _refuse(self, message: Message) -> None:
         if self._complete and not self._bodiless:
@@ -213,7 +218,7 @@ class _Call(AsyncIterator[bytes]):
         named = {name.lower(): value for name, value in self._headers}
         if "content-length" in named and not self._bodiless:
             self._rest = int(named["content-length"])
-        self._is_plain = not self._bodiless and self._rest is None
+        self._flows = not self._bodiless and self._rest is None
         if named.get("content-type", "").startswith("text/event-stream"):
             asyncio.get_running_loop().call_later(_EVENTS_COMMIT_AFTER, self._commit)
 
@@ -226,8 +231,12 @@ class _Call(AsyncIterator[bytes]):
         if self._rest and not self._bodiless:
             raise RuntimeError(f"the body is {self._rest} bytes shorter than its Content-Length")
         self._complete = True
-        self._inbox.close()
+        self._close()
         self._ended.set()
+
+    def _close(self) -> None:
+        self._flows = False
+        self._inbox.close()
 
 
 def _check_status(status: object) -> int:

@@ -73,12 +73,13 @@ class TaskProducer(Producer):
 
     def put(self, chunk: bytes) -> bool:
         """Put a chunk from within the source's own step; say whether to wait for room before the next."""
-        items = self.window.items
+        window, bell = self.window, self.bell
+        items = window.items
         items.append(chunk)
-        self._left -= len(chunk)
-        if self.bell.listening:
-            self.bell.ring()
-        return self._left <= 0 or len(items) >= self.window.max_items
+        left = self._left = self._left - len(chunk)
+        if bell.listening:
+            bell.ring()
+        return left <= 0 or len(items) >= window.max_items
 
     async def wait_for_room(self) -> None:
         """Wait until there is room, or nothing more is wanted; let others have their turn, in any case."""
