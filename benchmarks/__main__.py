@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks import downloads, formats, inprocess, latency, memory, server, startup
+from benchmarks import downloads, formats, inprocess, latency, memory, middleware, server, startup
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -19,6 +19,7 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "inprocess": inprocess.measure,
     "formats": formats.measure,
     "server": server.measure,
+    "middleware": middleware.measure,
     "latency": latency.measure,
     "startup": startup.measure,
     "memory": memory.measure,

@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 import stream_adapter as sa
 from benchmarks.sources import source_for
 from stream_adapter.types import ASGIApp, WSGIApp
+from stream_adapter.wsgi import StreamAdapterMiddleware
 from stream_adapter_flask import streaming
 
-__all__ = ["by_a2wsgi", "by_asgiref", "by_to_asgi", "ours", "wsgi"]
+__all__ = ["by_a2wsgi", "by_asgiref", "by_to_asgi", "mended", "ours", "wsgi"]
 
 
 def _view(path: str) -> ResponseReturnValue:
@@ -30,6 +31,11 @@ def wsgi() -> WSGIApp:
     app = Flask(__name__)
     app.get("/<path:path>")(_view)
     return app
+
+
+def mended() -> WSGIApp:
+    """Serve by Flask, unchanged, under the middleware."""
+    return StreamAdapterMiddleware(wsgi())
 
 
 def ours() -> WSGIApp:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 import stream_adapter as sa
 from benchmarks.sources import source_for
+from stream_adapter.asgi import StreamAdapterMiddleware
 from stream_adapter.types import ASGIApp, WSGIApp
 
 __all__ = ["asgi", "by_a2wsgi", "by_to_wsgi"]
@@ -38,3 +39,8 @@ def by_a2wsgi() -> WSGIApp:
 def by_to_wsgi() -> WSGIApp:
     """Serve Starlette's own streams under WSGI, through ours."""
     return sa.to_wsgi(asgi())
+
+
+def mended() -> ASGIApp:
+    """Serve by Starlette, unchanged, under the middleware."""
+    return StreamAdapterMiddleware(asgi())
