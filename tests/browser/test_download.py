@@ -31,13 +31,14 @@ def file(files: Path) -> Path:
     return file
 
 
-def wait_for(page: Page, saved: Path, content: bytes) -> None:
-    def found() -> dict[str, int]:
-        return {file.name: file.stat().st_size for file in saved.parent.iterdir()}
+def sizes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_size for file in folder.iterdir()}
 
+
+def wait_for(page: Page, saved: Path, content: bytes) -> None:
     page.wait(
         lambda: saved.is_file() and saved.read_bytes() == content,
-        lambda: f"{saved.name} is not the {len(content)} bytes that were sent; there are {found()}",
+        lambda: f"{saved.name} is not the {len(content)} bytes that were sent; there is {sizes(saved.parent)}",
     )
 
 
@@ -49,6 +50,16 @@ def test_what_is_made_while_it_is_sent_is_saved_whole(host: Host, page: Page, do
         stream.tell(command)
 
     wait_for(page, downloads / "blocks.bin", bytes(range(256)) * 3)
+
+
+def test_a_download_whose_source_fails_is_not_saved(host: Host, page: Page, downloads: Path) -> None:
+    stream = host.stream("download")
+    page.begin(stream.url)
+    page.wait(lambda: any(downloads.iterdir()), lambda: "no download has begun")
+
+    stream.tell("fail")
+
+    page.wait(lambda: not any(downloads.iterdir()), lambda: f"there is {sizes(downloads)}")
 
 
 def test_a_download_whose_connection_breaks_is_resumed(host: Host, page: Page, downloads: Path, file: Path) -> None:

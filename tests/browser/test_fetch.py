@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stream_adapter.formats._problem import PROBLEM
 from tests.browser.hosts import Host
 from tests.support.browser import Page
@@ -19,12 +21,21 @@ def test_a_row_is_read_before_the_source_goes_on(host: Host, page: Page) -> None
     page.until("seen", [{"row": 0}, {"row": 1}, "done"])
 
 
-def test_rows_that_fail_are_an_error_and_never_done(host: Host, page: Page) -> None:
-    stream = host.stream("rows")
+@pytest.mark.parametrize(
+    ("kind", "function", "first", "last"),
+    [
+        ("rows", "readRows", [{"row": 0}], [{"error": PROBLEM}]),
+        ("download", "readBytes", ["a block"], []),
+    ],
+)
+def test_a_stream_that_fails_is_an_error_and_never_done(
+    host: Host, page: Page, kind: str, function: str, first: list[object], last: list[object]
+) -> None:
+    stream = host.stream(kind)
     page.open(host.url)
-    page.evaluate("void readRows(arguments[0])", stream.url)
-    page.until("seen", [{"row": 0}])
+    page.evaluate(f"void {function}(arguments[0])", stream.url)
+    page.until("seen", first)
 
     stream.tell("fail")
 
-    page.until("seen", [{"row": 0}, {"error": PROBLEM}, "TypeError: network error"])
+    page.until("seen", [*first, *last, "TypeError: network error"])
