@@ -47,7 +47,7 @@ async def aticks() -> AsyncIterator[bytes]:
 
 def be_silent() -> None:
     """Wait for longer than a test allows, and not for ever: its thread must end."""
-    threading.Event().wait(10 * PAUSE)
+    threading.Event().wait(30 * PAUSE)
 
 
 class Fresh:
@@ -105,8 +105,8 @@ def test_a_prelude_is_no_event(make: Make) -> None:
         yield b":\n\n"
         be_silent()
 
-    with pytest.raises(AssertionError, match=r"expected the first chunk within 0\.1 s, but nothing came(.*\n)*.*retry"):
-        assert_streams(make(Fresh(prelude_only), headers=EVENTS), "/", within=0.1)
+    with pytest.raises(AssertionError, match=r"expected the first chunk within 0\.4 s, but nothing came(.*\n)*.*retry"):
+        assert_streams(make(Fresh(prelude_only), headers=EVENTS), "/", within=0.4)
 
 
 @either_protocol
@@ -133,7 +133,7 @@ def test_a_held_source_that_is_gathered_never_comes_to_be_released(make: Make) -
 
     def gathered() -> Iterator[bytes]:
         first = b"first"
-        released.wait(4 * PAUSE)
+        released.wait(20 * PAUSE)
         yield first + b"second"
 
     with pytest.raises(AssertionError, match=r"expected the first chunk within 0\.1 s, but not even a status came"):
@@ -225,8 +225,8 @@ def test_a_source_that_is_silent_for_ever_is_told_apart_from_one_that_closes(mak
         yield b"first"
         be_silent()
 
-    with pytest.raises(AssertionError, match=r"still running 0\.05 s after the client left. It stands here:"):
-        assert_closes(make(silent()), "/", within=0.05)
+    with pytest.raises(AssertionError, match=r"still running 0\.4 s after the client left. It stands here:"):
+        assert_closes(make(silent()), "/", within=0.4)
 
 
 @either_protocol
