@@ -111,6 +111,8 @@ class _Exchange:
         try:
             if self._beginning is not None:
                 self._beginning.cancel()
+                if self._held is not None and error is not None:
+                    self._begin(self._held)  # it would have been a stream: its end is reported, too
             if self._stream is not None:
                 error = await self._stream.settle(error, interrupted=self._interrupted)
             elif self._held is not None and error is None:

@@ -163,15 +163,16 @@ def test_an_error_before_the_first_part_reaches_the_server_and_nothing_else_does
 
 
 @pytest.mark.parametrize("patience", [0, 3])
-def test_however_long_it_takes(patience: int) -> None:
+def test_however_long_it_takes_and_it_is_reported(patience: int) -> None:
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send(START)
         for _step in range(patience):
             await asyncio.sleep(0)
         raise LookupError("early")
 
-    answer = call_asgi(StreamAdapterMiddleware(app))
+    answer, (summary,) = summaries_of(app)
     assert (answer.status, repr(answer.error)) == (None, "LookupError('early')")
+    assert (summary.reason, summary.chunks, summary.error) == ("error", 0, answer.error)
 
 
 def test_a_later_error_reaches_the_server_and_the_response_does_not_end_in_form() -> None:
