@@ -45,7 +45,7 @@ def test_what_is_not_run_says_what_it_is(page: str) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build it; a warning is an error."""
     folder = tmp_path_factory.mktemp("site")
-    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", DOCS, folder]
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(folder)]
     done = subprocess.run(build, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return folder

@@ -25,7 +25,7 @@ class Bell:
     __slots__ = ("_insistent", "listening")
 
     def __init__(self) -> None:
-        self.listening = False
+        self.listening: bool = False
         self._insistent = False
 
     def ring(self) -> None:

@@ -35,14 +35,14 @@ class Window:
     )
 
     def __init__(self, high_water: int, max_items: int) -> None:
-        self.high_water = high_water
-        self.max_items = max_items
+        self.high_water: int = high_water
+        self.max_items: int = max_items
         self.items: list[bytes] = []
-        self.put_bytes = 0
-        self.frames = 0
-        self.taken_bytes = 0
-        self.taken_count = 0
-        self.ended = False
+        self.put_bytes: int = 0
+        self.frames: int = 0
+        self.taken_bytes: int = 0
+        self.taken_count: int = 0
+        self.ended: bool = False
         self.error: BaseException | None = None
 
     @property

@@ -55,7 +55,7 @@ class LiveServer:
 
     def __init__(self, app: WSGIApp | ASGIApp) -> None:
         self._app = app
-        self.port = 0
+        self.port: int = 0
 
     @property
     def url(self) -> str:

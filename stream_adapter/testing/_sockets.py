@@ -39,7 +39,7 @@ class StalledClient:
         parts = urlsplit(url)
         if parts.scheme != "http" or parts.hostname is None:
             raise ValueError(f"url: expected http://host:port/path, got {url!r}")
-        self.received = b""
+        self.received: bytes = b""
         self._timeout = timeout
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)  # before it connects, or it has no effect

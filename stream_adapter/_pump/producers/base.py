@@ -53,12 +53,12 @@ class Producer:
     __slots__ = ("bell", "context", "encoder", "source", "stopping", "window")
 
     def __init__(self, source: AnySource, encoder: Encoder, window: Window, bell: Bell, context: Context) -> None:
-        self.source = source
-        self.encoder = encoder
-        self.window = window
-        self.bell = bell
-        self.context = context
-        self.stopping = False
+        self.source: AnySource = source
+        self.encoder: Encoder = encoder
+        self.window: Window = window
+        self.bell: Bell = bell
+        self.context: Context = context
+        self.stopping: bool = False
 
     def start(self) -> None:
         """Begin to iterate the source."""
