@@ -4,6 +4,7 @@
     ThreadProducer   a sync source, in one thread, in jobs: a job ends when the window is full, and the consumer submits
                      the next one, so a thread never stands waiting for a slow client
     InlineProducer   a sync source that never waits (a list), or may fill a block: iterated by the consumer itself
+    PushProducer     a source that puts its chunks itself, as an ASGI application does, and closes itself
 
 Whoever consumes sees the end (`window.ended`) only after the source is closed.
 """
