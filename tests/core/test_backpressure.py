@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -63,3 +66,32 @@ def test_a_list_that_is_sent_in_blocks_lets_other_tasks_run_between_them() -> No
         return await other
 
     assert asyncio.run(call()) >= ITEMS
+
+
+def test_an_async_source_that_never_awaits_leaves_the_shared_loop_to_others_however_fast_its_client() -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    async def greedy() -> AsyncIterator[bytes]:
+        while not over.is_set():
+            yield b"x" * 1024
+            time.sleep(0)  # the client's thread has its turn, so that there is always room; the loop has none
+
+    def read() -> None:
+        for _ in sa.iter_bytes(greedy()):
+            begun.set()
+
+    async def modest() -> AsyncIterator[bytes]:
+        yield b"done"
+
+    reader = threading.Thread(target=read)
+    other = threading.Thread(target=lambda: list(sa.iter_bytes(modest())))
+    reader.start()
+    try:
+        assert begun.wait(BOUND)
+        other.start()
+        other.join(BOUND)
+        assert not other.is_alive(), "a source that never awaits kept the loop to itself"
+    finally:
+        over.set()
+        reader.join()
+        other.join()

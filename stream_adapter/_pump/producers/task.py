@@ -152,7 +152,9 @@ class TaskProducer(Producer):
                     return
             if room <= 0 or len(items) >= max_items:
                 granted = room = window.grant(granted - room)
-                if not room:
+                if room:
+                    await asyncio.sleep(0)  # another thread takes as fast as this one puts: the loop is others', too
+                else:
                     await self._wait_for_room()
                     if self.stopping:
                         return
