@@ -171,7 +171,8 @@ class SyncBody(Body):
                 try:
                     chunk = encode(item)
                 except Exception as error:
-                    raise self._flow.encoder.explain(error, item, count) from error
+                    problem = self._flow.encoder.explain(error, item, count)
+                    raise problem from problem.__cause__
                 if self._reason is not None:
                     raise self.ending()  # noqa: TRY301  # where every failure of a stream is told
                 count += 1

@@ -42,10 +42,11 @@ class FormatEncoder:
         try:
             return self.table[type(item)](item)
         except Exception as error:
-            raise self.explain(error, item, 0) from error
+            problem = self.explain(error, item, 0)
+            raise problem from problem.__cause__
 
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
-        """Say which item could not be encoded, and why."""
+        """Say which item could not be encoded, and why; what raised first is its cause."""
         return explain(error, item, index)
 
     def finish(self) -> bytes:

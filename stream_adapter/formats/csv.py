@@ -212,7 +212,9 @@ class _CSVEncoder(FormatEncoder):
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
         """Say which row could not be encoded, and why."""
         if isinstance(error, csv.Error):
-            return ChunkValueError(f"the dialect cannot write it: {error}", index=index)
+            problem = ChunkValueError(f"the dialect cannot write it: {error}", index=index)
+            problem.__cause__ = error
+            return problem
         return super().explain(error, item, index)
 
     def finish(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 from datetime import date
@@ -12,7 +13,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.integration import RequestHead, SyncBody
-from tests.support.edges import Answer, Call, call_wsgi, four_paths
+from tests.support.edges import SOURCES, Answer, Call, call_wsgi, four_paths
 from tests.support.sources import CountingSource, in_way
 
 
@@ -181,3 +182,18 @@ def test_one_item_is_enough_to_decide_be_it_empty(first: object) -> None:
     body.start()
     assert source.steps == 1
     body.close()
+
+
+@pytest.mark.parametrize("items", [[object()], ["a", object()], ["\ud800"], ["a", "\ud800"]])
+@four_paths
+def test_an_encoding_error_is_never_its_own_cause(items: list[object], way: str, call: Call) -> None:
+    errors: list[BaseException | None] = []
+    with contextlib.suppress(sa.ChunkEncodingError):
+        call(sa.Response(SOURCES[way](items), on_close=lambda summary: errors.append(summary.error)))
+    (error,) = errors
+    seen: list[BaseException] = []
+    while error is not None:
+        assert error not in seen
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    assert isinstance(seen[0], sa.ChunkEncodingError)

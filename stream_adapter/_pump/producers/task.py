@@ -143,7 +143,8 @@ class TaskProducer(Producer):
             try:
                 chunk = encode(item)
             except Exception as error:
-                raise self.encoder.explain(error, item) from error
+                problem = self.encoder.explain(error, item)
+                raise problem from problem.__cause__
             items.append(chunk)
             room -= len(chunk)
             if bell.listening:
