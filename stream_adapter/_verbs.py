@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Generator, Iterable
+from functools import lru_cache
 from typing import Any, Literal, Unpack
 
 from ._normalize import AsyncBytes, aiter_bytes, iter_bytes
@@ -168,10 +169,12 @@ def sse(
     Raises:
         ValueError: an option has a value that is not allowed, or both `end` and `profile` are given.
     """
-    options.setdefault("format", _sse_format(keepalive, retry, end, profile, json_dumps))
+    make = _sse_format if json_dumps is None else _sse_format.__wrapped__
+    options.setdefault("format", make(keepalive, retry, end, profile, json_dumps))
     return Response(events, **options)
 
 
+@lru_cache(maxsize=64, typed=True)  # a format holds nothing of a stream, and many streams have one
 def _sse_format(
     keepalive: float | None,
     retry: int | None,

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from stream_adapter._body import AsyncBody, Host
-from stream_adapter._edges.asgi import deliver, dispatch
+from stream_adapter._edges.asgi import answer_other, deliver, refuse
 from stream_adapter._headers import make_headers, without_hop_by_hop
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._resolved import Flow, Resolved
 from stream_adapter._source import Source
 from stream_adapter._types import ASGIApp, Environ, ExcInfo, Receive, Scope, Send, WSGIApp
+from stream_adapter.errors import RefusalError
 from stream_adapter.formats import Format
 from stream_adapter.formats._base import ChunkFormat
 
@@ -67,7 +68,13 @@ def to_asgi(
         await deliver(body, request.receive, send)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-        await dispatch(respond, scope, receive, send)
+        if scope["type"] != "http":
+            await answer_other(scope, receive, send)
+            return
+        try:
+            await respond(scope, receive, send)
+        except RefusalError as error:
+            await refuse(error, send)
 
     return asgi
 

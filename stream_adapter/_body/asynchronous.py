@@ -84,7 +84,6 @@ class AsyncBody(Body):
             await consumer.wait_ready(commit_after)
         if not self._host.rests and (commit_after is None or consumer.ready()):
             batch = await self._next_batch(consumer)
-            self._raise_unless(batch)
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
@@ -110,9 +109,16 @@ class AsyncBody(Body):
 
     async def _next_batch(self, consumer: AsyncConsumer) -> list[bytes]:
         try:
-            return await consumer.next()
+            batch = await consumer.next()
         except Interrupted as interruption:
             raise self._interrupted(interruption) from None
+        self._raise_unless(batch)
+        return batch
+
+    def _end_rest(self) -> None:
+        """Have the source go on, which rested until its first item was sent."""
+        limits = self._flow.limits
+        self._window.high_water, self._window.max_items = limits.high_water, limits.max_items
 
     async def _in_context(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.get_running_loop().create_task(coroutine, context=self._context)
@@ -123,7 +129,10 @@ class AsyncBody(Body):
             raise raisable(self._error)
         await self.start()
         try:
-            await self._fill_pending()
+            if not self._pending and self._consumer is not None:
+                if self._host.rests:
+                    self._end_rest()
+                self._pending = await self._next_batch(self._consumer)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -145,16 +154,6 @@ class AsyncBody(Body):
         self._bytes += len(block)
         self._done = self._consumer is None  # a whole body is one block
         return block
-
-    async def _fill_pending(self) -> None:
-        if self._pending or self._consumer is None:
-            return
-        if self._host.rests:
-            limits = self._flow.limits
-            self._window.high_water, self._window.max_items = limits.high_water, limits.max_items
-        batch = await self._next_batch(self._consumer)
-        self._raise_unless(batch)
-        self._pending.extend(batch)
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         """Yield the body, in blocks, and close it at the end of the iteration, however it ends."""

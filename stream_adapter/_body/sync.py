@@ -170,7 +170,7 @@ class SyncBody(Body):
                     encode = table[type(item)]
                 try:
                     chunk = encode(item)
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001  # it is raised, explained
                     problem = self._flow.encoder.explain(error, item, count)
                     raise problem from problem.__cause__
                 if self._reason is not None:

@@ -17,12 +17,12 @@ from stream_adapter._body import AsyncBody, ClientDisconnected, Host
 from stream_adapter._lifecycle import drain
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
-from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
+from stream_adapter._types import Message, Receive, Scope, Send
 from stream_adapter.errors import RefusalError
 
 from ._refusal import refusal_headers
 
-__all__ = ["deliver", "dispatch", "offers_pathsend", "refuse", "serve"]
+__all__ = ["answer_other", "deliver", "offers_pathsend", "refuse", "serve"]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -32,22 +32,19 @@ _BREAK_GRACE = 1.0  # seconds that a server has to take the message which it is 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
     """Send `response`; lifespan is completed, a websocket is refused."""
-
-    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "http":
+        await answer_other(scope, receive, send)
+        return
+    try:
         resolved = await response.aresolve(RequestHead.from_scope(scope))
         await deliver(AsyncBody(resolved, Host()), receive, send, pathsend=offers_pathsend(scope))
+    except RefusalError as error:
+        await refuse(error, send)
 
-    await dispatch(respond, scope, receive, send)
 
-
-async def dispatch(respond: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Have a request answered, by `respond` or its refusal; lifespan is completed, a websocket is refused."""
-    if scope["type"] == "http":
-        try:
-            await respond(scope, receive, send)
-        except RefusalError as error:
-            await refuse(error, send)
-    elif scope["type"] == "lifespan":
+async def answer_other(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what is no request: lifespan is completed, a websocket is refused."""
+    if scope["type"] == "lifespan":
         await _complete_lifespan(receive, send)
     elif scope["type"] == "websocket":
         await _refuse_websocket(receive, send)

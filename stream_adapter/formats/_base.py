@@ -41,7 +41,7 @@ class FormatEncoder:
         """Encode the first item of a stream, outside the hot loops."""
         try:
             return self.table[type(item)](item)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # it is raised, explained
             problem = self.explain(error, item, 0)
             raise problem from problem.__cause__
 

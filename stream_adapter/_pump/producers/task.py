@@ -142,7 +142,7 @@ class TaskProducer(Producer):
                 encode = table[type(item)]
             try:
                 chunk = encode(item)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # it is raised, explained
                 problem = self.encoder.explain(error, item)
                 raise problem from problem.__cause__
             items.append(chunk)
