@@ -99,13 +99,14 @@ class CSV(Format):
 class _CSVEncoder(FormatEncoder):
     """The encoder of one stream, whose first row may decide the columns."""
 
-    __slots__ = ("_cells", "_columns", "_csv", "_is_headless", "_text", "_values", "_width", "_write")
+    __slots__ = ("_are_cells", "_cells", "_columns", "_csv", "_is_headless", "_text", "_values", "_width", "_write_row")
 
     def __init__(self, csv_format: CSV, charset: str) -> None:
         self._csv = csv_format
         self._cells = CellTable(escape_formulas=csv_format.escape_formulas)
         self._text = codecs.getincrementalencoder(charset)()
-        self._write = self._writer(str.encode if charset == "utf-8" else self._text.encode)
+        self._are_cells = self._cells.as_they_are.issuperset
+        self._write_row = self._row_writer(str.encode if charset == "utf-8" else self._text.encode)
         self._columns: tuple[object, ...] | None = None
         self._values: Callable[[Any], tuple[object, ...]] = tuple
         self._width = -1
@@ -113,24 +114,22 @@ class _CSVEncoder(FormatEncoder):
         super().__init__(copy(csv_format), ChunkTable(self._function))
         self.format.prefix = self._opening(charset)
 
-    def _writer(self, encode: Encode) -> Encode:
-        """Return what writes a row of cells. The hot part."""
-        write_row: Callable[[Collection[object]], Any] = csv.writer(_Echo(encode), self._csv.dialect).writerow
+    def _row_writer(self, encode: Encode) -> Callable[[Collection[object]], bytes]:
+        """Return what makes a line of cells."""
+        return csv.writer(_Echo(encode), self._csv.dialect).writerow
+
+    def _write(self, values: Collection[object]) -> bytes:
+        """Encode a row, whatever its values are."""
+        if self._are_cells(map(type, values)):
+            return self._write_row(values)
         table, as_they_are = self._cells, self._cells.as_they_are
-        are_cells = as_they_are.issuperset
-
-        def write(values: Collection[object]) -> bytes:
-            cells = values
-            if not are_cells(map(type, values)):
-                try:
-                    cells = [value if type(value) in as_they_are else table[type(value)](value) for value in values]
-                except ChunkEncodingError:
-                    self._name_column(values)
-                    raise
-            line: bytes = write_row(cells)
-            return line
-
-        return write
+        try:
+            return self._write_row(
+                [value if type(value) in as_they_are else table[type(value)](value) for value in values]
+            )
+        except ChunkEncodingError:
+            self._name_column(values)
+            raise
 
     def _opening(self, charset: str) -> bytes:
         opening = b""
@@ -160,7 +159,8 @@ class _CSVEncoder(FormatEncoder):
         if read is not None or _has_keys(cls):
             if self._is_headless:
                 return _refuse_after_sequences
-            return self._encode_keyed if read is None else lambda record: self._encode_keyed(read(record))
+            encode = self._keyed_encode()
+            return encode if read is None else lambda record: encode(read(record))
         if not _has_order(cls):
             return _refuse
         if self._columns is None:
@@ -168,14 +168,20 @@ class _CSVEncoder(FormatEncoder):
             return self._write
         return self._encode_sequence
 
-    def _encode_keyed(self, row: Any) -> bytes:
-        if len(row) != self._width:
-            return self._encode_uneven(row)
-        try:
-            cells = self._values(row)
-        except (KeyError, IndexError):
-            return self._encode_uneven(row)
-        return self._write(cells)
+    def _keyed_encode(self) -> Encode:
+        """Return how a row that names its columns is encoded. The hot part: most rows are even, and need no change."""
+        are_cells, write_row = self._are_cells, self._write_row
+
+        def encode(row: Any) -> bytes:
+            if len(row) != self._width:  # these two the first row decides
+                return self._encode_uneven(row)
+            try:
+                cells = self._values(row)
+            except (KeyError, IndexError):
+                return self._encode_uneven(row)
+            return write_row(cells) if are_cells(map(type, cells)) else self._write(cells)
+
+        return encode
 
     def _encode_uneven(self, row: Any) -> bytes:
         """Encode the first row that names the columns, or one that names others."""
