@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: `sphinx-build -W docs docs/_build`."""
+"""How Sphinx builds these pages: `sphinx-build -W docs site`."""
 
 from stream_adapter import __version__
 
