@@ -4,6 +4,7 @@
     asgi, wsgi   one request each, and the response of the application inside to it
     inbox        ASGI: `receive`, for two readers
     call         WSGI: `start_response` and `write`, held until the first chunk
+    thread       WSGI: where an application is called whose silence must be noticed
     compress     Accept-Encoding → headers and an encoder that holds nothing back
 
 A response that is not a stream is passed on as it came.

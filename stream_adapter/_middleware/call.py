@@ -59,14 +59,19 @@ class Call:
         """Call the application."""
         self.chunks = self._app(self._environ, self._hold_head)
 
+    def is_ready(self) -> bool:
+        """Say whether the body is there already: nobody need be asked for it but the server."""
+        wrapper = self._environ.get("wsgi.file_wrapper")
+        return isinstance(self.chunks, (list, tuple)) or (
+            isinstance(wrapper, type) and isinstance(self.chunks, wrapper)
+        )
+
     def streams(self) -> bool:
         """Say whether the response is a stream: it has no length, and its body is not there already."""
-        wrapper = self._environ.get("wsgi.file_wrapper")
         return not (
             self._write is not None
             or any(name.lower() == "content-length" for name, _ in self.headers)
-            or isinstance(self.chunks, (list, tuple))
-            or (isinstance(wrapper, type) and isinstance(self.chunks, wrapper))
+            or self.is_ready()
         )
 
     def pass_on(self) -> None:

@@ -9,14 +9,12 @@ before the call: there are deadlines, or the client asks for an event stream, as
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import Any, TypeVar, Unpack, cast
 
 from stream_adapter._body import Host, SyncBody
 from stream_adapter._connection import client_connection
 from stream_adapter._edges.wsgi import refuse
-from stream_adapter._pump import lease
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
@@ -26,6 +24,7 @@ from stream_adapter.errors import RefusalError
 from .blocks import Blocks, compress, gather
 from .call import Call
 from .options import MiddlewareOptions, Options
+from .thread import Thread
 
 __all__ = ["StreamAdapterMiddleware"]
 
@@ -89,29 +88,26 @@ class StreamAdapterMiddleware:
 
     def _call_in_a_thread(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            worker = lease()
+            thread = Thread()
         except RefusalError as error:
             return refuse(error, start_response)
-        context, called = copy_context(), Future[None]()
-        call = Call(self.app, environ, start_response, worker.release)
+        call = Call(self.app, environ, start_response, thread.release)
 
         def begin() -> None:
-            try:
-                context.run(call.begin)
-                if not call.has_head:
-                    context.run(call.pull)
-            except BaseException as error:  # noqa: BLE001  # the request's thread raises it
-                called.set_exception(error)
-            else:
-                called.set_result(None)
+            call.begin()
+            if not call.has_head:
+                call.pull()
 
-        worker.submit(begin)
         try:
-            called.result()
+            thread.run(begin)
             if not call.streams():
                 call.pass_on()
-                return call
-            host = Host(connection=client_connection(environ), submit=worker.submit, context=context)
+                return thread.pass_on(call)
+        except BaseException:
+            thread.run(call.close)
+            raise
+        try:
+            host = Host(connection=client_connection(environ), submit=thread.submit, context=thread.context)
             return self._serve(call, environ, host, keeps_time=True)
         except BaseException:
             call.close()

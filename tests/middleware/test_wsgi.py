@@ -132,7 +132,8 @@ def test_a_client_that_goes_has_the_iterable_closed_once(headers: Any) -> None:
 
 
 @either_thread
-def test_it_is_called_iterated_and_closed_in_one_thread_and_one_context(headers: Any) -> None:
+@pytest.mark.parametrize("more", [{}, {"content-length": "1"}], ids=["a stream", "no stream"])
+def test_it_is_called_iterated_and_closed_in_one_thread_and_one_context(headers: Any, more: dict[str, str]) -> None:
     variable = ContextVar("variable", default="unset")
     seen: list[tuple[int, str]] = []
 
@@ -150,7 +151,7 @@ def test_it_is_called_iterated_and_closed_in_one_thread_and_one_context(headers:
     def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
         seen.append((threading.get_ident(), variable.get()))
         tokens.append(variable.set("called"))
-        start_response("200 OK", [("Content-Type", "text/plain")])
+        start_response("200 OK", [("Content-Type", "text/plain"), *more.items()])
         return Body([b"a"])  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  # of bytes, here
 
     tokens: list[Any] = []
