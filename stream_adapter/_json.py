@@ -174,7 +174,9 @@ def _refuse_nan(value: Any) -> None:
     if cls in _NEVER_NAN:
         return
     if cls is dict:
-        for item in value.values():
+        for key, item in value.items():
+            if key.__class__ is not str:
+                _plain_key(key)  # NaN would be the key "null"
             _refuse_nan(item)
     elif cls is list or cls is tuple:
         for item in value:
@@ -206,4 +208,6 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911  # a table in the order in which
 
 
 def _plain_key(key: Any) -> Any:
+    if isinstance(key, float):
+        return _plain(key)
     return str(key) if isinstance(key, int) and not isinstance(key, bool) else key

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Iterable
+from collections.abc import Awaitable, Generator, Hashable, Iterable
 from functools import lru_cache
 from typing import Any, Literal, Unpack
 
@@ -169,7 +169,8 @@ def sse(
     Raises:
         ValueError: an option has a value that is not allowed, or both `end` and `profile` are given.
     """
-    make = _sse_format if json_dumps is None else _sse_format.__wrapped__
+    is_shared = json_dumps is None and all(isinstance(option, Hashable) for option in (keepalive, retry, end, profile))
+    make = _sse_format if is_shared else _sse_format.__wrapped__
     options.setdefault("format", make(keepalive, retry, end, profile, json_dumps))
     return Response(events, **options)
 
@@ -184,7 +185,7 @@ def _sse_format(
 ) -> SSE:
     if profile is None:
         return SSE(keepalive, retry, end=end, json_dumps=json_dumps)
-    if profile not in PROFILES:
+    if profile not in tuple(PROFILES):  # by equality: what it is given may have no hash
         raise ValueError(f"profile: expected {' or '.join(map(repr, PROFILES))}, got {profile!r}")
     if end is not None:
         raise ValueError(f"end: the profile {profile!r} has an end of its own, got {end!r}")

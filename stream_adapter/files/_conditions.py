@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +11,9 @@ from werkzeug.http import http_date, parse_date, parse_etags, unquote_etag
 
 from stream_adapter._request import RequestHeaders
 
-__all__ = ["Validators", "encoded_etag", "evaluate", "make_etag", "make_last_modified", "range_applies"]
+__all__ = ["Validators", "check_etag", "encoded_etag", "evaluate", "make_etag", "make_last_modified", "range_applies"]
+
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,16 @@ def make_etag(modified_ns: int, size: int) -> str:
         size: its size in bytes.
     """
     return f'"{modified_ns:x}-{size:x}"'
+
+
+def check_etag(etag: str) -> None:
+    """Refuse what is no entity tag (RFC 9110, 8.8.3).
+
+    Raises:
+        ValueError: its quotes are missing, or there is more than one.
+    """
+    if not _ETAG.fullmatch(etag):
+        raise ValueError(f"headers: ETag: expected a tag in quotes such as '\"v1\"' or 'W/\"v1\"', got {etag!r}")
 
 
 def encoded_etag(etag: str, coding: str) -> str:

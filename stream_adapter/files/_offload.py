@@ -41,7 +41,7 @@ class XAccelRedirect:
         root = os.path.realpath(self.root)
         if os.path.commonpath([root, path]) != root:
             raise NotFoundError(f"file: {path!r} is not below {root!r}, where {self.location!r} leads")
-        return "X-Accel-Redirect", f"{self.location.rstrip('/')}/{quote(os.path.relpath(path, root))}"
+        return "X-Accel-Redirect", f"{self.location.rstrip('/')}/{quote(os.fsencode(os.path.relpath(path, root)))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +56,4 @@ class XSendfile:
 
     def header(self, path: str) -> tuple[str, str]:
         """Return the field; a path that no field can hold is percent-encoded, as mod_xsendfile reads it."""
-        return self.name, quote(path)
+        return self.name, quote(os.fsencode(path))

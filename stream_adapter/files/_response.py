@@ -27,7 +27,7 @@ from stream_adapter.formats._base import ChunkFormat
 
 from ._answer import Answer, Headers, answer
 from ._body import BLOCK, AsyncFileBody, FileBody, everything
-from ._conditions import encoded_etag, make_etag, make_last_modified
+from ._conditions import check_etag, encoded_etag, make_etag, make_last_modified
 from ._handles import AsyncHandle, DescriptorHandle, Handle, aopen_object, check_object, is_async, open_object
 from ._offload import Offload
 from ._opening import open_below, open_path
@@ -111,13 +111,19 @@ class FileResponse(Response):
                 if value:
                     raise TypeError(f"file: {name} is for paths, and this is a file object, {type(file).__name__}")
         name = filename or os.path.basename(_name_of(file) if self._path is None else self._path)
-        options.setdefault("media_type", _guess_media_type(name))
+        if options.get("media_type") is None:
+            options["media_type"] = _guess_media_type(name)
         super().__init__(file if self._path is None else None, **options)
         self._precompressed = precompressed
         self._offload = offload
         if disposition is None and filename is not None:
             disposition = "attachment"
         self._disposition = None if disposition is None else content_disposition(disposition, name)
+
+    def _check(self) -> None:
+        super()._check()
+        for etag in self.headers.getlist("ETag"):
+            check_etag(etag)
 
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
         """Open the file and say what is sent for one request. It blocks as long as the file system does.

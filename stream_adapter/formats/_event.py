@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from stream_adapter._json import dump_json
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
@@ -58,6 +59,11 @@ class ServerSentEvent:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"ServerSentEvent.{name}: an event cannot be changed; make another")
+
+    def __setstate__(self, state: tuple[Mapping[str, object] | None, ...]) -> None:
+        for fields in filter(None, state):  # of a subclass's own, and of the slots
+            for name, value in fields.items():
+                object.__setattr__(self, name, value)
 
     def __eq__(self, other: object) -> bool:
         return self.encoded == other.encoded if isinstance(other, ServerSentEvent) else NotImplemented

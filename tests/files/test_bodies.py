@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -72,6 +73,12 @@ def test_the_type_is_guessed_by_the_name_and_never_sniffed(
 )
 def test_a_type_of_the_users_own_is_sent(call: Call, large: Path, options: dict[str, Any]) -> None:
     assert call(sa.file(large, **options)).header("Content-Type") == ["application/x-own"]
+
+
+@either_edge
+def test_no_type_of_the_users_own_is_the_one_that_is_guessed(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"image")
+    assert call(sa.file(tmp_path / "a.png", media_type=None)).header("Content-Type") == ["image/png"]
 
 
 NAMES = ["report.pdf", "naïve — 2026.pdf", 'a"b\\c.txt', "a\r\nSet-Cookie: x=1", "../../etc/passwd", "🎉.png", "\0", ""]
@@ -166,6 +173,17 @@ def test_a_front_server_is_told_which_file_to_send(call: Call, tmp_path: Path) -
     assert answer.header("X-Sendfile") == [f"{tmp_path}/sub/a%20%C3%BC.txt"]
     assert call(sa.file("nothing", root=tmp_path, offload=nginx)).status == 404
     assert call(sa.file("/etc/passwd", offload=nginx)).status == 404
+
+
+@either_edge
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system takes names in UTF-8 only")
+def test_a_front_server_is_told_of_a_name_that_is_no_utf_8(call: Call, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.txt")
+    (tmp_path / name).write_bytes(b"never read")
+    answer = call(sa.file(name, root=tmp_path, offload=XAccelRedirect("/protected/", tmp_path)))
+    assert answer.header("X-Accel-Redirect") == ["/protected/caf%E9.txt"]
+    answer = call(sa.file(name, root=tmp_path, offload=XSendfile()))
+    assert answer.header("X-Sendfile") == [f"{tmp_path}/caf%E9.txt"]
 
 
 @either_edge

@@ -248,6 +248,8 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
     "a format": ("a", {"format": Text()}, TypeError, r"format is no option of it"),
     "an unknown option": ("a", {"colour": "red"}, TypeError, r"unknown option 'colour'"),
     "a disposition": ("a", {"disposition": "sideways"}, ValueError, r"expected 'attachment' or 'inline'"),
+    "a tag without quotes": ("a", {"headers": {"ETag": "v1"}}, ValueError, r"ETag: expected .*\"v1\".*, got 'v1'"),
+    "a tag in a list": ("a", {"headers": {"etag": '"a", "b"'}}, ValueError, r"ETag: expected"),
     "a media type": ("a", {"media_type": "pdf"}, ValueError, r"expected type/subtype"),
 }
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 import pytest
@@ -145,6 +145,9 @@ NAN = float("nan")
         (NAN, "chunk 2: expected a finite number, got nan; JSON has no NaN and no infinities"),
         ({"a": -float("inf")}, "chunk 2: expected a finite number, got -inf"),
         ({"a": None, "b": [NAN]}, "chunk 2: expected a finite number, got nan"),
+        ({NAN: 1}, "chunk 2: expected a finite number, got nan"),
+        ({"a": (None, {-float("inf"): BEYOND_64_BITS})}, "chunk 2: expected a finite number, got -inf"),
+        (Record(cast("Any", {NAN: 1})), "chunk 2: expected a finite number, got nan"),
         ((None, Model(x=NAN)), "chunk 2: expected a finite number, got nan"),
         (Struct(x=NAN), "chunk 2: expected a finite number, got nan"),
         (Record(NAN), "chunk 2: expected a finite number, got nan"),

@@ -75,6 +75,10 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"json_dumps": 5}, TypeError, "json_dumps: expected a function, got int"),
     ({"keepalive": 0}, ValueError, "keepalive: expected more than 0 seconds or None, got 0"),
     ({"retry": -1}, ChunkValueError, "expected 0 or more milliseconds, got -1"),
+    ({"keepalive": [15]}, TypeError, "keepalive: expected seconds or None, got list"),
+    ({"retry": [2000]}, TypeError, "retry: expected whole milliseconds, got list"),
+    ({"end": ["done"]}, TypeError, "end: expected text, got list"),
+    ({"profile": ["openai"]}, ValueError, "profile: expected 'openai' or 'ai-sdk', got ['openai']"),
 ]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -97,6 +100,22 @@ ITEMS: list[tuple[object, bytes]] = [
 def test_text_is_raw_data_and_anything_else_is_json(item: object, frame: bytes) -> None:
     assert SSE().encode(item) == frame
     assert list(sa.iter_bytes(sa.sse([item], retry=None))) == [frame]
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda event: pickle.loads(pickle.dumps(event)),
+}
+
+
+@pytest.mark.parametrize("made_again", COPIES.values(), ids=COPIES)
+def test_an_event_passes_between_processes_and_stays_as_it_was_encoded(made_again: Callable[[Any], Any]) -> None:
+    data = {"a": 1}
+    event = sa.ServerSentEvent(data, event="tick", id="1", retry=5, comment="c")
+    data["a"] = 2
+    again = made_again(event)
+    assert (again.encoded, repr(again)) == (event.encoded, repr(event))
 
 
 def test_what_was_sent_is_what_a_client_reads() -> None:
