@@ -71,7 +71,8 @@ class Response:
         charset: the encoding of text.
         strict: take bytes chunks only, and name every other in an error.
         format: how items are framed; None lets the media type, or else the first item, decide.
-        flush: "item" sends every chunk on its own; "bulk" may fill a block first; "auto" sends what is ready together.
+        flush: "item" sends every chunk on its own; "bulk" may fill a block first; "auto" sends what is ready together,
+            and in the formats that are of use as a whole (JSON arrays, CSV) is "bulk".
         commit_after: seconds to wait for the first item before status and headers go out; None waits for it.
         limits: bounds in bytes, chunks and seconds.
         on_error: called with an exception that ends the stream after commit; returns a last chunk, or None.

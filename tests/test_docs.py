@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import stream_adapter
+import stream_adapter.types
 from tests.support.servers import ROOT
 
 DOCS = ROOT / "docs"
@@ -59,3 +60,8 @@ def test_every_page_is_in_the_site_and_in_its_contents(site: Path) -> None:
 def test_the_reference_has_every_public_name(site: Path) -> None:
     reference = (site / "api.html").read_text()
     assert [name for name in stream_adapter.__all__ if f'id="stream_adapter.{name}"' not in reference] == []
+
+
+def test_the_reference_has_every_public_type(site: Path) -> None:
+    reference = (site / "api.html").read_text()
+    assert [name for name in stream_adapter.types.__all__ if name not in reference] == []

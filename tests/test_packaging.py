@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -60,12 +62,35 @@ def test_the_wheel_carries_its_licence(wheel: zipfile.ZipFile) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in wheel.namelist())
 
 
+def test_every_requirement_is_one_that_importing_the_core_imports(wheel: zipfile.ZipFile) -> None:
+    (metadata,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
+    lines = wheel.read(metadata).decode().splitlines()
+    required = {
+        re.split(r"[^\w-]", line.removeprefix("Requires-Dist: "))[0]
+        for line in lines
+        if line.startswith("Requires-Dist: ") and "extra ==" not in line
+    }
+    imported = run("-c", "import stream_adapter, sys; print(*sys.modules, sep='\\n')").splitlines()
+    assert required
+    assert required - set(imported) == set()
+
+
+def test_the_source_distribution_has_all_that_its_tests_import(tmp_path: Path) -> None:
+    run("-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path))
+    (path,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    folders = ("stream_adapter", "integrations", "tests", "examples", "benchmarks")
+    on_disk = {path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    assert on_disk - names == set()
+
+
 IMPORT_WITHOUT_FRAMEWORKS = """
 import sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"flask", "django", "fastapi", "starlette"}:
+        if name.partition(".")[0] in {"flask", "django", "fastapi", "starlette", "asgiref"}:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Blocked())

@@ -1,7 +1,7 @@
 """Whole applications, carried over from one protocol to the other.
 
     environ.py, scope.py     a request of the one protocol as the other has it; no I/O
-    body.py, errands.py      the request's body, which somebody else reads than has it
+    body.py, inbox.py        the request's body, which somebody else reads than has it
     to_asgi.py, to_wsgi.py   the adapters: the response goes through the pump, as every other does
     lifespan.py              what an ASGI application expects of its process, and WSGI knows nothing of
 

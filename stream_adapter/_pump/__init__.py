@@ -8,7 +8,7 @@ Who owns what, and who may touch it:
     a worker       leased by one stream for its life (threads.py)
     the loop       one a process, for async sources under a sync edge (loop.py)
 
-This package knows errors and limits, and of sources and formats only the two Protocols in producers.py.
+This package knows errors and limits, and of sources and formats only the two Protocols in producers/base.py.
 """
 
 from .bells import LoopBell, ThreadBell

@@ -14,8 +14,9 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.formats import NDJSON, Format, JSONArray, JSONSeq
+from stream_adapter.types import Flush
 from tests.core.test_chunk_table import BEYOND_64_BITS, JSON_VALUES, MOMENT, NUMBERS, Model, Record, Struct
-from tests.support.edges import Call, either_edge, four_paths
+from tests.support.edges import Call, call_wsgi, either_edge, four_paths
 from tests.support.sources import in_way
 
 PROBLEM = b'{"error":{"type":"about:blank","title":"Internal Server Error","status":500}'
@@ -52,6 +53,21 @@ def test_each_item_is_one_value(verb: str, items: list[object], body: bytes, way
     answer = call(VERBS[verb](in_way(way, items)))
     assert answer.body == body
     assert answer.complete
+
+
+@pytest.mark.parametrize(
+    ("verb", "flush", "blocks"),
+    [
+        ("ndjson", "auto", [b"1\n", b"2\n"]),
+        ("ndjson", "bulk", [b"1\n2\n"]),
+        ("json_array", "auto", [b"[1,2]"]),
+        ("json_array", "item", [b"[", b"1", b",2", b"]"]),
+    ],
+)
+def test_a_block_is_filled_where_a_part_is_of_no_use_unless_told_otherwise(
+    verb: str, flush: Flush, blocks: list[bytes]
+) -> None:
+    assert [block for block in call_wsgi(VERBS[verb](iter([1, 2]), flush=flush)).blocks if block] == blocks
 
 
 @pytest.mark.parametrize(
