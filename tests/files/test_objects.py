@@ -47,7 +47,8 @@ def in_memory(_: Path) -> Any:
 def zipped(path: Path) -> Any:
     with zipfile.ZipFile(path.parent / "z.zip", "w") as archive:
         archive.write(path, "content")
-    return zipfile.ZipFile(path.parent / "z.zip").open("content")
+    with zipfile.ZipFile(path.parent / "z.zip") as archive:
+        return archive.open("content")  # the archive's own file is closed with its last member
 
 
 SEEKABLE: dict[str, Opener] = {
