@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import re
 import subprocess
 import sys
@@ -62,17 +63,21 @@ def test_the_wheel_carries_its_licence(wheel: zipfile.ZipFile) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in wheel.namelist())
 
 
-def test_every_requirement_is_one_that_importing_the_core_imports(wheel: zipfile.ZipFile) -> None:
+def requirements(wheel: zipfile.ZipFile) -> list[str]:
     (metadata,) = (name for name in wheel.namelist() if name.endswith("/METADATA"))
-    lines = wheel.read(metadata).decode().splitlines()
-    required = {
-        re.split(r"[^\w-]", line.removeprefix("Requires-Dist: "))[0]
-        for line in lines
-        if line.startswith("Requires-Dist: ") and "extra ==" not in line
-    }
+    fields = email.message_from_bytes(wheel.read(metadata))
+    return fields.get_all("Requires-Dist", [])
+
+
+def test_every_requirement_is_one_that_importing_the_core_imports(wheel: zipfile.ZipFile) -> None:
+    required = {re.split(r"[^\w-]", line)[0] for line in requirements(wheel) if "extra ==" not in line}
     imported = run("-c", "import stream_adapter, sys; print(*sys.modules, sep='\\n')").splitlines()
     assert required
     assert required - set(imported) == set()
+
+
+def test_the_extra_for_flask_brings_what_flask_calls_async_views_by(wheel: zipfile.ZipFile) -> None:
+    assert any(line.startswith("flask[async]") and "extra == 'flask'" in line for line in requirements(wheel))
 
 
 def test_the_source_distribution_has_all_that_its_tests_import(tmp_path: Path) -> None:
