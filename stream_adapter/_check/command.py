@@ -40,7 +40,7 @@ def run(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool, j
 
 async def _check(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool) -> tuple[Probe, list[Finding]]:
     given = {"Accept": "*/*", "Cache-Control": "no-cache", **headers}
-    async with httpx.AsyncClient(timeout=None, verify=verify, follow_redirects=True) as client:  # noqa: S113  # bounded by `ask`
+    async with httpx.AsyncClient(timeout=None, verify=verify, follow_redirects=True, http2=True) as client:  # noqa: S113  # bounded by `ask`
         plain = await ask(client, "GET", url, {**given, "Accept-Encoding": "identity"}, seconds=seconds)
         if plain.status is None:
             return plain, judge(plain, None, None, None)
@@ -67,6 +67,8 @@ def _url(text: str) -> str:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no URL: {error}") from None
+    if url.port is not None and not 0 < url.port <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {url.port}")
     if url.scheme not in {"http", "https"} or not url.host:
         raise argparse.ArgumentTypeError(f"expected http://… or https://…, got {text!r}")
     return text
@@ -76,11 +78,16 @@ def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or any(char in text for char in "\r\n\0"):
         raise argparse.ArgumentTypeError(f"expected 'Name: value', got {text!r}")
+    if not text.isascii():
+        raise argparse.ArgumentTypeError(f"expected a header of ASCII only, got {text!r}")
     return name.strip(), value.strip()
 
 
 def _positive(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0 < seconds <= 3600:
         raise argparse.ArgumentTypeError(f"expected more than 0 and at most 3600 seconds, got {text}")
     return seconds

@@ -105,6 +105,9 @@ def _verdict(probe: Probe, cadence: Cadence) -> Finding:
             level = "ok"
             gaps = f"gaps of {_seconds(cadence.gap_median)} (median), {_seconds(cadence.gap_most)} at most"
             text = f"It streams: {cadence.reads} reads over {_seconds(cadence.span)}, {gaps}."
+        case "begun" | "headers only" if probe.error is not None:
+            level = "advice"
+            text = "The connection broke before there was enough to tell."
         case "begun":
             level = "ok"
             text = f"{len(probe.body)} bytes came, and then silence: it is open, and nothing is known to be held."

@@ -235,6 +235,9 @@ class _Judge:
 
     def check(self) -> None:
         """Raise AssertionError unless it streams."""
+        response = self.reading.response
+        if not self.streams and not response.is_success:
+            raise self.reading.failure("a stream", f"the answer was {response.status_code} {response.reason_phrase}")
         if not self.streams:
             raise self.reading.failure(
                 "the first chunk before the source goes on",

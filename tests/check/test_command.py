@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.servers import ROOT, uvicorn, wait_until_it_listens
+from tests.support.servers import ROOT, hypercorn, uvicorn, wait_until_it_listens
 
 _NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+_OPENSSL = shutil.which("openssl")
 _CONFIGURATION = """
 daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log stderr; events {{}}
 http {{
@@ -133,6 +134,20 @@ def test_headers_are_sent_as_given(upstream: int) -> None:
     assert json.loads(result.stdout)["headers"]["content-type"] == "text/event-stream"
 
 
+@pytest.mark.skipif(_OPENSSL is None, reason="no openssl is installed, to make a certificate")
+def test_the_version_is_the_newest_that_both_speak(tmp_path: Path) -> None:
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    assert _OPENSSL is not None
+    make = [_OPENSSL, "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    make += ["-subj", "/CN=localhost", "-days", "1", "-keyout", key, "-out", certificate]
+    subprocess.run(make, check=True, capture_output=True)
+    with hypercorn("tests.check.apps:app", "--keyfile", key, "--certfile", certificate) as server:
+        result = check(f"https://127.0.0.1:{server.port}/events", "--seconds", "0.5", "--insecure", "--json")
+    report = json.loads(result.stdout)
+    assert report["http_version"] == "HTTP/2"
+    assert level(report, "HTTP/1.1") is None
+
+
 def test_nobody_there_is_exit_code_2() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and does not listen
@@ -147,6 +162,9 @@ def test_nobody_there_is_exit_code_2() -> None:
         (["ftp://example.org/"], "expected http://… or https://…, got 'ftp://example.org/'"),
         (["example.org"], "expected http://… or https://…, got 'example.org'"),
         (["http://example.org", "-H", "nonsense"], "expected 'Name: value', got 'nonsense'"),
+        (["http://example.org", "-H", "Name: é"], "expected a header of ASCII only, got 'Name: é'"),
+        (["http://example.org:99999"], "expected a port from 1 to 65535, got 99999"),
+        (["http://example.org", "--seconds", "ten"], "expected more than 0 and at most 3600 seconds, got ten"),
         (["http://example.org", "--seconds", "0"], "expected more than 0 and at most 3600 seconds, got 0"),
         ([], "the following arguments are required: url"),
     ],

@@ -45,6 +45,7 @@ def test_a_good_event_stream_has_nothing_against_it() -> None:
         (probe(203), "status", "problem"),
         (probe(204, headers={}, reads=[], ended_at=0.1), "status", "ok"),
         (probe(error="RemoteProtocolError: cut"), "connection", "problem"),
+        (probe(error="RemoteProtocolError: cut", reads=[Read(0.1, b":")]), "cadence", "advice"),
         (probe(reads=[]), "cadence", "problem"),
         (probe(headers={"content-type": "text/plain"}, reads=[]), "cadence", "advice"),
         (probe(reads=[Read(2.0, EVENTS)], ended_at=2.0), "cadence", "problem"),

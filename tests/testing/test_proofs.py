@@ -110,6 +110,12 @@ def test_a_prelude_is_no_event(make: Make) -> None:
 
 
 @either_protocol
+def test_an_answer_that_is_an_error_is_told_to_be_one(make: Make) -> None:
+    with pytest.raises(AssertionError, match="GET /: expected a stream, but the answer was 404 Not Found"):
+        assert_streams(make([b"no such page"], status=404), "/")
+
+
+@either_protocol
 def test_an_empty_response_does_not_stream(make: Make) -> None:
     with pytest.raises(AssertionError, match="expected a chunk, but the response ended"):
         assert_streams(make([]), "/")
