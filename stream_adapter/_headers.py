@@ -17,6 +17,7 @@ from ._types import HeadersInput
 
 __all__ = [
     "add_defaults",
+    "check_filename",
     "check_media_type",
     "content_disposition",
     "make_headers",
@@ -155,6 +156,16 @@ def _vary_on(headers: list[tuple[str, str]], field: str) -> None:
         headers.append(("Vary", f"{present}, {field}" if present else field))
 
 
+def check_filename(filename: object) -> None:
+    """Refuse what is no text.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(filename, str):
+        raise TypeError(f"filename: expected text such as 'report.csv', got {type(filename).__name__}")
+
+
 def content_disposition(disposition: str, filename: str) -> str:
     """Return the value of a Content-Disposition that names a file (RFC 6266, RFC 8187).
 
@@ -170,8 +181,7 @@ def content_disposition(disposition: str, filename: str) -> str:
     """
     if disposition not in {"attachment", "inline"}:
         raise ValueError(f"disposition: expected 'attachment' or 'inline', got {disposition!r}")
-    if not isinstance(filename, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
-        raise TypeError(f"filename: expected text such as 'report.csv', got {type(filename).__name__}")
+    check_filename(filename)
     name = _name_or_default(_UNSAFE.sub("_", filename))
     letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
     approximation = _name_or_default(_AMBIGUOUS.sub("_", "".join(letters)))  # now "℀" is "a/c"

@@ -15,7 +15,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias, Unpack
 
-from stream_adapter._headers import add_defaults, content_disposition, set_default, with_charset, without_hop_by_hop
+from stream_adapter._headers import (
+    add_defaults,
+    check_filename,
+    content_disposition,
+    set_default,
+    with_charset,
+    without_hop_by_hop,
+)
 from stream_adapter._limits import Limits
 from stream_adapter._pump import in_thread, run
 from stream_adapter._request import RequestHead
@@ -102,9 +109,11 @@ class FileResponse(Response):
         for name in {"format", "description"} & options.keys():
             raise TypeError(f"file: a file is sent as it is; {name} is no option of it")
         self._path = _path_of(file)
-        self._root = None if root is None else _path_of(root)
-        if root is not None and self._root is None:
-            raise TypeError(f"root: expected the path of a directory, got {type(root).__name__}")
+        self._root = None if root is None else _directory_of(root)
+        if offload is not None and not hasattr(offload, "header"):
+            raise TypeError(f"offload: expected XAccelRedirect or XSendfile, got {type(offload).__name__}")
+        if filename is not None:
+            check_filename(filename)
         if self._path is None:
             check_object(file)
             for name, value in {"root": root, "precompressed": precompressed, "offload": offload}.items():
@@ -242,6 +251,21 @@ def _path_of(file: Any) -> str | None:
     path = os.fspath(file)
     if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # a path may be of bytes
         raise SourceError(f"file: expected a path as text, got {type(path).__name__}; os.fsdecode makes it text")
+    return path
+
+
+def _directory_of(root: Path) -> str:
+    """Return a root as text.
+
+    Raises:
+        TypeError: it is no path.
+        ValueError: it is empty, which would be the working directory, whatever that is.
+    """
+    path = _path_of(root)
+    if path is None:
+        raise TypeError(f"root: expected the path of a directory, got {type(root).__name__}")
+    if not path:
+        raise ValueError(f"root: expected the path of a directory, got {path!r}")
     return path
 
 

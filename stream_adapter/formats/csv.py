@@ -156,6 +156,8 @@ class _CSVEncoder(FormatEncoder):
     def _function(self, cls: type[Any]) -> Encode:
         """Return how a row of type `cls` is encoded."""
         read = reader_of(cls)
+        if read is None and hasattr(cls, "__missing__"):
+            read = dict  # a Counter or defaultdict has a value for any column, and would never be uneven
         if read is not None or _has_keys(cls):
             if self._is_headless:
                 return _refuse_after_sequences

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 import sqlite3
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
@@ -185,6 +185,18 @@ def test_a_row_of_other_columns_is_an_error_unless_extras_are_ignored(
         body_of(sa.csv(rows, header))
     assert str(caught.value) == problem
     assert body_of(sa.csv(rows, header, extras="ignore")).partition(b"\r\n")[2] == ignored
+
+
+@pytest.mark.parametrize(
+    "row", [Counter({"a": 1, "c": 3}), defaultdict(int, {"a": 1, "c": 3})], ids=["Counter", "defaultdict"]
+)
+@pytest.mark.parametrize("first", [{"a": 1, "b": 2}, Counter({"a": 1, "b": 2})], ids=["dict", "Counter"])
+def test_a_mapping_that_makes_up_what_it_lacks_has_the_columns_that_it_has(
+    first: dict[str, int], row: dict[str, int]
+) -> None:
+    with pytest.raises(ChunkValueError, match=r"chunk 1: .* missing 'b', unexpected 'c'"):
+        body_of(sa.csv([first, row]))
+    assert list(row) == ["a", "c"]
 
 
 def test_sequences_without_a_header_may_be_of_any_length() -> None:
