@@ -14,6 +14,8 @@ import resource
 import socket
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,15 @@ class Reporter:
 
     def opened(self) -> None:
         self._tell(event="opened", at=time.monotonic())
+
+    @contextmanager
+    def source(self) -> Generator[None]:
+        """Tell of a source that is opened, and closed when the block is left."""
+        self.opened()
+        try:
+            yield
+        finally:
+            self.closed()
 
     def waiting(self) -> None:
         self._tell(event="waiting")

@@ -1,4 +1,4 @@
-"""The sources under test, each in a sync and an async form, as generators: their `finally` is what must run."""
+"""The sources under test, each in a sync and an async form. They are generators, and tell when they are closed."""
 
 from __future__ import annotations
 
@@ -23,64 +23,46 @@ AsyncSource = AsyncGenerator[bytes]
 
 
 def sync_fast(chunk: bytes) -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         while True:
             reporter.produced += len(chunk)
             yield chunk
-    finally:
-        reporter.closed()
 
 
 async def async_fast(chunk: bytes) -> AsyncSource:
     """Never await: nobody else has a turn, unless the library gives it one."""
-    reporter.opened()
-    try:
+    with reporter.source():
         while True:
             reporter.produced += len(chunk)
             yield chunk
-    finally:
-        reporter.closed()
 
 
 def sync_ticking() -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         while True:
             yield b"tick\n"
             time.sleep(TICK)
-    finally:
-        reporter.closed()
 
 
 async def async_ticking() -> AsyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         while True:
             yield b"tick\n"
             await asyncio.sleep(TICK)
-    finally:
-        reporter.closed()
 
 
 def sync_idle() -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"first\n"
         reporter.waiting()
         reporter.released.wait()
         yield b"last\n"
-    finally:
-        reporter.closed()
 
 
 async def async_idle() -> AsyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"first\n"
         await asyncio.Event().wait()
-    finally:
-        reporter.closed()
 
 
 def sync_stubborn() -> SyncSource:
@@ -106,60 +88,42 @@ async def async_stubborn() -> AsyncSource:
 
 
 def sync_raising() -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"one,"
         yield b"two,"
         raise LookupError("a secret")
-    finally:
-        reporter.closed()
 
 
 async def async_raising() -> AsyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"one,"
         yield b"two,"
         raise LookupError("a secret")
-    finally:
-        reporter.closed()
 
 
 def sync_finite() -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         for _ in range(100):
             yield ROW
-    finally:
-        reporter.closed()
 
 
 async def async_finite() -> AsyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         for _ in range(100):
             yield ROW
             await asyncio.sleep(0)
-    finally:
-        reporter.closed()
 
 
 def sync_failing() -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         raise LookupError("a secret")
         yield b""
-    finally:
-        reporter.closed()
 
 
 async def async_failing() -> AsyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         raise LookupError("a secret")
         yield b""
-    finally:
-        reporter.closed()
 
 
 def sync_badly_closed() -> SyncSource:
@@ -207,21 +171,15 @@ async def async_swallowing() -> AsyncSource:
 
 
 def sync_cancelled() -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"tick\n"
         raise asyncio.CancelledError
-    finally:
-        reporter.closed()
 
 
 async def async_cancelled() -> AsyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"tick\n"
         raise asyncio.CancelledError
-    finally:
-        reporter.closed()
 
 
 class Fatal(BaseException):
@@ -229,21 +187,15 @@ class Fatal(BaseException):
 
 
 def sync_fatal() -> SyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"tick\n"
         raise Fatal("a secret")
-    finally:
-        reporter.closed()
 
 
 async def async_fatal() -> AsyncSource:
-    reporter.opened()
-    try:
+    with reporter.source():
         yield b"tick\n"
         raise Fatal("a secret")
-    finally:
-        reporter.closed()
 
 
 SOURCES: dict[str, dict[str, Callable[[], object]]] = {
