@@ -108,10 +108,13 @@ class StreamAdapterMiddleware:
             raise
         try:
             host = Host(connection=client_connection(environ), submit=thread.submit, context=thread.context)
-            return self._serve(call, environ, host, keeps_time=True)
+            body = self._serve(call, environ, host, keeps_time=True)
+            if environ["REQUEST_METHOD"] == "HEAD":
+                thread.run(call.close)  # nobody iterates it there, and the body would close it here
         except BaseException:
             call.close()
             raise
+        return body
 
     def _serve(self, call: Call, environ: Environ, host: Host, *, keeps_time: bool) -> Iterable[bytes]:
         """Open the body, whose errors are still the server's to answer, and then hand over the head."""

@@ -295,6 +295,24 @@ def test_a_deadline_ends_a_stream_that_is_silent(limits: sa.Limits, reason: str)
 
 
 @either_thread
+def test_what_a_head_request_does_not_pull_is_closed_in_the_thread_of_the_call(headers: Any) -> None:
+    threads: list[int] = []
+
+    class Body(CountingSource):
+        def close(self) -> None:
+            threads.append(threading.get_ident())
+
+    def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        threads.append(threading.get_ident())
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Body([b"a"])  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  # of bytes, here
+
+    assert call_wsgi(StreamAdapterMiddleware(app), method="HEAD", headers=headers).error is None
+    called, closed = threads
+    assert called == closed
+
+
+@either_thread
 def test_a_head_request_pulls_no_more_than_the_first_chunk(headers: Any) -> None:
     source = CountingSource([b"a"] * 1000)
     answer = call_wsgi(StreamAdapterMiddleware(app_of(source), compress=True), method="HEAD", headers=headers)
