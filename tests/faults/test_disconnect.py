@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .harness import Client, Subject
+from .client import Client
+from .harness import Subject
 from .hosts import HOSTS, on
 
 Record = Callable[[str, object], None]

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .harness import MIB, Client, Subject
+from .client import Client
+from .harness import MIB, Subject
 from .hosts import HOSTS, on
 
 Record = Callable[[str, object], None]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
-from .harness import Client, Host, Subject
+from .client import Client
+from .harness import Host, Subject
 from .hosts import ASGI, BY_DEFAULT, HOSTS, on
 
 AT_ONCE = 50

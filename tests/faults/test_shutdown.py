@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .harness import Client, Host, Subject, run
+from .client import Client
+from .harness import Host, Subject, run
 from .hosts import HOSTS, marks
 
 OPEN = 20

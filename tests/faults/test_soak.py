@@ -21,8 +21,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from .harness import Host, Resources, Subject, run
+from .harness import Host, Subject, run
 from .hosts import named
+from .probe import Resources
 
 pytestmark = pytest.mark.soak
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.faults.harness import MIB, Client, Host, Subject, run
+from tests.faults.client import Client
+from tests.faults.harness import MIB, Host, Subject, run
 from tests.support import servers
 
 BARE = "bare"  # as in tests/faults/apps/mending.py, which only an application under test can import

@@ -27,7 +27,7 @@ if "FAULTS_WITH_GC" not in os.environ:
 
 
 class Reporter:
-    """The application's end of a `harness.Probe`."""
+    """The application's end of a `probe.Probe`."""
 
     def __init__(self) -> None:
         self.produced = 0  # bytes that sources have yielded; of one stream at a time
