@@ -20,6 +20,7 @@ __all__ = [
     "check_filename",
     "check_media_type",
     "content_disposition",
+    "content_length",
     "make_headers",
     "media_type_charset",
     "set_default",
@@ -100,6 +101,18 @@ def without_hop_by_hop(headers: Headers) -> list[tuple[str, str]]:
         else:
             kept.append((name, value))
     return kept
+
+
+def content_length(headers: Iterable[tuple[str, str]]) -> int | None:
+    """Return the Content-Length; None if there is none.
+
+    Raises:
+        ValueError: it is no number of bytes (RFC 9110, 8.6).
+    """
+    value = next((value for name, value in headers if name.lower() == "content-length"), None)
+    if value is not None and not (value.isascii() and value.isdecimal()):
+        raise ValueError(f"Content-Length: expected a number of bytes, got {value!r}")
+    return None if value is None else int(value)
 
 
 def check_media_type(value: object) -> str:

@@ -14,7 +14,7 @@ from itertools import chain
 
 from stream_adapter._body import AsyncBody, Host
 from stream_adapter._edges.asgi import answer_other, deliver, refuse
-from stream_adapter._headers import make_headers, without_hop_by_hop
+from stream_adapter._headers import content_length, make_headers, without_hop_by_hop
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._resolved import Flow, Resolved
 from stream_adapter._source import Source
@@ -134,8 +134,8 @@ class _Call:
         if self._status is None:
             raise RuntimeError("the WSGI application did not call start_response before its first chunk (PEP 3333)")
         self._committed = True
-        length = next((value for name, value in self._headers if name.lower() == "content-length"), None)
-        self._length = None if length is None or self._is_bodiless() else int(length)
+        length = content_length(self._headers)
+        self._length = None if self._is_bodiless() else length
 
     def _is_bodiless(self) -> bool:
         status = self._status or 200

@@ -18,7 +18,7 @@ from typing import Any
 from stream_adapter._body import ClientDisconnected, Host, SyncBody
 from stream_adapter._connection import client_connection
 from stream_adapter._edges.wsgi import begin
-from stream_adapter._headers import make_headers, without_hop_by_hop
+from stream_adapter._headers import content_length, make_headers, without_hop_by_hop
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._pump import TaskProducer
 from stream_adapter._resolved import Flow, Resolved
@@ -216,8 +216,8 @@ class _Call(AsyncIterator[bytes]):
         self._status = _check_status(message["status"])
         self._bodiless = self._bodiless or self._status < 200 or self._status in {204, 304}
         named = {name.lower(): value for name, value in self._headers}
-        if "content-length" in named and not self._bodiless:
-            self._rest = int(named["content-length"])
+        length = content_length(self._headers)
+        self._rest = None if self._bodiless else length
         self._flows = not self._bodiless and self._rest is None
         if named.get("content-type", "").startswith("text/event-stream"):
             asyncio.get_running_loop().call_later(_EVENTS_COMMIT_AFTER, self._commit)

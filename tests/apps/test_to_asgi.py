@@ -290,6 +290,8 @@ def test_names_are_lower_case_values_latin_1_and_repeated_fields_apart() -> None
         (OK, [("X-A", "b\r\nX-C: d")], "the value of X-A has a control"),
         (OK, [("X A", "b")], "'X A' is no field name"),
         (OK, [("X-A", "\u20ac")], "non-latin-1"),
+        (OK, [("Content-Length", "long")], "Content-Length: expected a number of bytes, got 'long'"),
+        (OK, [("Content-Length", "-1")], "Content-Length: expected a number of bytes, got '-1'"),
     ],
 )
 def test_a_bad_head_is_an_error_before_anything_is_sent(

@@ -291,6 +291,7 @@ LENGTH_5 = start((b"content-type", b"text/plain"), (b"content-length", b"5"))
         ([{**START, "status": "200"}], "expected a status from 100 to 599, got '200'"),
         ([{**START, "trailers": True}], "trailers were not offered"),
         ([{"type": "http.response.pathsend", "path": "/etc/passwd"}], "no extension was offered"),
+        ([start((b"content-length", b"-1"))], "Content-Length: expected a number of bytes, got '-1'"),
         ([start((b"x", b"a\r\nb: c"))], "the value of x has a control"),
         ([LENGTH_5, block(b"123456")], "1 bytes longer than its Content-Length"),
         ([LENGTH_5, block(b"1234", more=False)], "1 bytes shorter than its Content-Length"),
