@@ -51,7 +51,7 @@ class StreamAdapterMiddleware:
     Args:
         app: the application.
         strict: take chunks of bytes only; otherwise the chunk table says what they become.
-        live: media types whose chunks are sent as they come; those of others may wait a twentieth of a second for more.
+        live: media types whose chunks are sent as they come; those of others may wait for the next.
         keepalive: seconds of silence after which an event stream is sent a comment, if the client's Accept names event
             streams; None for never.
         compress: whether to compress streams, as the client's Accept-Encoding asks.
