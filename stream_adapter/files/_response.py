@@ -110,8 +110,8 @@ class FileResponse(Response):
             raise TypeError(f"file: a file is sent as it is; {name} is no option of it")
         self._path = _path_of(file)
         self._root = None if root is None else _directory_of(root)
-        if offload is not None and not hasattr(offload, "header"):
-            raise TypeError(f"offload: expected XAccelRedirect or XSendfile, got {type(offload).__name__}")
+        if offload is not None:
+            _check_offload(offload, precompressed=precompressed)
         if filename is not None:
             check_filename(filename)
         if self._path is None:
@@ -171,7 +171,7 @@ class FileResponse(Response):
         try:
             headers = self._headers_of(handle, coding)
             if self._offload is not None and self._path is not None:
-                path = os.path.join(self._root or "", self._path + SUFFIXES.get(coding or "", ""))
+                path = os.path.join(self._root or "", self._path)
                 offloaded = [*headers, self._offload.header(os.path.realpath(path))]
                 return self._resolved(head, handle, Answer(self.status_code, offloaded, []))
             return self._resolved(head, handle, answer(head, self.status_code, headers, handle.size))
@@ -267,6 +267,22 @@ def _directory_of(root: Path) -> str:
     if not path:
         raise ValueError(f"root: expected the path of a directory, got {path!r}")
     return path
+
+
+def _check_offload(offload: object, *, precompressed: bool) -> None:
+    """Refuse what no front server can be told.
+
+    Raises:
+        TypeError: it is no way to tell one.
+        ValueError: a sibling would be sent as if it were the file itself.
+    """
+    if not hasattr(offload, "header"):
+        raise TypeError(f"offload: expected XAccelRedirect or XSendfile, got {type(offload).__name__}")
+    if precompressed:
+        raise ValueError(
+            "precompressed: a front server drops the Content-Encoding that came with the file's name; leave the choice"
+            " to it, by nginx's gzip_static or its like"
+        )
 
 
 def _name_of(file: Any) -> str:

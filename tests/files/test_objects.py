@@ -19,6 +19,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.errors import SourceError, StreamConsumedError
+from stream_adapter.files import XSendfile
 from stream_adapter.formats import Text
 from stream_adapter.integration import AsyncBody, SyncBody
 from tests.support.edges import Call, either_edge
@@ -252,6 +253,12 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {"offload": "nginx"},
         TypeError,
         r"offload: expected XAccelRedirect or XSendfile, got str",
+    ),
+    "siblings by a front server": (
+        "a",
+        {"offload": XSendfile(), "precompressed": True},
+        ValueError,
+        r"precompressed: a front server drops the Content-Encoding",
     ),
     "a root that is no path": ("a", {"root": 7}, TypeError, r"root: expected the path of a directory, got int"),
     "a format": ("a", {"format": Text()}, TypeError, r"format is no option of it"),
