@@ -172,7 +172,9 @@ class FileResponse(Response):
             headers = self._headers_of(handle, coding)
             if self._offload is not None and self._path is not None:
                 path = os.path.join(self._root or "", self._path)
-                offloaded = [*headers, self._offload.header(os.path.realpath(path))]
+                # the front server says itself whether it sends ranges
+                offloaded = [pair for pair in headers if pair[0].lower() != "accept-ranges"]
+                offloaded.append(self._offload.header(os.path.realpath(path)))
                 return self._resolved(head, handle, Answer(self.status_code, offloaded, []))
             return self._resolved(head, handle, answer(head, self.status_code, headers, handle.size))
         except BaseException:

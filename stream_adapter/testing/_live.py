@@ -56,6 +56,7 @@ class LiveServer:
     def __init__(self, app: WSGIApp | ASGIApp) -> None:
         self._app = app
         self.port: int = 0
+        self._serving: tuple[Runner, threading.Thread] | None = None
 
     @property
     def url(self) -> str:
@@ -63,20 +64,23 @@ class LiveServer:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        """Start to serve.
+        """Start to serve; what `live_server` returns serves already, and may stand in a `with` all the same.
 
         Raises:
             RuntimeError: the application's start-up failed.
         """
+        if self._serving is not None:
+            return self
         listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = listener.getsockname()[1]
-        self._runner = _runner(self._app, listener)
-        self._thread = threading.Thread(target=self._runner.run, name=f"live server {self.port}", daemon=True)
-        self._thread.start()
-        if not self._runner.wait_started(_START):
-            where = thread_stands(self._thread)
-            self._runner.stop()
+        runner = _runner(self._app, listener)
+        thread = threading.Thread(target=runner.run, name=f"live server {self.port}", daemon=True)
+        thread.start()
+        if not runner.wait_started(_START):
+            where = thread_stands(thread)
+            runner.stop()
             raise RuntimeError(f"the application did not start up within {_START} s. {where}")
+        self._serving = runner, thread
         return self
 
     def __exit__(
@@ -85,16 +89,19 @@ class LiveServer:
         exc_value: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        """Stop.
+        """Stop. Does nothing the second time.
 
         Raises:
             AssertionError: the application goes on although its clients are gone.
         """
-        self._runner.stop()
-        self._thread.join(_STOP)
-        if self._thread.is_alive():
+        if self._serving is None:
+            return
+        (runner, thread), self._serving = self._serving, None
+        runner.stop()
+        thread.join(_STOP)
+        if thread.is_alive():
             raise AssertionError(
-                f"the server was still running {_STOP} s after its clients were cut off. {thread_stands(self._thread)}"
+                f"the server was still running {_STOP} s after its clients were cut off. {thread_stands(thread)}"
             )
 
 

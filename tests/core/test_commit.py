@@ -179,7 +179,7 @@ def test_a_keepalive_never_lands_inside_a_frame(chunk: object, way: str, call: C
     response = sa.Response(
         gated(way, gate, [chunk], []),
         format=Framed(),
-        limits=sa.Limits(idle_timeout=0.05),  # several keepalives are due until it passes
+        limits=sa.Limits(idle_timeout=0.25),  # many keepalives are due until it passes; a first item is sooner
         on_error=lambda _: gate.open(),
     )
     answer = call(response)

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.support.gate import BOUND
@@ -91,12 +92,22 @@ class Probe:
         return f"{self.opened} opened, {self.closed} closed, {dict(self.reasons)}, {self.processes} processes"
 
     def _ask(self, command: str) -> dict[str, int]:
+        """Ask the process that serves; a server may replace one that has met what is no Exception."""
         with self._changed:
             self._answers.clear()
-            self._connections[-1].sendall(command.encode() + b"\n")
-            if not self._changed.wait_for(lambda: self._answers, 2 * BOUND):
-                raise AssertionError("the application does not answer")
-            return self._answers.pop()
+            while True:
+                if not self._changed.wait_for(lambda: self._connections, BOUND):
+                    raise AssertionError("no process is left to ask")
+                asked = self._connections[-1]
+                with contextlib.suppress(OSError):  # it is going: its end is noted next
+                    asked.sendall(command.encode() + b"\n")
+                if not self._changed.wait_for(partial(self._is_over, asked), 2 * BOUND):
+                    raise AssertionError("the application does not answer")
+                if self._answers:
+                    return self._answers.pop()
+
+    def _is_over(self, asked: socket.socket) -> bool:
+        return bool(self._answers) or asked not in self._connections
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # the end of the test
@@ -116,6 +127,7 @@ class Probe:
                     self._changed.notify_all()
         with self._changed:
             self.processes -= 1
+            self._connections.remove(connection)
             self._changed.notify_all()
 
     def _note(self, message: dict[str, Any]) -> None:

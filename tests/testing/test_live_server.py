@@ -77,6 +77,18 @@ def test_an_application_is_served_on_a_port_of_the_systems(make: Make) -> None:
         assert httpx.get(f"{other.url}/").text == "three"
 
 
+def test_one_that_is_entered_twice_is_one_server_and_leaves_no_thread() -> None:
+    def running() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("live server")]
+
+    with LiveServer(wsgi_app([b"one"])) as server:
+        with server as again:
+            assert (again, running()) == (server, [f"live server {server.port}"])
+            assert httpx.get(f"{server.url}/").text == "one"
+        assert running() == []
+    assert running() == []
+
+
 @either
 def test_leaving_it_closes_the_streams_that_are_open_and_leaves_no_thread_and_no_socket(protocol: str) -> None:
     subject = Subject(b"x")
