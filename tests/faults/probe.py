@@ -85,7 +85,7 @@ class Probe:
     def close(self) -> None:
         """Stop listening."""
         self._listener.close()
-        for connection in self._connections:
+        for connection in list(self._connections):  # whose readers take them from it
             connection.close()
 
     def __str__(self) -> str:
@@ -128,6 +128,7 @@ class Probe:
         with self._changed:
             self.processes -= 1
             self._connections.remove(connection)
+            connection.close()
             self._changed.notify_all()
 
     def _note(self, message: dict[str, Any]) -> None:
