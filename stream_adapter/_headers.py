@@ -148,8 +148,10 @@ def with_charset(media_type: str, charset: str) -> str:
 def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
     """Add a field unless it is there already: what the user said stands."""
     lower = name.lower()
-    if all(present.lower() != lower for present, _ in headers):
-        headers.append((name, value))
+    for present, _ in headers:
+        if present.lower() == lower:
+            return
+    headers.append((name, value))
 
 
 def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) -> None:
