@@ -180,9 +180,11 @@ def test_what_is_written_is_sent_when_it_is_written(headers: Any) -> None:
         return blocks.append
 
     accept = {"HTTP_ACCEPT": "text/event-stream"} if headers else {}
-    body = StreamAdapterMiddleware(app)(environ_of(**accept), start_response)
+    body: Any = StreamAdapterMiddleware(app)(environ_of(**accept), start_response)
     assert [*blocks, *body] == [b"a", b"b", b"c"]
     assert answered == ["200 OK"]
+    if headers:
+        body.close()  # as a server does, which gives the thread back
 
 
 def test_the_head_may_be_replaced_before_the_first_chunk() -> None:
