@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from stream_adapter._codings import acceptable_codings
 from stream_adapter._request import RequestHead
-from stream_adapter.files._precompressed import acceptable_codings
 
 __all__ = ["Codec", "codecs", "compressed"]
 

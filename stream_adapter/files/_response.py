@@ -7,14 +7,14 @@ file of one block there too. Larger ones are read by the source's own thread, on
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeAlias, Unpack
+from typing import Any, Unpack
 
+from stream_adapter._codings import acceptable_codings
 from stream_adapter._headers import (
     add_defaults,
     check_filename,
@@ -29,27 +29,22 @@ from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved
 from stream_adapter._response import Response, ResponseOptions
 from stream_adapter._source import Source
-from stream_adapter.errors import NotFoundError, SourceError
+from stream_adapter.errors import NotFoundError
 from stream_adapter.formats._base import ChunkFormat
 
 from ._answer import Answer, Headers, answer
+from ._arguments import SUFFIXES, Path, check_offload, directory_of, guess_media_type, name_of, path_of
 from ._body import BLOCK, AsyncFileBody, FileBody, everything
 from ._conditions import check_etag, encoded_etag, make_etag, make_last_modified
 from ._handles import AsyncHandle, DescriptorHandle, Handle, aopen_object, check_object, is_async, open_object
 from ._offload import Offload
 from ._opening import open_below, open_path
-from ._precompressed import SUFFIXES, acceptable_codings
 
 __all__ = ["FileResponse", "file"]
 
-Path: TypeAlias = str | os.PathLike[str]
-
 _ANY_REQUEST = RequestHead()
 _BYTES = ChunkFormat()
-_READ_AHEAD = Limits(
-    high_water=4 * BLOCK
-)  # the thread reads so much while so much is sent, and neither waits each time
-_ARCHIVES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+_READ_AHEAD = Limits(high_water=4 * BLOCK)  # the thread reads so much while so much is sent: neither waits each time
 
 
 def file(
@@ -108,10 +103,10 @@ class FileResponse(Response):
     ) -> None:
         for name in {"format", "description"} & options.keys():
             raise TypeError(f"file: a file is sent as it is; {name} is no option of it")
-        self._path = _path_of(file)
-        self._root = None if root is None else _directory_of(root)
+        self._path = path_of(file)
+        self._root = None if root is None else directory_of(root)
         if offload is not None:
-            _check_offload(offload, precompressed=precompressed)
+            check_offload(offload, precompressed=precompressed)
         if filename is not None:
             check_filename(filename)
         if self._path is None:
@@ -119,9 +114,9 @@ class FileResponse(Response):
             for name, value in {"root": root, "precompressed": precompressed, "offload": offload}.items():
                 if value:
                     raise TypeError(f"file: {name} is for paths, and this is a file object, {type(file).__name__}")
-        name = filename or os.path.basename(_name_of(file) if self._path is None else self._path)
+        name = filename or os.path.basename(name_of(file) if self._path is None else self._path)
         if options.get("media_type") is None:
-            options["media_type"] = _guess_media_type(name)
+            options["media_type"] = guess_media_type(name)
         super().__init__(file if self._path is None else None, **options)
         self._precompressed = precompressed
         self._offload = offload
@@ -233,7 +228,7 @@ class FileResponse(Response):
             limits=self.limits if "limits" in self._given else _READ_AHEAD,
             flush="item" if self.flush == "auto" else self.flush,  # blocks are large enough, and joining copies
             commit_after=self.commit_after,
-            on_error=None if on_error is None else lambda error: (on_error(error), None)[1],
+            on_error=None if on_error is None else partial(_tell, on_error),
             on_close=self.on_close,
             head_of=None,
         )
@@ -242,63 +237,9 @@ class FileResponse(Response):
         return f"<FileResponse {self.status_code} of {self._path or type(self._source.content).__name__}>"
 
 
-def _path_of(file: Any) -> str | None:
-    """Return a path as text; None for what is none.
-
-    Raises:
-        SourceError: it is a path in bytes.
-    """
-    if not (isinstance(file, str) or hasattr(file, "__fspath__")):
-        return None
-    path = os.fspath(file)
-    if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # a path may be of bytes
-        raise SourceError(f"file: expected a path as text, got {type(path).__name__}; os.fsdecode makes it text")
-    return path
-
-
-def _directory_of(root: Path) -> str:
-    """Return a root as text.
-
-    Raises:
-        TypeError: it is no path.
-        ValueError: it is empty, which would be the working directory, whatever that is.
-    """
-    path = _path_of(root)
-    if path is None:
-        raise TypeError(f"root: expected the path of a directory, got {type(root).__name__}")
-    if not path:
-        raise ValueError(f"root: expected the path of a directory, got {path!r}")
-    return path
-
-
-def _check_offload(offload: object, *, precompressed: bool) -> None:
-    """Refuse what no front server can be told.
-
-    Raises:
-        TypeError: it is no way to tell one.
-        ValueError: a sibling would be sent as if it were the file itself.
-    """
-    if not hasattr(offload, "header"):
-        raise TypeError(f"offload: expected XAccelRedirect or XSendfile, got {type(offload).__name__}")
-    if precompressed:
-        raise ValueError(
-            "precompressed: a front server drops the Content-Encoding that came with the file's name; leave the choice"
-            " to it, by nginx's gzip_static or its like"
-        )
-
-
-def _name_of(file: Any) -> str:
-    """Return the name that a file object has; it may be a number, or nothing."""
-    name = getattr(file, "name", None)
-    return name if isinstance(name, str) else ""
-
-
-def _guess_media_type(name: str) -> str:
-    """Guess by the name. What is compressed is sent as that, for nobody is to unpack it on the way."""
-    media_type, coding = mimetypes.guess_type(name, strict=False)
-    if coding is not None:
-        return _ARCHIVES.get(coding, "application/octet-stream")
-    return media_type or "application/octet-stream"
+def _tell(on_error: Callable[[BaseException], object], error: BaseException) -> None:
+    """Call it, and drop what it returns: that is no part of the file."""
+    on_error(error)
 
 
 def _close_unsent(resolved: Resolved) -> None:

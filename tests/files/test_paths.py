@@ -22,9 +22,9 @@ def root(tmp_path: Path) -> Iterator[Path]:
     """A directory with everything in it that is not to be sent, and two files that are."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret.txt").write_bytes(SECRET)
-    (tmp_path / "root-too").mkdir()
-    (tmp_path / "root-too" / "secret.txt").write_bytes(SECRET)
-    root = tmp_path / "root"
+    (tmp_path / "served-too").mkdir()
+    (tmp_path / "served-too" / "secret.txt").write_bytes(SECRET)
+    root = tmp_path / "served"
     (root / "sub" / "deep").mkdir(parents=True)
     (root / "a.txt").write_bytes(b"inside")
     (root / "sub" / "b c ä.txt").write_bytes(b"below")
@@ -49,7 +49,7 @@ def root(tmp_path: Path) -> Iterator[Path]:
 FOUND = {"a.txt": b"inside", "inward": b"inside", "sub/b c ä.txt": b"below", "around/b c ä.txt": b"below"}
 
 NOT_FOUND = [
-    *("../outside/secret.txt", "../root-too/secret.txt", "sub/../../outside/secret.txt", "..", "../root/a.txt"),
+    *("../outside/secret.txt", "../served-too/secret.txt", "sub/../../outside/secret.txt", "..", "../served/a.txt"),
     *("sub/../a.txt", "./a.txt", "sub//b c ä.txt", "a.txt/", "a.txt/.", "", ".", "/", "//", "sub", "sub/"),
     *("/etc/passwd", "//etc/passwd", "/a.txt", "~/a.txt", "file:///etc/passwd"),
     *("outward", "outwards/secret.txt", "relative", "loop", "dangling", "null", "fifo", "socket"),

@@ -98,7 +98,7 @@ class ThreadProducer(Producer):
     def _wait_for_room(self) -> bool:
         """Wait for room for the rest of the slice; say whether there is room, and time to use it."""
         while (rest := self._until - time.monotonic()) > 0:
-            if not self.window.is_full() or self.stopping:
+            if self._has_room():
                 return True
             self._room.wait(self._has_room, rest)
         return False
@@ -109,9 +109,7 @@ class ThreadProducer(Producer):
     def _park(self) -> bool:
         """Leave the next job to the consumer; False if it is still this job's turn, because there is room again."""
         self._parked = True
-        if self.window.is_full() and not self.stopping:
-            return True
-        return not self._unpark()
+        return not self._has_room() or not self._unpark()
 
     def _unpark(self) -> bool:
         """Take the next job upon oneself; False if the other side has."""

@@ -1,0 +1,77 @@
+"""What `file` may be given: checked where it is given, and what its name tells."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from typing import Any, TypeAlias
+
+from stream_adapter.errors import SourceError
+
+__all__ = ["SUFFIXES", "Path", "check_offload", "directory_of", "guess_media_type", "name_of", "path_of"]
+
+Path: TypeAlias = str | os.PathLike[str]
+
+SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
+"""Content coding → what the name of a file ends with that was compressed beforehand."""
+
+_ARCHIVES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+
+
+def path_of(file: Any) -> str | None:
+    """Return a path as text; None for what is none.
+
+    Raises:
+        SourceError: it is a path in bytes.
+    """
+    if not (isinstance(file, str) or hasattr(file, "__fspath__")):
+        return None
+    path = os.fspath(file)
+    if not isinstance(path, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # a path may be of bytes
+        raise SourceError(f"file: expected a path as text, got {type(path).__name__}; os.fsdecode makes it text")
+    return path
+
+
+def directory_of(root: Path) -> str:
+    """Return a root as text.
+
+    Raises:
+        TypeError: it is no path.
+        ValueError: it is empty, which would be the working directory, whatever that is.
+    """
+    path = path_of(root)
+    if path is None:
+        raise TypeError(f"root: expected the path of a directory, got {type(root).__name__}")
+    if not path:
+        raise ValueError(f"root: expected the path of a directory, got {path!r}")
+    return path
+
+
+def check_offload(offload: object, *, precompressed: bool) -> None:
+    """Refuse what no front server can be told.
+
+    Raises:
+        TypeError: it is no way to tell one.
+        ValueError: a sibling would be sent as if it were the file itself.
+    """
+    if not hasattr(offload, "header"):
+        raise TypeError(f"offload: expected XAccelRedirect or XSendfile, got {type(offload).__name__}")
+    if precompressed:
+        raise ValueError(
+            "precompressed: a front server drops the Content-Encoding that came with the file's name; leave the choice"
+            " to it, by nginx's gzip_static or its like"
+        )
+
+
+def name_of(file: Any) -> str:
+    """Return the name that a file object has; it may be a number, or nothing."""
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else ""
+
+
+def guess_media_type(name: str) -> str:
+    """Guess by the name. What is compressed is sent as that, for nobody is to unpack it on the way."""
+    media_type, coding = mimetypes.guess_type(name, strict=False)
+    if coding is not None:
+        return _ARCHIVES.get(coding, "application/octet-stream")
+    return media_type or "application/octet-stream"
