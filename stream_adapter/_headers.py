@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import TypeGuard, cast
+from typing import TypeAlias, TypeGuard, cast
 from urllib.parse import quote
 
 from werkzeug.datastructures import Headers
@@ -16,30 +15,26 @@ from werkzeug.http import dump_options_header, parse_options_header, parse_set_h
 from ._types import HeadersInput
 
 __all__ = [
+    "Pairs",
     "add_defaults",
+    "check_field",
     "check_filename",
     "check_media_type",
+    "check_status",
     "content_disposition",
     "content_length",
     "make_headers",
     "media_type_charset",
     "set_default",
+    "united_vary",
     "with_charset",
-    "without_hop_by_hop",
 ]
 
-logger = logging.getLogger("stream_adapter")
+Pairs: TypeAlias = Iterable[tuple[str, str]]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-
-# RFC 9110, 7.6.1, and PEP 3333, which forbids them to applications
-_HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
-    | {"te", "trailer", "transfer-encoding", "upgrade"}
-)
-
 
 # What no file system takes in a name, or what would be shown as another name: separators, controls, lone surrogates,
 # line and paragraph separators, and the marks that turn the direction of writing
@@ -60,17 +55,38 @@ def make_headers(given: HeadersInput | None) -> Headers:
         TypeError: a name or value is not text.
     """
     headers = Headers()
-    for name, value in _pairs(given):
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(
-                f"headers: expected text for a name and its value, got {type(name).__name__} and {type(value).__name__}"
-            )
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f"headers: {name!r} is no field name; allowed are letters, digits and !#$%&'*+-.^_`|~")
-        if not _VALUE.fullmatch(value):
-            raise ValueError(f"headers: the value of {name} has a control or non-latin-1 character: {value!r}")
+    for pair in _pairs(given):
+        name, value = check_field(*pair)
         headers.add(name, value.strip(" \t"))
     return headers
+
+
+def check_field(name: object, value: object) -> tuple[str, str]:
+    """Return a field if it may be sent (RFC 9110, 5.1 and 5.5). The error names the field, and never quotes its value.
+
+    Raises:
+        ValueError: the name is not a token, or the value holds a control or a character outside latin-1.
+        TypeError: the name or the value is not text.
+    """
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise TypeError(
+            f"headers: expected text for a name and its value, got {type(name).__name__} and {type(value).__name__}"
+        )
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(
+            f"headers: invalid field name {_cut(name)}; allowed characters are letters, digits and !#$%&'*+-.^_`|~"
+        )
+    if not _VALUE.fullmatch(value):
+        place = next(index for index, letter in enumerate(value) if not _VALUE.fullmatch(letter))
+        raise ValueError(
+            f"headers: the value of {name} has a control or non-latin-1 character, U+{ord(value[place]):04X}"
+            f" at position {place}"
+        )
+    return name, value
+
+
+def _cut(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
 def _pairs(given: HeadersInput | None) -> Iterable[tuple[object, object]]:
@@ -84,7 +100,7 @@ def _pairs(given: HeadersInput | None) -> Iterable[tuple[object, object]]:
         try:
             name, value = pair
         except (TypeError, ValueError):
-            raise TypeError(f"headers: expected pairs of name and value, got {pair!r}") from None
+            raise TypeError(f"headers: expected pairs of name and value, got {type(pair).__name__}") from None
         yield name, value
 
 
@@ -92,18 +108,7 @@ def _is_several(values: object) -> TypeGuard[Iterable[object]]:
     return isinstance(values, (list, tuple))
 
 
-def without_hop_by_hop(headers: Headers) -> list[tuple[str, str]]:
-    """Return the pairs that may go out: hop-by-hop fields are the server's (PEP 3333 forbids them)."""
-    kept: list[tuple[str, str]] = []
-    for name, value in headers:
-        if name.lower() in _HOP_BY_HOP:
-            logger.debug("the header %s: %s is dropped: hop-by-hop fields are the server's to send", name, value)
-        else:
-            kept.append((name, value))
-    return kept
-
-
-def content_length(headers: Iterable[tuple[str, str]]) -> int | None:
+def content_length(headers: Pairs) -> int | None:
     """Return the Content-Length; None if there is none.
 
     Raises:
@@ -113,6 +118,20 @@ def content_length(headers: Iterable[tuple[str, str]]) -> int | None:
     if value is not None and not (value.isascii() and value.isdecimal()):
         raise ValueError(f"Content-Length: expected a number of bytes, got {value!r}")
     return None if value is None else int(value)
+
+
+def check_status(status: object) -> int:
+    """Return `status` if a final response may have it; 1xx are interim, and the server's to send (RFC 9110, 15.2).
+
+    Raises:
+        ValueError: it is not from 200 to 599.
+        TypeError: it is not a whole number.
+    """
+    if isinstance(status, bool) or not isinstance(status, int):
+        raise TypeError(f"status_code: expected 200 to 599, got {type(status).__name__}")
+    if not 200 <= status <= 599:
+        raise ValueError(f"status_code: expected 200 to 599, got {status}")
+    return int(status)
 
 
 def check_media_type(value: object) -> str:
@@ -158,17 +177,26 @@ def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) ->
     """Add the fields that are not there; what the response varies on is added to what the user said of it."""
     for name, value in defaults.items():
         if name.lower() == "vary":
-            _vary_on(headers, value)
+            headers[:] = united_vary(headers, value)
         else:
             set_default(headers, name, value)
 
 
-def _vary_on(headers: list[tuple[str, str]], field: str) -> None:
-    """Add the name of a request's field to Vary, unless that has it or says `*`, which is all (RFC 9110, 12.5.5)."""
-    present = ", ".join(value for name, value in headers if name.lower() == "vary")
-    if {field.lower(), "*"}.isdisjoint(parse_set_header(present).as_set()):
-        headers[:] = [pair for pair in headers if pair[0].lower() != "vary"]
-        headers.append(("Vary", f"{present}, {field}" if present else field))
+def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
+    """Return the headers with names of request fields added to Vary; `*` says all of them (RFC 9110, 12.5.5)."""
+    rest: list[tuple[str, str]] = []
+    present: list[str] = []
+    for name, value in headers:
+        if name.lower() == "vary":
+            present.append(value)
+        else:
+            rest.append((name, value))
+    names = dict[str, str]()
+    for field in parse_set_header(", ".join([*present, fields])):
+        names.setdefault(field.lower(), field)
+    if names:
+        rest.append(("Vary", "*" if "*" in names else ", ".join(names.values())))
+    return rest
 
 
 def check_filename(filename: object) -> None:

@@ -14,12 +14,13 @@ from ._encode import check_charset
 from ._headers import (
     add_defaults,
     check_media_type,
+    check_status,
     make_headers,
     media_type_charset,
     set_default,
     with_charset,
-    without_hop_by_hop,
 )
+from ._heads import is_bodiless, without_hop_by_hop
 from ._limits import Limits, StreamSummary, check_seconds
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
@@ -65,7 +66,7 @@ class Response:
     Args:
         content: bytes or text, a mapping, an iterable or async iterable of chunks, an awaitable of one of these, a file
             object with a sync or async `read`.
-        status_code: 100 to 599.
+        status_code: 200 to 599, for it is the final response.
         headers: a mapping (a list of values repeats the field) or pairs. They replace defaults.
         media_type: the Content-Type; text types get the charset. It never reframes what is yielded.
         charset: the encoding of text.
@@ -101,7 +102,7 @@ class Response:
         unknown = given.keys() - _OPTIONS
         if unknown:
             raise TypeError(f"Response: unknown option {min(unknown)!r}; allowed are {', '.join(sorted(_OPTIONS))}")
-        self.status_code: int = _check_status(given.get("status_code", 200))
+        self.status_code: int = check_status(given.get("status_code", 200))
         self.headers: Headers = make_headers(given.get("headers"))
         self.media_type: str | None = given.get("media_type")
         if self.media_type is not None:
@@ -180,7 +181,7 @@ class Response:
         source = self._source.take()
         encoder = format.encoder(strict=self.strict, charset=self.charset)
         status = 204 if format.is_over(head) else self.status_code
-        bodiless = status < 200 or status in {204, 304}
+        bodiless = is_bodiless(status)
         body = whole_body(_NOTHING if bodiless else source, encoder)
         undecided = isinstance(format, Auto) and body is None
         own = without_hop_by_hop(self.headers)
@@ -246,14 +247,6 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"
-
-
-def _check_status(status: Any) -> int:
-    if isinstance(status, bool) or not isinstance(status, int):
-        raise TypeError(f"status_code: expected 100 to 599, got {type(status).__name__}")
-    if not 100 <= status <= 599:
-        raise ValueError(f"status_code: expected 100 to 599, got {status}")
-    return int(status)
 
 
 def is_stream(value: object) -> bool:

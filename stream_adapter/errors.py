@@ -91,12 +91,15 @@ class StreamTimeoutError(StreamAdapterError, TimeoutError):
 class RefusalError(StreamAdapterError):
     """There is nothing to stream, and a status of its own says why.
 
+    Subclass it for a refusal of your own: raised before the first item, it is answered by its status and headers, in
+    every integration and without one.
+
     Attributes:
-        status_code: what the request is answered with.
+        status_code: what the request is answered with, 200 to 599.
         headers: fields that go with it.
     """
 
-    status_code: int
+    status_code: int = 500
     headers: Mapping[str, str] = MappingProxyType({})
 
 

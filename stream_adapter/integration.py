@@ -7,16 +7,19 @@ The checklist:
 3.  `SyncBody(resolved, host)` under a blocking edge, `AsyncBody(resolved, host)` on a loop. `Host` is what the
     framework brings: a thread for sync sources, something to hold around async ones, the client's connection.
 4.  `start()` where an exception still reaches the framework's error handlers, and never by blocking a loop. After it
-    `body.status` and `body.headers` are final; a CapacityError is a 503 with its `retry_after`.
+    `body.status` and `body.headers` are final, and `merge_headers` joins them with those of the framework's own
+    response. Any RefusalError is answered by its `refusal_head`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
 6.  `close()` or `aclose()`, always, started or not.
 """
 
 from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
 from ._connection import Connection, client_connection
+from ._edges._refusal import refusal_head
 from ._edges.asgi import deliver, offers_pathsend
 from ._edges.server_file import ServerFile, server_file
 from ._edges.wsgi import status_line
+from ._heads import merge_headers
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
 from ._resolved import Flow, OpenFile, Resolvable, Resolved
@@ -45,7 +48,9 @@ __all__ = [
     "client_connection",
     "deliver",
     "is_stream",
+    "merge_headers",
     "offers_pathsend",
+    "refusal_head",
     "run_coroutine",
     "server_file",
     "status_line",

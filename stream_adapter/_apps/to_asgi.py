@@ -14,7 +14,8 @@ from itertools import chain
 
 from stream_adapter._body import AsyncBody, Host
 from stream_adapter._edges.asgi import answer_other, deliver, refuse
-from stream_adapter._headers import content_length, make_headers, without_hop_by_hop
+from stream_adapter._headers import content_length, make_headers
+from stream_adapter._heads import without_hop_by_hop
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._resolved import Flow, Resolved
 from stream_adapter._source import Source

@@ -18,7 +18,8 @@ from typing import Any
 from stream_adapter._body import ClientDisconnected, Host, SyncBody
 from stream_adapter._connection import client_connection
 from stream_adapter._edges.wsgi import begin
-from stream_adapter._headers import content_length, make_headers, without_hop_by_hop
+from stream_adapter._headers import content_length, make_headers
+from stream_adapter._heads import without_hop_by_hop
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._pump import TaskProducer
 from stream_adapter._resolved import Flow, Resolved

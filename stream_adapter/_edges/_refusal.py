@@ -1,12 +1,30 @@
-"""The answer to a request that is refused, where no framework has one of its own."""
+"""The answer to a request that is refused."""
 
 from __future__ import annotations
 
+from stream_adapter._headers import check_status, make_headers, set_default
+from stream_adapter._heads import is_bodiless, without_hop_by_hop
 from stream_adapter.errors import RefusalError
 
-__all__ = ["refusal_headers"]
+__all__ = ["bare_refusal", "refusal_head"]
 
 
-def refusal_headers(error: RefusalError) -> list[tuple[str, str]]:
-    """Return the headers of an answer without a body; gateways insist on a type all the same."""
-    return [*error.headers.items(), ("Content-Type", "text/plain"), ("Content-Length", "0")]
+def refusal_head(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:
+    """Return the status and the headers by which a refusal is answered; a framework adds its own error page.
+
+    Every subclass of `RefusalError`, a user's own included, is answered by what it says itself.
+
+    Raises:
+        ValueError: its status is not one of a final response, or a header may not be sent.
+        TypeError: the status is not a number, or a header is not text.
+    """
+    return check_status(error.status_code), without_hop_by_hop(make_headers(error.headers))
+
+
+def bare_refusal(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:
+    """Return status and headers of an answer without a body; gateways insist on a type and a length."""
+    status, headers = refusal_head(error)
+    if not is_bodiless(status):
+        set_default(headers, "Content-Type", "text/plain")
+        set_default(headers, "Content-Length", "0")
+    return status, headers

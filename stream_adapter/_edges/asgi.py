@@ -20,7 +20,7 @@ from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Message, Receive, Scope, Send
 from stream_adapter.errors import RefusalError
 
-from ._refusal import refusal_headers
+from ._refusal import bare_refusal
 
 __all__ = ["answer_other", "deliver", "offers_pathsend", "refuse", "serve"]
 
@@ -54,7 +54,7 @@ async def answer_other(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def refuse(error: RefusalError, send: Send) -> None:
     """Answer with the status that the error has, and no body."""
-    await send(_start(error.status_code, refusal_headers(error)))
+    await send(_start(*bare_refusal(error)))
     await send(_block(b"", more=False))
 
 

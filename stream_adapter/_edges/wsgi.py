@@ -12,7 +12,7 @@ from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Environ, StartResponse
 from stream_adapter.errors import RefusalError
 
-from ._refusal import refusal_headers
+from ._refusal import bare_refusal
 from .server_file import server_file
 
 __all__ = ["begin", "refuse", "serve", "status_line"]
@@ -45,7 +45,8 @@ def begin(body: SyncBody, environ: Environ, start_response: StartResponse) -> It
 
 def refuse(error: RefusalError, start_response: StartResponse) -> Iterable[bytes]:
     """Answer a request that is refused."""
-    start_response(status_line(error.status_code), refusal_headers(error))
+    status, headers = bare_refusal(error)
+    start_response(status_line(status), headers)
     return []
 
 

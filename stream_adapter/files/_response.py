@@ -21,8 +21,8 @@ from stream_adapter._headers import (
     content_disposition,
     set_default,
     with_charset,
-    without_hop_by_hop,
 )
+from stream_adapter._heads import without_hop_by_hop
 from stream_adapter._limits import Limits
 from stream_adapter._pump import in_thread, run
 from stream_adapter._request import RequestHead

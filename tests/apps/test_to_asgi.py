@@ -288,7 +288,7 @@ def test_names_are_lower_case_values_latin_1_and_repeated_fields_apart() -> None
         ("OK", [], "expected a status such as '200 OK', got 'OK'"),
         ("2000 OK", [], "got '2000 OK'"),
         (OK, [("X-A", "b\r\nX-C: d")], "the value of X-A has a control"),
-        (OK, [("X A", "b")], "'X A' is no field name"),
+        (OK, [("X A", "b")], "invalid field name 'X A'"),
         (OK, [("X-A", "\u20ac")], "non-latin-1"),
         (OK, [("Content-Length", "long")], "Content-Length: expected a number of bytes, got 'long'"),
         (OK, [("Content-Length", "-1")], "Content-Length: expected a number of bytes, got '-1'"),

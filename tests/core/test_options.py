@@ -11,10 +11,10 @@ from stream_adapter.formats import NDJSON, Text
 from stream_adapter.integration import SyncBody
 
 BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"status_code": 99}, ValueError, "status_code: expected 100 to 599, got 99"),
-    ({"status_code": 600}, ValueError, "status_code: expected 100 to 599, got 600"),
-    ({"status_code": "200"}, TypeError, "status_code: expected 100 to 599, got str"),
-    ({"status_code": True}, TypeError, "status_code: expected 100 to 599, got bool"),
+    ({"status_code": 99}, ValueError, "status_code: expected 200 to 599, got 99"),
+    ({"status_code": 600}, ValueError, "status_code: expected 200 to 599, got 600"),
+    ({"status_code": "200"}, TypeError, "status_code: expected 200 to 599, got str"),
+    ({"status_code": True}, TypeError, "status_code: expected 200 to 599, got bool"),
     ({"media_type": "nonsense"}, ValueError, "media_type: expected type/subtype such as 'text/csv', got 'nonsense'"),
     ({"media_type": "text/plain\r\nX: y"}, ValueError, "media_type: expected type/subtype"),
     ({"media_type": "text/plain; a=\r\n"}, ValueError, "media_type: expected type/subtype"),

@@ -228,7 +228,7 @@ def test_a_tuple_that_is_not_flasks_is_refused_by_flask(
 
 
 OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
-    "status": ({"status_code": 99}, "status_code: expected 100 to 599"),
+    "status": ({"status_code": 99}, "status_code: expected 200 to 599"),
     "header": ({"headers": {"X-A": "a\r\nb"}}, "headers: the value of X-A"),
     "media type": ({"media_type": "text"}, "media_type: expected type/subtype"),
     "name": ({"colour": "red"}, "unknown option 'colour'"),
