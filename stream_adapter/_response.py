@@ -21,6 +21,7 @@ from ._headers import (
     with_charset,
 )
 from ._heads import is_bodiless, without_hop_by_hop
+from ._hints import unknown_option
 from ._limits import Limits, StreamSummary, check_seconds
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
@@ -101,7 +102,7 @@ class Response:
         given = self._given
         unknown = given.keys() - _OPTIONS
         if unknown:
-            raise TypeError(f"Response: unknown option {min(unknown)!r}; allowed are {', '.join(sorted(_OPTIONS))}")
+            raise unknown_option(min(unknown), _OPTIONS)
         self.status_code: int = check_status(given.get("status_code", 200))
         self.headers: Headers = make_headers(given.get("headers"))
         self.media_type: str | None = given.get("media_type")

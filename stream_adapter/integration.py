@@ -15,6 +15,7 @@ The checklist:
 
 from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
 from ._connection import Connection, client_connection
+from ._decorators import FormatDecorators
 from ._edges._refusal import refusal_head
 from ._edges.asgi import deliver, offers_pathsend
 from ._edges.server_file import ServerFile, server_file
@@ -32,6 +33,7 @@ __all__ = [
     "ClientDisconnected",
     "Connection",
     "Flow",
+    "FormatDecorators",
     "Host",
     "NotFoundError",
     "OpenFile",

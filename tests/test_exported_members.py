@@ -22,10 +22,10 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
-        AsyncBody CapacityError ClientDisconnected Connection Flow Host NotFoundError OpenFile RefusalError RequestHead
-        RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted SyncBody as_response
-        client_connection deliver is_stream merge_headers offers_pathsend refusal_head run_coroutine
-        server_file status_line
+        AsyncBody CapacityError ClientDisconnected Connection Flow FormatDecorators Host NotFoundError OpenFile
+        RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted
+        SyncBody as_response client_connection deliver is_stream merge_headers offers_pathsend refusal_head
+        run_coroutine server_file status_line
     """,
     "stream_adapter.testing": """
         ASGIStreamTransport Items LiveServer SlowClient StalledClient WSGIStreamTransport aassert_closes aassert_streams
@@ -40,7 +40,9 @@ MEMBERS: dict[str, str] = {
     "stream_adapter_fastapi": "Stream StreamAdapter StreamRouter stream_response streaming",
     "stream_adapter_pytest": "async_stream_client stream_client",
     "stream_adapter_pytest.servers": "live_server",
-    "stream_adapter_flask": "StreamAdapter StreamingResponse last_event_id stream_response streaming",
+    "stream_adapter_flask": """
+        StreamAdapter StreamResponse StreamingResponse last_event_id stream_response streaming
+    """,
 }
 
 

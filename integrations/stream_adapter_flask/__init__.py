@@ -24,9 +24,16 @@ first item cannot be sent.
 """
 
 from ._adapter import StreamAdapter
-from ._response import StreamingResponse
+from ._response import StreamingResponse, StreamResponse
 from ._resume import last_event_id
 from ._verb import stream_response
 from ._views import streaming
 
-__all__ = ["StreamAdapter", "StreamingResponse", "last_event_id", "stream_response", "streaming"]
+__all__ = [
+    "StreamAdapter",
+    "StreamResponse",
+    "StreamingResponse",
+    "last_event_id",
+    "stream_response",
+    "streaming",
+]

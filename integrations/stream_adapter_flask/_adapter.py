@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import wraps
 from typing import Any, Unpack
 
@@ -41,8 +42,12 @@ class StreamAdapter:
         dispatch = app.dispatch_request
 
         @wraps(dispatch)
-        def dispatch_request() -> ResponseReturnValue:
-            result = dispatch()
+        def dispatch_request(*args: Any, **kwargs: Any) -> ResponseReturnValue:  # Flask 3.2 passes its context
+            try:
+                result = dispatch(*args, **kwargs)
+            except TypeError as error:
+                _explain_serialized_stream(error)
+                raise
             return started(result, {}) if _is_ours(result) else result
 
         # not make_response, which is past the error handlers
@@ -65,3 +70,23 @@ class StreamingRule(Rule):
     def get_empty_kwargs(self) -> dict[str, Any]:
         """Return what a copy of this rule is made with."""
         return {**super().get_empty_kwargs(), "streaming": self.streaming}
+
+
+_SERIALIZED = re.compile(r"Object of type (generator|async_generator|Response) is not JSON serializable")
+
+
+def _explain_serialized_stream(error: TypeError) -> None:
+    """Explain the error of a framework inside Flask that took a stream for data, before the adapter could see it.
+
+    Flask-RESTful and Flask-RESTX make JSON of what the methods of a Resource return, within the view.
+
+    Raises:
+        TypeError: it is that error.
+    """
+    found = _SERIALIZED.search(str(error))
+    if found is not None:
+        raise TypeError(
+            f"the view function for {request.endpoint!r} made JSON of a {found[1]}; where a framework such as "
+            "Flask-RESTful makes the response of what a method returns, put @streaming on the method, or return "
+            "stream_response(…)"
+        ) from error

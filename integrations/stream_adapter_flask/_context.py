@@ -8,13 +8,11 @@ time, as a test may, closes the last one first.
 
 from __future__ import annotations
 
-import inspect
 import logging
 
-from flask import stream_with_context
-from flask.globals import request_ctx
+from ._compat import current_context, session_of
 
-__all__ = ["HeldContext", "without_own_context"]
+__all__ = ["HeldContext"]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -23,10 +21,11 @@ class HeldContext:
     """The request context, kept from being torn down when the view has returned. Enter and leave it in one thread."""
 
     def __init__(self) -> None:
-        self._pop = request_ctx.pop  # of the context itself: the proxy will mean another one by then
-        self._session = request_ctx.session
+        context = current_context()
+        self._pop = context.pop
+        self._session = session_of(context)
         self._modified = self._session.modified
-        request_ctx.push()
+        context.push()
 
     def release(self, error: BaseException | None) -> None:
         """Let it be torn down.
@@ -39,12 +38,3 @@ class HeldContext:
                 "the session was modified after the first item, when its cookie had been sent; it is not saved"
             )
         self._pop(error)
-
-
-def without_own_context(content: object) -> object:
-    """Return the source inside a `stream_with_context`, which would push the request context into the stream's copy."""
-    if inspect.isgenerator(content) and content.gi_code in stream_with_context.__code__.co_consts:
-        source: object = inspect.getgeneratorlocals(content)["gen"]
-        content.close()  # it was never asked for an item, so this leaves the source as it is
-        return source
-    return content

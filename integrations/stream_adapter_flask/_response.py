@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
+from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.http import parse_set_header
 
 from stream_adapter.integration import (
-    CapacityError,
     Host,
     RefusalError,
     Resolved,
@@ -21,16 +21,17 @@ from stream_adapter.integration import (
     server_file,
 )
 
+from ._compat import answer_exception
 from ._context import HeldContext
 from ._unserved import unwatch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["StreamingResponse"]
+__all__ = ["StreamResponse", "StreamingResponse"]
 
 
-class StreamingResponse(Response):
+class StreamResponse(Response):
     """A Flask response whose body is a stream: after_request functions, cookies and sessions work on it as on any.
 
     The server gets the stream itself, unless somebody has replaced `response.response`.
@@ -55,7 +56,7 @@ class StreamingResponse(Response):
 
         Raises:
             Exception: what the source raised; it is closed.
-            ServiceUnavailable: no thread is left for it.
+            HTTPException: the source or the library refused it, as where no thread is left.
         """
         if self._settled:
             return
@@ -64,7 +65,7 @@ class StreamingResponse(Response):
             return  # the server reads it, and there is nothing to wait for
         try:
             self._body.start()
-        except CapacityError as error:
+        except RefusalError as error:
             raise http_exception(error) from error
         if self.status_code == self._given_status != self._body.status:
             self.status_code = self._body.status
@@ -81,7 +82,7 @@ class StreamingResponse(Response):
         try:
             self.start()
         except Exception as error:  # noqa: BLE001  # the app's error handlers see to it
-            return _error_response(error)(environ, start_response)
+            return answer_exception(current_app, error)(environ, start_response)
         blocks = super().__call__(environ, start_response)
         if self._file is None and not self.is_inert:
             self._context = HeldContext()
@@ -121,14 +122,27 @@ class StreamingResponse(Response):
             super().close()
 
 
+StreamingResponse = StreamResponse  # the name it had before all three integrations agreed on one
+
+
+class _Refusal(HTTPException):
+    """A refusal of the core as an HTTPException, which the app's error handlers know by its class and its code."""
+
+    def __init__(self, error: RefusalError) -> None:
+        super().__init__()
+        self._fields = list(error.headers.items())
+
+    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
+        """Return the headers of the error page, and those of the refusal."""
+        return [*super().get_headers(*args, **kwargs), *self._fields]
+
+
+@lru_cache(maxsize=64)
+def _refusal_class(status: int) -> type[_Refusal]:
+    base = default_exceptions.get(status, HTTPException)
+    return type(base.__name__, (_Refusal, base), {"code": status})
+
+
 def http_exception(error: RefusalError) -> HTTPException:
-    """Return Werkzeug's own for it, which the app's error handlers know."""
-    return ServiceUnavailable(retry_after=error.retry_after) if isinstance(error, CapacityError) else NotFound()
-
-
-def _error_response(error: Exception) -> Response:
-    """Answer an exception as Flask does one that a view raises."""
-    try:
-        return current_app.finalize_request(current_app.handle_user_exception(error))
-    except Exception as unhandled:  # noqa: BLE001  # whatever a handler raises is an internal server error
-        return current_app.handle_exception(unhandled)
+    """Return Werkzeug's exception for a refusal: of its status, with its headers."""
+    return _refusal_class(error.status_code)(error)

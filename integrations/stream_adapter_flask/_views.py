@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ParamSpec, Unpack, cast, overload
+from typing import Any, ParamSpec, Protocol, Unpack, cast, overload
 
 from flask import Response as FlaskResponse
 from flask import current_app, request
@@ -16,46 +16,71 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from stream_adapter import Response
 from stream_adapter.errors import SourceError
-from stream_adapter.integration import ResponseOptions, run_coroutine
+from stream_adapter.integration import FormatDecorators, ResponseOptions, run_coroutine
 
-from ._context import without_own_context
+from ._compat import inner_generator
 from ._verb import respond
 
 __all__ = ["started", "streaming", "unpacked"]
 
 P = ParamSpec("P")
-_View = Callable[P, object]
-_SyncView = Callable[P, ResponseReturnValue]
 
 _FLASKS_OWN = (WerkzeugResponse, HTTPException, tuple)  # a tuple here is one that Flask will refuse
 
 
-@overload
-def streaming(view: _View[P], /) -> _SyncView[P]: ...
-@overload
-def streaming(**options: Unpack[ResponseOptions]) -> Callable[[_View[P]], _SyncView[P]]: ...
-def streaming(view: _View[P] | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+class _Decorator(Protocol):
+    def __call__(self, view: Callable[P, object], /) -> Callable[P, ResponseReturnValue]: ...
+
+
+class _Streaming(FormatDecorators[_Decorator]):
     """Stream what a view yields or returns. It stands under the route decorator; above it, it does nothing.
 
     The view, sync or async, is a generator function or returns a generator, an iterable, a Response, or a tuple of one
     of them with a status, headers or both. Flask's own responses pass untouched. An async view runs on the loop of its
     generators, without Flask's `async` extra.
 
-    Args:
-        view: the view.
-        **options: those of Response, for what the view returns.
+    Use it as `@streaming`, as `@streaming(**options)` with the options of Response, or by a format with the options of
+    that format: `@streaming.sse(keepalive=5)`.
     """
-    Response(**options)  # a bad option is an error where it is written
 
-    def decorate(view: _View[P]) -> _SyncView[P]:
-        @wraps(view)
-        def streaming_view(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-            result = view(*args, **kwargs)
-            return started(run_coroutine(result) if inspect.iscoroutine(result) else result, options)
+    __slots__ = ()
 
-        return streaming_view
+    @overload
+    def __call__(self, view: Callable[P, object], /) -> Callable[P, ResponseReturnValue]: ...
+    @overload
+    def __call__(self, /, **options: Unpack[ResponseOptions]) -> _Decorator: ...
+    def __call__(self, view: Callable[..., object] | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+        """Decorate a view, or return the decorator that has these options.
 
-    return decorate if view is None else decorate(view)
+        Args:
+            view: the view.
+            **options: those of Response, for what the view returns.
+
+        Raises:
+            TypeError: an option is unknown or of the wrong type.
+            ValueError: an option has a value that is not allowed.
+        """
+        return self._decorator(options) if view is None else _stream(view, options)
+
+    def _decorator(self, options: ResponseOptions) -> _Decorator:
+        Response(**options)  # a bad option is an error where it is written
+
+        def decorate(view: Callable[P, object], /) -> Callable[P, ResponseReturnValue]:
+            return _stream(view, options)
+
+        return decorate
+
+
+streaming = _Streaming()
+
+
+def _stream(view: Callable[P, object], options: ResponseOptions) -> Callable[P, ResponseReturnValue]:
+    @wraps(view)
+    def streaming_view(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        result = view(*args, **kwargs)
+        return started(run_coroutine(result) if inspect.iscoroutine(result) else result, options)
+
+    return streaming_view
 
 
 def started(result: Any, options: ResponseOptions) -> ResponseReturnValue:
@@ -101,6 +126,6 @@ def _response(content: Any, status: Any, headers: Any) -> Response:
     if content is None:
         raise TypeError(f"the view function for {request.endpoint!r} returned None, or nothing at all")
     try:
-        return Response(without_own_context(content), **given)
+        return Response(inner_generator(content), **given)
     except SourceError as error:
         raise TypeError(f"the view function for {request.endpoint!r} returned nothing to stream: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,6 +40,36 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"on_close": 5}, TypeError, "on_close: expected a function, got int"),
     ({"colour": "red"}, TypeError, "unknown option 'colour'; allowed are charset, commit_after"),
 ]
+
+
+HINTS = {
+    "status": "did you mean status_code=?",
+    "content_type": "did you mean media_type=?",
+    "mimetype": "did you mean media_type=?",
+    "encoding": "did you mean charset=?",
+    "keepalive": "did you mean sse(…, keepalive=…), or the decorator @streaming.sse(keepalive=…)?",
+    "ping": "did you mean sse(…, keepalive=…)",
+    "filename": "did you mean file(…, filename=…), csv(…, filename=…)",
+    "idle_timeout": "did you mean limits=Limits(idle_timeout=…)?",
+    "background": "did you mean on_close=",
+    "media_typ": "did you mean media_type=?",
+    "Status_Code": "did you mean status_code=?",
+    "keepalives": "did you mean sse(…, keepalive=…)",
+}
+
+
+@pytest.mark.parametrize(("option", "hint"), HINTS.items())
+def test_an_option_by_the_name_of_another_library_is_an_error_that_says_what_to_write(option: str, hint: str) -> None:
+    options: Any = {option: 1}
+    calls: list[Callable[[], object]] = [
+        lambda: sa.Response(b"", **options),
+        lambda: sa.ndjson([], **options),
+        lambda: sa.Response(b"").with_defaults(**options),
+    ]
+    for call in calls:
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert hint in str(caught.value)
 
 
 @pytest.mark.parametrize(("options", "kind", "problem"), BAD_OPTIONS)

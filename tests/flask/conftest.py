@@ -4,8 +4,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
-from flask.globals import app_ctx, request_ctx
+from flask import Flask, has_app_context, has_request_context
 
 from tests.flask.journal import Journal
 
@@ -20,8 +19,8 @@ def without_the_garbage_collector() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_context_is_left_behind() -> Iterator[None]:
     yield
-    assert not request_ctx
-    assert not app_ctx
+    assert not has_request_context()
+    assert not has_app_context()
 
 
 @pytest.fixture

@@ -130,8 +130,8 @@ def test_the_apps_own_dispatch_and_rule_class_stay_in_use(app: Flask) -> None:
     class Own(Flask):
         url_rule_class = OwnRule
 
-        def dispatch_request(self) -> Any:
-            result = super().dispatch_request()
+        def dispatch_request(self, ctx=None) -> Any:  # type: ignore[no-untyped-def]  # Flask 3.2 reads annotations here
+            result = super().dispatch_request(*(() if ctx is None else (ctx,)))
             return self.wrap(result) if flask.request.url_rule.colour == "red" else result  # type: ignore[union-attr]
 
         def wrap(self, result: Any) -> Iterator[Any]:
@@ -142,6 +142,18 @@ def test_the_apps_own_dispatch_and_rule_class_stay_in_use(app: Flask) -> None:
     StreamAdapter(own)
     own.get("/", streaming=True, colour="red")(lambda: [{"a": 1}])
     assert own.test_client().get("/").data == b'{"wrapped":1}\n{"a":1}\n'
+
+
+def test_the_arguments_of_dispatch_request_reach_the_apps_own(app: Flask) -> None:
+    class Own(Flask):
+        def dispatch_request(self, ctx=None, *, colour: str = "none") -> Any:  # type: ignore[no-untyped-def]  # as above
+            return iter([f"{ctx} {colour}"])
+
+    own: Any = Own("own")
+    StreamAdapter(own)
+    with own.test_request_context():
+        answer = own.dispatch_request("a context", colour="red")
+        assert answer.data == b"a context red"
 
 
 def test_a_rule_that_is_copied_still_says_streaming(app: Flask) -> None:

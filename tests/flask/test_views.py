@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import flask
@@ -12,6 +13,7 @@ from flask import Flask
 from werkzeug.datastructures import Headers
 
 import stream_adapter as sa
+from stream_adapter.errors import RefusalError
 from stream_adapter_flask import StreamAdapter, stream_response, streaming
 from tests.support.sources import as_async
 
@@ -267,3 +269,85 @@ def test_a_view_keeps_its_name_and_gets_its_arguments(app: Flask) -> None:
     assert repeated.__name__ == "repeated"
     assert repeated.__doc__ == "Repeat."
     assert app.test_client().get("/3").data == b"aaa"
+
+
+BY_FORMAT: dict[str, tuple[Any, list[Any], str, bytes]] = {
+    "sse": (streaming.sse(retry=None, end="over"), ["a"], "text/event-stream", b"data: a\n\n"),
+    "sse by a profile": (streaming.sse(profile="openai"), [{"a": 1}], "text/event-stream", b"data: [DONE]\n\n"),
+    "ndjson": (streaming.ndjson(), [None], "application/x-ndjson", b"null\n"),
+    "json_array": (streaming.json_array(), [1, 2], "application/json", b"[1,2]"),
+    "json_seq": (streaming.json_seq(), [1], "application/json-seq", b"\x1e1\n"),
+    "csv": (streaming.csv(("a", "b"), bom=False), [(1, 2)], "text/csv", b"a,b\r\n1,2\r\n"),
+    "text": (streaming.text(), ["a"], "text/plain", b"a"),
+    "html": (streaming.html(), ["<p>"], "text/html", b"<p>"),
+}
+
+
+@pytest.mark.parametrize(("decorator", "items", "media_type", "body"), BY_FORMAT.values(), ids=BY_FORMAT)
+def test_a_generator_view_has_the_options_of_its_format_where_it_is_written(
+    app: Flask, decorator: Any, items: list[Any], media_type: str, body: bytes
+) -> None:
+    def view() -> Iterator[Any]:
+        yield from items
+
+    app.get("/")(decorator(view))
+    answer = app.test_client().get("/")
+    assert answer.mimetype == media_type
+    assert body in answer.data
+
+
+def test_a_decorator_of_a_format_takes_the_options_of_a_response(app: Flask) -> None:
+    @app.get("/")
+    @streaming.ndjson(status_code=202, headers={"X-A": "1"})
+    async def view() -> AsyncIterator[int]:
+        yield 1
+
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.headers["X-A"], answer.data) == (202, "1", b"1\n")
+
+
+@pytest.mark.parametrize("options", [{"keepalive": "soon"}, {"profile": "none"}, {"status": 1}, {"end": "a\nb"}])
+def test_a_bad_option_of_a_format_is_an_error_where_it_is_written(options: dict[str, Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        streaming.sse(**options)
+
+
+class TooManyRequests(RefusalError):
+    status_code = 429
+    headers = MappingProxyType({"Retry-After": "7", "X-Limit": "3"})
+
+
+class Teapot(RefusalError):
+    status_code = 450
+
+
+def test_a_refusal_of_ones_own_is_answered_with_its_status_and_headers(app: Flask) -> None:
+    @app.get("/")
+    @streaming
+    def view() -> Iterator[str]:
+        raise TooManyRequests
+        yield "never"
+
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.headers["Retry-After"], answer.headers["X-Limit"]) == (429, "7", "3")
+
+
+def test_a_refusal_of_ones_own_reaches_the_apps_handler_of_its_status(app: Flask) -> None:
+    @app.get("/")
+    @streaming
+    def view() -> Iterator[str]:
+        raise TooManyRequests
+        yield "never"
+
+    app.register_error_handler(429, lambda error: ("handled", 429))
+    assert app.test_client().get("/").data == b"handled"
+
+
+def test_a_refusal_of_an_unregistered_status_is_answered_with_it(app: Flask) -> None:
+    @app.get("/")
+    @streaming
+    async def view() -> AsyncIterator[str]:
+        raise Teapot
+        yield "never"
+
+    assert app.test_client().get("/").status_code == 450
