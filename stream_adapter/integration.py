@@ -20,7 +20,7 @@ from ._edges._refusal import refusal_head
 from ._edges.asgi import deliver, offers_pathsend
 from ._edges.server_file import ServerFile, server_file
 from ._edges.wsgi import status_line
-from ._heads import merge_headers
+from ._heads import is_bodiless, merge_headers
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
 from ._resolved import Flow, OpenFile, Resolvable, Resolved
@@ -49,6 +49,7 @@ __all__ = [
     "as_response",
     "client_connection",
     "deliver",
+    "is_bodiless",
     "is_stream",
     "merge_headers",
     "offers_pathsend",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
-from werkzeug.http import parse_set_header
 
 from stream_adapter.integration import (
     Host,
@@ -18,6 +17,9 @@ from stream_adapter.integration import (
     Resolved,
     SyncBody,
     client_connection,
+    is_bodiless,
+    merge_headers,
+    refusal_head,
     server_file,
 )
 
@@ -71,11 +73,7 @@ class StreamResponse(Response):
             self.status_code = self._body.status
         if self.content_type == self._provisional:
             self.headers.remove("Content-Type")
-        for name, value in self._body.headers:
-            if name.lower() == "vary":
-                self.vary.update(parse_set_header(value))  # a list to which each adds what it looked at
-            elif name.lower() not in self._given:
-                self.headers.setdefault(name, value)
+        self.headers = Headers(merge_headers(self._body.headers, self.headers, copied=self._given))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve it (PEP 3333), within the request: Flask calls this last, and then leaves the request context."""
@@ -95,8 +93,8 @@ class StreamResponse(Response):
             self._file.close = self.close
             unwatch(self)
             return self._file.wrap(environ)
-        bodiless = self.status_code < 200 or self.status_code in {204, 304}
-        blocks = self._serve(super().get_app_iter(environ) if replaced or bodiless else self._body)
+        stands = not replaced and not is_bodiless(self.status_code)
+        blocks = self._serve(self._body if stands else super().get_app_iter(environ))
         next(blocks)
         return blocks
 
@@ -128,13 +126,13 @@ StreamingResponse = StreamResponse  # the name it had before all three integrati
 class _Refusal(HTTPException):
     """A refusal of the core as an HTTPException, which the app's error handlers know by its class and its code."""
 
-    def __init__(self, error: RefusalError) -> None:
+    def __init__(self, headers: list[tuple[str, str]]) -> None:
         super().__init__()
-        self._fields = list(error.headers.items())
+        self._headers = headers
 
     def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
         """Return the headers of the error page, and those of the refusal."""
-        return [*super().get_headers(*args, **kwargs), *self._fields]
+        return merge_headers(super().get_headers(*args, **kwargs), self._headers)
 
 
 @lru_cache(maxsize=64)
@@ -145,4 +143,5 @@ def _refusal_class(status: int) -> type[_Refusal]:
 
 def http_exception(error: RefusalError) -> HTTPException:
     """Return Werkzeug's exception for a refusal: of its status, with its headers."""
-    return _refusal_class(error.status_code)(error)
+    status, headers = refusal_head(error)
+    return _refusal_class(status)(headers)
