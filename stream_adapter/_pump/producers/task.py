@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -15,6 +15,31 @@ from .base import Producer, undecided
 __all__ = ["TaskProducer"]
 
 logger = logging.getLogger("stream_adapter")
+
+
+class _Cancelled(AsyncIterator[object]):
+    """A source that goes on with a cancellation of its own: one that came while the task waited for room.
+
+    The task that iterates a source is also the one that its `asyncio.timeout`, `anyio.move_on_after` or TaskGroup
+    cancels. Thrown in at the `yield` where a generator stands, the cancellation reaches the block that asked for it.
+    The exception is the same object, because anyio recognizes its own by their text.
+    """
+
+    def __init__(self, iterator: AsyncIterator[object], cancellation: asyncio.CancelledError) -> None:
+        self._iterator = iterator
+        self._cancellation: asyncio.CancelledError | None = cancellation
+
+    def __anext__(self) -> Awaitable[object]:
+        cancellation, self._cancellation = self._cancellation, None
+        if cancellation is None:
+            return self._iterator.__anext__()
+        throw: Callable[[BaseException], Awaitable[object]] | None = getattr(self._iterator, "athrow", None)
+        if throw is not None:
+            return throw(cancellation)
+        if task := asyncio.current_task():  # no generator: it is cancelled where it waits next
+            task.cancel(*cancellation.args)
+            task.uncancel()  # it was counted when it came
+        return self._iterator.__anext__()
 
 
 class TaskProducer(Producer):
@@ -130,13 +155,24 @@ class TaskProducer(Producer):
         return error
 
     async def _iterate(self) -> None:
-        """Iterate until the source is exhausted. The hot loop of async sources; `_fill` is that of sync ones."""
+        """Iterate until the source is exhausted, or the stream is stopped."""
+        iterator = self.source.aiterate()
+        cancellation = await self._put_items(iterator)
+        while cancellation is not None:
+            cancellation = await self._put_items(_Cancelled(iterator, cancellation))
+
+    async def _put_items(self, iterator: AsyncIterator[object]) -> asyncio.CancelledError | None:
+        """Put each item. The hot loop of async sources; `_fill` is that of sync ones.
+
+        Returns:
+            The cancellation that came while the source stood at a `yield`, and that is its own; None at the end.
+        """
         window, bell, table = self.window, self.bell, self.encoder.table
         items, max_items = window.items, window.max_items
         granted = room = window.grant(0)
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
-        async for item in self.source.aiterate():
+        async for item in iterator:
             if type(item) is not last:
                 last = type(item)
                 encode = table[type(item)]
@@ -150,19 +186,23 @@ class TaskProducer(Producer):
             if bell.listening:
                 bell.ring()
                 if self.stopping:
-                    return
+                    return None
             if room <= 0 or len(items) >= max_items:
-                granted = room = window.grant(granted - room)
-                if room:
-                    await asyncio.sleep(0)  # another thread takes as fast as this one puts: the loop is others', too
-                else:
-                    await self._wait_for_room()
-                    if self.stopping:
-                        return
-                    granted, max_items = window.grant(0), window.max_items  # both are less while the source rests
-                    room = granted
+                room = window.grant(granted - room)
+                try:
+                    if room:
+                        await asyncio.sleep(0)  # another thread takes as fast as this one puts: let others run, too
+                    else:
+                        await self._wait_for_room()
+                except asyncio.CancelledError as cancellation:
+                    return None if self.stopping else cancellation
+                if self.stopping:
+                    return None
+                granted = room = room or window.grant(0)
+                max_items = window.max_items  # less while the source rests
         window.grant(granted - room)
         self._finish()
+        return None
 
     async def _wait_for_room(self) -> None:
         window, room = self.window, self._room
