@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from werkzeug.http import parse_accept_header
+from ._accept import clipped, read_qualities
 
 __all__ = ["CODINGS", "acceptable_codings"]
 
@@ -16,8 +16,8 @@ def acceptable_codings(accept_encoding: str | None) -> list[str]:
     Args:
         accept_encoding: the field's value; None if it is absent, and then nothing is said of what the client can read.
     """
-    accepted = parse_accept_header(accept_encoding or "")
-    plain = max((quality for coding, quality in accepted if coding.lower() == "identity"), default=0.0)
-    quality = {coding: accepted.quality(coding) for coding in CODINGS}
+    accepted = read_qualities(clipped(accept_encoding))
+    plain = accepted.get("identity", 0.0)
+    quality = {coding: accepted.get(coding, accepted.get("*", 0.0)) for coding in CODINGS}
     preferred = [coding for coding in CODINGS if quality[coding] > 0 and quality[coding] >= plain]
     return sorted(preferred, key=lambda coding: -quality[coding])

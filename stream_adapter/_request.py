@@ -1,16 +1,24 @@
-"""What a response must know of the request, and no more."""
+"""What a response must know of the request, and no more.
+
+Strangers write all of it. A field that is longer than `LONGEST_FIELD` counts as absent: what is asked of a request here
+(preferences, conditions, ranges, where to resume) may always be ignored, so a client that sends more gets the answer to
+a request without that field.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import parse_qs
+from urllib.parse import unquote
 
 from ._types import Environ, Scope
 
-__all__ = ["RequestHead", "RequestHeaders", "valid_event_id"]
+__all__ = ["LONGEST_FIELD", "RequestHead", "RequestHeaders", "valid_event_id"]
 
+LONGEST_FIELD = 8192  # characters of a field that is looked at; servers take 8 KiB (gunicorn) up to any length
+
+_PARAMETER = "last_event_id="
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -18,7 +26,7 @@ class RequestHeaders(Protocol):
     """What is asked of a request's headers."""
 
     def get(self, name: str, /) -> str | None:
-        """Return the field's value, by its lower-case name; None if it is absent."""
+        """Return the field's value, by its lower-case name; None if it is absent, or too long to be looked at."""
         ...
 
 
@@ -37,7 +45,7 @@ class _EnvironHeaders:
     def get(self, name: str, /) -> str | None:
         key = name.upper().replace("-", "_")
         value: str | None = self._environ.get(key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}")
-        return value
+        return None if value is None or len(value) > LONGEST_FIELD else value
 
 
 class _ScopeHeaders:
@@ -46,8 +54,10 @@ class _ScopeHeaders:
 
     def get(self, name: str, /) -> str | None:
         wanted = name.lower().encode("latin-1")
-        values = [value.decode("latin-1") for key, value in self._pairs if key.lower() == wanted]
-        return ", ".join(values) if values else None
+        values = [value for key, value in self._pairs if key.lower() == wanted]
+        if not values or sum(map(len, values)) > LONGEST_FIELD:
+            return None
+        return b", ".join(values).decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +89,29 @@ class RequestHead:
         """The id of the last event that a client which reconnects has seen (WHATWG HTML, 9.2.4).
 
         It is the Last-Event-ID header, which is UTF-8, or else the query parameter `last_event_id`, for clients that
-        cannot set headers. An id that is empty, no text, or has a control character is none that an event had: it
-        counts as absent, so that such a client starts anew instead of being turned away.
+        cannot set headers. An id that is empty, not text, too long, or has a control character is not one that an event
+        had: it counts as absent, so that such a client starts from the beginning instead of being turned away.
         """
         header = self.headers.get("last-event-id")
-        try:
-            given = header and header.encode("latin-1").decode()  # a header arrives decoded as latin-1
-        except UnicodeError:
-            given = None
-        return valid_event_id(given) or valid_event_id(parse_qs(self.query).get("last_event_id", [""])[0])
+        return _event_id(header) or _event_id(self._last_event_id_of_query())
+
+    def _last_event_id_of_query(self) -> str | None:
+        if _PARAMETER not in self.query:
+            return None
+        values = (part.removeprefix(_PARAMETER) for part in self.query.split("&") if part.startswith(_PARAMETER))
+        value = next(filter(None, values), "")
+        # a character of an id is sent as up to three
+        return None if len(value) > 3 * LONGEST_FIELD else unquote(value.replace("+", " "), "latin-1")
+
+
+def _event_id(given: str | None) -> str | None:
+    """Return the id in a field or parameter, which arrives decoded as latin-1 and is UTF-8."""
+    try:
+        return valid_event_id(given and given.encode("latin-1").decode())
+    except UnicodeError:
+        return None
 
 
 def valid_event_id(value: str | None) -> str | None:
     """Return `value` if a client can have it for the id of an event that it has seen, and can say so in a header."""
-    return None if not value or _CONTROLS.search(value) else value
+    return None if not value or len(value) > LONGEST_FIELD or _CONTROLS.search(value) else value

@@ -9,6 +9,7 @@ from typing import Any, Self, TypedDict, Unpack, overload
 
 from werkzeug.datastructures import Headers
 
+from ._accept import clipped
 from ._edges import asgi, wsgi
 from ._encode import check_charset
 from ._headers import (
@@ -55,7 +56,7 @@ class ResponseOptions(TypedDict, total=False):
 _ANY_REQUEST = RequestHead()
 _LIMITS = Limits()
 _NOTHING = Source(None)
-_auto = lru_cache(maxsize=256)(Auto)  # it holds nothing of a stream; clients send few different Accepts
+_auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
 
 
@@ -215,7 +216,7 @@ class Response:
         content_type = self.headers.get("Content-Type", self.media_type)
         if content_type is not None:
             return Raw(content_type)
-        return _auto(text_media_type, head.headers.get("accept") or "")
+        return _auto(text_media_type, clipped(head.headers.get("accept")))
 
     def _headers_for(self, format: Format, own: list[tuple[str, str]]) -> list[tuple[str, str]]:
         headers = list(own)

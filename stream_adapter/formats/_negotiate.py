@@ -6,20 +6,14 @@ from collections.abc import Sequence
 from copy import copy
 from types import MappingProxyType
 
-from werkzeug.datastructures import MIMEAccept
-from werkzeug.http import parse_accept_header
+from stream_adapter._accept import Qualities, quality_of
 
 from ._base import NO_BUFFERING, Format
 
-__all__ = ["preferred", "ranges_of"]
+__all__ = ["preferred"]
 
 
-def ranges_of(accept: str) -> MIMEAccept:
-    """Parse an Accept: the media ranges that a client takes, and how much it likes each."""
-    return parse_accept_header(accept, MIMEAccept)
-
-
-def preferred(offered: Sequence[Format], ranges: MIMEAccept | None) -> Format:
+def preferred(offered: Sequence[Format], ranges: Qualities | None) -> Format:
     """Return the format that a client prefers, as it is sent then: live, and named as one of several.
 
     The highest quality wins. Between equals it is one that the client names over one that it only does not rule out,
@@ -30,11 +24,14 @@ def preferred(offered: Sequence[Format], ranges: MIMEAccept | None) -> Format:
         offered: each of another media type, the default first.
         ranges: of the client's Accept. None does not negotiate: the default is returned as it is.
     """
-    default = offered[0]
     if ranges is None or len(offered) == 1:
-        return default
-    by_type = {format.media_type: format for format in offered}
-    chosen = copy(by_type[ranges.best_match(by_type, default.media_type)])
+        return offered[0]
+    best, likes = offered[0], (0.0, 0)
+    for format in offered:
+        liked = quality_of(format.media_type, ranges)
+        if liked > likes and liked[0] > 0:
+            best, likes = format, liked
+    chosen = copy(best)
     # RFC 9110, 12.5.5: a cache is to ask again for who accepts something else
     chosen.headers = MappingProxyType({**NO_BUFFERING, **chosen.headers, "Vary": "Accept"})
     return chosen

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from stream_adapter._accept import read_qualities
 from stream_adapter._encode import ChunkTable, Kind, kind_of
 
 from ._base import ChunkFormat, Format, FormatEncoder
-from ._negotiate import preferred, ranges_of
+from ._negotiate import preferred
 from .json_array import JSONArray
 from .json_seq import JSONSeq
 from .ndjson import NDJSON
@@ -48,7 +49,7 @@ class Auto(ChunkFormat):
             "json": _ITEMS,
             None: (self._text,),  # whose encoder says what is wrong with it
         }
-        ranges = None if accept is None else ranges_of(accept)
+        ranges = None if accept is None else read_qualities(accept)
         self._chosen = {kind: preferred(offered, ranges) for kind, offered in self._offered.items()}
         self._nothing: Format = preferred((self._text, *_ITEMS), ranges)
         # what may become an event stream is read, under WSGI, in a thread, so that there can be keepalives
