@@ -12,9 +12,18 @@ import select
 import socket
 from collections.abc import Callable
 
+from ._tcp import acknowledged_bytes, unsent_bytes
 from ._types import Environ
 
-__all__ = ["AskedConnection", "Connection", "SocketConnection", "ToldConnection", "client_connection"]
+__all__ = [
+    "AskedConnection",
+    "Connection",
+    "SocketConnection",
+    "ToldConnection",
+    "acknowledged_bytes",
+    "client_connection",
+    "unsent_bytes",
+]
 
 
 class Connection:

@@ -1,0 +1,164 @@
+"""What the kernel knows of a connection, and how it resets one. Functions of a socket, without state.
+
+Linux answers every question by one `getsockopt`, whatever the descriptor's number, also beneath TLS and under gevent.
+Elsewhere, and for Unix sockets, `poll` answers; the functions say what is left out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import select
+import socket
+import struct
+import sys
+from enum import Enum
+from typing import Any, Protocol
+
+__all__ = ["HasFileno", "Peer", "acknowledged_bytes", "can_send", "peer", "reset", "shut_down", "unsent_bytes"]
+
+# struct tcp_info of linux/tcp.h: tcpi_state is its first byte, tcpi_bytes_acked (Linux 4.1) the 64 bits at 120
+_TCP_INFO: int | None = socket.TCP_INFO if sys.platform == "linux" else None
+_ACKNOWLEDGED = struct.Struct("=120xQ")
+_CLOSE, _CLOSE_WAIT = 7, 8  # linux/tcp_states.h: reset or closed on both sides; closed by the peer
+
+_READABLE, _WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
+_GONE = sum(getattr(select, name, 0) for name in ("POLLERR", "POLLHUP", "POLLNVAL")) or 8
+_FINISHED: int = getattr(select, "POLLRDHUP", 0)  # Linux, FreeBSD
+
+_SIOCOUTQ = 0x5411  # linux/sockios.h; for a socket, what TIOCOUTQ is for a terminal
+_INT = struct.Struct("i")
+
+_AF_UNSPEC_ADDRESS = bytes(16)  # a sockaddr whose family is AF_UNSPEC, and the size of an IPv4 one
+_NO_LINGER = struct.pack("ii", 1, 0)
+
+
+class HasFileno(Protocol):
+    """A socket, or whatever stands for one."""
+
+    def fileno(self) -> int: ...
+
+
+class Peer(Enum):
+    """What the other end of a connection has done.
+
+    A peer that has closed the whole connection and one that has shut down its write side send the same FIN; the first
+    answers what is sent to it by RST, and is GONE from then on.
+    """
+
+    OPEN = "open"
+    FINISHED = "finished"  # it sends nothing more, and may still read
+    GONE = "gone"
+
+
+def peer(client: socket.socket) -> Peer:
+    """Return what the other end has done, also if it left unread bytes behind.
+
+    Without TCP_INFO and POLLRDHUP (macOS), a FIN behind unread bytes is not seen. A socket that is closed here is GONE.
+    """
+    try:
+        info = _tcp_info(client, 1)
+        if info is None:
+            return _polled(client)
+    except OSError:
+        return Peer.GONE
+    return {_CLOSE: Peer.GONE, _CLOSE_WAIT: Peer.FINISHED}.get(info[0], Peer.OPEN)
+
+
+def _polled(client: socket.socket) -> Peer:
+    events = _poll(client, _READABLE | _FINISHED)
+    if events & _GONE:
+        return Peer.GONE
+    if _FINISHED:
+        return Peer.FINISHED if events & _FINISHED else Peer.OPEN
+    if not events & _READABLE:
+        return Peer.OPEN
+    try:
+        return Peer.OPEN if client.recv(1, socket.MSG_PEEK) else Peer.FINISHED
+    except (BlockingIOError, InterruptedError, ValueError):  # a TLS socket does not take flags
+        return Peer.OPEN
+
+
+def can_send(client: socket.socket) -> bool:
+    """Return True if the send buffer has room: the coarse form of `unsent_bytes`, where the kernel does not count."""
+    return bool(_poll(client, _WRITABLE))
+
+
+def _poll(client: socket.socket, events: int) -> int:
+    """Return which of the events hold at this moment. `poll` takes any descriptor, `select` on POSIX only 1,024."""
+    if client.fileno() < 0:
+        return _GONE
+    if not hasattr(select, "poll"):  # Windows, whose `select` takes any
+        readable, writable, _ = select.select([client], [client], [], 0)
+        return _READABLE * bool(readable) | _WRITABLE * bool(writable)
+    gevent = sys.modules.get("gevent.monkey")  # whose poll yields to other greenlets, and knows fewer events
+    poll: Any = select.poll() if gevent is None else gevent.get_original("select", "poll")()
+    poll.register(client, events)
+    return sum(event for _, event in poll.poll(0))
+
+
+def unsent_bytes(client: int | HasFileno) -> int | None:
+    """Return how many bytes the kernel holds which the peer has not acknowledged; None if the system does not say.
+
+    Of a Unix socket: which the peer has not read, with the kernel's own overhead.
+
+    Raises:
+        OSError: the socket is closed.
+    """
+    if sys.platform != "linux":
+        return None
+    import fcntl  # noqa: PLC0415  # Windows has none
+
+    descriptor = client if isinstance(client, int) else client.fileno()
+    if descriptor < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return int(_INT.unpack(fcntl.ioctl(descriptor, _SIOCOUTQ, bytes(_INT.size)))[0])
+
+
+def acknowledged_bytes(client: socket.socket) -> int | None:
+    """Return how many bytes the peer has acknowledged since the connection began; None if the system does not say.
+
+    It grows whenever the peer makes progress, however full the buffers between are.
+
+    Raises:
+        OSError: the socket is closed.
+    """
+    info = _tcp_info(client, _ACKNOWLEDGED.size)
+    return None if info is None or len(info) < _ACKNOWLEDGED.size else int(_ACKNOWLEDGED.unpack(info)[0])
+
+
+def _tcp_info(client: socket.socket, size: int) -> bytes | None:
+    if _TCP_INFO is None or client.family == socket.AF_UNIX:
+        return None
+    return client.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, size)
+
+
+def reset(client: socket.socket) -> None:
+    """End a TCP connection by RST, from any thread; the socket stays its owner's to close.
+
+    What the kernel still holds is dropped, and a thread that waits in `send` returns with an error. Linux does so for
+    `connect` with AF_UNSPEC, see connect(2). Elsewhere, for Unix sockets, which have no RST, and where the kernel
+    refuses because a thread waits in `send` (some 6.x do), the connection is shut down, and a TCP one is reset when
+    its owner closes it.
+    """
+    try:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        if _TCP_INFO is not None and client.family != socket.AF_UNIX:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.connect(client.fileno(), _AF_UNSPEC_ADDRESS, len(_AF_UNSPEC_ADDRESS)) == 0:
+                return
+    except OSError:  # the peer, or the owner, was first
+        return
+    shut_down(client)
+
+
+def shut_down(client: socket.socket) -> None:
+    """Send nothing more: what the kernel holds is delivered, and then a FIN. A thread that waits in `send` returns.
+
+    A TLS socket does not say goodbye first, so its peer knows that something is missing (RFC 8446, 6.1).
+    """
+    try:
+        socket.socket.shutdown(client, socket.SHUT_WR)  # SSLSocket's own would drop the encryption at once
+    except OSError:  # the peer, or the owner, was first
+        return

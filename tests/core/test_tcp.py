@@ -1,0 +1,161 @@
+"""What the kernel knows of a connection: who has gone, how much waits for the client, and a reset."""
+
+from __future__ import annotations
+
+import resource
+import socket
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from stream_adapter._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, unsent_bytes
+from tests.support.gate import BOUND
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+def tcp_pair() -> Pair:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), BOUND)
+        server, _ = listener.accept()
+    server.settimeout(BOUND)
+    return server, client
+
+
+@pytest.fixture(params=[tcp_pair, socket.socketpair], ids=["TCP", "Unix"])
+def pair(request: pytest.FixtureRequest) -> Generator[Pair]:
+    server, client = request.param()
+    with server, client:
+        yield server, client
+
+
+@pytest.fixture
+def tcp() -> Generator[Pair]:
+    server, client = tcp_pair()
+    with server, client:
+        yield server, client
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + BOUND
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # the kernel announces nothing that a test could wait for
+
+
+def test_unread_bytes_do_not_hide_a_fin(pair: Pair) -> None:
+    server, client = pair
+    client.send(b"GET /next")
+    assert peer(server) is Peer.OPEN
+    client.shutdown(socket.SHUT_WR)
+    wait_for(lambda: peer(server) is Peer.FINISHED)
+    server.send(b"the client still reads")
+    assert client.recv(100) == b"the client still reads"
+    assert peer(server) is Peer.FINISHED
+    assert server.recv(100) == b"GET /next"
+
+
+def test_closed_connection_is_gone_once_something_was_sent(tcp: Pair) -> None:
+    server, client = tcp
+    client.close()
+    wait_for(lambda: peer(server) is Peer.FINISHED)
+    server.send(b"x")
+    wait_for(lambda: peer(server) is Peer.GONE)
+
+
+def test_socket_that_is_closed_here_is_gone(pair: Pair) -> None:
+    server, _ = pair
+    server.close()
+    assert peer(server) is Peer.GONE
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        unsent_bytes(server)
+
+
+def test_descriptor_above_1023_is_seen_as_any_other() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    try:
+        with ExitStack() as stack:
+            for _ in range(1024):
+                stack.enter_context(socket.socket())
+            for make in (tcp_pair, socket.socketpair):
+                server, client = make()
+                stack.enter_context(server)
+                with client:
+                    assert server.fileno() > 1023
+                    assert peer(server) is Peer.OPEN
+                    assert can_send(server)
+                wait_for(lambda server=server: peer(server) is not Peer.OPEN)  # type: ignore[misc]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_what_the_client_has_not_taken_is_counted(pair: Pair) -> None:
+    server, client = pair
+    server.setblocking(False)
+    assert unsent_bytes(server) == 0
+    assert can_send(server)
+    try:
+        while True:
+            server.send(bytes(1 << 20))
+    except BlockingIOError:
+        waiting = unsent_bytes(server)
+    assert waiting
+    assert unsent_bytes(server.fileno())
+    assert not can_send(server)
+    while unsent_bytes(server):
+        client.recv(1 << 20)
+    assert can_send(server)
+
+
+def test_acknowledged_bytes_grow_as_the_client_reads(tcp: Pair) -> None:
+    server, _client = tcp
+    assert acknowledged_bytes(server) == 0
+    server.send(b"12345")
+    wait_for(lambda: acknowledged_bytes(server) == 5)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert acknowledged_bytes(ours) is None
+
+
+def test_reset_wakes_a_blocked_send_and_is_seen_by_the_client(tcp: Pair) -> None:
+    server, client = tcp
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(server.sendall, bytes(1 << 26))
+        wait_for(lambda: not can_send(server))
+        reset(server)
+        with pytest.raises(ConnectionError):
+            sent.result(BOUND)
+    with pytest.raises(ConnectionResetError):
+        while client.recv(1 << 20):
+            pass
+
+
+def test_reset_is_no_fin_whatever_the_owner_does_afterwards(tcp: Pair) -> None:
+    server, client = tcp
+    reset(server)
+    with pytest.raises(OSError, match="not connected"):
+        server.shutdown(socket.SHUT_WR)
+    server.close()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+
+def test_shut_down_delivers_what_was_sent(pair: Pair) -> None:
+    server, client = pair
+    server.send(b"sent")
+    shut_down(server)
+    with pytest.raises(BrokenPipeError):
+        server.send(b"more")
+    assert client.recv(100) == b"sent"
+    assert client.recv(100) == b""
+
+
+@pytest.mark.parametrize("end", [reset, shut_down])
+def test_ending_a_closed_socket_is_no_error(pair: Pair, end: Callable[[socket.socket], None]) -> None:
+    server, _ = pair
+    server.close()
+    end(server)
