@@ -34,6 +34,7 @@ Pairs: TypeAlias = Iterable[tuple[str, str]]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,18}")  # the largest file has fewer digits
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 # What no file system takes in a name, or what would be shown as another name: separators, controls, lone surrogates,
@@ -112,12 +113,16 @@ def content_length(headers: Pairs) -> int | None:
     """Return the Content-Length; None if there is none.
 
     Raises:
-        ValueError: it is no number of bytes (RFC 9110, 8.6).
+        ValueError: it is not a number of bytes, or there are several (RFC 9110, 8.6).
     """
-    value = next((value for name, value in headers if name.lower() == "content-length"), None)
-    if value is not None and not (value.isascii() and value.isdecimal()):
-        raise ValueError(f"Content-Length: expected a number of bytes, got {value!r}")
-    return None if value is None else int(value)
+    values = [value for name, value in headers if name.lower() == "content-length"]
+    if not values:
+        return None
+    if len(values) > 1:
+        raise ValueError(f"Content-Length: expected one, got {len(values)}")
+    if not _LENGTH.fullmatch(values[0]):
+        raise ValueError(f"Content-Length: expected a number of bytes, got {_cut(values[0])}")
+    return int(values[0])
 
 
 def check_status(status: object) -> int:

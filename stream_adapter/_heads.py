@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from ._headers import Pairs, check_field, united_vary
+from ._headers import Pairs, check_field, check_status, content_length, united_vary
 
-__all__ = ["is_bodiless", "merge_headers", "without_hop_by_hop"]
+__all__ = ["is_bodiless", "merge_headers", "outgoing_head", "without_hop_by_hop"]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -28,21 +28,36 @@ def is_bodiless(status: int) -> bool:
     return status < 200 or status in {204, 304}
 
 
-def without_hop_by_hop(headers: Pairs) -> list[tuple[str, str]]:
-    """Return the pairs that may go out: hop-by-hop fields belong to the server (PEP 3333 forbids them).
+def outgoing_head(status: int, headers: Pairs) -> tuple[int, list[tuple[str, str]]]:
+    """Return a head as it goes out. Each one passes here when it is final, before its first byte.
+
+    What is checked at construction can be changed later: on the response, by a format, by a framework's middleware.
 
     Raises:
-        ValueError: a name or a value was set after the response was made, and may not be sent.
-        TypeError: a name or a value is not text.
+        ValueError: the status is not one of a final response, a name or a value may not be sent, or the Content-Length
+            is not a number.
+        TypeError: the status is not a number, or a name or a value is not text.
     """
+    status = check_status(status)
+    kept = _sendable(headers)
+    if content_length(kept) is not None and is_bodiless(status):  # RFC 9110, 8.6
+        kept = [pair for pair in kept if pair[0].lower() != "content-length"]
+    return status, kept
+
+
+def without_hop_by_hop(headers: Pairs) -> list[tuple[str, str]]:
+    """Return the fields that an application may send: hop-by-hop ones are the server's (PEP 3333)."""
     kept: list[tuple[str, str]] = []
     for name, value in headers:
-        check_field(name, value)
         if name.lower() in _HOP_BY_HOP:
             logger.debug("the header %s is dropped: hop-by-hop fields are the server's to send", name)
         else:
             kept.append((name, value))
     return kept
+
+
+def _sendable(headers: Pairs) -> list[tuple[str, str]]:
+    return without_hop_by_hop([check_field(name, value) for name, value in headers])
 
 
 def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -67,14 +82,14 @@ def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()
         ValueError: a name or a value may not be sent.
         TypeError: a name or a value is not text.
     """
-    merged = without_hop_by_hop(framework)
+    merged = _sendable(framework)
     present = {name.lower() for name, _ in merged}
     removed = {name.lower() for name in copied} - present
     cookies = {_identity(value) for name, value in merged if name.lower() == "set-cookie"}
     lines = {(name.lower(), value) for name, value in merged if name.lower() in _ADDITIVE}
     vary: list[str] = []
     joined: list[tuple[str, str]] = []
-    for name, value in without_hop_by_hop(stream):
+    for name, value in _sendable(stream):
         lower = name.lower()
         if lower == "vary":
             vary.append(value)

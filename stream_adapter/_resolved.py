@@ -24,6 +24,7 @@ class Flow:
         limits: its bounds.
         default_limits: whether nobody has set them.
         head_of: gives status and headers once the first item has decided the format; None if they are final already.
+        keeps_length: whether the stream is held to the Content-Length of its head.
     """
 
     encoder: FormatEncoder
@@ -34,6 +35,7 @@ class Flow:
     on_close: Callable[[StreamSummary], object] | None
     head_of: Callable[[Format], tuple[int, list[tuple[str, str]]]] | None
     default_limits: bool = False
+    keeps_length: bool = False
 
     @property
     def send_timeout(self) -> float | None:

@@ -16,6 +16,7 @@ from ._headers import (
     add_defaults,
     check_media_type,
     check_status,
+    content_length,
     make_headers,
     media_type_charset,
     set_default,
@@ -30,7 +31,7 @@ from ._source import Source
 from ._source import is_stream as _is_iterator
 from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
 from ._types import Source as SourceInput
-from .errors import SourceError
+from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
 
 __all__ = ["Response", "ResponseOptions", "as_response", "is_stream"]
@@ -58,6 +59,18 @@ _LIMITS = Limits()
 _NOTHING = Source(None)
 _auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
+_DEFAULTS: dict[str, Any] = {  # of the options that may be set later, as headers may
+    "status_code": 200,
+    "media_type": None,
+    "charset": "utf-8",
+    "strict": False,
+    "format": None,
+    "flush": "auto",
+    "commit_after": None,
+    "limits": _LIMITS,
+    "on_error": None,
+    "on_close": None,
+}
 
 
 class Response:
@@ -96,6 +109,8 @@ class Response:
         if isinstance(content, Response):
             raise SourceError("content: got a Response; return it as it is, or give it to stream_response")
         self._given: dict[str, Any] = {name: value for name, value in options.items() if name != "description"}
+        if "headers" in options:
+            self._given["headers"] = list(make_headers(options["headers"]))  # read once: it may be an iterator
         self._source = Source(content)
         self._check()
 
@@ -145,28 +160,35 @@ class Response:
     def with_defaults(self, **defaults: Unpack[ResponseOptions]) -> Self:
         """Return this response with options filled in that it was not given; its headers replace those of `defaults`.
 
-        The two share one source, so only one of them can be streamed.
+        What was set on it since it was made counts as given. The two share one source, so only one of them can be
+        streamed.
         """
         if not defaults:
             return self
-        merged: dict[str, Any] = {**defaults, **self._given}
-        if "format" in self._given or "media_type" in self._given or "Content-Type" in self.headers:
-            merged |= {name: self._given.get(name) for name in ("format", "media_type")}
-            if isinstance(merged["format"], Format) and merged["format"].frames and "strict" not in self._given:
+        own = self._own_options()
+        merged: dict[str, Any] = {**defaults, **own}
+        if "format" in own or "media_type" in own or "Content-Type" in self.headers:
+            merged |= {name: own.get(name) for name in ("format", "media_type")}
+            if isinstance(merged["format"], Format) and merged["format"].frames and "strict" not in own:
                 merged.pop("strict", None)
         declared = self.headers.get("Content-Type", self.media_type)
         if "charset" not in self._given and declared and media_type_charset(declared):
             merged.pop("charset", None)
-        if "headers" in defaults:
-            headers = make_headers(defaults["headers"])
-            for name in {name.lower() for name, _ in self.headers}:
-                headers.remove(name)
-            headers.extend(list(self.headers))
-            merged["headers"] = list(headers)
+        headers = make_headers(defaults.get("headers"))
+        for name in {name.lower() for name, _ in self.headers}:
+            headers.remove(name)
+        merged["headers"] = [*headers, *self.headers]
         filled = copy(self)  # of the same class, and with the same source
         filled._given = merged  # noqa: SLF001  # our own class
         filled._check()  # noqa: SLF001  # our own class
         return filled
+
+    def _is_set(self, name: str) -> bool:
+        return name in self._given or getattr(self, name) != _DEFAULTS[name]
+
+    def _own_options(self) -> dict[str, Any]:
+        """Return the options that it was given, and those that were set since."""
+        return {name: getattr(self, name) for name in _DEFAULTS if self._is_set(name)}
 
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:  # frozen
         """Say what is sent for one request. The source is taken: the result must be opened and closed.
@@ -178,17 +200,22 @@ class Response:
         Raises:
             StreamConsumedError: the source can be read once and was.
             ChunkEncodingError: a body of one chunk cannot be encoded.
+            ContentLengthError: it is not as long as the Content-Length says.
+            ValueError: the Content-Length is not a number, or a charset cannot be used.
         """
         format = self._format(head, text_media_type)
-        source = self._source.take()
         encoder = format.encoder(strict=self.strict, charset=self.charset)
         status = 204 if format.is_over(head) else self.status_code
+        own = without_hop_by_hop(self.headers)
+        promised = content_length(own)
+        source = self._source.take()
         bodiless = is_bodiless(status)
         body = whole_body(_NOTHING if bodiless else source, encoder)
         undecided = isinstance(format, Auto) and body is None
-        own = without_hop_by_hop(self.headers)
         headers = own if undecided else self._headers_for(encoder.settle(), own)
         if body is not None and not bodiless:
+            if promised not in {None, len(body)} and head.method != "HEAD":
+                raise ContentLengthError(promised or 0, len(body), complete=True)
             set_default(headers, "Content-Length", str(len(body)))
         if bodiless:
             headers = [pair for pair in headers if pair[0].lower() not in {"content-length", "content-type"}]
@@ -198,11 +225,12 @@ class Response:
             encoder=encoder,
             limits=self.limits,
             flush=("bulk" if format.bulk else "auto") if self.flush == "auto" else self.flush,
-            commit_after=self._given.get("commit_after", format.commit_after),
+            commit_after=self.commit_after if self._is_set("commit_after") else format.commit_after,
             on_error=self.on_error,
             on_close=self.on_close,
-            head_of=(lambda settled: (self.status_code, self._headers_for(settled, own))) if undecided else None,
-            default_limits="limits" not in self._given,
+            head_of=(lambda settled: (status, self._headers_for(settled, own))) if undecided else None,
+            default_limits=not self._is_set("limits"),
+            keeps_length=True,
         )
         return Resolved(status, headers, source, flow, body)
 

@@ -10,6 +10,7 @@
     ├── StreamConsumedError   (RuntimeError)   a one-shot source was asked for a second time
     ├── StreamTimeoutError    (TimeoutError)   a deadline of Limits passed
     ├── UnsupportedError      (RuntimeError)   the server cannot run this kind of source
+    ├── ContentLengthError    (RuntimeError)   a stream is not as long as its Content-Length says
     ├── FileChangedError      (OSError)        a file is no longer the one that was promised
     └── RefusalError                           there is nothing to stream; the answer is a status of its own
         ├── CapacityError     (RuntimeError)   no thread is left for another sync source: 503
@@ -28,6 +29,7 @@ __all__ = [
     "CapacityError",
     "ChunkEncodingError",
     "ChunkValueError",
+    "ContentLengthError",
     "FileChangedError",
     "NotFoundError",
     "RefusalError",
@@ -119,6 +121,17 @@ class NotFoundError(RefusalError, FileNotFoundError):
     """There is no such file, or none that may be sent: 404 (RFC 9110, 15.5.5)."""
 
     status_code: int = 404
+
+
+class ContentLengthError(StreamAdapterError, RuntimeError):
+    """A stream is shorter or longer than the Content-Length that was sent with it: its connection must break.
+
+    A client would take the next response for the rest of a shorter one (RFC 9112, 6.3).
+    """
+
+    def __init__(self, promised: int, length: int, *, complete: bool) -> None:
+        least = "" if complete else "at least "
+        super().__init__(f"Content-Length: expected a body of {promised} bytes, got {least}{length}")
 
 
 class FileChangedError(StreamAdapterError, OSError):

@@ -8,7 +8,9 @@ The checklist:
     framework brings: a thread for sync sources, something to hold around async ones, the client's connection.
 4.  `start()` where an exception still reaches the framework's error handlers, and never by blocking a loop. After it
     `body.status` and `body.headers` are final, and `merge_headers` joins them with those of the framework's own
-    response. Any RefusalError is answered by its `refusal_head`.
+    response. Any RefusalError is answered by its `refusal_head`. What a framework sends by itself it has from
+    `outgoing_head`, once nothing can change it; `deliver` looks at it anyway. If that announces another Content-Length
+    than the stream did, set `body.length`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
 6.  `close()` or `aclose()`, always, started or not.
 """
@@ -20,7 +22,7 @@ from ._edges._refusal import refusal_head
 from ._edges.asgi import deliver, offers_pathsend
 from ._edges.server_file import ServerFile, server_file
 from ._edges.wsgi import status_line
-from ._heads import is_bodiless, merge_headers
+from ._heads import is_bodiless, merge_headers, outgoing_head
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
 from ._resolved import Flow, OpenFile, Resolvable, Resolved
@@ -53,6 +55,7 @@ __all__ = [
     "is_stream",
     "merge_headers",
     "offers_pathsend",
+    "outgoing_head",
     "refusal_head",
     "run_coroutine",
     "server_file",

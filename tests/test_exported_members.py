@@ -16,15 +16,15 @@ MEMBERS: dict[str, str] = {
     """,
     "stream_adapter.asgi": "StreamAdapterMiddleware to_asgi",
     "stream_adapter.errors": """
-        CapacityError ChunkEncodingError ChunkValueError FileChangedError NotFoundError RefusalError SourceError
-        StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError UnsupportedError
+        CapacityError ChunkEncodingError ChunkValueError ContentLengthError FileChangedError NotFoundError RefusalError
+        SourceError StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError UnsupportedError
     """,
     "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
         AsyncBody CapacityError ClientDisconnected Connection Flow FormatDecorators Host NotFoundError OpenFile
         RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted
-        SyncBody as_response client_connection deliver is_bodiless is_stream merge_headers offers_pathsend
+        SyncBody as_response client_connection deliver is_bodiless is_stream merge_headers offers_pathsend outgoing_head
         refusal_head run_coroutine server_file status_line
     """,
     "stream_adapter.testing": """

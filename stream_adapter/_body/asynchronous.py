@@ -24,6 +24,7 @@ from stream_adapter._pump import (
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
 from stream_adapter._types import Reason
+from stream_adapter.errors import ContentLengthError
 
 from .base import Body, raisable, result_of
 from .host import NO_HOST, Host
@@ -117,6 +118,8 @@ class AsyncBody(Body):
 
     def _end_rest(self) -> None:
         """Have the source go on, which rested until its first item was sent."""
+        if not self._host.rests:
+            return
         limits = self._flow.limits
         self._window.high_water, self._window.max_items = limits.high_water, limits.max_items
 
@@ -130,9 +133,10 @@ class AsyncBody(Body):
         await self.start()
         try:
             if not self._pending and self._consumer is not None:
-                if self._host.rests:
-                    self._end_rest()
+                self._end_rest()
                 self._pending = await self._next_batch(self._consumer)
+            if self.length is not None and self._consumer is not None:
+                self._check_length(self.length, self._pending)
         except asyncio.CancelledError:
             raise
         except BaseException as error:
@@ -154,6 +158,12 @@ class AsyncBody(Body):
         self._bytes += len(block)
         self._done = self._consumer is None  # a whole body is one block
         return block
+
+    def _check_length(self, length: int, pending: list[bytes]) -> None:
+        """Refuse to send more than was promised, or to end before that."""
+        total = self._bytes + sum(map(len, pending))
+        if total > length or (total < length and not pending):
+            raise ContentLengthError(length, total, complete=not pending)
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         """Yield the body, in blocks, and close it at the end of the iteration, however it ends."""

@@ -10,7 +10,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar
 
-from stream_adapter._headers import set_default
+from stream_adapter._headers import content_length, set_default
 from stream_adapter._limits import StreamSummary
 from stream_adapter._pump import (
     Interrupted,
@@ -21,7 +21,7 @@ from stream_adapter._pump import (
 from stream_adapter._resolved import OpenFile, Resolved, whole_body
 from stream_adapter._source import Kind, Source
 from stream_adapter._types import Reason
-from stream_adapter.errors import ChunkEncodingError, StreamTimeoutError
+from stream_adapter.errors import ChunkEncodingError, ContentLengthError, StreamTimeoutError
 
 from .ends import ClientDisconnected, StreamAborted
 from .host import NO_HOST, Host
@@ -36,7 +36,15 @@ T = TypeVar("T")
 
 
 class Body:
-    """What the two forms share: all but how they wait."""
+    """What the two forms share: all but how they wait.
+
+    Attributes:
+        status: the status code; final after start.
+        headers: pairs of name and value; final after start.
+        file: the open file that the whole body is, where a server may send it by itself.
+        length: how many bytes the stream must have, as its head says; None if it says nothing. It is final after start,
+            unless a framework has sent another Content-Length, and then sets it before it iterates.
+    """
 
     __slots__ = (
         "__weakref__",  # by which the registry holds it
@@ -56,6 +64,7 @@ class Body:
         "_window",
         "file",
         "headers",
+        "length",
         "status",
     )
 
@@ -73,7 +82,8 @@ class Body:
         self._window = Window(flow.limits.high_water, flow.limits.max_items)
         self._started_at = time.monotonic()
         self._first_at: float | None = None
-        self._bytes = 0
+        self.length: int | None = None
+        self._bytes: int = 0
         self._started = self._done = self._closed = False
         self._reason: Reason | None = None
         self._error: BaseException | None = None
@@ -101,6 +111,8 @@ class Body:
         if self._flow.head_of is not None:
             self.status, self.headers = self._flow.head_of(format)
         if self._whole is None:
+            if self._flow.keeps_length:
+                self.length = content_length(self.headers)
             return format.prefix
         if self._whole:
             set_default(self.headers, "Content-Length", str(len(self._whole)))
@@ -111,6 +123,9 @@ class Body:
         self._source = Source(content)
         self._source.enter = self._host.enter
         self._whole = whole_body(self._source, self._flow.encoder)
+        length = content_length(self.headers) if self._flow.keeps_length else None
+        if self._whole is not None and length not in {None, len(self._whole)}:
+            raise ContentLengthError(length or 0, len(self._whole), complete=True)
 
     @property
     def _one_by_one(self) -> bool:
@@ -162,12 +177,14 @@ class Body:
         logger.error("a stream failed after it had begun; the connection is broken", exc_info=error)
         try:
             record = None if self._flow.on_error is None else self._flow.on_error(error)
+            if self.length is not None:
+                return b""  # it would count as a part of the body that was promised
             if record is not None:
                 item = self._flow.encoder.format.error_item(record)
                 return self._flow.encoder.table[type(item)](item)
         except Exception:
             logger.exception("on_error failed")
-        return self._flow.encoder.format.error_record() or b""
+        return b"" if self.length is not None else self._flow.encoder.format.error_record() or b""
 
     def _summary(self) -> StreamSummary:
         now = time.monotonic()

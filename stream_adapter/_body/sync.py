@@ -26,6 +26,7 @@ from stream_adapter._pump import (
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
 from stream_adapter._types import Reason
+from stream_adapter.errors import ContentLengthError
 
 from .base import Body, raisable, result_of
 from .host import NO_HOST, Host
@@ -40,7 +41,7 @@ _END: Any = object()
 class SyncBody(Body):
     """A body for an edge that blocks. `start`, iteration and `close` belong to one thread."""
 
-    __slots__ = ("_consumer", "_generator", "_iterator", "_ready")
+    __slots__ = ("_consumer", "_generator", "_iterator", "_missing", "_ready")
 
     def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
         super().__init__(resolved, host)
@@ -48,6 +49,7 @@ class SyncBody(Body):
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
         self._ready: list[bytes] = []
+        self._missing = 0  # bytes of a promised length
 
     def start(self) -> None:
         """Pull the first item.
@@ -146,7 +148,22 @@ class SyncBody(Body):
         """Yield the body, in blocks."""
         self.start()
         self._generator = self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
-        return self._generator
+        return self._generator if self.length is None else self._up_to(self.length, self._generator)
+
+    def _up_to(self, length: int, blocks: Generator[bytes]) -> Iterator[bytes]:
+        """Send no more than was promised; the stream itself fails if it is longer, or ends too early."""
+        self._missing = length
+        for block in blocks:
+            if len(block) > self._missing:
+                sent = length - self._missing + len(block)
+                blocks.throw(ContentLengthError(length, sent, complete=False))
+            self._missing -= len(block)
+            yield block
+
+    def _check_complete(self) -> None:
+        if self._missing:
+            length = self.length or 0
+            raise ContentLengthError(length, length - self._missing, complete=True)
 
     def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901, PLR0912  # a hot loop
         """Send each chunk before the source is asked for the next: no window, no other thread."""
@@ -182,6 +199,7 @@ class SyncBody(Body):
             if count and (tail := self._flow.encoder.finish()):
                 sent += len(tail)
                 yield tail
+            self._check_complete()
             self._close_source()
             self._done = True
         except GeneratorExit:
@@ -206,6 +224,7 @@ class SyncBody(Body):
                 if consumer is None or not (batch := self._next_batch(consumer)):
                     break
             self._raise_unless([])
+            self._check_complete()
             self._done = True
         except GeneratorExit:
             raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stream_adapter._headers import check_status, make_headers, set_default
-from stream_adapter._heads import is_bodiless, without_hop_by_hop
+from stream_adapter._headers import make_headers, set_default
+from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter.errors import RefusalError
 
 __all__ = ["bare_refusal", "refusal_head"]
@@ -18,7 +18,7 @@ def refusal_head(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:
         ValueError: its status is not one of a final response, or a header may not be sent.
         TypeError: the status is not a number, or a header is not text.
     """
-    return check_status(error.status_code), without_hop_by_hop(make_headers(error.headers))
+    return outgoing_head(error.status_code, make_headers(error.headers))
 
 
 def bare_refusal(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 
 from stream_adapter._body import AsyncBody, ClientDisconnected, Host
+from stream_adapter._heads import outgoing_head
 from stream_adapter._lifecycle import drain
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
@@ -227,6 +228,7 @@ async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
 
 
 def _start(status: int, headers: list[tuple[str, str]]) -> Message:
+    status, headers = outgoing_head(status, headers)
     pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": pairs}
 

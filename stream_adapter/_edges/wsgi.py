@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from stream_adapter._body import Host, SyncBody
 from stream_adapter._connection import client_connection
+from stream_adapter._heads import outgoing_head
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Environ, StartResponse
@@ -33,7 +34,8 @@ def begin(body: SyncBody, environ: Environ, start_response: StartResponse) -> It
         file = server_file(body, environ)
         if file is None:
             body.start()
-        start_response(status_line(body.status), body.headers)
+        status, headers = outgoing_head(body.status, body.headers)
+        start_response(status_line(status), headers)
     except RefusalError as error:
         body.close()
         return refuse(error, start_response)
