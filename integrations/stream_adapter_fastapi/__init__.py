@@ -17,9 +17,9 @@ Or without a decorator: `StreamAdapter(app)` streams what views return; a view t
 """
 
 from ._adapter import StreamAdapter
-from ._response import stream_response
+from ._response import StreamResponse, stream_response
 from ._router import StreamRouter
 from ._stream import Stream
 from ._views import streaming
 
-__all__ = ["Stream", "StreamAdapter", "StreamRouter", "stream_response", "streaming"]
+__all__ = ["Stream", "StreamAdapter", "StreamResponse", "StreamRouter", "stream_response", "streaming"]

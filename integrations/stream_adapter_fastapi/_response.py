@@ -1,89 +1,205 @@
-"""Our response in Starlette's clothes: a response like any other until it is called, and then a stream.
+"""A stream as a Starlette response: a response like any other until it is called.
 
 The first item is pulled inside `__call__`. Starlette and FastAPI await it within their exception handlers, and with the
 dependencies still open, so what a source raises before its first item is answered as if the view had raised it.
+
+A `stream_adapter.Response` may be shared by all requests of an application. Only the StreamResponse belongs to one
+request: headers, cookies and a status are set on it, or on the response that FastAPI injects, and a copy is served.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+from collections.abc import AsyncIterator
 from contextvars import copy_context
+from copy import copy
+from dataclasses import replace
 from typing import Unpack
 
 from fastapi import HTTPException
 from starlette.background import BackgroundTask
-from starlette.responses import Response
+from starlette.datastructures import Headers
+from starlette.responses import AsyncContentStream, StreamingResponse
+from starlette.responses import Response as StarletteResponse
+from werkzeug.datastructures import Headers as HeaderList
 
 import stream_adapter as sa
+from stream_adapter.formats import Format
 from stream_adapter.integration import (
     AsyncBody,
     RefusalError,
     RequestHead,
+    Resolved,
     ResponseOptions,
     as_response,
     deliver,
+    is_bodiless,
+    merge_headers,
     offers_pathsend,
+    refusal_head,
 )
 from stream_adapter.types import Receive, Scope, Send, Source
 
 __all__ = ["StreamResponse", "stream_response"]
 
+logger = logging.getLogger("stream_adapter")
 
-class StreamResponse(Response):
+Pairs = list[tuple[str, str]]
+
+
+class StreamResponse(StreamingResponse):
     """Stream a `stream_adapter.Response` from Starlette.
 
     What is put into `headers`, `raw_headers` and `status_code` before it is called is sent, and `set_cookie` works; the
     headers that belong to the format are added when the stream begins. `background` runs after the stream.
+    `body_iterator` gives the body in blocks; what it is replaced by is sent in its place.
 
     Args:
-        response: what is streamed; from here on it is this object's.
+        response: what is streamed. It is not changed.
+        injected: FastAPI's response of this request, in which dependencies and the view set headers and a status. What
+            the response says itself comes first.
     """
 
-    def __init__(self, response: sa.Response) -> None:
+    def __init__(self, response: sa.Response, injected: StarletteResponse | None = None) -> None:
         self.status_code = response.status_code
         self.background: BackgroundTask | None = None
         self.raw_headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
         ]
         self._response = response
+        self._injected = None if injected is None else _Injected(injected)
+        self._body: AsyncBody | None = None
         self._taken = False
         # A sync view has a thread, and in it a copy of the context: made there, we keep it, for Starlette will not.
         self._context = None if _on_a_loop() else copy_context()
+        self._replacement: AsyncContentStream | None = None
+
+    # A property, for an iterator that is kept would refer back to this object: a cycle per response.
+    @property
+    def body_iterator(self) -> AsyncContentStream:
+        """The body in blocks, or what it was replaced by."""
+        return self._blocks() if self._replacement is None else self._replacement
+
+    @body_iterator.setter
+    def body_iterator(  # pyright: ignore[reportIncompatibleVariableOverride]  # see above
+        self, blocks: AsyncContentStream
+    ) -> None:
+        self._replacement = blocks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, close its source, and run the background task.
 
         Raises:
-            HTTPException: 503, as no thread is left for another sync source; 404, as there is no such file.
+            HTTPException: the stream was refused: 503, no thread is left for another sync source; 404, no such file.
             Exception: what ended the source; before the first item nothing was sent.
         """
         try:
             body = await self._open(RequestHead.from_scope(scope))
+            if self._replacement is not None:
+                body = await self._replaced(body, self._replacement)
             await deliver(body, receive, send, pathsend=offers_pathsend(scope))
         except RefusalError as error:
-            raise HTTPException(error.status_code, headers={**error.headers}) from error
+            status, headers = refusal_head(error)
+            raise HTTPException(status, headers=dict(headers)) from error
         finally:
             await self.aclose()
+            if self._injected is not None and self._taken and self._injected.look():
+                logger.warning(
+                    "%s %s: headers or a status set in `response` after the first item are not sent",
+                    scope["method"],
+                    scope["path"],
+                )
         if self.background is not None:
             await self.background()
 
     async def _open(self, head: RequestHead) -> AsyncBody:
-        response = self._response
+        response = copy(self._response)
         response.status_code = self.status_code
-        response.headers.clear()
-        response.headers.extend(self.headers.items())
+        response.headers = HeaderList(self._head())
+        if self._injected is not None:
+            response.status_code = self._injected.status or response.status_code
         resolved = await response.aresolve(head)
         self._taken = True
+        if self._injected is not None:
+            resolved = self._with_late_head(resolved, self._injected)
         context = copy_context() if self._context is None else self._context
-        return context.run(AsyncBody, resolved)
+        self._body = context.run(AsyncBody, resolved)
+        return self._body
+
+    def _head(self) -> Pairs:
+        """Return the headers that were set for this response by now; its own come first."""
+        own = self.headers.items()
+        return list(own) if self._injected is None else merge_headers(self._injected.headers, own)
+
+    def _with_late_head(self, resolved: Resolved, injected: _Injected) -> Resolved:
+        """Return it such that what is set in FastAPI's response before the first item is sent, too."""
+        given, settled = self._head(), resolved.flow.head_of
+        injected.look()
+
+        def head_of(format: Format) -> tuple[int, Pairs]:
+            status, headers = (resolved.status, resolved.headers) if settled is None else settled(format)
+            if injected.look():
+                now = self._head()
+                removed = {name for name, _ in given} - {name for name, _ in now}
+                headers = merge_headers(headers, [pair for pair in now if pair not in given], copied=removed)
+                late = injected.status or status
+                if is_bodiless(late) and resolved.body is None:
+                    raise ValueError(f"status_code: {late} has no body, and the view has one; set it in a dependency")
+                status = late
+            return status, headers
+
+        return replace(resolved, flow=replace(resolved.flow, head_of=head_of))
+
+    async def _blocks(self) -> AsyncIterator[bytes]:
+        """Yield the body, which is opened here if the response was not called."""
+        body = self._body or await self._open(RequestHead())
+        async for block in body:
+            yield block
+
+    async def _replaced(self, body: AsyncBody, blocks: AsyncContentStream) -> AsyncBody:
+        """Return a body of what `body_iterator` was replaced by, which most often iterates the one before."""
+        await body.start()
+        if is_bodiless(body.status):
+            return body
+        headers = [pair for pair in body.headers if pair[0].lower() != "content-length"]
+        replaced = sa.Response(blocks, status_code=body.status, headers=headers)
+        return AsyncBody(await replaced.aresolve())
 
     async def aclose(self) -> None:
         """Close the source if the response was never called; does nothing otherwise."""
-        if not self._taken:
+        if self._body is not None:
+            await self._body.aclose()
+        elif not self._taken:
             self._taken = True
-            with contextlib.suppress(sa.StreamAdapterError):  # it is another's by now, or holds nothing to close
+            with contextlib.suppress(sa.StreamAdapterError):  # it was taken by another response, or is not to be closed
                 await AsyncBody(await self._response.aresolve()).aclose()
+
+
+class _Injected:
+    """FastAPI's response of a request, and what was set in it since it was looked at."""
+
+    def __init__(self, response: StarletteResponse) -> None:
+        self._response = response
+        self._first_status: int | None = response.status_code
+        self._seen: tuple[int | None, list[tuple[bytes, bytes]]] | None = None
+
+    @property
+    def headers(self) -> Pairs:
+        """What is set in it now."""
+        return Headers(raw=self._response.raw_headers).items()
+
+    @property
+    def status(self) -> int | None:
+        """The status, if another was set since the stream was made."""
+        status: int | None = self._response.status_code
+        return None if status == self._first_status else status
+
+    def look(self) -> bool:
+        """Return True if anything was set since the last look."""
+        before, self._seen = self._seen, (self._response.status_code, list(self._response.raw_headers))
+        return self._seen != before
 
 
 def _on_a_loop() -> bool:

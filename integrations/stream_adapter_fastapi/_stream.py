@@ -40,10 +40,7 @@ class Streamer:
         response = as_response(content, **options)
         if defaults := self._defaults():
             response = response.with_defaults(**defaults)
-        made = StreamResponse(response)
-        if self._injected is not None:
-            own = {name for name, _ in made.raw_headers} - {b"set-cookie"}
-            made.raw_headers += [pair for pair in self._injected.raw_headers if pair[0] not in own]
+        made = StreamResponse(response, self._injected)
         self._made.append(made)
         return made
 

@@ -20,7 +20,7 @@ def test_the_example_in_the_docstring_runs_as_it_stands() -> None:
 
 
 def test_the_public_names_are_there() -> None:
-    public = {"Stream", "StreamAdapter", "StreamRouter", "stream_response", "streaming"}
+    public = {"Stream", "StreamAdapter", "StreamResponse", "StreamRouter", "stream_response", "streaming"}
 
     assert set(stream_adapter_fastapi.__all__) == public
     assert public <= vars(stream_adapter_fastapi).keys()
