@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Generic, Literal, TypeVar, Unpack, cast
+from typing import Generic, Literal, TypeVar, Unpack
 
-from ._response import ResponseOptions
+from ._response import Response, ResponseOptions, options_of
 from ._types import JSONDumps
 from ._verbs import csv, html, json_array, json_seq, ndjson, sse, text
 from .formats._profiles import Profile
@@ -29,25 +29,28 @@ class FormatDecorators(Generic[Decorator_co]):
         """Return the decorator that streams what a view yields or returns with these options."""
         raise NotImplementedError
 
+    def _decorator_like(self, made: Response) -> Decorator_co:
+        return self._decorator(options_of(made))
+
     def text(self, **options: Unpack[ResponseOptions]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.text`."""
-        return self._decorator({**options, "format": text(None, **options).format})
+        return self._decorator_like(text(None, **options))
 
     def html(self, **options: Unpack[ResponseOptions]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.html`."""
-        return self._decorator({**options, "format": html(None, **options).format})
+        return self._decorator_like(html(None, **options))
 
     def ndjson(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.ndjson`."""
-        return self._decorator({**options, "format": ndjson(None, json_dumps=json_dumps, **options).format})
+        return self._decorator_like(ndjson(None, json_dumps=json_dumps, **options))
 
     def json_array(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.json_array`."""
-        return self._decorator({**options, "format": json_array(None, json_dumps=json_dumps, **options).format})
+        return self._decorator_like(json_array(None, json_dumps=json_dumps, **options))
 
     def json_seq(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.json_seq`."""
-        return self._decorator({**options, "format": json_seq(None, json_dumps=json_dumps, **options).format})
+        return self._decorator_like(json_seq(None, json_dumps=json_dumps, **options))
 
     def csv(
         self,
@@ -71,7 +74,7 @@ class FormatDecorators(Generic[Decorator_co]):
             extras=extras,
             **options,
         )
-        return self._decorator({**options, "format": made.format})
+        return self._decorator_like(made)
 
     def sse(
         self,
@@ -85,4 +88,4 @@ class FormatDecorators(Generic[Decorator_co]):
     ) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.sse`."""
         made = sse(None, keepalive=keepalive, retry=retry, end=end, profile=profile, json_dumps=json_dumps, **options)
-        return self._decorator(cast("ResponseOptions", {**options, "format": made.format}))
+        return self._decorator_like(made)

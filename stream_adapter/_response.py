@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import lru_cache
-from typing import Any, Self, TypedDict, Unpack, overload
+from types import MappingProxyType
+from typing import Any, Self, TypedDict, Unpack, cast, overload
 
 from werkzeug.datastructures import Headers
 
@@ -34,7 +35,7 @@ from ._types import Source as SourceInput
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
 
-__all__ = ["Response", "ResponseOptions", "as_response", "is_stream"]
+__all__ = ["Response", "ResponseOptions", "as_response", "checked_options", "is_stream", "options_of"]
 
 
 class ResponseOptions(TypedDict, total=False):
@@ -59,6 +60,9 @@ _LIMITS = Limits()
 _NOTHING = Source(None)
 _auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
+# A browser does not guess what is streamed, and no cache keeps it for others without asking. A format says more where it
+# needs to; what the user says stands.
+_SAFE_HEADERS: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"})
 _DEFAULTS: dict[str, Any] = {  # of the options that may be set later, as headers may
     "status_code": 200,
     "media_type": None,
@@ -110,7 +114,7 @@ class Response:
             raise SourceError("content: got a Response; return it as it is, or give it to stream_response")
         self._given: dict[str, Any] = {name: value for name, value in options.items() if name != "description"}
         if "headers" in options:
-            self._given["headers"] = list(make_headers(options["headers"]))  # read once: it may be an iterator
+            self._given["headers"] = tuple(make_headers(options["headers"]))  # read once: it may be an iterator
         self._source = Source(content)
         self._check()
 
@@ -177,7 +181,7 @@ class Response:
         headers = make_headers(defaults.get("headers"))
         for name in {name.lower() for name, _ in self.headers}:
             headers.remove(name)
-        merged["headers"] = [*headers, *self.headers]
+        merged["headers"] = (*headers, *self.headers)
         filled = copy(self)  # of the same class, and with the same source
         filled._given = merged  # noqa: SLF001  # our own class
         filled._check()  # noqa: SLF001  # our own class
@@ -187,7 +191,7 @@ class Response:
         return name in self._given or getattr(self, name) != _DEFAULTS[name]
 
     def _own_options(self) -> dict[str, Any]:
-        """Return the options that it was given, and those that were set since."""
+        """Return the options that it was given, and those that were set since; not its headers."""
         return {name: getattr(self, name) for name in _DEFAULTS if self._is_set(name)}
 
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:  # frozen
@@ -212,7 +216,7 @@ class Response:
         bodiless = is_bodiless(status)
         body = whole_body(_NOTHING if bodiless else source, encoder)
         undecided = isinstance(format, Auto) and body is None
-        headers = own if undecided else self._headers_for(encoder.settle(), own)
+        headers = own if undecided else self._headers_for(encoder.settle(), own, has_body=not bodiless)
         if body is not None and not bodiless:
             if promised not in {None, len(body)} and head.method != "HEAD":
                 raise ContentLengthError(promised or 0, len(body), complete=True)
@@ -246,11 +250,15 @@ class Response:
             return Raw(content_type)
         return _auto(text_media_type, clipped(head.headers.get("accept")))
 
-    def _headers_for(self, format: Format, own: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _headers_for(
+        self, format: Format, own: list[tuple[str, str]], *, has_body: bool = True
+    ) -> list[tuple[str, str]]:
         headers = list(own)
         named = self.media_type if self.format is not None else None
         set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
         add_defaults(headers, format.headers)
+        if has_body:  # else a 304 would change what a cache has stored
+            add_defaults(headers, _SAFE_HEADERS)
         return headers
 
     def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -290,3 +298,19 @@ def is_stream(value: object) -> bool:
 def as_response(content: SourceInput, **defaults: Unpack[ResponseOptions]) -> Response:
     """Make a Response of content; one that is a Response already has only what it was not given filled in."""
     return content.with_defaults(**defaults) if isinstance(content, Response) else Response(content, **defaults)
+
+
+def options_of(response: Response) -> ResponseOptions:
+    """Return the options that a response was given, in a form in which many others can be given them."""
+    own = response._own_options()  # noqa: SLF001  # our own class
+    return cast("ResponseOptions", {**own, "headers": tuple(response.headers)} if response.headers else own)
+
+
+def checked_options(**options: Unpack[ResponseOptions]) -> ResponseOptions:
+    """Return options that are given once and serve for many responses: checked, and with iterators read.
+
+    Raises:
+        TypeError: an option is unknown or of the wrong type.
+        ValueError: an option has a value that is not allowed.
+    """
+    return options_of(Response(**options))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Hashable, Iterable
-from functools import lru_cache
+from collections.abc import Awaitable, Generator, Iterable
 from typing import Any, Literal, Unpack
 
 from ._normalize import AsyncBytes, aiter_bytes, iter_bytes
@@ -169,13 +168,10 @@ def sse(
     Raises:
         ValueError: an option has a value that is not allowed, or both `end` and `profile` are given.
     """
-    is_shared = json_dumps is None and all(isinstance(option, Hashable) for option in (keepalive, retry, end, profile))
-    make = _sse_format if is_shared else _sse_format.__wrapped__
-    options.setdefault("format", make(keepalive, retry, end, profile, json_dumps))
+    options.setdefault("format", _sse_format(keepalive, retry, end, profile, json_dumps))
     return Response(events, **options)
 
 
-@lru_cache(maxsize=64, typed=True)  # a format holds nothing of a stream, and many streams have one
 def _sse_format(
     keepalive: float | None,
     retry: int | None,

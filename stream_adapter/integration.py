@@ -26,7 +26,7 @@ from ._heads import is_bodiless, merge_headers, outgoing_head
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
 from ._resolved import Flow, OpenFile, Resolvable, Resolved
-from ._response import ResponseOptions, as_response, is_stream
+from ._response import ResponseOptions, as_response, checked_options, is_stream
 from .errors import CapacityError, NotFoundError, RefusalError
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "StreamAborted",
     "SyncBody",
     "as_response",
+    "checked_options",
     "client_connection",
     "deliver",
     "is_bodiless",

@@ -24,8 +24,8 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.integration": """
         AsyncBody CapacityError ClientDisconnected Connection Flow FormatDecorators Host NotFoundError OpenFile
         RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted
-        SyncBody as_response client_connection deliver is_bodiless is_stream merge_headers offers_pathsend outgoing_head
-        refusal_head run_coroutine server_file status_line
+        SyncBody as_response checked_options client_connection deliver is_bodiless is_stream merge_headers
+        offers_pathsend outgoing_head refusal_head run_coroutine server_file status_line
     """,
     "stream_adapter.testing": """
         ASGIStreamTransport Items LiveServer SlowClient StalledClient WSGIStreamTransport aassert_closes aassert_streams

@@ -8,8 +8,7 @@ from typing import Any, Unpack
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
-import stream_adapter as sa
-from stream_adapter.integration import ResponseOptions
+from stream_adapter.integration import ResponseOptions, checked_options
 from stream_adapter.types import ASGIApp
 
 from ._adoption import adopt, adopted
@@ -39,8 +38,7 @@ class StreamAdapter(Verbs):
     """
 
     def __init__(self, app: Starlette, **defaults: Unpack[ResponseOptions]) -> None:
-        sa.Response(**defaults)  # so that a bad one is an error here
-        app.state.stream_adapter = defaults
+        app.state.stream_adapter = checked_options(**defaults)  # so that a bad one is an error here
         self._app = app
         app.add_middleware(self._start)
         if isinstance(app, FastAPI):

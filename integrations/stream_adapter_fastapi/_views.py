@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 import stream_adapter as sa
 from stream_adapter.errors import SourceError
-from stream_adapter.integration import ResponseOptions
+from stream_adapter.integration import ResponseOptions, checked_options
 
 from ._openapi import describe
 from ._stream import Streamer
@@ -42,7 +42,8 @@ def streaming(view: Callable[..., object] | None = None, /, **options: Unpack[Re
     """
     if "description" in options:
         raise TypeError("streaming: the content is what the view returns; description is not an option here")
-    declared = sa.Response(**options)  # so that a bad option is an error here
+    options = checked_options(**options)  # so that a bad one is an error here
+    declared = sa.Response(**options)
     if view is not None:
         return _stream_all(view, options, declared)
     return partial(_stream_all, options=options, declared=declared)

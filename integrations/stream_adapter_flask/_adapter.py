@@ -10,8 +10,7 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import Rule
 
-from stream_adapter import Response
-from stream_adapter.integration import ResponseOptions, is_stream
+from stream_adapter.integration import ResponseOptions, checked_options, is_stream
 
 from ._mixed import mixed
 from ._views import started, unpacked
@@ -32,8 +31,7 @@ class StreamAdapter:
     """
 
     def __init__(self, app: Flask | None = None, **defaults: Unpack[ResponseOptions]) -> None:
-        Response(**defaults)  # a bad option is an error where it is written
-        self.defaults: ResponseOptions = defaults
+        self.defaults: ResponseOptions = checked_options(**defaults)  # a bad option is an error where it is written
         if app is not None:
             self.init_app(app)
 

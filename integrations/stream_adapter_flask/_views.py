@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from stream_adapter import Response
 from stream_adapter.errors import SourceError
-from stream_adapter.integration import FormatDecorators, ResponseOptions, run_coroutine
+from stream_adapter.integration import FormatDecorators, ResponseOptions, checked_options, run_coroutine
 
 from ._compat import inner_generator
 from ._verb import respond
@@ -63,7 +63,7 @@ class _Streaming(FormatDecorators[_Decorator]):
         return self._decorator(options) if view is None else _stream(view, options)
 
     def _decorator(self, options: ResponseOptions) -> _Decorator:
-        Response(**options)  # a bad option is an error where it is written
+        options = checked_options(**options)  # a bad option is an error where it is written
 
         def decorate(view: Callable[P, object], /) -> Callable[P, ResponseReturnValue]:
             return _stream(view, options)

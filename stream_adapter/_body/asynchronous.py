@@ -218,6 +218,7 @@ class AsyncBody(Body):
                 leave(self)
                 return
         elif self._source.kind is Kind.ONE and self._flow.on_close is None:
+            leave(self)  # an awaited value that cannot be sent was entered as a stream
             return
         # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
         context = self._context if consumer is None else None

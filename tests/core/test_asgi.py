@@ -33,7 +33,12 @@ def test_a_stream_is_a_start_its_blocks_and_an_end(way: str) -> None:
         {
             "type": "http.response.start",
             "status": 200,
-            "headers": [(b"x-mixed", b"1"), (b"content-type", b"text/csv; charset=utf-8")],
+            "headers": [
+                (b"x-mixed", b"1"),
+                (b"content-type", b"text/csv; charset=utf-8"),
+                (b"cache-control", b"no-cache"),
+                (b"x-content-type-options", b"nosniff"),
+            ],
         },
         {"type": "http.response.body", "body": b"a", "more_body": True},
         {"type": "http.response.body", "body": b"b", "more_body": True},

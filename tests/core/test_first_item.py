@@ -131,31 +131,33 @@ def test_framed_bytes_under_text_event_stream_get_its_headers_and_no_framing(way
     assert answer.header("x-accel-buffering") == ["no"]
 
 
-LIVE_HEADERS: list[tuple[sa.Response, dict[str, str]]] = [
-    (sa.text(["a"]), {"content-type": TEXT, "x-accel-buffering": "no", "x-content-type-options": "nosniff"}),
-    (sa.html(["a"]), {"content-type": "text/html; charset=utf-8", "x-accel-buffering": "no"}),
-    (sa.ndjson([1]), {"content-type": NDJSON, "x-accel-buffering": "no"}),
-    (
-        sa.sse(["a"]),
-        {
-            "content-type": SSE,
-            "cache-control": "no-store, no-transform",
-            "x-accel-buffering": "no",
-            "x-content-type-options": "nosniff",
-        },
-    ),
-    (
-        sa.Response(iter(["a"])),
-        {"content-type": TEXT, "x-accel-buffering": "no", "x-content-type-options": "nosniff", "vary": "Accept"},
-    ),
-    (sa.Response(iter([b"a"])), {"content-type": OCTETS}),
+SAFE = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+LIVE = {**SAFE, "x-accel-buffering": "no"}
+HEADERS: list[tuple[sa.Response, dict[str, str]]] = [
+    (sa.text(["a"]), {**LIVE, "content-type": TEXT}),
+    (sa.html(["a"]), {**LIVE, "content-type": "text/html; charset=utf-8"}),
+    (sa.ndjson([1]), {**LIVE, "content-type": NDJSON}),
+    (sa.json_seq([1]), {**LIVE, "content-type": "application/json-seq"}),
+    (sa.json_array([1]), {**SAFE, "content-type": "application/json"}),
+    (sa.csv([[1]]), {**SAFE, "content-type": "text/csv; charset=utf-8"}),
+    (sa.sse(["a"]), {**LIVE, "content-type": SSE, "cache-control": "no-store, no-transform"}),
+    (sa.Response(iter(["a"])), {**LIVE, "content-type": TEXT, "vary": "Accept"}),
+    (sa.Response(iter([b"a"])), {**SAFE, "content-type": OCTETS}),
+    (sa.Response(iter([b"a"]), media_type="text/plain"), {**LIVE, "content-type": TEXT}),
+    (sa.Response(b"a"), {**SAFE, "content-type": OCTETS, "content-length": "1"}),
 ]
 
 
-@pytest.mark.parametrize(("response", "headers"), LIVE_HEADERS)
+@pytest.mark.parametrize(("response", "headers"), HEADERS)
 def test_each_verb_has_the_headers_that_its_format_needs(response: sa.Response, headers: dict[str, str]) -> None:
     answer = call_wsgi(response)
     assert {name.lower(): value for name, value in answer.headers} == headers
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_response_without_a_body_changes_nothing_that_a_cache_has_stored(status: int) -> None:
+    answer = call_wsgi(sa.Response(iter([b"a"]), status_code=status, media_type="text/csv"))
+    assert answer.header("cache-control") == []
 
 
 def test_a_header_of_the_users_replaces_a_default_of_any_case() -> None:
