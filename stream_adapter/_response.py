@@ -60,8 +60,8 @@ _LIMITS = Limits()
 _NOTHING = Source(None)
 _auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
-# A browser does not guess what is streamed, and no cache keeps it for others without asking. A format says more where it
-# needs to; what the user says stands.
+# A browser does not guess what is streamed, and no cache keeps it for others without asking. A format may say more, and
+# what the user says stands.
 _SAFE_HEADERS: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"})
 _DEFAULTS: dict[str, Any] = {  # of the options that may be set later, as headers may
     "status_code": 200,
@@ -302,7 +302,7 @@ def as_response(content: SourceInput, **defaults: Unpack[ResponseOptions]) -> Re
 
 def options_of(response: Response) -> ResponseOptions:
     """Return the options that a response was given, in a form in which many others can be given them."""
-    own = response._own_options()  # noqa: SLF001  # our own class
+    own = response._own_options()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # our own class
     return cast("ResponseOptions", {**own, "headers": tuple(response.headers)} if response.headers else own)
 
 
