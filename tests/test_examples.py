@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
-import httpx
+import httpx2
 import pytest
-from httpx_sse import connect_sse
 from openai import OpenAI
 
 from tests.support.servers import Server, gunicorn, uvicorn
@@ -44,7 +43,7 @@ def plain(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 def words_of(server: Server) -> list[str]:
-    with httpx.stream("GET", f"{server.url}/tokens") as response:
+    with httpx2.stream("GET", f"{server.url}/tokens") as response:
         assert response.status_code == 200
         return list(response.iter_text())
 
@@ -56,7 +55,7 @@ def test_tokens_arrive_one_by_one(server: Server) -> None:
 
 
 def test_rows_are_a_line_each(server: Server) -> None:
-    response = httpx.get(f"{server.url}/rows")
+    response = httpx2.get(f"{server.url}/rows")
     assert response.headers["content-type"] == "application/x-ndjson"
     rows = [json.loads(line) for line in response.text.splitlines()]
     assert rows == [{"row": number, "to": "127.0.0.1"} for number in range(5)]
@@ -66,33 +65,33 @@ def test_rows_are_a_line_each(server: Server) -> None:
 def test_events_go_on_where_the_client_left_off(server: Server, seen: str | None, first: int) -> None:
     headers = {} if seen is None else {"Last-Event-ID": seen}
     with (
-        httpx.Client() as client,
-        connect_sse(client, "GET", f"{server.url}/events", headers=headers) as source,
+        httpx2.Client() as client,
+        client.stream("GET", f"{server.url}/events", headers=headers) as response,
     ):
-        events = [(event.id, event.json()) for event in source.iter_sse() if event.data]
+        events = [(event.id, event.json()) for event in httpx2.EventSource(response) if event.data]
     assert events == [(str(number), {"tick": number}) for number in range(first, first + 5)]
 
 
 def test_the_report_is_a_download(server: Server) -> None:
-    response = httpx.get(f"{server.url}/report.csv")
+    response = httpx2.get(f"{server.url}/report.csv")
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == "attachment"
     assert response.text.splitlines()[-1] == "999,998001"
 
 
 def test_a_refusal_before_the_first_item_is_an_ordinary_one(server: Server) -> None:
-    assert httpx.get(f"{server.url}/secret").status_code == 403
+    assert httpx2.get(f"{server.url}/secret").status_code == 403
 
 
 def test_a_plain_app_streams(plain: Server) -> None:
     assert "".join(words_of(plain)) == "Hold nothing back that is ready . "
-    assert httpx.get(f"{plain.url}/rows").text.splitlines() == [f'{{"row":{number}}}' for number in range(5)]
-    assert httpx.get(f"{plain.url}/").status_code == 404
+    assert httpx2.get(f"{plain.url}/rows").text.splitlines() == [f'{{"row":{number}}}' for number in range(5)]
+    assert httpx2.get(f"{plain.url}/").status_code == 404
 
 
 @pytest.mark.parametrize("serve", TEMPLATES.values(), ids=TEMPLATES)
 def test_a_template_is_sent_while_it_is_rendered(serve: Callable[[], AbstractContextManager[Server]]) -> None:
-    with serve() as server, httpx.stream("GET", f"{server.url}/") as response:
+    with serve() as server, httpx2.stream("GET", f"{server.url}/") as response:
         parts = list(response.iter_text())
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     lines = "".join(parts).splitlines()
@@ -101,12 +100,12 @@ def test_a_template_is_sent_while_it_is_rendered(serve: Callable[[], AbstractCon
 
 
 def test_a_job_goes_on_where_the_client_lost_it_and_ends_for_good() -> None:
-    with uvicorn("examples.sse_resume:app") as server, httpx.Client(base_url=server.url) as client:
-        with connect_sse(client, "GET", "/progress") as source:
-            events = source.iter_sse()
-            assert [event.id for event in (next(events), next(events), next(events))] == ["", "0", "5"]  # one is retry
-        with connect_sse(client, "GET", "/progress", headers={"Last-Event-ID": "5"}) as source:
-            *steps, done = [event for event in source.iter_sse() if event.id]
+    with uvicorn("examples.sse_resume:app") as server, httpx2.Client(base_url=server.url) as client:
+        with client.stream("GET", "/progress") as response:
+            events = (event for event in httpx2.EventSource(response) if event.data)
+            assert [next(events).id, next(events).id] == ["0", "5"]
+        with client.stream("GET", "/progress", headers={"Last-Event-ID": "5"}) as response:
+            *steps, done = [event for event in httpx2.EventSource(response) if event.id]
         assert [event.json() for event in steps] == [{"percent": percent} for percent in range(10, 101, 5)]
         assert (done.event, done.id) == ("done", "done")
         assert client.get("/progress", headers={"Last-Event-ID": done.id}).status_code == 204
@@ -118,6 +117,6 @@ def test_a_model_speaks_to_the_clients_of_two_services() -> None:
         with OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
             chunks = client.chat.completions.create(model="echo", messages=[], stream=True)
             assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Hold nothing back."
-        answer = httpx.post(f"{server.url}/api/chat", json={})
+        answer = httpx2.post(f"{server.url}/api/chat", json={})
     assert answer.headers["x-vercel-ai-ui-message-stream"] == "v1"
     assert answer.text.endswith('data: {"type":"finish"}\n\ndata: [DONE]\n\n')

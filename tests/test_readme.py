@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.servers import ROOT, Server, gunicorn, uvicorn
@@ -43,7 +43,7 @@ def test_the_same_generator_streams_from_each_framework(name: str, serve: Serve,
     (block,) = (block for block in BLOCKS if block.startswith(f"# {module}.py"))
     (tmp_path / f"{module}.py").write_text(block)
     options = ["--lifespan", "off"] if name.endswith(":asgi") else []
-    with serve(name, *options, cwd=tmp_path) as server, httpx.stream("GET", f"{server.url}/tokens") as response:
+    with serve(name, *options, cwd=tmp_path) as server, httpx2.stream("GET", f"{server.url}/tokens") as response:
         assert response.status_code == 200
         words = list(response.iter_text())
     assert words == ["Hold ", "nothing ", "back "]

@@ -5,7 +5,7 @@
             assert next(events(response)).data == "0"
 
     def test_by_a_real_server(live_server):
-        assert httpx.get(f"{live_server(app).url}/").status_code == 200
+        assert httpx2.get(f"{live_server(app).url}/").status_code == 200
 
 pytest-django and pytest-flask have a fixture `live_server` too. Where one of them is installed the name stays theirs,
 and ours is taken in a conftest.py, for the tests beside it:
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from stream_adapter.types import ASGIApp, WSGIApp
 
@@ -39,20 +39,20 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def stream_client() -> Iterator[Callable[..., httpx.Client]]:
+def stream_client() -> Iterator[Callable[..., httpx2.Client]]:
     """Return `stream_client(app, **options)` of stream_adapter.testing, whose clients are entered, and closed after."""
     from stream_adapter import testing  # noqa: PLC0415  # nothing is imported by tests that do not stream
 
     with ExitStack() as stack:
 
-        def enter(app: WSGIApp | ASGIApp, **options: Any) -> httpx.Client:
+        def enter(app: WSGIApp | ASGIApp, **options: Any) -> httpx2.Client:
             return stack.enter_context(testing.stream_client(app, **options))
 
         yield enter
 
 
 @pytest.fixture
-def async_stream_client() -> Callable[..., httpx.AsyncClient]:
+def async_stream_client() -> Callable[..., httpx2.AsyncClient]:
     """Return `async_stream_client(app, **options)` of stream_adapter.testing, to be entered: its loop is the test's."""
     from stream_adapter import testing  # noqa: PLC0415  # nothing is imported by tests that do not stream
 

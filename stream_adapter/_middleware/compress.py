@@ -20,6 +20,8 @@ from stream_adapter._request import RequestHead
 
 __all__ = ["Codec", "codecs", "compressed"]
 
+# PEP 784's module, which has the same interface where it is a package of its own; a build of Python may lack it
+_ZSTANDARD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 _SMALL = 500  # bytes of a body under which it is not worth it
 _COMPRESSIBLE = frozenset(
     {"application/json", "application/javascript", "application/xml", "application/x-ndjson", "application/jsonl"}
@@ -65,21 +67,7 @@ class _Brotli:
 
 class _Zstandard:
     def __init__(self) -> None:
-        zstandard: Any = import_module("zstandard")
-        parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=18)
-        self._encoder = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
-        self._flush_block: int = zstandard.COMPRESSOBJ_FLUSH_BLOCK
-
-    def compress(self, block: bytes) -> bytes:
-        return bytes(self._encoder.compress(block) + self._encoder.flush(self._flush_block))
-
-    def finish(self) -> bytes:
-        return bytes(self._encoder.flush())
-
-
-class _StandardZstandard:
-    def __init__(self) -> None:
-        zstd: Any = import_module("compression.zstd")
+        zstd: Any = import_module(_ZSTANDARD)
         options = {zstd.CompressionParameter.compression_level: 3, zstd.CompressionParameter.window_log: 18}
         self._encoder = zstd.ZstdCompressor(options=options)
         self._flush_block: int = zstd.ZstdCompressor.FLUSH_BLOCK
@@ -97,11 +85,16 @@ def codecs() -> Mapping[str, Callable[[], Codec]]:
     found: dict[str, Callable[[], Codec]] = {"gzip": _Gzip}
     if find_spec("brotli") is not None:
         found["br"] = _Brotli
-    if sys.version_info >= (3, 14):
-        found["zstd"] = _StandardZstandard
-    elif find_spec("zstandard") is not None:
+    if _is_installed(_ZSTANDARD):
         found["zstd"] = _Zstandard
     return MappingProxyType(found)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent is not
+        return False
 
 
 def compressed(

@@ -1,4 +1,4 @@
-"""httpx's way to an ASGI application in this process, block by block.
+"""The client's way to an ASGI application in this process, block by block.
 
 What a server and a network do for a stream is done here too, and nothing is gathered: the application runs in a task of
 its own; its `send` of a block returns once the client has taken it, so it is never more than one block ahead; when the
@@ -12,12 +12,11 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Self
-
-import httpx
+from typing import Any, Self
 
 from stream_adapter._types import ASGIApp, Message, Scope
 
+from ._httpx import AnyRequest, AsyncByteStream, AsyncTransport, is_whole, library_of
 from ._lifespan import Lifespan
 from ._where import task_stands
 from ._wire import (
@@ -38,10 +37,10 @@ __all__ = ["ASGIStreamTransport"]
 _CANCEL_GRACE = 1.0  # seconds that an application has to return once it is cancelled
 
 
-class ASGIStreamTransport(httpx.AsyncBaseTransport):
-    """Send the requests of an `httpx.AsyncClient` to an ASGI application, and stream what it answers.
+class ASGIStreamTransport(AsyncTransport):
+    """Send the requests of an async client, of httpx2 or httpx, to an ASGI application, and stream what it answers.
 
-        async with httpx.AsyncClient(transport=ASGIStreamTransport(app), base_url="http://testserver") as client:
+        async with httpx2.AsyncClient(transport=ASGIStreamTransport(app), base_url="http://testserver") as client:
             async with client.stream("GET", "/events") as response:
                 async for line in response.aiter_lines():
                     ...
@@ -54,7 +53,7 @@ class ASGIStreamTransport(httpx.AsyncBaseTransport):
         app: the application (ASGI 3.0).
         raise_app_exceptions: whether what the application raises is raised where the test waits for the response or
             reads it; if not, the client sees what it would see of a server: a 500, or, after the start,
-            `httpx.RemoteProtocolError`.
+            a `RemoteProtocolError`.
         root_path: where the application is mounted.
         client: the client's address and port.
         close_timeout: seconds that the application has to return once the client has left, or its response is complete;
@@ -101,11 +100,11 @@ class ASGIStreamTransport(httpx.AsyncBaseTransport):
         finally:
             await self._lifespan.stop()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: AnyRequest) -> Any:
         """Call the application; return once it has started its response.
 
         Raises:
-            httpx.ReadTimeout: it has not within the request's read timeout.
+            ReadTimeout: of the client's library; it has not within the request's read timeout.
             Exception: what it raised before that, if asked for.
         """
         exchange = _Exchange(request, self._close_timeout, self._open, raises=self._raise)
@@ -116,7 +115,7 @@ class ASGIStreamTransport(httpx.AsyncBaseTransport):
             await exchange.aclose()
             raise
 
-    def _scope(self, request: httpx.Request) -> Scope:
+    def _scope(self, request: AnyRequest) -> Scope:
         url = request.url
         return {
             "type": "http",
@@ -135,11 +134,11 @@ class ASGIStreamTransport(httpx.AsyncBaseTransport):
         }
 
 
-class _Exchange(httpx.AsyncByteStream):
+class _Exchange(AsyncByteStream):
     """One call of the application. Its task sends; whoever reads the response takes."""
 
     def __init__(
-        self, request: httpx.Request, close_timeout: float | None, opened: set[_Exchange], *, raises: bool
+        self, request: AnyRequest, close_timeout: float | None, opened: set[_Exchange], *, raises: bool
     ) -> None:
         self._request = request
         self._close_timeout = close_timeout
@@ -154,20 +153,23 @@ class _Exchange(httpx.AsyncByteStream):
         self._arrived = asyncio.Event()  # something to look at
         self._gone = asyncio.Event()
         self._error: Exception | None = None
+        self.unfinished: AssertionError | None = None  # it had not returned when the client left
 
     def call(self, app: ASGIApp, scope: Scope) -> None:
         """Begin."""
         self._opened.add(self)
         self._task = asyncio.create_task(self._run(app, scope), name=f"{self._request.method} {scope['path']}")
 
-    async def response(self) -> httpx.Response:
+    async def response(self) -> Any:
         """Wait for the start of the response."""
         await self._wait(lambda: self._status is not None)
         if self._status is None:
             self._raise_error()
-            return server_error()
+            return server_error(self._request)
         extensions = {"http_version": b"HTTP/1.1", EXCHANGE: self}
-        return httpx.Response(self._status, headers=self._headers, stream=self, extensions=extensions)
+        return library_of(self._request).Response(
+            self._status, headers=self._headers, stream=self, extensions=extensions
+        )
 
     @property
     def complete(self) -> bool:
@@ -209,7 +211,8 @@ class _Exchange(httpx.AsyncByteStream):
             where = task_stands(self._task)
             self._task.cancel()
             await asyncio.wait([self._task], timeout=_CANCEL_GRACE)
-            fail(still_running(self._request, timeout, complete=self._complete, where=where))
+            self.unfinished = still_running(self._request, timeout, complete=self._complete, where=where)
+            fail(self.unfinished)
         self._raise_error()
 
     async def _run(self, app: ASGIApp, scope: Scope) -> None:
@@ -293,13 +296,13 @@ def _release(taken: asyncio.Future[None]) -> None:
         taken.set_result(None)
 
 
-async def _parts(request: httpx.Request) -> AsyncIterator[dict[str, object]]:
+async def _parts(request: AnyRequest) -> AsyncIterator[dict[str, object]]:
     """Yield the request's body, in the parts in which the client makes it."""
     stream = request.stream
-    if isinstance(stream, httpx.ByteStream):
+    if is_whole(stream):
         yield {"body": b"".join(stream), "more_body": False}
         return
-    if not isinstance(stream, httpx.AsyncByteStream):
+    if not hasattr(stream, "__aiter__"):
         raise TypeError(f"expected the request of an AsyncClient, got one whose body is a {type(stream).__name__}")
     async for part in stream:
         yield {"body": part, "more_body": True}

@@ -6,13 +6,12 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
-
-import httpx
+from typing import Any, Self, TypeVar
 
 from stream_adapter._types import ASGIApp
 
 from ._asgi import ASGIStreamTransport
+from ._httpx import AnyRequest, AsyncByteStream, SyncByteStream, SyncTransport, is_whole, library_of
 from ._where import thread_stands
 from ._wire import CLOSE_TIMEOUT, fail, read_timeout
 
@@ -23,8 +22,8 @@ T = TypeVar("T")
 _GLANCE = 0.1  # seconds that a loop has to turn once it was found blocked
 
 
-class BlockingASGITransport(httpx.BaseTransport):
-    """Send the requests of an `httpx.Client` to an ASGI application, by an ASGIStreamTransport on a loop of its own.
+class BlockingASGITransport(SyncTransport):
+    """Send the requests of a sync client to an ASGI application, by an ASGIStreamTransport on a loop of its own.
 
     It is entered, by its client: its loop lives until it is closed, and with it whatever the application keeps there.
     An application that blocks the loop is a read timeout too.
@@ -73,20 +72,21 @@ class BlockingASGITransport(httpx.BaseTransport):
             finally:
                 loop.close()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: AnyRequest) -> Any:
         """Call the application; return once it has started its response.
 
         Raises:
             RuntimeError: the client was not entered.
-            httpx.ReadTimeout: the response has not started within the request's read timeout, or the loop is blocked.
+            ReadTimeout: of the client's library; the response has not started within the request's read timeout, or the
+                loop is blocked.
         """
         if self._loop is None:
             raise RuntimeError("an ASGI application needs a client that is entered: with stream_client(app) as client")
         body = request.stream
-        if not isinstance(body, httpx.ByteStream):
-            request.stream = _SentFromThread(cast("httpx.SyncByteStream", body))
+        if not is_whole(body):
+            request.stream = _SentFromThread(body)
         response = self._loop.read(self._transport.handle_async_request(request), request)
-        response.stream = _ReadFromThread(self._loop, request, cast("httpx.AsyncByteStream", response.stream))
+        response.stream = _ReadFromThread(self._loop, request, response.stream)
         return response
 
 
@@ -137,13 +137,13 @@ class _Loop:
                     stands = thread_stands(self._thread)
                     raise _BlockedError(f"the application blocks the event loop. {stands}") from None
 
-    def read(self, coroutine: Coroutine[Any, Any, T], request: httpx.Request) -> T:
+    def read(self, coroutine: Coroutine[Any, Any, T], request: AnyRequest) -> T:
         """Run what reads, and take a blocked loop for the silence that it is."""
         limit = read_timeout(request)
         try:
             return self.run(coroutine, CLOSE_TIMEOUT if limit is None else limit)
         except _BlockedError as error:
-            timeout = httpx.ReadTimeout(f"nothing came within {limit} s", request=request)
+            timeout = library_of(request).ReadTimeout(f"nothing came within {limit} s", request=request)
             timeout.add_note(str(error))
             raise timeout from None
 
@@ -163,10 +163,10 @@ class _Loop:
         self._thread.join(_GLANCE if self._blocked else CLOSE_TIMEOUT)
 
 
-class _SentFromThread(httpx.AsyncByteStream):
+class _SentFromThread(AsyncByteStream):
     """A request's body that a sync client makes."""
 
-    def __init__(self, body: httpx.SyncByteStream) -> None:
+    def __init__(self, body: SyncByteStream) -> None:
         self._body = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -175,10 +175,10 @@ class _SentFromThread(httpx.AsyncByteStream):
             yield part
 
 
-class _ReadFromThread(httpx.SyncByteStream):
+class _ReadFromThread(SyncByteStream):
     """A response's body that a sync client reads."""
 
-    def __init__(self, loop: _Loop, request: httpx.Request, body: httpx.AsyncByteStream) -> None:
+    def __init__(self, loop: _Loop, request: AnyRequest, body: AsyncByteStream) -> None:
         self._loop = loop
         self._request = request
         self._body = body

@@ -1,18 +1,20 @@
-"""Clients of an application: httpx, with the transport that its protocol wants."""
+"""Clients of an application: httpx2's or httpx's, with the transport that its protocol wants."""
 
 from __future__ import annotations
 
 import inspect
-from typing import Any, TypeGuard, cast
-
-import httpx
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from stream_adapter._types import ASGIApp, WSGIApp
 
 from ._asgi import ASGIStreamTransport
 from ._bridge import BlockingASGITransport
+from ._httpx import SyncTransport, library
 from ._wire import CLOSE_TIMEOUT
 from ._wsgi import WSGIStreamTransport
+
+if TYPE_CHECKING:
+    import httpx2
 
 __all__ = ["BASE_URL", "async_stream_client", "is_asgi", "stream_client"]
 
@@ -25,7 +27,7 @@ def stream_client(
     raise_app_exceptions: bool = True,
     close_timeout: float | None = CLOSE_TIMEOUT,
     **options: Any,
-) -> httpx.Client:
+) -> httpx2.Client:
     """Return a client whose requests are answered by `app`, block by block; enter it with `with`.
 
     An ASGI application runs on a loop of its own, in a thread beside the test.
@@ -34,12 +36,12 @@ def stream_client(
         app: a WSGI or an ASGI application.
         raise_app_exceptions: whether what the application raises is raised in the test; see the transports.
         close_timeout: seconds that it has to return after a disconnect; see the transports.
-        **options: of httpx.Client.
+        **options: of httpx2.Client.
 
     Raises:
         TypeError: it is not to be seen which of the two the application is.
     """
-    transport: httpx.BaseTransport
+    transport: SyncTransport
     if is_asgi(app):
         transport = BlockingASGITransport(app, raise_app_exceptions=raise_app_exceptions, close_timeout=close_timeout)
     else:
@@ -47,19 +49,20 @@ def stream_client(
             cast("WSGIApp", app), raise_app_exceptions=raise_app_exceptions, close_timeout=close_timeout
         )
     options.setdefault("base_url", BASE_URL)
-    return httpx.Client(transport=transport, **options)
+    client: httpx2.Client = library.Client(transport=transport, **options)
+    return client
 
 
 def async_stream_client(
     app: ASGIApp, *, raise_app_exceptions: bool = True, close_timeout: float | None = CLOSE_TIMEOUT, **options: Any
-) -> httpx.AsyncClient:
+) -> httpx2.AsyncClient:
     """Return an async client whose requests are answered by `app`, block by block; enter it with `async with`.
 
     Args:
         app: an ASGI application.
         raise_app_exceptions: whether what the application raises is raised in the test; see ASGIStreamTransport.
         close_timeout: seconds that it has to return after a disconnect; see ASGIStreamTransport.
-        **options: of httpx.AsyncClient.
+        **options: of httpx2.AsyncClient.
 
     Raises:
         TypeError: the application is not ASGI.
@@ -68,7 +71,8 @@ def async_stream_client(
         raise TypeError(f"expected an ASGI application, got a WSGI one: {app!r}; use stream_client")
     transport = ASGIStreamTransport(app, raise_app_exceptions=raise_app_exceptions, close_timeout=close_timeout)
     options.setdefault("base_url", BASE_URL)
-    return httpx.AsyncClient(transport=transport, **options)
+    client: httpx2.AsyncClient = library.AsyncClient(transport=transport, **options)
+    return client
 
 
 def is_asgi(app: object) -> TypeGuard[ASGIApp]:

@@ -7,9 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-import httpx
-import httpx_sse
-
+from ._httpx import AnyResponse, AsyncByteStream, Event, SyncByteStream, aiter_events, iter_events, library_of
 from ._reading import Reading
 
 __all__ = ["Items", "events", "rows"]
@@ -32,11 +30,11 @@ class Items(Generic[T]):
 
     def __init__(
         self,
-        response: httpx.Response,
+        response: AnyResponse,
         within: float,
         wanted: str,
-        parse: Callable[[httpx.Response], Iterator[T]],
-        aparse: Callable[[httpx.Response], AsyncIterator[T]],
+        parse: Callable[[AnyResponse], Iterator[T]],
+        aparse: Callable[[AnyResponse], AsyncIterator[T]],
     ) -> None:
         self._chunks = _Chunks(Reading.of(response), f"{wanted} within {within:.3g} s")
         self._parse = parse
@@ -72,8 +70,10 @@ class Items(Generic[T]):
         return await anext(self._aitems)
 
 
-def events(response: httpx.Response, *, within: float = 5.0) -> Items[httpx_sse.ServerSentEvent]:
-    """Return the events of an event stream, as httpx-sse reads them. A comment is no event, nor is a time to retry.
+def events(response: AnyResponse, *, within: float = 5.0) -> Items[Event]:
+    """Return the events of an event stream, as httpx2 reads them, or httpx-sse those of httpx.
+
+    A comment is not an event, and neither is a time to retry.
 
     Asked again for the same response, the iterator is the same one: `next(events(response))` twice is two events.
 
@@ -88,7 +88,7 @@ def events(response: httpx.Response, *, within: float = 5.0) -> Items[httpx_sse.
     return _once(response, Items(response, within, "an event", _iter_events, _aiter_events))
 
 
-def rows(response: httpx.Response, *, within: float = 5.0) -> Items[Any]:
+def rows(response: AnyResponse, *, within: float = 5.0) -> Items[Any]:
     """Return the values of a response of JSON lines (NDJSON) or a JSON text sequence (RFC 7464).
 
     Asked again for the same response, the iterator is the same one.
@@ -105,7 +105,7 @@ def rows(response: httpx.Response, *, within: float = 5.0) -> Items[Any]:
     return _once(response, Items(response, within, "a row", _iter_rows, _aiter_rows))
 
 
-class _Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
+class _Chunks(SyncByteStream, AsyncByteStream):
     """The chunks of a reading, as the body of a response that a parser reads."""
 
     def __init__(self, reading: Reading, expected: str) -> None:
@@ -113,11 +113,13 @@ class _Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._expected = expected
         self._deadline = 0.0
 
-    def response(self) -> httpx.Response:
+    def response(self) -> Any:
         """Make a response with that body, which is decoded already."""
         original = self._reading.response
         headers = [(name, value) for name, value in original.headers.multi_items() if name != "content-encoding"]
-        return httpx.Response(original.status_code, headers=headers, stream=self, request=original.request)
+        return library_of(original).Response(
+            original.status_code, headers=headers, stream=self, request=original.request
+        )
 
     def bound(self, within: float) -> None:
         """Have what is waited for come within so many seconds from now."""
@@ -138,38 +140,38 @@ class _Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
         return rest
 
 
-def _once(response: httpx.Response, items: Items[T]) -> Items[T]:
+def _once(response: AnyResponse, items: Items[T]) -> Items[T]:
     """Return the items that were made first of a response: they go on where they were left."""
     first: Items[T] = response.extensions.setdefault("stream_adapter.items", items)
     return first
 
 
-def _check_type(response: httpx.Response, allowed: tuple[str, ...], what: str) -> None:
+def _check_type(response: AnyResponse, allowed: tuple[str, ...], what: str) -> None:
     got = response.headers.get("content-type", "none")
     if got.partition(";")[0].strip().lower() not in allowed:
         raise Reading.of(response).failure(f"{what} ({' or '.join(allowed)})", f"the content type is {got}")
 
 
-def _iter_events(response: httpx.Response) -> Iterator[httpx_sse.ServerSentEvent]:
-    return (event for event in httpx_sse.EventSource(response).iter_sse() if _is_event(event))
+def _iter_events(response: AnyResponse) -> Iterator[Event]:
+    return (event for event in iter_events(response) if _is_event(event))
 
 
-async def _aiter_events(response: httpx.Response) -> AsyncIterator[httpx_sse.ServerSentEvent]:
-    async for event in httpx_sse.EventSource(response).aiter_sse():
+async def _aiter_events(response: AnyResponse) -> AsyncIterator[Event]:
+    async for event in aiter_events(response):
         if _is_event(event):
             yield event
 
 
-def _is_event(event: httpx_sse.ServerSentEvent) -> bool:
+def _is_event(event: Event) -> bool:
     """Say whether a browser would see it: not a frame that has only a time to retry, or an id (WHATWG, 9.2.6)."""
     return bool(event.data) or event.event != "message"
 
 
-def _iter_rows(response: httpx.Response) -> Iterator[Any]:
+def _iter_rows(response: AnyResponse) -> Iterator[Any]:
     return (json.loads(line.lstrip("\x1e")) for line in response.iter_lines() if line)
 
 
-async def _aiter_rows(response: httpx.Response) -> AsyncIterator[Any]:
+async def _aiter_rows(response: AnyResponse) -> AsyncIterator[Any]:
     async for line in response.aiter_lines():
         if line:
             yield json.loads(line.lstrip("\x1e"))

@@ -12,7 +12,8 @@ from stream_adapter._lifecycle import active_streams
 
 __all__ = ["Census"]
 
-_OURS = ("httpx", "httpx_sse", "anyio", "stream_adapter.testing", "_pytest")  # whose generators are the client's
+# whose generators are the client's
+_OURS = ("httpx", "httpx2", "httpx_sse", "anyio", "stream_adapter.testing", "_pytest")
 
 
 class Census:

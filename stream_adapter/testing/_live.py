@@ -42,7 +42,7 @@ class LiveServer:
     """Serve an application on 127.0.0.1 while the block runs: by uvicorn if it is ASGI, else by Werkzeug, threaded.
 
         with LiveServer(app) as server:
-            httpx.get(f"{server.url}/")
+            httpx2.get(f"{server.url}/")
 
     Leaving the block stops it, open streams or not: their clients are cut off, so their sources are closed.
 

@@ -12,13 +12,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any
-
-import httpx
+from typing import Any, cast
 
 from stream_adapter._types import ASGIApp, WSGIApp
 
 from ._clients import async_stream_client, stream_client
+from ._httpx import READ_TIMEOUT, AnyAsyncClient, AnyClient, AnyResponse, is_async_client, is_client
 from ._left import Census
 from ._reading import Reading
 from ._wire import EXCHANGE
@@ -30,7 +29,7 @@ _LEAST = 0.01  # seconds that the rest is waited for, whatever the first chunk t
 
 
 def assert_streams(
-    app: WSGIApp | ASGIApp | httpx.Client,
+    app: WSGIApp | ASGIApp | AnyClient,
     path: str,
     *,
     within: float = 5.0,
@@ -50,7 +49,7 @@ def assert_streams(
         within: seconds in which the first chunk is to come, and, once released, what follows.
         release: lets a source go on that waits after its first item.
         method: of the request.
-        **request: more of it, as httpx takes it: headers, json, …
+        **request: more of it, as httpx2 takes it: headers, json, …
 
     Raises:
         AssertionError: it does not stream, or it cannot be told. It tells what came, and when.
@@ -71,7 +70,7 @@ def assert_streams(
 
 
 async def aassert_streams(
-    app: ASGIApp | httpx.AsyncClient,
+    app: ASGIApp | AnyAsyncClient,
     path: str,
     *,
     within: float = 5.0,
@@ -87,7 +86,7 @@ async def aassert_streams(
         within: seconds in which the first chunk is to come, and, once released, what follows.
         release: lets a source go on that waits after its first item.
         method: of the request.
-        **request: more of it, as httpx takes it: headers, json, …
+        **request: more of it, as httpx2 takes it: headers, json, …
 
     Raises:
         AssertionError: it does not stream, or it cannot be told. It tells what came, and when.
@@ -109,7 +108,7 @@ async def aassert_streams(
 
 
 def assert_closes(
-    app: WSGIApp | ASGIApp | httpx.Client, path: str, *, within: float = 5.0, method: str = "GET", **request: Any
+    app: WSGIApp | ASGIApp | AnyClient, path: str, *, within: float = 5.0, method: str = "GET", **request: Any
 ) -> None:
     """Prove that a client that leaves in the middle of a response closes its source.
 
@@ -122,7 +121,7 @@ def assert_closes(
         path: what is asked for.
         within: seconds in which the first chunk is to come, and the application to return.
         method: of the request.
-        **request: more of it, as httpx takes it: headers, json, …
+        **request: more of it, as httpx2 takes it: headers, json, …
 
     Raises:
         AssertionError: something is left, the application goes on, or the response was over before the client left.
@@ -140,7 +139,7 @@ def assert_closes(
 
 
 async def aassert_closes(
-    app: ASGIApp | httpx.AsyncClient, path: str, *, within: float = 5.0, method: str = "GET", **request: Any
+    app: ASGIApp | AnyAsyncClient, path: str, *, within: float = 5.0, method: str = "GET", **request: Any
 ) -> None:
     """Prove what `assert_closes` does, on the loop of an async test.
 
@@ -149,7 +148,7 @@ async def aassert_closes(
         path: what is asked for.
         within: seconds in which the first chunk is to come, and the application to return.
         method: of the request.
-        **request: more of it, as httpx takes it: headers, json, …
+        **request: more of it, as httpx2 takes it: headers, json, …
 
     Raises:
         AssertionError: something is left, the application goes on, or the response was over before the client left.
@@ -191,11 +190,11 @@ class _Judge:
         """Take what the client says of a response that does not start for a judgement."""
         try:
             yield
-        except httpx.ReadTimeout as error:
+        except READ_TIMEOUT as error:
             said = f"{self._line}: expected the first chunk within {self._within} s, but not even a status came"
             raise AssertionError("\n".join([said, *getattr(error, "__notes__", ())])) from None
 
-    def see(self, response: httpx.Response) -> None:
+    def see(self, response: AnyResponse) -> None:
         """See the start of the response."""
         self.reading = Reading.of(response)
         kind: str = response.headers.get("content-type", "")
@@ -255,6 +254,9 @@ class _Judge:
 
     def check_nothing_left(self, before: Census) -> None:
         """Raise AssertionError if the request has left something behind."""
+        unfinished: AssertionError | None = self.reading.response.extensions[EXCHANGE].unfinished
+        if unfinished is not None:  # httpx2 closes a response when a read times out, which hides this error then
+            raise unfinished
         left = before.left()
         if left:
             found = "\n".join(f"  {line}" for line in left)
@@ -276,18 +278,18 @@ def _has_event(chunk: bytes) -> bool:
 
 
 @contextmanager
-def _client_of(app: WSGIApp | ASGIApp | httpx.Client, **options: Any) -> Generator[httpx.Client]:
-    if isinstance(app, httpx.Client):
+def _client_of(app: WSGIApp | ASGIApp | AnyClient, **options: Any) -> Generator[Any]:
+    if is_client(app):
         yield app
     else:
-        with stream_client(app, **options) as client:
+        with stream_client(cast("WSGIApp | ASGIApp", app), **options) as client:
             yield client
 
 
 @asynccontextmanager
-async def _aclient_of(app: ASGIApp | httpx.AsyncClient, **options: Any) -> AsyncGenerator[httpx.AsyncClient]:
-    if isinstance(app, httpx.AsyncClient):
+async def _aclient_of(app: ASGIApp | AnyAsyncClient, **options: Any) -> AsyncGenerator[Any]:
+    if is_async_client(app):
         yield app
     else:
-        async with async_stream_client(app, **options) as client:
+        async with async_stream_client(cast("ASGIApp", app), **options) as client:
             yield client

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
+from ._httpx import READ_TIMEOUT, TRANSPORT_ERROR, AnyResponse
 
 __all__ = ["Reading", "anext_chunk", "next_chunk"]
 
@@ -26,7 +26,7 @@ class Reading:
         size: bytes that have come.
     """
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: AnyResponse) -> None:
         self.response = response
         self.size = 0
         self._began = time.monotonic()
@@ -36,7 +36,7 @@ class Reading:
         self._achunks: AsyncIterator[bytes] | None = None
 
     @classmethod
-    def of(cls, response: httpx.Response) -> Reading:
+    def of(cls, response: AnyResponse) -> Reading:
         """Return the one reading of a response, which goes on where the last helper stopped."""
         reading: Reading = response.extensions.setdefault(_EXTENSION, cls(response))
         return reading
@@ -106,11 +106,11 @@ class Reading:
         return chunk
 
 
-def next_chunk(response: httpx.Response, *, within: float = 5.0) -> bytes:
+def next_chunk(response: AnyResponse, *, within: float = 5.0) -> bytes:
     """Return the next chunk of a response that is being streamed.
 
     Args:
-        response: of `client.stream`, a client of the kit or any other `httpx.Client`.
+        response: of `client.stream`, a client of the kit or any other client of httpx2 or httpx.
         within: seconds in which it is to come.
 
     Raises:
@@ -120,7 +120,7 @@ def next_chunk(response: httpx.Response, *, within: float = 5.0) -> bytes:
     return _required(reading, reading.next(within))
 
 
-async def anext_chunk(response: httpx.Response, *, within: float = 5.0) -> bytes:
+async def anext_chunk(response: AnyResponse, *, within: float = 5.0) -> bytes:
     """Return the next chunk of a response that is being streamed by an async client; see `next_chunk`.
 
     Args:
@@ -145,7 +145,7 @@ def _excerpt(chunk: bytes) -> str:
     return f"{len(chunk)} bytes: {chunk[:_WIDTH]!r}{rest}"
 
 
-def _next_within(response: httpx.Response, chunks: Iterator[bytes], within: float) -> bytes | None:
+def _next_within(response: AnyResponse, chunks: Iterator[bytes], within: float) -> bytes | None:
     """Return the next chunk, None at the end, or raise TimeoutError.
 
     The kit's transports look at the read timeout at each read. httpcore looks once, at the first, so that a real
@@ -157,7 +157,7 @@ def _next_within(response: httpx.Response, chunks: Iterator[bytes], within: floa
         before, timeouts["read"] = timeouts.get("read"), within
         try:
             return next(chunks, None)
-        except httpx.ReadTimeout:
+        except READ_TIMEOUT:
             raise TimeoutError from None
         finally:
             timeouts["read"] = before
@@ -167,7 +167,7 @@ def _next_within(response: httpx.Response, chunks: Iterator[bytes], within: floa
     chunk: bytes | None = None
     try:
         chunk = next(chunks, None)
-    except httpx.TransportError:
+    except TRANSPORT_ERROR:
         if not late.is_set():
             raise
     finally:

@@ -1,12 +1,13 @@
-"""What both transports say and hear: when a response has no body, and how a connection fails, in httpx's words."""
+"""What both transports say and hear: when a response has no body, and how a connection fails, as the client says it."""
 
 from __future__ import annotations
 
 import sys
 import time
 from http import HTTPStatus
+from typing import Any
 
-import httpx
+from ._httpx import AnyRequest, library_of
 
 __all__ = [
     "CLIENT",
@@ -31,28 +32,32 @@ def without_body(method: str, status: int) -> bool:
     return method == "HEAD" or status < 200 or status in {204, 304}
 
 
-def read_timeout(request: httpx.Request) -> float | None:
+def read_timeout(request: AnyRequest) -> float | None:
     """Return the seconds that a read may take; looked up at each, for a caller may change it meanwhile."""
     timeout: dict[str, float | None] = request.extensions.get("timeout", {})
     return timeout.get("read")
 
 
-def silent_too_long(request: httpx.Request, seconds: float | None, since: float) -> httpx.ReadTimeout:
+def silent_too_long(request: AnyRequest, seconds: float | None, since: float) -> Exception:
     """Return the error of a client that has waited in vain since `since`, on the monotonic clock."""
     waited = time.monotonic() - since
-    return httpx.ReadTimeout(f"nothing came within {seconds} s ({waited:.3f} s were waited)", request=request)
+    timeout: Exception = library_of(request).ReadTimeout(
+        f"nothing came within {seconds} s ({waited:.3f} s were waited)", request=request
+    )
+    return timeout
 
 
-def broken(request: httpx.Request) -> httpx.RemoteProtocolError:
+def broken(request: AnyRequest) -> Exception:
     """Return the error that a client sees where a connection ends before the response does."""
-    return httpx.RemoteProtocolError(
+    error: Exception = library_of(request).RemoteProtocolError(
         "peer closed connection without sending complete message body (incomplete chunked read)", request=request
     )
+    return error
 
 
-def server_error() -> httpx.Response:
+def server_error(request: AnyRequest) -> Any:
     """Return what a server answers for an application that has failed before it began to."""
-    return httpx.Response(HTTPStatus.INTERNAL_SERVER_ERROR, text="Internal Server Error")
+    return library_of(request).Response(HTTPStatus.INTERNAL_SERVER_ERROR, text="Internal Server Error")
 
 
 def fail(error: BaseException) -> None:
@@ -63,7 +68,7 @@ def fail(error: BaseException) -> None:
     under_way.add_note(str(error) if isinstance(error, AssertionError) else repr(error))
 
 
-def still_running(request: httpx.Request, seconds: float, *, complete: bool, where: str) -> AssertionError:
+def still_running(request: AnyRequest, seconds: float, *, complete: bool, where: str) -> AssertionError:
     """Return the error of an application that does not return."""
     event = "the end of its response" if complete else "the client left"
     return AssertionError(

@@ -1,4 +1,4 @@
-"""httpx's way to a WSGI application in this process, block by block.
+"""The client's way to a WSGI application in this process, block by block.
 
 The application is called, iterated and closed in one thread of its own, as by a threaded server: so a read can time
 out, and `close` runs where the iteration did. The thread hands over one block and goes on once the client has taken it.
@@ -15,12 +15,11 @@ from contextvars import copy_context
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
-import httpx
-
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import ToldConnection
 from stream_adapter._types import Environ, ExcInfo, WSGIApp
 
+from ._httpx import AnyRequest, SyncByteStream, SyncTransport, library_of
 from ._where import thread_stands
 from ._wire import (
     CLIENT,
@@ -38,10 +37,10 @@ from ._wire import (
 __all__ = ["WSGIStreamTransport"]
 
 
-class WSGIStreamTransport(httpx.BaseTransport):
-    """Send the requests of an `httpx.Client` to a WSGI application, and stream what it answers.
+class WSGIStreamTransport(SyncTransport):
+    """Send the requests of a sync client, of httpx2 or httpx, to a WSGI application, and stream what it answers.
 
-        with httpx.Client(transport=WSGIStreamTransport(app), base_url="http://testserver") as client:
+        with httpx2.Client(transport=WSGIStreamTransport(app), base_url="http://testserver") as client:
             with client.stream("GET", "/events") as response:
                 for line in response.iter_lines():
                     ...
@@ -54,7 +53,7 @@ class WSGIStreamTransport(httpx.BaseTransport):
         app: the application (PEP 3333).
         raise_app_exceptions: whether what the application raises is raised where the test waits for the response or
             reads it; if not, the client sees what it would see of a server: a 500, or, after the start,
-            `httpx.RemoteProtocolError`.
+            a `RemoteProtocolError`.
         root_path: where the application is mounted.
         client: the client's address and port.
         close_timeout: seconds that the application has to close once the client has left; closing the response is an
@@ -83,11 +82,11 @@ class WSGIStreamTransport(httpx.BaseTransport):
         for exchange in tuple(self._open):
             exchange.end(CLOSE_TIMEOUT if self._close_timeout is None else self._close_timeout)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: AnyRequest) -> Any:
         """Call the application; return once it has its first block, or its end (PEP 3333: not before).
 
         Raises:
-            httpx.ReadTimeout: it has not within the request's read timeout.
+            ReadTimeout: of the client's library; it has not within the request's read timeout.
             Exception: what it raised before that, if asked for.
         """
         exchange = _Exchange(request, self._close_timeout, self._open, raises=self._raise)
@@ -98,7 +97,7 @@ class WSGIStreamTransport(httpx.BaseTransport):
             exchange.close()
             raise
 
-    def _environ(self, request: httpx.Request) -> Environ:
+    def _environ(self, request: AnyRequest) -> Environ:
         url = request.url
         address, port = self._client
         body = io.BufferedReader(_RequestBody(request))
@@ -128,11 +127,11 @@ class WSGIStreamTransport(httpx.BaseTransport):
         return environ
 
 
-class _Exchange(httpx.SyncByteStream):
+class _Exchange(SyncByteStream):
     """One call of the application. Its thread offers; whoever reads the response takes."""
 
     def __init__(
-        self, request: httpx.Request, close_timeout: float | None, opened: set[_Exchange], *, raises: bool
+        self, request: AnyRequest, close_timeout: float | None, opened: set[_Exchange], *, raises: bool
     ) -> None:
         self._request = request
         self._close_timeout = close_timeout
@@ -148,6 +147,7 @@ class _Exchange(httpx.SyncByteStream):
         self._gone = False
         self._connection = ToldConnection()
         self._changed = threading.Condition()
+        self.unfinished: AssertionError | None = None  # it had not closed when the client left
 
     def call(self, app: WSGIApp, environ: Environ) -> None:
         """Begin."""
@@ -159,15 +159,17 @@ class _Exchange(httpx.SyncByteStream):
         )
         self._thread.start()
 
-    def response(self) -> httpx.Response:
+    def response(self) -> Any:
         """Wait for the start of the response."""
         with self._changed:
             self._wait(lambda: self._committed or self._over)
         if self._status is None or not self._committed:
             self._raise_error()
-            return server_error()
+            return server_error(self._request)
         extensions = {"http_version": b"HTTP/1.1", EXCHANGE: self}
-        return httpx.Response(self._status, headers=self._headers, stream=self, extensions=extensions)
+        return library_of(self._request).Response(
+            self._status, headers=self._headers, stream=self, extensions=extensions
+        )
 
     @property
     def complete(self) -> bool:
@@ -210,7 +212,8 @@ class _Exchange(httpx.SyncByteStream):
         if self._thread.is_alive():
             self._opened.discard(self)  # told once
             where = thread_stands(self._thread)
-            fail(still_running(self._request, timeout, complete=self._complete, where=where))
+            self.unfinished = still_running(self._request, timeout, complete=self._complete, where=where)
+            fail(self.unfinished)
         self._raise_error()
 
     @property
@@ -291,9 +294,9 @@ class _Exchange(httpx.SyncByteStream):
 class _RequestBody(io.RawIOBase):
     """The request's body, read from the client as the application reads it."""
 
-    def __init__(self, request: httpx.Request) -> None:
+    def __init__(self, request: AnyRequest) -> None:
         stream = request.stream
-        if not isinstance(stream, httpx.SyncByteStream):
+        if not hasattr(stream, "__iter__"):
             raise TypeError(f"expected the request of a Client, got one whose body is a {type(stream).__name__}")
         self._parts = iter(stream)
         self._rest = b""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from tests.support.gate import BOUND
 from tests.support.servers import Server, gunicorn, uvicorn
@@ -38,7 +38,7 @@ class Stream:
 
     url: str
     _key: str
-    _client: httpx.Client
+    _client: httpx2.Client
 
     def tell(self, command: str) -> None:
         """Have the source "go" on, "run" by itself from now on, "fail", or "end"."""
@@ -59,7 +59,7 @@ class Host:
     """A framework under a server."""
 
     server: Server
-    client: httpx.Client
+    client: httpx2.Client
 
     @property
     def url(self) -> str:
@@ -91,8 +91,8 @@ def run(serve: Serve, app: str, files: Path) -> Generator[Host]:
     with (
         serve(f"tests.browser.apps.{app}", BROWSER_FILES=str(files)) as server,
         # one connection a request: a server closes those that wait when it pleases, and a pool would race that
-        httpx.Client(
-            base_url=server.url, timeout=2 * BOUND, limits=httpx.Limits(max_keepalive_connections=0)
+        httpx2.Client(
+            base_url=server.url, timeout=2 * BOUND, limits=httpx2.Limits(max_keepalive_connections=0)
         ) as client,
     ):
         yield Host(server, client)

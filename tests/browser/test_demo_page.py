@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from stream_adapter._demo import sources
@@ -104,7 +104,7 @@ def test_restart_begins_a_panel_anew(demo: Demo, page: Page) -> None:
 
 
 def test_to_leave_the_page_closes_every_generator_on_the_server(demo: Demo, page: Page) -> None:
-    with httpx.Client(base_url=demo.url, timeout=BOUND) as client:
+    with httpx2.Client(base_url=demo.url, timeout=BOUND) as client:
         wait_until_open(client, lambda count: count == 0)
         page.open(demo.url)
         until_all_stream_at_once(page)

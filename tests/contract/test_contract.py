@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import pytest
 
 from stream_adapter.testing import next_chunk, stream_client
@@ -16,7 +16,7 @@ from tests.contract import cases
 from tests.support.gate import BOUND
 from tests.support.servers import Server, gunicorn, uvicorn
 
-Open = Callable[[str], AbstractContextManager[httpx.Client]]
+Open = Callable[[str], AbstractContextManager[httpx2.Client]]
 SYNC, ASYNC, BOTH = ("sync",), ("async",), ("sync", "async")
 
 
@@ -24,16 +24,16 @@ def over(serve: Callable[[str], AbstractContextManager[Server]]) -> Open:
     """Open clients over a real server."""
 
     @contextmanager
-    def open_client(app: str) -> Generator[httpx.Client]:
+    def open_client(app: str) -> Generator[httpx2.Client]:
         # one connection a request: uvicorn closes it after an error, and a pool would race that
-        limits = httpx.Limits(max_keepalive_connections=0)
-        with serve(app) as server, httpx.Client(base_url=server.url, timeout=BOUND, limits=limits) as client:
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        with serve(app) as server, httpx2.Client(base_url=server.url, timeout=BOUND, limits=limits) as client:
             yield client
 
     return open_client
 
 
-def by_the_kit(app: str) -> httpx.Client:
+def by_the_kit(app: str) -> httpx2.Client:
     """Open a client by the testing kit, in process, which is to show what a real server would."""
     return stream_client(pkgutil.resolve_name(app), raise_app_exceptions=False, close_timeout=None, timeout=BOUND)
 
@@ -62,17 +62,17 @@ _keys = map(str, itertools.count())
 class Client:
     """Speaks to one view of one host, whose source is of one kind."""
 
-    http: httpx.Client
+    http: httpx2.Client
     view: str
     way: str
 
     def url(self, case: str, key: str) -> str:
         return f"/{self.view}/{case}/{self.way}/{key}"
 
-    def get(self, case: str, key: str | None = None) -> httpx.Response:
+    def get(self, case: str, key: str | None = None) -> httpx2.Response:
         return self.http.get(self.url(case, key or next(_keys)))
 
-    def stream(self, case: str, key: str) -> AbstractContextManager[httpx.Response]:
+    def stream(self, case: str, key: str) -> AbstractContextManager[httpx2.Response]:
         return self.http.stream("GET", self.url(case, key))
 
     def open_gate(self, key: str) -> None:
@@ -84,11 +84,11 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def serve() -> Iterator[Callable[[str], httpx.Client]]:
+def serve() -> Iterator[Callable[[str], httpx2.Client]]:
     with ExitStack() as stack:
-        clients: dict[str, httpx.Client] = {}
+        clients: dict[str, httpx2.Client] = {}
 
-        def client_of(host: str) -> httpx.Client:
+        def client_of(host: str) -> httpx2.Client:
             if host not in clients:
                 open_client, app, _ = HOSTS[host]
                 clients[host] = stack.enter_context(open_client(f"tests.contract.apps.{app}"))
@@ -107,7 +107,7 @@ def host_and_view(request: pytest.FixtureRequest) -> tuple[str, str]:
 
 @pytest.fixture(params=["sync", "async"], ids=lambda way: f"{way} source")
 def client(
-    request: pytest.FixtureRequest, host_and_view: tuple[str, str], serve: Callable[[str], httpx.Client]
+    request: pytest.FixtureRequest, host_and_view: tuple[str, str], serve: Callable[[str], httpx2.Client]
 ) -> Client:
     host, view = host_and_view
     return Client(serve(host), view, request.param)
@@ -142,7 +142,7 @@ def test_an_error_after_two_chunks_breaks_the_connection_visibly_and_tells_nothi
     received = b""
     with client.stream("fails_late", key) as response:
         client.open_gate(key)
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             for chunk in response.iter_raw():
                 received += chunk
     assert response.status_code == 200
@@ -231,7 +231,7 @@ def test_an_error_after_two_events_is_an_event_that_tells_nothing_and_never_the_
     received = b""
     with client.stream("fails_after_events", key) as response:
         client.open_gate(key)
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             for chunk in response.iter_raw():
                 received += chunk
     problem = b'event: error\ndata: {"type":"about:blank","title":"Internal Server Error","status":500}\n\n'
@@ -273,7 +273,7 @@ def test_strict_mode_refuses_text_after_that_with_a_broken_connection(client: Cl
     received = b""
     with client.stream("strict_second", key) as response:
         client.open_gate(key)
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             for chunk in response.iter_raw():
                 received += chunk
     assert received == b"bytes"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 from tests.support.gate import BOUND
 from tests.support.servers import ROOT
@@ -75,7 +75,7 @@ def running(*arguments: str) -> Generator[Demo]:
                     process.kill()
 
 
-def wait_until_open(client: httpx.Client, holds: Callable[[int], bool]) -> int:
+def wait_until_open(client: httpx2.Client, holds: Callable[[int], bool]) -> int:
     """Read how many generators are open on the server, as it tells every change, until `holds` of it."""
     count = -1
     with client.stream("GET", "/open") as answer:

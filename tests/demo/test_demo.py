@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from stream_adapter._demo import sources
@@ -28,8 +28,8 @@ def demo() -> Iterator[Demo]:
 
 
 @pytest.fixture
-def client(demo: Demo) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=demo.url, timeout=BOUND) as client:
+def client(demo: Demo) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=demo.url, timeout=BOUND) as client:
         wait_until_open(client, lambda count: count == 0)
         yield client
 
@@ -39,7 +39,7 @@ def bodies(demo: Demo) -> dict[str, bytes]:
     """Read every finite stream to its end, all of them at a time."""
 
     async def read_all() -> dict[str, bytes]:
-        async with httpx.AsyncClient(base_url=demo.url, timeout=BOUND) as client:
+        async with httpx2.AsyncClient(base_url=demo.url, timeout=BOUND) as client:
             paths = [f"/{framework}/{kind}" for framework in FRAMEWORKS for kind in FINITE]
             answers = await asyncio.gather(*map(client.get, paths))
             return {path: answer.content for path, answer in zip(paths, answers, strict=True)}
@@ -49,7 +49,7 @@ def bodies(demo: Demo) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_first_chunk_arrives_while_the_generator_is_open_and_leaving_closes_it(
-    client: httpx.Client, path: str
+    client: httpx2.Client, path: str
 ) -> None:
     with client.stream("GET", path) as answer:
         blocks = answer.iter_bytes()  # kept, for httpx hangs up when it is dropped
@@ -77,7 +77,7 @@ def test_a_first_chunk_arrives_while_the_generator_is_open_and_leaving_closes_it
 )
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_each_framework_says_the_same_of_a_stream(
-    client: httpx.Client, framework: str, kind: str, headers: dict[str, str]
+    client: httpx2.Client, framework: str, kind: str, headers: dict[str, str]
 ) -> None:
     with client.stream("GET", f"/{framework}/{kind}") as answer:
         assert answer.status_code == 200
@@ -110,7 +110,7 @@ def test_the_table_is_the_same_from_all_three_and_whole(bodies: dict[str, bytes]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_events_have_numbers_and_values(client: httpx.Client, framework: str) -> None:
+def test_events_have_numbers_and_values(client: httpx2.Client, framework: str) -> None:
     lines = list[str]()
 
     with client.stream("GET", f"/{framework}/events") as answer:
@@ -133,7 +133,7 @@ def test_events_have_numbers_and_values(client: httpx.Client, framework: str) ->
         ("/ports", "application/json"),
     ],
 )
-def test_the_page_and_what_it_needs_are_served(client: httpx.Client, path: str, media_type: str) -> None:
+def test_the_page_and_what_it_needs_are_served(client: httpx2.Client, path: str, media_type: str) -> None:
     answer = client.get(path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
@@ -141,12 +141,12 @@ def test_the_page_and_what_it_needs_are_served(client: httpx.Client, path: str, 
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/flask/nothing", "/django/nothing", "/fastapi/nothing", "/../app.py"])
-def test_what_is_not_there_is_a_404(client: httpx.Client, path: str) -> None:
+def test_what_is_not_there_is_a_404(client: httpx2.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_framework_streams_from_a_port_of_its_own_to_the_page(client: httpx.Client, framework: str) -> None:
+def test_a_framework_streams_from_a_port_of_its_own_to_the_page(client: httpx2.Client, framework: str) -> None:
     url = f"http://127.0.0.1:{client.get('/ports').json()[framework]}/{framework}/csv"
 
     with client.stream("GET", url, headers={"Origin": str(client.base_url)}) as answer:
@@ -156,7 +156,7 @@ def test_a_framework_streams_from_a_port_of_its_own_to_the_page(client: httpx.Cl
 
 
 def test_ctrl_c_ends_every_stream_and_the_demo_without_a_word() -> None:
-    with running("--port", "0") as demo, httpx.Client(base_url=demo.url, timeout=BOUND) as client:
+    with running("--port", "0") as demo, httpx2.Client(base_url=demo.url, timeout=BOUND) as client:
         streams = [client.send(client.build_request("GET", path), stream=True) for path in PATHS]
         assert wait_until_open(client, lambda count: count == len(PATHS)) == len(PATHS)
 
@@ -172,8 +172,8 @@ def test_where_8000_is_taken_another_port_is_found() -> None:
     except OSError:
         taken = socket.socket()  # somebody else has it, which is as good
 
-    with taken, running() as demo, httpx.Client(timeout=BOUND) as client:
-        assert httpx.URL(demo.url).port not in {None, 8000}
+    with taken, running() as demo, httpx2.Client(timeout=BOUND) as client:
+        assert httpx2.URL(demo.url).port not in {None, 8000}
         assert client.get(demo.url).status_code == 200
 
 

@@ -1,11 +1,11 @@
-"""Starlette's test client, typed as the httpx client that it is."""
+"""Starlette's test client, typed as the httpx2 client that it is."""
 
 from __future__ import annotations
 
 import warnings
 from typing import TYPE_CHECKING, cast
 
-import httpx
+import httpx2
 
 from stream_adapter.types import ASGIApp
 
@@ -17,14 +17,14 @@ else:
         from starlette.testclient import TestClient
 
 
-def client_of(app: ASGIApp) -> httpx.Client:
+def client_of(app: ASGIApp) -> httpx2.Client:
     """Return a client that is answered 500 where an exception leaves the application."""
-    return cast("httpx.Client", TestClient(app, raise_server_exceptions=False))
+    return cast("httpx2.Client", TestClient(app, raise_server_exceptions=False))
 
 
-def strict_client_of(app: ASGIApp) -> httpx.Client:
+def strict_client_of(app: ASGIApp) -> httpx2.Client:
     """Return a client that raises what leaves the application; entered, it runs the lifespan."""
-    return cast("httpx.Client", TestClient(app))
+    return cast("httpx2.Client", TestClient(app))
 
 
 def websocket_to(app: ASGIApp, path: str) -> WebSocketTestSession:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.servers import Server, uvicorn
@@ -23,8 +23,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+def client(server: Server) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=server.url, timeout=20) as client:
         yield client
 
 
@@ -41,7 +41,7 @@ def key() -> str:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["gated", "agated"])
 def test_a_chunk_arrives_before_the_next_is_asked_for(
-    client: httpx.Client, key: str, prefix: str, way: str, kind: str
+    client: httpx2.Client, key: str, prefix: str, way: str, kind: str
 ) -> None:
     received = list[str]()
 
@@ -53,7 +53,7 @@ def test_a_chunk_arrives_before_the_next_is_asked_for(
     assert (answer.status_code, received) == (200, ["0", "1", "2"])
 
 
-def test_events_arrive_one_by_one_through_gzip_and_cors(client: httpx.Client, key: str) -> None:
+def test_events_arrive_one_by_one_through_gzip_and_cors(client: httpx2.Client, key: str) -> None:
     received, headers = list[str](), {"Origin": "https://example.org"}
 
     with client.stream("GET", "/cors-gzip/stream/events", params={"key": key}, headers=headers) as answer:
@@ -71,7 +71,7 @@ def test_events_arrive_one_by_one_through_gzip_and_cors(client: httpx.Client, ke
 @pytest.mark.parametrize("way", ["streaming", "returned", "stream"])
 @pytest.mark.parametrize("kind", ["endless", "aendless", "asilent"])
 def test_a_client_that_leaves_has_the_source_closed_once_and_within_the_request(
-    client: httpx.Client, key: str, prefix: str, way: str, kind: str
+    client: httpx2.Client, key: str, prefix: str, way: str, kind: str
 ) -> None:
     with client.stream("GET", f"{prefix}/{way}/{kind}", params={"key": key}) as answer:
         assert next(answer.iter_bytes())
@@ -85,13 +85,13 @@ def test_a_client_that_leaves_has_the_source_closed_once_and_within_the_request(
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", ["failing", "afailing"])
 def test_an_error_after_two_chunks_breaks_the_connection_without_its_text(
-    client: httpx.Client, key: str, prefix: str, way: str, kind: str
+    client: httpx2.Client, key: str, prefix: str, way: str, kind: str
 ) -> None:
     body = b""
 
     with (
         client.stream("GET", f"{prefix}/{way}/{kind}", params={"key": key}) as answer,
-        pytest.raises(httpx.RemoteProtocolError, match="incomplete"),
+        pytest.raises(httpx2.RemoteProtocolError, match="incomplete"),
     ):
         for block in answer.iter_raw():
             body += block
@@ -100,10 +100,10 @@ def test_an_error_after_two_chunks_breaks_the_connection_without_its_text(
     assert client.get(f"/told/{key}").json() == ["source closed", "dependency closed"]
 
 
-def test_an_error_after_commit_is_logged(client: httpx.Client, server: Server, key: str) -> None:
+def test_an_error_after_commit_is_logged(client: httpx2.Client, server: Server, key: str) -> None:
     with (
         client.stream("GET", "/streaming/failing", params={"key": key}) as answer,
-        pytest.raises(httpx.RemoteProtocolError),
+        pytest.raises(httpx2.RemoteProtocolError),
     ):
         answer.read()
     client.get(f"/told/{key}")
@@ -113,7 +113,7 @@ def test_an_error_after_commit_is_logged(client: httpx.Client, server: Server, k
 
 @everywhere
 @pytest.mark.parametrize("way", WAYS)
-def test_an_error_before_the_first_item_is_a_500(client: httpx.Client, key: str, prefix: str, way: str) -> None:
+def test_an_error_before_the_first_item_is_a_500(client: httpx2.Client, key: str, prefix: str, way: str) -> None:
     answer = client.get(f"{prefix}/{way}/failing_early", params={"key": key})
 
     assert (answer.status_code, answer.text) == (500, "Internal Server Error")
@@ -122,14 +122,14 @@ def test_an_error_before_the_first_item_is_a_500(client: httpx.Client, key: str,
 @everywhere
 @pytest.mark.parametrize("way", WAYS)
 def test_an_http_exception_before_the_first_item_is_its_handlers(
-    client: httpx.Client, key: str, prefix: str, way: str
+    client: httpx2.Client, key: str, prefix: str, way: str
 ) -> None:
     answer = client.get(f"{prefix}/{way}/arefusing", params={"key": key})
 
     assert (answer.status_code, answer.text) == (403, f"handled {key}")
 
 
-def test_background_tasks_run_after_the_stream_and_before_dependencies_close(client: httpx.Client, key: str) -> None:
+def test_background_tasks_run_after_the_stream_and_before_dependencies_close(client: httpx2.Client, key: str) -> None:
     for _ in range(3):
         client.post(f"/open/{key}")
     client.get("/stream/agated", params={"key": key})
@@ -137,7 +137,7 @@ def test_background_tasks_run_after_the_stream_and_before_dependencies_close(cli
     assert client.get(f"/told/{key}").json() == ["background task", "dependency closed"]
 
 
-def test_the_last_event_id_is_read_as_utf_8(client: httpx.Client) -> None:
+def test_the_last_event_id_is_read_as_utf_8(client: httpx2.Client) -> None:
     headers = {b"Last-Event-ID": "été".encode()}
 
     assert client.get("/last-event-id", params={"key": "any"}, headers=headers).json() == "été"

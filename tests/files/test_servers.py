@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.gate import BOUND
@@ -35,7 +35,7 @@ SMALL = bytes(range(256)) * 16  # 4 KiB
 LARGE = bytes(range(251)) * 33_417  # 8 MiB of a period that no block has
 HUGE = 64 << 20  # more than all buffers on the way hold together
 
-Serve = Callable[[str], httpx.Client]
+Serve = Callable[[str], httpx2.Client]
 
 
 @pytest.fixture(scope="module")
@@ -50,31 +50,31 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def serve(files: Path) -> Iterator[Serve]:
     with ExitStack() as stack:
-        clients: dict[str, httpx.Client] = {}
+        clients: dict[str, httpx2.Client] = {}
 
-        def client_of(host: str) -> httpx.Client:
+        def client_of(host: str) -> httpx2.Client:
             if host not in clients:
                 start, app = HOSTS[host]
                 server = stack.enter_context(start(f"tests.files.apps.{app}", FILES=str(files)))
-                clients[host] = stack.enter_context(httpx.Client(base_url=server.url, timeout=BOUND))
+                clients[host] = stack.enter_context(httpx2.Client(base_url=server.url, timeout=BOUND))
             return clients[host]
 
         yield client_of
 
 
 @pytest.fixture(params=HOSTS)
-def client(request: pytest.FixtureRequest, serve: Serve) -> httpx.Client:
+def client(request: pytest.FixtureRequest, serve: Serve) -> httpx2.Client:
     return serve(request.param)
 
 
-def wait_until_none_is_open(client: httpx.Client) -> None:
+def wait_until_none_is_open(client: httpx2.Client) -> None:
     deadline = time.monotonic() + BOUND
     while (count := client.get("/-/open").text) != "0":
         assert time.monotonic() < deadline, f"{count} files are left open"
 
 
 @pytest.mark.parametrize("prefix", ["/", "/trusted/"])
-def test_a_file_arrives_whole_and_in_parts_again_and_again(client: httpx.Client, prefix: str) -> None:
+def test_a_file_arrives_whole_and_in_parts_again_and_again(client: httpx2.Client, prefix: str) -> None:
     for _ in range(2):
         whole = client.get(f"{prefix}large.bin")
         assert (whole.status_code, whole.headers["content-length"]) == (200, str(len(LARGE)))
@@ -87,7 +87,7 @@ def test_a_file_arrives_whole_and_in_parts_again_and_again(client: httpx.Client,
     wait_until_none_is_open(client)
 
 
-def test_conditions_and_head_are_answered_without_a_body(client: httpx.Client) -> None:
+def test_conditions_and_head_are_answered_without_a_body(client: httpx2.Client) -> None:
     head = client.head("/large.bin")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(LARGE)), b"")
     asked = {"If-None-Match": head.headers["etag"]}
@@ -101,7 +101,7 @@ def test_conditions_and_head_are_answered_without_a_body(client: httpx.Client) -
 
 
 @pytest.mark.parametrize("name", ["nothing", "outward", "%2e%2e/secret"])
-def test_what_is_not_there_is_a_404(client: httpx.Client, name: str) -> None:
+def test_what_is_not_there_is_a_404(client: httpx2.Client, name: str) -> None:
     assert client.get(f"/{name}").status_code == 404
 
 
@@ -111,7 +111,7 @@ def test_a_frameworks_own_handler_answers_what_is_not_found(serve: Serve, host: 
     assert (response.status_code, response.text) == (404, "the framework's own")
 
 
-def receive_while(client: httpx.Client, url: str, change: Callable[[], object]) -> tuple[bytes, bool]:
+def receive_while(client: httpx2.Client, url: str, change: Callable[[], object]) -> tuple[bytes, bool]:
     """Download, make a change after the first bytes, and return what came and whether the end was a visible break."""
     received = bytearray()
     try:
@@ -121,12 +121,12 @@ def receive_while(client: httpx.Client, url: str, change: Callable[[], object]) 
             change()
             for block in blocks:
                 received += block
-    except httpx.TransportError:
+    except httpx2.TransportError:
         return bytes(received), True
     return bytes(received), False
 
 
-def test_a_file_that_shrinks_breaks_the_connection(client: httpx.Client, files: Path) -> None:
+def test_a_file_that_shrinks_breaks_the_connection(client: httpx2.Client, files: Path) -> None:
     path = files / "shrinking"
     path.write_bytes(b"s" * HUGE)
     received, broken = receive_while(client, "/shrinking", lambda: os.truncate(path, 1 << 20))
@@ -137,7 +137,7 @@ def test_a_file_that_shrinks_breaks_the_connection(client: httpx.Client, files: 
     wait_until_none_is_open(client)
 
 
-def test_a_file_that_grows_is_never_sent_beyond_its_length(client: httpx.Client, files: Path) -> None:
+def test_a_file_that_grows_is_never_sent_beyond_its_length(client: httpx2.Client, files: Path) -> None:
     path = files / "growing"
     path.write_bytes(b"g" * HUGE)
 

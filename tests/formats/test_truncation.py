@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 
-import httpx
+import httpx2
 import pytest
 
 from tests.formats.failing import ITEMS
@@ -33,12 +33,12 @@ def server(request: pytest.FixtureRequest) -> Generator[Server]:
 def received(server: Server, path: str, after: int) -> tuple[bytes, bool]:
     """Return the body as far as it came, and whether it was complete as far as HTTP can say."""
     body = b""
-    with httpx.stream("GET", f"{server.url}/{path}", params={"after": after}) as response:
+    with httpx2.stream("GET", f"{server.url}/{path}", params={"after": after}) as response:
         assert response.status_code == 200
         try:
             for piece in response.iter_raw():
                 body += piece
-        except httpx.RemoteProtocolError:
+        except httpx2.RemoteProtocolError:
             return body, False
     return body, True
 
@@ -95,7 +95,7 @@ def test_csv_is_as_good_as_its_rows_and_the_connection_breaks(server: Server, pa
 
 @pytest.mark.parametrize("verb", ["ndjson", "json_array", "json_seq", "csv"])
 def test_a_stream_that_fails_at_its_first_item_is_an_error_response(server: Server, verb: str) -> None:
-    assert httpx.get(f"{server.url}/{verb}", params={"after": 0}).status_code == 500
+    assert httpx2.get(f"{server.url}/{verb}", params={"after": 0}).status_code == 500
 
 
 @pytest.mark.parametrize("way", ["", "-async"])

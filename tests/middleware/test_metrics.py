@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import httpx2
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -15,8 +15,8 @@ from tests.support.servers import uvicorn
 
 def test_prometheus_counts_streams_by_their_reason() -> None:
     with uvicorn("examples.metrics_prometheus:app") as server:
-        assert httpx.get(f"{server.url}/ticks").text.count("data:") == 3
-        told = httpx.get(f"{server.url}/metrics/").text
+        assert httpx2.get(f"{server.url}/ticks").text.count("data:") == 3
+        told = httpx2.get(f"{server.url}/metrics/").text
     assert 'streams_total{reason="done"} 1.0' in told
     assert "stream_first_chunk_seconds_count 1.0" in told
 

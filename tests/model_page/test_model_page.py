@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.gate import BOUND
@@ -32,10 +32,10 @@ SERVERS: dict[str, tuple[Callable[..., Any], str]] = {
 @dataclass(frozen=True)
 class Host:
     server: Server
-    http: httpx.Client
-    csv: Future[httpx.Response]
+    http: httpx2.Client
+    csv: Future[httpx2.Response]
 
-    def get(self, path: str) -> httpx.Response:
+    def get(self, path: str) -> httpx2.Response:
         return self.http.get(path)
 
 
@@ -49,10 +49,10 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]]
         def start(serve: Callable[..., Any], app: str) -> Host:
             server = stack.enter_context(serve(f"tests.model_page.apps.{app}", cwd=folder))
             # one connection a request: uvicorn closes it after an error, and a pool would race that
-            limits = httpx.Limits(max_keepalive_connections=0)
-            client = stack.enter_context(httpx.Client(base_url=server.url, timeout=BOUND, limits=limits))
+            limits = httpx2.Limits(max_keepalive_connections=0)
+            client = stack.enter_context(httpx2.Client(base_url=server.url, timeout=BOUND, limits=limits))
             # the CSV sample takes ten seconds, on every host at the same time
-            return Host(server, client, pool.submit(httpx.get, f"{server.url}/csv", timeout=BOUND))
+            return Host(server, client, pool.submit(httpx2.get, f"{server.url}/csv", timeout=BOUND))
 
         yield {name: start(*how) for name, how in SERVERS.items()}
 
@@ -139,7 +139,7 @@ def test_a_million_yields_leave_memory_flat(host: Host) -> None:
 
 def test_stream(host: Host) -> None:
     async def test() -> None:
-        async with httpx.AsyncClient() as client, client.stream("GET", f"{host.server.url}/stream") as response:
+        async with httpx2.AsyncClient() as client, client.stream("GET", f"{host.server.url}/stream") as response:
             chunks: list[str] = []
             async for chunk in response.aiter_bytes():
                 chunks.append(chunk.decode())  # noqa: PERF401  # as on the page

@@ -7,8 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import httpx
-import httpx_sse
+import httpx2
 import pytest
 
 from stream_adapter.testing import anext_chunk, async_stream_client, stream_client
@@ -173,7 +172,7 @@ def test_an_application_that_breaks_the_protocol_is_told(messages: list[Message]
             if status == 500:
                 assert (await client.get("/")).status_code == 500
                 return
-            with pytest.raises(httpx.RemoteProtocolError):
+            with pytest.raises(httpx2.RemoteProtocolError):
                 await client.get("/")
 
     run(test)
@@ -337,11 +336,13 @@ def test_several_streams_of_one_client_run_at_once() -> None:
             streams = [(await client.send(request, stream=True)).aiter_raw() for request in requests]
             for number in range(3):
                 assert [await anext(stream) for stream in streams] == [str(number).encode()] * 3
+            for stream in streams:
+                await stream.aclose()
 
     run(test)
 
 
-def test_events_are_read_by_httpx_sse() -> None:
+def test_events_are_read_by_httpx2() -> None:
     async def http(receive: Receive, send: Send) -> None:
         await send({**START, "headers": [(b"content-type", b"text/event-stream")]})
         await send(block(b"data: a\n\ndata: "))
@@ -350,8 +351,8 @@ def test_events_are_read_by_httpx_sse() -> None:
 
     async def test() -> list[str]:
         client = async_stream_client(answering(http))
-        async with client, httpx_sse.aconnect_sse(client, "GET", "/") as source:
-            return [event.data async for event in source.aiter_sse()]
+        async with client, client.stream("GET", "/") as response:
+            return [event.data async for event in httpx2.EventSource(response)]
 
     assert run(test) == ["a", "b"]
 
@@ -364,7 +365,7 @@ def test_a_silent_application_is_a_read_timeout_and_the_read_may_be_bounded_by_t
 
     async def test() -> None:
         async with async_stream_client(answering(http)) as client:
-            with pytest.raises(httpx.ReadTimeout):
+            with pytest.raises(httpx2.ReadTimeout):
                 await client.get("/", timeout=0.02)
             with pytest.raises(TimeoutError):
                 async with client.stream("GET", "/") as response, asyncio.timeout(0.02):

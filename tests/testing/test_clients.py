@@ -6,7 +6,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from flask import Flask
@@ -88,7 +88,7 @@ def test_a_sync_client_of_an_asgi_application_wants_to_be_entered() -> None:
 
 
 @pytest.mark.parametrize(("make", "app"), [(stream_client, asgi), (stream_client, wsgi), (async_stream_client, asgi)])
-def test_options_are_httpxs(make: Callable[..., httpx.Client], app: Any) -> None:
+def test_options_are_httpxs(make: Callable[..., httpx2.Client], app: Any) -> None:
     client = make(app, headers={"X-Name": "value"}, base_url="http://other.example")
     assert (client.headers["x-name"], str(client.base_url)) == ("value", "http://other.example")
     assert str(make(app).base_url) == "http://testserver"

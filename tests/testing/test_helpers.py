@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from stream_adapter.testing import (
@@ -24,14 +24,14 @@ from stream_adapter.types import WSGIApp
 from tests.support.gate import BOUND, Gate
 from tests.testing.apps import asgi_app, wsgi_app
 
-Open = Callable[[Any], AbstractContextManager[httpx.Client]]
+Open = Callable[[Any], AbstractContextManager[httpx2.Client]]
 EVENTS = [("content-type", "text/event-stream")]
 NDJSON = [("content-type", "application/x-ndjson")]
 
 
 @contextmanager
-def over_a_socket(app: Any) -> Generator[httpx.Client]:
-    with LiveServer(app) as server, httpx.Client(base_url=server.url, timeout=BOUND) as client:
+def over_a_socket(app: Any) -> Generator[httpx2.Client]:
+    with LiveServer(app) as server, httpx2.Client(base_url=server.url, timeout=BOUND) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 import stream_adapter as sa
@@ -73,8 +73,8 @@ async def _nothing() -> AsyncIterator[bytes]:
 def test_an_application_is_served_on_a_port_of_the_systems(make: Make) -> None:
     with LiveServer(make([b"one ", b"two"])) as one, LiveServer(make([b"three"])) as other:
         assert one.port != other.port
-        assert httpx.get(f"{one.url}/").text == "one two"
-        assert httpx.get(f"{other.url}/").text == "three"
+        assert httpx2.get(f"{one.url}/").text == "one two"
+        assert httpx2.get(f"{other.url}/").text == "three"
 
 
 def test_one_that_is_entered_twice_is_one_server_and_leaves_no_thread() -> None:
@@ -84,7 +84,7 @@ def test_one_that_is_entered_twice_is_one_server_and_leaves_no_thread() -> None:
     with LiveServer(wsgi_app([b"one"])) as server:
         with server as again:
             assert (again, running()) == (server, [f"live server {server.port}"])
-            assert httpx.get(f"{server.url}/").text == "one"
+            assert httpx2.get(f"{server.url}/").text == "one"
         assert running() == []
     assert running() == []
 
@@ -93,16 +93,16 @@ def test_one_that_is_entered_twice_is_one_server_and_leaves_no_thread() -> None:
 def test_leaving_it_closes_the_streams_that_are_open_and_leaves_no_thread_and_no_socket(protocol: str) -> None:
     subject = Subject(b"x")
     before = resources()
-    with httpx.Client() as client:
+    with httpx2.Client() as client:
         with LiveServer(subject.app(protocol)) as server:
             response = client.send(client.build_request("GET", server.url), stream=True)
             assert next_chunk(response) == b"x"
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             next_chunk(response)
     subject.closed.wait()
     assert resources() == before
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(server.url)
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(server.url)
 
 
 @either
@@ -165,10 +165,10 @@ def test_an_application_that_fails_is_a_500_and_then_a_broken_connection_and_goe
 
     make = wsgi_app if protocol == "wsgi" else asgi_app
     with LiveServer(make(early())) as server:
-        assert httpx.get(server.url).status_code == 500
+        assert httpx2.get(server.url).status_code == 500
     headers = [("content-type", "text/plain")]  # with none at all, Werkzeug takes it that nothing was sent
-    with LiveServer(make(late(), headers=headers)) as server, pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(server.url)
+    with LiveServer(make(late(), headers=headers)) as server, pytest.raises(httpx2.RemoteProtocolError):
+        httpx2.get(server.url)
     assert "LookupError: early" in caplog.text
     assert "LookupError: late" in caplog.text
 

@@ -184,7 +184,7 @@ def test_the_fixtures_serve_applications_of_both_protocols_and_leave_nothing(pyt
         import asyncio
         import threading
 
-        import httpx
+        import httpx2
         import pytest
 
         def wsgi(environ, start_response):
@@ -199,7 +199,7 @@ def test_the_fixtures_serve_applications_of_both_protocols_and_leave_nothing(pyt
         @pytest.mark.parametrize(("app", "text"), [(wsgi, "wsgi"), (asgi, "asgi")])
         def test_sync(app, text, stream_client, live_server):
             assert stream_client(app, headers={"X-Name": "value"}).get("/").text == text
-            assert httpx.get(live_server(app).url).text == text
+            assert httpx2.get(live_server(app).url).text == text
 
         def test_async(async_stream_client):
             async def test():
