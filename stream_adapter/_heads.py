@@ -84,7 +84,7 @@ def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()
     """
     merged = _sendable(framework)
     present = {name.lower() for name, _ in merged}
-    removed = {name.lower() for name in copied} - present
+    stands = {name.lower() for name in copied}
     cookies = {_identity(value) for name, value in merged if name.lower() == "set-cookie"}
     lines = {(name.lower(), value) for name, value in merged if name.lower() in _ADDITIVE}
     vary: list[str] = []
@@ -93,7 +93,7 @@ def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()
         lower = name.lower()
         if lower == "vary":
             vary.append(value)
-        elif lower in removed:
+        elif lower in stands:
             continue
         elif lower == "set-cookie":
             if _identity(value) not in cookies:

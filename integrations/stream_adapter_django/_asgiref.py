@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, TypeVar
 
-from asgiref.sync import AsyncToSync, SyncToAsync
+from ._compat import current_executor, forget_deadlock, main_loop, request_context, set_current_executor
 
 __all__ = ["stream_context", "under_asgi", "when_request_ends"]
 
@@ -15,12 +15,12 @@ T = TypeVar("T")
 
 
 def under_asgi() -> bool:
-    """Say whether this is the loop of an ASGI request, or a thread in which asgiref runs sync code for one."""
+    """Return True on the loop of an ASGI request, or in a thread in which asgiref runs sync code for one."""
     loop: asyncio.AbstractEventLoop | None
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        loop = getattr(SyncToAsync.threadlocal, "main_event_loop", None)
+        loop = main_loop()
     return loop is not None and loop.is_running()
 
 
@@ -31,9 +31,9 @@ def when_request_ends(callback: Callable[[], object]) -> None:
     gives each request a thread) it is a test's.
     """
     task = asyncio.current_task()
-    if task is None or getattr(AsyncToSync.executors, "current", None):
+    if task is None or current_executor():
         return
-    if SyncToAsync.thread_sensitive_context.get(None) is not None:
+    if request_context() is not None:
         task.add_done_callback(lambda _: callback())
 
 
@@ -43,10 +43,10 @@ def stream_context(make: Callable[[], T]) -> T:
 
 
 def _made_lasting(make: Callable[[], T]) -> T:
-    SyncToAsync.deadlock_context.set(False)  # a caller's, which will not be waiting any more
-    executor = getattr(AsyncToSync.executors, "current", None)
+    forget_deadlock()
+    executor = current_executor()
     if executor is not None:
-        AsyncToSync.executors.current = _WhileItWaits(executor)
+        set_current_executor(_WhileItWaits(executor))
     return make()
 
 

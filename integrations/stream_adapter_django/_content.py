@@ -12,23 +12,17 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from django.core.handlers.asgi import ASGIRequest
-from django.core.handlers.wsgi import WSGIRequest
-from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 
 from stream_adapter import Response, StreamAdapterError
-from stream_adapter.integration import (
-    AsyncBody,
-    NotFoundError,
-    RequestHead,
-    Resolved,
-    ServerFile,
-    SyncBody,
-    server_file,
-)
+from stream_adapter.integration import AsyncBody, Resolved, ServerFile, SyncBody, is_bodiless, server_file
 
 from ._asgiref import stream_context, under_asgi
 from ._blocks import Blocks
+from ._compat import compresses, set_content
+from ._gzip import acompressed, compressed, refuse_members, refuse_members_async
+from ._handed import HeldAsyncBlocks, HeldBlocks
+from ._requests import Known, known, known_now
 from ._threads import asgi_host, wsgi_host
 
 __all__ = ["StreamContent"]
@@ -39,49 +33,53 @@ class StreamContent(StreamingHttpResponse):
 
     Args:
         response: what is streamed.
-        request: what it answers, if that is known.
+        request: what it answers; None for the request that is being served, as far as that is known.
     """
 
     _iterator: Any  # Django's: what `streaming_content` was last set to
 
-    def __init__(self, response: Response, request: HttpRequest | None) -> None:
+    def __init__(self, response: Response, request: object | None) -> None:
         super().__init__(status=response.status_code)
         self._stream = response
-        self._request: HttpRequest | None = request
+        self._is_told = request is not None
+        self._known: Known = known_now() if request is None else known(request)
         self._own = self._iterator  # an empty one, until the stream is opened
+        self._handed: Callable[[], HeldBlocks | HeldAsyncBlocks | None] = _nothing
         self._opened: SyncBody | Blocks | None = None
         self._file: ServerFile | None = None
         self._close_content: Callable[[], object] = partial(_close_unopened, response)
         self.is_async = self.on_loop
 
-    def bind(self, request: HttpRequest | None) -> None:
-        """Say which request it answers, unless it knows."""
-        self._request = self._request or request
-        if self._opened is None:
-            self.is_async = self.on_loop
+    def bind(self, request: object | None) -> None:
+        """Say which request it answers, unless it was made with one."""
+        if request is None or self._is_told or self._opened is not None:
+            return
+        self._known = known(request)
+        self._is_told = True
+        self.is_async = self.on_loop
 
     @property
     def on_loop(self) -> bool:
         """Whether it is served under ASGI: the request's type says, or, where that is not known, a running loop."""
-        request = self._request
-        return isinstance(request, ASGIRequest) or (not isinstance(request, WSGIRequest) and under_asgi())
+        is_asgi = self._known.is_asgi
+        return under_asgi() if is_asgi is None else is_asgi
 
     def _open_sync(self) -> SyncBody:
         """Open it for WSGI, unless a decorator of the view has, by looking at its content."""
         if isinstance(self._opened, SyncBody):
             return self._opened
-        environ = self._request.environ if isinstance(self._request, WSGIRequest) else None
-        body = self._opened = SyncBody(_resolve(self._stream, self._request), wsgi_host(environ))
+        environ = self._known.environ
+        body = self._opened = SyncBody(self._stream.resolve(self._known.head), wsgi_host(environ))
         self._file = server_file(body, environ or {})
         self._use(_iterate(body), body.close, is_async=False)
         return body
 
     def _open_async(self) -> Blocks:
-        """Open it for ASGI, likewise."""
+        """Open it for ASGI, unless that was done."""
         if isinstance(self._opened, Blocks):
             return self._opened
         blocks = self._opened = Blocks(
-            partial(_aresolve, self._stream, self._request), _async_body, partial(_close_unopened, self._stream)
+            partial(self._stream.aresolve, self._known.head), _async_body, partial(_close_unopened, self._stream)
         )
         self._use(blocks, blocks.close_soon, is_async=True)
         return blocks
@@ -96,34 +94,70 @@ class StreamContent(StreamingHttpResponse):
             self._open_async() if is_async else self._open_sync()
 
     @property
+    def _is_untouched(self) -> bool:
+        return self._iterator is self._own
+
+    def _hand_out(self) -> Any:
+        """Return the blocks, or what a middleware has put in their place; the same object while it is in use."""
+        handed = self._handed()
+        if handed is not None:
+            return handed
+        blocks: Any = self._own if self._is_untouched else super().streaming_content
+        handed = HeldAsyncBlocks(blocks) if self.is_async else HeldBlocks(blocks)
+        handed.holds = self
+        self._handed = weakref.ref(handed)
+        return handed
+
+    @property
     def streaming_content(self) -> Any:
         """The blocks, without Django's wrapper around each, or what a middleware has put in their place."""
         self._open_unrendered(is_async=self.is_async)
-        return self._own if self._iterator is self._own else super().streaming_content
+        return self._hand_out()
 
     @streaming_content.setter
     def streaming_content(self, value: Any) -> None:
-        self._set_streaming_content(value)  # type: ignore[attr-defined]  # django-stubs leaves this hook out
+        if compresses(value):
+            compress: Any = acompressed if self.is_async else compressed
+            value = compress(self._hand_out(), self._is_bodiless)
+        handed = self.__dict__.pop("_handed", _nothing)()
+        if handed is not None:
+            handed.holds = None  # `value` holds it from here on, and the response holds `value`
+        self._handed = _nothing
+        set_content(self, value)
+
+    def _is_bodiless(self) -> bool:
+        return self._known.head.method == "HEAD" or is_bodiless(self.status_code)
 
     block_size = 1 << 18  # bytes that a server reads at a time
 
     @property
     def file_to_stream(self) -> ServerFile | None:
         """The file that Django's WSGI handler gives to a server which sends it by itself."""
-        return self._file if self._iterator is self._own else None
+        return self._file if self._is_untouched else None
 
     def __iter__(self) -> Iterator[bytes]:
         self._open_unrendered(is_async=False)
-        return super().__iter__()
+        if self.is_async:
+            return super().__iter__()  # Django's own: it warns, and collects
+        if not self._is_untouched and self.headers.get("Content-Encoding") == "gzip":
+            return refuse_members(self._hand_out())
+        handed: Iterator[bytes] = self._hand_out()
+        return handed
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._open_unrendered(is_async=True)
-        return self._own if self._iterator is self._own and self.is_async else self._replaced_blocks()
+        if self._is_untouched and self.is_async:
+            handed: AsyncIterator[bytes] = self._hand_out()
+            return handed
+        return self._replaced_blocks()
 
     async def _replaced_blocks(self) -> AsyncIterator[bytes]:
         replacement = self._iterator
+        blocks = super().__aiter__()
+        if self.headers.get("Content-Encoding") == "gzip":
+            blocks = refuse_members_async(blocks)
         try:
-            async for block in super().__aiter__():
+            async for block in blocks:
                 yield block
         finally:
             if hasattr(replacement, "aclose"):
@@ -137,22 +171,8 @@ class StreamContent(StreamingHttpResponse):
         super().close()
 
 
-def _head(request: HttpRequest | None) -> RequestHead:
-    return RequestHead() if request is None else RequestHead.from_environ(request.META)
-
-
-def _resolve(stream: Response, request: HttpRequest | None) -> Resolved:
-    try:
-        return stream.resolve(_head(request))
-    except NotFoundError as error:
-        raise Http404(str(error)) from error
-
-
-async def _aresolve(stream: Response, request: HttpRequest | None) -> Resolved:
-    try:
-        return await stream.aresolve(_head(request))
-    except NotFoundError as error:
-        raise Http404(str(error)) from error
+def _nothing() -> None:
+    """Return what nothing is held by."""
 
 
 def _async_body(resolved: Resolved) -> AsyncBody:

@@ -1,35 +1,41 @@
-"""Headers of a Response on Django's: one field a name, and cookies apart."""
+"""Headers of a Response on Django's: one field per name, and cookies apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
 
-__all__ = ["add_vary", "apply_headers"]
+__all__ = ["headers_of", "set_headers"]
 
 
-def apply_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -> None:
-    """Set headers. Fields of one name are joined (RFC 9110, 5.3); Set-Cookie, which cannot be, goes to the cookies.
+def headers_of(response: HttpResponseBase) -> list[tuple[str, str]]:
+    """Return all fields of a response of Django's, its cookies among them."""
+    cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
+    return [*((str(name), str(value)) for name, value in response.items()), *cookies]
+
+
+def set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -> None:
+    """Give a response these fields and no other; cookies are added to its own.
+
+    Fields of one name are joined (RFC 9110, 5.3). Set-Cookie, which cannot be, goes to the cookies.
 
     Raises:
         ValueError: a cookie has an attribute that Python's http.cookies does not know.
     """
     fields: dict[str, tuple[str, str]] = {}
+    present = {morsel.OutputString() for morsel in response.cookies.values()}
     for name, value in pairs:
         key = name.lower()
-        if key == "set-cookie":
-            _add_cookie(response, value)
-        else:
+        if key != "set-cookie":
             fields[key] = (name, f"{fields[key][1]}, {value}" if key in fields else value)
+        elif value not in present:
+            _add_cookie(response, value)
+    for name, _ in list(response.items()):
+        if name.lower() not in fields:
+            del response.headers[name]
     for name, value in fields.values():
         response.headers[name] = value
-
-
-def add_vary(response: HttpResponseBase, value: str) -> None:
-    """Add to Vary, a list to which the view, the stream and each middleware add what they looked at."""
-    patch_vary_headers(response, [field.strip() for field in value.split(",")])
 
 
 def _add_cookie(response: HttpResponseBase, value: str) -> None:

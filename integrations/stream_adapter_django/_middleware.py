@@ -1,37 +1,50 @@
 """The app-wide adapter.
 
-It looks up no view and calls none: it has the URL resolver hand out adapted ones. So all that Django does around a view
-(CSRF, ATOMIC_REQUESTS, process_view, process_exception) it does around these, and `reverse` still finds the views.
+It looks up no view and calls none: it has Django's handler call an adapted one, at the moment of the call. So all that
+Django does around a view (CSRF, ATOMIC_REQUESTS, process_view, process_exception) it does around these, and what
+`resolve` and `resolver_match` show is the view itself.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeAlias
 
 from asgiref.sync import markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import ResolverMatch, URLResolver, get_resolver
 
 from stream_adapter.integration import is_stream
 
+from ._compat import ask_for_views
 from ._defaults import check_defaults
+from ._inner import explained
+from ._requests import serving
 from ._response import stream_response
-from ._views import adapt, is_async
+from ._views import View, adapt, is_async
 
 __all__ = ["StreamAdapter"]
+
+Adapt: TypeAlias = Callable[[View], View]
+
+_waiting: ContextVar[Adapt | None] = ContextVar("stream_adapter_django.adapter", default=None)
+"""What adapts the view of the present request, until Django's handler has asked for it."""
 
 
 class StreamAdapter:
     """Middleware that streams what any view yields, or returns as a generator, an iterator or a Response.
 
     A list, tuple, dict or text stays what it is to Django. The setting STREAM_ADAPTER holds defaults: a dict of the
-    options of Response. A middleware that sets `request.urlconf` stands before this one.
+    options of Response. It may stand anywhere in MIDDLEWARE.
+
+    What a view of Django REST framework or django-ninja returns, and an admin action, is not seen here: write
+    `@streaming` there.
 
     Raises:
-        ImproperlyConfigured: STREAM_ADAPTER is no dict of options.
+        ImproperlyConfigured: STREAM_ADAPTER is not a dict of options.
     """
 
     sync_capable = True
@@ -40,22 +53,45 @@ class StreamAdapter:
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self._get_response = get_response
         check_defaults()
-        self._adapt = functools.cache(functools.partial(adapt, convert=_convert))
-        if is_async(get_response):
+        ask_for_views(_take_waiting)
+        self._adapt: Adapt = functools.cache(_adapted)
+        self._is_async = is_async(get_response)
+        if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Adapt the views of the request's URLconf, and go on."""
-        resolver = get_resolver(getattr(request, "urlconf", None))
-        # Django keeps a resolver for each URLconf. Set anew, for there may be more than one of us (a test's)
-        resolver.resolve = functools.partial(self._resolve, resolver)  # type: ignore[method-assign]  # of this one only
-        response: HttpResponseBase | Awaitable[HttpResponseBase] = self._get_response(request)
-        return response
+        """Have the view of this request adapted, and go on."""
+        if self._is_async:
+            return self._await_response(request)
+        with serving(request), _adapting(self._adapt):
+            response: HttpResponseBase = self._get_response(request)
+            return response
 
-    def _resolve(self, resolver: URLResolver, path: str) -> ResolverMatch:
-        match = type(resolver).resolve(resolver, path)
-        match.func = self._adapt(match.func)
-        return match
+    async def _await_response(self, request: HttpRequest) -> HttpResponseBase:
+        with serving(request), _adapting(self._adapt):
+            response: HttpResponseBase = await self._get_response(request)
+            return response
+
+
+@contextmanager
+def _adapting(adapt: Adapt) -> Any:
+    before = _waiting.get()
+    _waiting.set(adapt)
+    try:
+        yield
+    finally:
+        _waiting.set(before)
+
+
+def _take_waiting() -> Adapt | None:
+    """Return what adapts the view that is about to be called; once, for the view may send requests of its own."""
+    adapt = _waiting.get()
+    _waiting.set(None)
+    return adapt
+
+
+def _adapted(view: View) -> View:
+    return adapt(explained(view), _convert)
 
 
 def _convert(result: Any) -> Any:

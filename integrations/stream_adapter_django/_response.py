@@ -1,45 +1,64 @@
 """Django's response around a stream, rendered as a template's is.
 
 Django calls `render()` after the view and its transaction, before middleware sees the response, and what it raises goes
-to `process_exception`. So that is where the first item is pulled.
+to `process_exception`. So that is where the first item is pulled. A framework inside Django, which has called the view,
+is asked first for its answer to an exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias, Unpack
-from wsgiref.util import is_hop_by_hop
+from collections.abc import Callable, Generator
+from typing import Any, Self, TypeAlias, Unpack
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from stream_adapter import Response
-from stream_adapter.integration import AsyncBody, CapacityError, ResponseOptions, SyncBody, as_response
+from stream_adapter.integration import (
+    AsyncBody,
+    RefusalError,
+    ResponseOptions,
+    SyncBody,
+    as_response,
+    merge_headers,
+    refusal_head,
+)
 from stream_adapter.types import Source
 
 from ._asgiref import when_request_ends
+from ._blocks import Blocks
 from ._content import StreamContent
 from ._defaults import app_defaults
-from ._headers import add_vary, apply_headers
+from ._headers import headers_of, set_headers
+from ._requests import Answer
 
 __all__ = ["StreamResponse", "stream_response"]
 
 PostRender: TypeAlias = Callable[[Any], HttpResponseBase | None]
 
 
-def stream_response(content: Source = None, **options: Unpack[ResponseOptions]) -> StreamResponse:
+def stream_response(
+    content: Source = None, *, request: object | None = None, **options: Unpack[ResponseOptions]
+) -> StreamResponse:
     """Make Django's response of anything that can be streamed. It pulls no item itself.
 
-    A view that is neither decorated with `streaming` nor adapted by the middleware does not tell it the request: a HEAD
-    request then starts the source, and under WSGI a silent source does not learn that its client has gone.
+    Which request it answers (HEAD, ranges, negotiation, resuming, a client that leaves) it learns from `request=`, or
+    from Django's `request_started`. A request of Django REST framework also brings that framework's exception handler.
 
     Args:
-        content: whatever a Response takes, or a Response.
+        content: anything that a Response takes, or a Response.
+        request: the request, if Django has not announced it: from a `RequestFactory` or `AsyncClient`, or, of Django
+            REST framework, for its exception handler.
         **options: those of Response; a Response has only what it was not given filled in. The setting STREAM_ADAPTER
             fills in the rest.
+
+    Raises:
+        TypeError: `request` is not a request.
     """
-    return StreamResponse(as_response(content, **options).with_defaults(**app_defaults()))
+    return StreamResponse(as_response(content, **options).with_defaults(**app_defaults()), request)
 
 
 class StreamResponse(StreamContent):
@@ -51,15 +70,29 @@ class StreamResponse(StreamContent):
     template_name = None  # what a process_template_response looks at
     context_data = None
 
-    def __init__(self, response: Response, request: HttpRequest | None = None) -> None:
+    def __init__(self, response: Response, request: object | None = None) -> None:
         super().__init__(response, request)
         self.is_rendered = False
         self._post_render: list[PostRender] = []
+        self._answer: Answer | None = None
         self._assumed_type = response.media_type or (response.format.media_type if response.format else "text/plain")
-        self.headers["Content-Type"] = self._assumed_type
-        given = [(name, value) for name, value in response.headers if not is_hop_by_hop(name)]
+        given = merge_headers(response.headers, ())
         self._given = {name.lower() for name, _ in given}
-        apply_headers(self, given)
+        assumed = [] if "content-type" in self._given else [("Content-Type", self._assumed_type)]
+        set_headers(self, [*given, *assumed])
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        """Return itself: a decorated async generator view gives its response at the call, and may be awaited."""
+        yield from ()
+        return self
+
+    def answer_errors_by(self, answer: Answer) -> None:
+        """Have a framework inside Django answer what is raised before the first item.
+
+        Args:
+            answer: returns a response for the exception, or raises it.
+        """
+        self._answer = answer
 
     def add_post_render_callback(self, callback: PostRender) -> None:
         """Call `callback(response)` once it is rendered; what that returns, unless None, takes the response's place."""
@@ -74,51 +107,94 @@ class StreamResponse(StreamContent):
         return self._render_async if self.on_loop else self._render_sync
 
     def _render_sync(self) -> HttpResponseBase:
-        response: HttpResponseBase = self
         if self.is_rendered:
-            return response
+            return self
+        try:
+            self._start_sync()
+        except Exception as error:  # noqa: BLE001  # it is raised, unless it has an answer
+            return self._rendered(self._response_to(error))
+        try:
+            return self._called_back(self)
+        except BaseException:
+            self._close_content()
+            raise
+
+    def _start_sync(self) -> None:
         body = self._open_sync()
         try:
             if self._file is None:
                 body.start()
             self._commit(body)
-            for callback in self._post_render:
-                response = callback(response) or response
-        except CapacityError as error:
-            return _unavailable(error)
         except BaseException:
             body.close()
             raise
-        return response
 
     async def _render_async(self) -> HttpResponseBase:
-        response: HttpResponseBase = self
         if self.is_rendered:
-            return response
+            return self
+        try:
+            blocks = await self._start_async()
+        except Exception as error:  # noqa: BLE001  # it is raised, unless it has an answer
+            response = await sync_to_async(self._response_to)(error)
+            return await sync_to_async(self._rendered)(response)
+        try:
+            return await sync_to_async(self._called_back)(self) if self._post_render else self
+        except BaseException:
+            await blocks.aclose()
+            raise
+
+    async def _start_async(self) -> Blocks:
         blocks = self._open_async()
         when_request_ends(blocks.close_soon)
         try:
             self._commit(await blocks.start())
-            for callback in self._post_render:
-                response = await sync_to_async(callback, thread_sensitive=True)(response) or response
-        except CapacityError as error:
-            return _unavailable(error)
         except BaseException:
             await blocks.aclose()
             raise
-        return response
+        return blocks
 
     def _commit(self, body: SyncBody | AsyncBody) -> None:
         """Take over the final status and headers; what the view has set on this response meanwhile stays."""
         self.is_rendered = True
-        self.status_code = body.status
+        if self.status_code == self._stream.status_code:
+            self.status_code = body.status
         if self.headers.get("Content-Type") == self._assumed_type and "content-type" not in self._given:
             del self.headers["Content-Type"]
-        settled = [(name, value) for name, value in body.headers if name.lower() not in self._given]
-        apply_headers(self, [(name, value) for name, value in settled if name not in self.headers])
-        for value in (value for name, value in body.headers if name.lower() == "vary"):
-            add_vary(self, value)
+        set_headers(self, merge_headers(body.headers, headers_of(self), copied=self._given))
+
+    def _response_to(self, error: Exception) -> HttpResponseBase:
+        """Return the answer to what was raised before the first item, or raise it."""
+        if isinstance(error, RefusalError):
+            status, headers = refusal_head(error)
+            if headers or status not in _PAGES:
+                refusal = HttpResponse(status=status)
+                set_headers(refusal, merge_headers(headers_of(refusal), headers))
+                return refusal
+            page = _PAGES[status](str(error))
+            page.__cause__ = error
+            error = page
+        answer = self._answer or self._known.answer
+        if answer is None:
+            raise error
+        response = answer(error)
+        if "Vary" in self.headers:
+            patch_vary_headers(response, [field.strip() for field in self.headers["Vary"].split(",")])
+        return response
+
+    def _rendered(self, response: Any) -> HttpResponseBase:
+        """Finish a response that takes this one's place, as Django would, and as this one's decorators want it."""
+        if not callable(getattr(response, "render", None)):
+            return self._called_back(response)
+        for callback in self._post_render:
+            response.add_post_render_callback(callback)
+        rendered: HttpResponseBase = response.render()
+        return rendered
+
+    def _called_back(self, response: HttpResponseBase) -> HttpResponseBase:
+        for callback in self._post_render:
+            response = callback(response) or response
+        return response
 
 
-def _unavailable(error: CapacityError) -> HttpResponse:
-    return HttpResponse(status=503, headers={"Retry-After": str(error.retry_after)})
+_PAGES: dict[int, type[Exception]] = {400: BadRequest, 403: PermissionDenied, 404: Http404}
+"""The statuses for which Django, and a framework inside it, have an error page."""

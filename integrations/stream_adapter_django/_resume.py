@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
-
-from stream_adapter.integration import RequestHead
+from ._requests import known
 
 __all__ = ["last_event_id"]
 
 
-def last_event_id(request: HttpRequest) -> str | None:
-    """Return the id of the last event that the client of a request has seen; None for one that starts anew.
+def last_event_id(request: object) -> str | None:
+    """Return the id of the last event that the client of a request has seen; None if it has seen none.
 
     It is that of the Last-Event-ID header, or else of the query parameter `last_event_id` (WHATWG HTML, 9.2.4).
+
+    Args:
+        request: Django's, or that of Django REST framework.
     """
-    return RequestHead.from_environ(request.META).last_event_id
+    return known(request).head.last_event_id

@@ -5,33 +5,58 @@
     sync source, ASGI     the thread that asgiref keeps for the request
     async source, ASGI    the server's loop, with that thread for its ORM calls
 
-A connection is closed in the thread that opened it: by Django in the request's, by us in all others.
+A connection is closed in the thread that opened it: by Django in the request's, by us in all others. One whose caller
+is inside `transaction.atomic()`, as in each test of a `TestCase`, is lent to the source's thread: a stream sees what
+its caller sees, and does not wait for its locks.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
-from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
 from django.utils import timezone, translation
 
 from stream_adapter.integration import Host, client_connection
 
-__all__ = ["asgi_host", "own_connections", "wsgi_host"]
+from ._compat import (
+    SHARES_EXECUTORS,
+    current_executor,
+    request_context,
+    request_executor,
+    set_current_executor,
+    take_request_executor,
+)
+
+__all__ = ["Lent", "asgi_host", "in_transactions", "own_connections", "wsgi_host"]
+
+Lent: TypeAlias = Mapping[str, BaseDatabaseWrapper]
+"""Connections by alias that a stream uses in place of its own."""
 
 
 def wsgi_host(environ: dict[str, Any] | None) -> Host:
-    """Return what Django brings under WSGI; without the environ nobody sees a client go."""
+    """Return what Django brings under WSGI; without the environ nothing shows that a client has left."""
+    lent, carried, caller = in_transactions(), _carried(), threading.get_ident()
+
+    def enter() -> None:
+        carried()
+        if threading.get_ident() != caller and not _is_on_loop():  # an async source borrows in its thread for the ORM
+            _borrow(lent)
+
     return Host(
-        thread_exit=connections.close_all,
-        around=own_connections,
-        enter=_carried(),
+        thread_exit=partial(_close_own, lent),
+        around=partial(own_connections, lent),
+        enter=enter if lent else carried,
         connection=None if environ is None else client_connection(environ),
     )
 
@@ -48,7 +73,7 @@ class _RequestThread:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()  # asgiref finds the thread by what it has stored here
-        self._request = SyncToAsync.thread_sensitive_context.get(None)
+        self._request = request_context()
         self._running: set[asyncio.Task[object]] = set()  # the loop itself holds its tasks weakly
 
     def __call__(self, job: Callable[[], object]) -> None:
@@ -60,26 +85,90 @@ class _RequestThread:
         task.add_done_callback(self._running.discard)
 
     def leave(self) -> None:
-        """Have the request end without its thread, for which asgiref would wait: an older one on the loop, for all."""
-        if self._request is not None:
-            executor = SyncToAsync.context_to_thread_executor.pop(self._request, None)
-            if executor is not None:
-                executor.shutdown(wait=False)
+        """End the request without its thread, for which asgiref would wait: an older one on the loop, for all."""
+        executor = None if self._request is None else take_request_executor(self._request)
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+
+def in_transactions() -> Lent:
+    """Return the connections of this thread that are inside an atomic block."""
+    opened = connections.all(initialized_only=True)
+    return {connection.alias: connection for connection in opened if connection.in_atomic_block}
+
+
+def _borrow(lent: Lent) -> None:
+    """Use the caller's connections in this thread, as Django's LiveServerThread does. The caller waits for this one."""
+    for alias, connection in lent.items():
+        connection.inc_thread_sharing()
+        connections[alias] = connection
+
+
+def _is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _close_own(lent: Lent) -> None:
+    """Give the caller's connections back, and close those of this thread."""
+    for alias, connection in lent.items():
+        del connections[alias]
+        connection.dec_thread_sharing()
+    connections.close_all()
 
 
 @asynccontextmanager
-async def own_connections() -> AsyncGenerator[None]:
-    """Give the sync code under an async one on the library's loop a thread of its own, and close its connections."""
-    waiting = getattr(AsyncToSync.executors, "current", None)
-    AsyncToSync.executors.current = None
-    own = ThreadSensitiveContext()
-    async with own:
+async def own_connections(lent: Lent | None = None) -> AsyncGenerator[None]:
+    """Give the sync code under an async one on the library's loop a thread of its own, and close its connections.
+
+    Args:
+        lent: connections of the caller that it uses in place of its own.
+    """
+    lent = lent or {}
+    open_thread = _shared_thread if SHARES_EXECUTORS else _thread_of_context
+    async with open_thread() as is_used:
+        if lent:
+            await sync_to_async(_borrow, thread_sensitive=True)(lent)
         try:
             yield
         finally:
-            if own in SyncToAsync.context_to_thread_executor:  # else it had no sync code, and has no thread
-                await sync_to_async(connections.close_all, thread_sensitive=True)()
-            AsyncToSync.executors.current = waiting
+            if is_used():
+                await sync_to_async(_close_own, thread_sensitive=True)(lent)
+
+
+@asynccontextmanager
+async def _shared_thread() -> AsyncGenerator[Callable[[], bool]]:
+    """Open a thread by asgiref's public way; yield what says whether it was needed."""
+    thread = _NotingExecutor(max_workers=1)
+    try:
+        async with ThreadSensitiveContext(executor=thread):
+            yield lambda: thread.is_used
+    finally:
+        thread.shutdown(wait=False)
+
+
+class _NotingExecutor(ThreadPoolExecutor):
+    is_used = False
+
+    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.is_used = True
+        return super().submit(*args, **kwargs)
+
+
+@asynccontextmanager
+async def _thread_of_context() -> AsyncGenerator[Callable[[], bool]]:
+    """Open a thread where asgiref takes no executor, before 3.13: the one that it opens for a context by itself."""
+    waiting = current_executor()
+    set_current_executor(None)
+    context = ThreadSensitiveContext()
+    try:
+        async with context:
+            yield lambda: request_executor(context) is not None
+    finally:
+        set_current_executor(waiting)
 
 
 def _carried() -> Callable[[], None]:

@@ -9,15 +9,17 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar, Unpack, overload
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from stream_adapter.integration import ResponseOptions, as_response, run_coroutine
 
+from ._inner import awaits_methods, join_operation
+from ._requests import django_request, request_in
 from ._response import StreamResponse, stream_response
-from ._threads import own_connections
+from ._signatures import keep_signature
+from ._threads import Lent, in_transactions, own_connections
 
 __all__ = ["Convert", "adapt", "convert", "is_async", "streaming"]
 
@@ -33,8 +35,9 @@ def streaming(**options: Unpack[ResponseOptions]) -> Callable[[View], View]: ...
 def streaming(view: View | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
     """Stream what a view yields or returns.
 
-    The view, sync or async, is a generator function, or returns a generator, an iterable, a Response or whatever else a
-    Response takes. Django's own responses pass untouched. It works as a decorator of functions and of methods.
+    The view, sync or async, is a generator function, or returns a generator, an iterable, a Response or anything else
+    that a Response takes. Django's own responses pass untouched. It works as a decorator of functions and of methods,
+    of views of Django REST framework and of operations of django-ninja, and of admin actions.
 
     Args:
         view: the view.
@@ -43,7 +46,9 @@ def streaming(view: View | None = None, /, **options: Unpack[ResponseOptions]) -
     as_response(None, **options)  # a bad option is an error where it is written
 
     def decorate(view: View) -> View:
-        return adapt(view, functools.partial(convert, **options))
+        adapted = adapt(view, functools.partial(convert, **options))
+        join_operation(adapted)
+        return adapted
 
     return decorate if view is None else decorate(view)
 
@@ -54,21 +59,24 @@ def convert(result: Any, **options: Unpack[ResponseOptions]) -> Any:
 
 
 def adapt(view: View, convert: Convert) -> View:
-    """Wrap a view, so that what it returns goes through `convert` and knows its request."""
+    """Wrap a view, so that what it returns goes through `convert` and knows its request.
 
-    def respond(result: Any, request: HttpRequest | None) -> Any:
+    To call the wrapper is what it was to call the view: a coroutine function is awaited, and all else is not.
+    """
+
+    def respond(result: Any, request: Any) -> Any:
         response = convert(result)
         if isinstance(response, StreamResponse):
             response.bind(request)
         return response
 
-    async def finish(result: Coroutine[Any, Any, Any], request: HttpRequest | None) -> Any:
-        under_wsgi = isinstance(request, WSGIRequest)
+    async def finish(result: Coroutine[Any, Any, Any], request: Any) -> Any:
+        under_wsgi = isinstance(django_request(request), WSGIRequest)
         return respond(await (_on_the_shared_loop(result) if under_wsgi else result), request)
 
     @functools.wraps(view)
     def sync_view(*args: Any, **kwargs: Any) -> Any:
-        result, request = view(*args, **kwargs), _request_in(args)
+        result, request = view(*args, **kwargs), request_in(args)
         # the `dispatch` of a class with async methods is sync, and returns what Django awaits
         return finish(result, request) if inspect.iscoroutine(result) else respond(result, request)
 
@@ -77,20 +85,45 @@ def adapt(view: View, convert: Convert) -> View:
         result = sync_view(*args, **kwargs)
         return await result if inspect.iscoroutine(result) else result
 
-    awaited = is_async(view)
-    if inspect.isasyncgenfunction(view):  # a method of that kind is to Django a sync one: method_decorator's partial
-        awaited = not isinstance(view, functools.partial)
-    return async_view if awaited else sync_view
+    for adapted in (sync_view, async_view):
+        keep_signature(view, adapted)
+    if inspect.isasyncgenfunction(view) and type(view) is not functools.partial:  # method_decorator's, of a method
+        return _Method(sync_view, async_view) if _is_method(view) else markcoroutinefunction(sync_view)
+    return async_view if is_async(view) else sync_view
+
+
+class _Method:
+    """An async generator function, adapted, in the body of a class, until the class is made.
+
+    Its call needs no await, so for all but the views of Django and adrf it is a sync method. These await it, for what
+    is sync has a thread under ASGI, and would have it as long as the stream lasts.
+    """
+
+    def __init__(self, sync_method: View, async_method: View) -> None:
+        functools.update_wrapper(self, sync_method)
+        self._methods = (sync_method, async_method)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._methods[0](*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        method = self._methods[awaits_methods(owner)]
+        method.__dict__ |= {key: value for key, value in vars(self).items() if key != "_methods"}  # of decorators above
+        setattr(owner, name, method)
+
+
+def _is_method(view: View) -> bool:
+    """Return True if a function was written in the body of a class."""
+    outer = getattr(view, "__qualname__", "").rpartition(".")[0]
+    return bool(outer) and not outer.endswith("<locals>")
 
 
 def is_async(view: View) -> bool:
-    """Say whether Django awaits it."""
+    """Return True if Django awaits it."""
     return iscoroutinefunction(view)  # pyright: ignore[reportDeprecated]  # inspect's, on 3.11, does not see its mark
-
-
-def _request_in(args: tuple[Any, ...]) -> HttpRequest | None:
-    """Return the request: the first argument, or, of a method, the second."""
-    return next((argument for argument in args[:2] if isinstance(argument, HttpRequest)), None)
 
 
 async def _on_the_shared_loop(view: Coroutine[Any, Any, T]) -> T:
@@ -102,7 +135,8 @@ async def _on_the_shared_loop(view: Coroutine[Any, Any, T]) -> T:
         loop = run_coroutine(_running_loop())
     except RuntimeError:  # it is the running one: this view is adapted, and so is one around it
         return await view
-    future = asyncio.run_coroutine_threadsafe(_with_context(view), loop)
+    lent = await sync_to_async(in_transactions, thread_sensitive=True)()
+    future = asyncio.run_coroutine_threadsafe(_with_context(view, lent), loop)
     result, context = await asyncio.wrap_future(future)
     for variable, value in context.items():  # what the view has set, its generator sees
         if variable.get(None) is not value:
@@ -114,7 +148,7 @@ async def _running_loop() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
 
 
-async def _with_context(view: Coroutine[Any, Any, T]) -> tuple[T, Context]:
-    async with own_connections():
+async def _with_context(view: Coroutine[Any, Any, T], lent: Lent) -> tuple[T, Context]:
+    async with own_connections(lent):
         result = await view
     return result, copy_context()

@@ -24,6 +24,7 @@ from tests.support.edges import EDGES, Answer, Watcher
 from tests.support.gate import Gate
 
 ADAPTER = "stream_adapter_django.StreamAdapter"
+ROWS = 300  # in the database of the servers
 
 
 @dataclass

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import django
 import pytest
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -15,14 +13,12 @@ from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, reverse
 from django.utils.decorators import decorator_from_middleware
-from django.views.decorators.gzip import gzip_page
 
 import stream_adapter as sa
 import stream_adapter_django
 from stream_adapter_django import StreamResponse, last_event_id, path, re_path, stream_response, streaming
 from tests.django.support import ADAPTER, Edge, both_edges, urlconf, view_of
-from tests.support.edges import SOURCES, Watcher, either_way
-from tests.support.gate import Gate
+from tests.support.edges import SOURCES, either_way
 
 STOCK = [
     "django.middleware.security.SecurityMiddleware",
@@ -215,44 +211,6 @@ def test_djangos_middleware_keeps_working(edge: Edge, way: str, compressed: bool
     assert source.closes == 1
 
 
-class Inflater(Watcher):
-    """Opens a gate for each character of the text, once it can be read from what has come."""
-
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
-        self._member = zlib.decompressobj(wbits=31)
-
-    def on_block(self, block: bytes) -> None:
-        while block:
-            for _ in self._member.decompress(block):
-                self._gate.open()
-            block = self._member.unused_data
-            if self._member.eof:  # Django, until 6, writes a gzip member for each block of an async body
-                self._member = zlib.decompressobj(wbits=31)
-
-
-@both_edges
-@either_way
-def test_blocks_are_compressed_as_they_come(edge: Edge, way: str) -> None:
-    if edge.name == "wsgi" and django.VERSION < (6,):
-        pytest.skip("until 6 Django's sync compressor holds small blocks back")
-    gate = Gate()
-
-    def sync_view(request: HttpRequest) -> Any:
-        for number in range(3):
-            yield f"{number}"
-            gate.wait()
-
-    async def async_view(request: HttpRequest) -> Any:
-        for number in range(3):
-            yield f"{number}"
-            await gate.wait_async()
-
-    view = streaming(sync_view if way == "sync" else async_view)
-    answer = edge.get(view, middleware=STOCK[1:2], headers=[("Accept-Encoding", "gzip")], watcher=Inflater(gate))
-    assert gzip.decompress(answer.body) == b"012"
-
-
 @both_edges
 @either_way
 def test_a_sync_middleware_may_replace_the_content(edge: Edge, way: str) -> None:
@@ -342,12 +300,6 @@ def test_a_middleware_made_a_decorator_works_on_a_streaming_view(edge: Edge) -> 
 
     answer = edge.get(decorator_from_middleware(Stamp)(streaming(rows)))
     assert (answer.body, answer.header("X-Stamp")) == (b"one two", ["text/plain; charset=utf-8"])
-
-
-@both_edges
-def test_gzip_page_works_on_a_streaming_view(edge: Edge) -> None:
-    answer = edge.get(gzip_page(streaming(rows)), headers=[("Accept-Encoding", "gzip")])
-    assert gzip.decompress(answer.body) == b"one two"
 
 
 @both_edges

@@ -4,76 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.django.support import ROWS
 from tests.support.gate import BOUND
-from tests.support.servers import Server, gunicorn, uvicorn
+from tests.support.servers import Server
 
-ROWS = 300
 UNCOMPRESSED = {"Accept-Encoding": "identity"}
 WHOLE = "".join(f"row {number}\n" for number in range(ROWS)).encode()
-MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.gzip.GZipMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "tests.django.site.middleware.counts_rows",
-    "stream_adapter_django.StreamAdapter",
-]
 ways = pytest.mark.parametrize("way", ["sync", "async"])
 views = pytest.mark.parametrize("view", ["sync-view", "async-view"])
 tokens = (f"token-{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    database = tmp_path_factory.mktemp("database") / "rows.sqlite3"
-    fill(database)
-    with serve(request.param, str(database)) as running:
-        yield running
-
-
-def serve(name: str, database: str) -> AbstractContextManager[Server]:
-    settings, middleware = "tests.django.site.settings", ",".join(MIDDLEWARE)
-    if name == "gunicorn":
-        return gunicorn(
-            "tests.django.site.wsgi:application",
-            DJANGO_SETTINGS_MODULE=settings,
-            SITE_DATABASE=database,
-            SITE_MIDDLEWARE=middleware,
-            SITE_ATOMIC_REQUESTS="yes",
-        )
-    return uvicorn(
-        "tests.django.site.asgi:application",
-        "--lifespan",
-        "off",
-        DJANGO_SETTINGS_MODULE=settings,
-        SITE_DATABASE=database,
-        SITE_MIDDLEWARE=middleware,
-        SITE_ATOMIC_REQUESTS="yes",
-    )
 
 
 @pytest.fixture
 def client(server: Server) -> Iterator[httpx2.Client]:
     with httpx2.Client(base_url=server.url, timeout=BOUND, headers=UNCOMPRESSED) as made:
         yield made
-
-
-def fill(database: Path) -> None:
-    connection = sqlite3.connect(database)
-    connection.execute("PRAGMA journal_mode=wal")
-    connection.execute("CREATE TABLE site_row (id integer PRIMARY KEY AUTOINCREMENT, text varchar(20) NOT NULL)")
-    connection.executemany("INSERT INTO site_row (text) VALUES (?)", [(f"row {number}",) for number in range(ROWS)])
-    connection.commit()
-    connection.close()
 
 
 def texts_of_the_last(client: httpx2.Client) -> list[str]:

@@ -1,0 +1,91 @@
+"""Frameworks inside Django, which call views themselves: Django REST framework, with adrf, and django-ninja.
+
+None of them is imported here. What is said of a view is said by what it carries once its framework has it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.views import View
+
+from ._response import StreamResponse
+
+__all__ = ["awaits_methods", "explained", "join_operation"]
+
+
+def awaits_methods(owner: type) -> bool:
+    """Return True if the methods of a class-based view are awaited: those of Django and adrf, not REST framework's."""
+    modules = {cls.__module__.partition(".")[0] for cls in owner.__mro__}
+    return issubclass(owner, View) and ("rest_framework" not in modules or "adrf" in modules)
+
+
+def join_operation(view: Any) -> None:
+    """Have django-ninja, if this view becomes an operation of it, answer what is raised before the first item."""
+    ninja = sys.modules.get("ninja")
+    if ninja is not None:
+        ninja.decorate_view(_operated)(view)
+
+
+def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the `run` of an operation."""
+    operation: Any = getattr(inspect.unwrap(run), "__self__", None)
+
+    def told(response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
+        if isinstance(response, StreamResponse):
+            response.answer_errors_by(lambda error: operation.api.on_exception(request, error))
+        return response
+
+    @functools.wraps(run)
+    def sync_run(request: HttpRequest, **arguments: Any) -> Any:
+        return told(run(request, **arguments), request)
+
+    @functools.wraps(run)
+    async def async_run(request: HttpRequest, **arguments: Any) -> Any:
+        running: Awaitable[HttpResponseBase] = run(request, **arguments)
+        return told(await running, request)
+
+    return async_run if operation.is_async else sync_run
+
+
+def explained(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a view that says what to write, if its framework complains that it was given a generator.
+
+    A view of Django's is returned as it is.
+    """
+    is_ninja = str(getattr(view, "__module__", "")).partition(".")[0] == "ninja"
+    if not is_ninja and not hasattr(getattr(view, "cls", None), "finalize_response"):
+        return view
+    framework = "django-ninja" if is_ninja else "Django REST framework"
+
+    def explain(error: Exception) -> None:
+        if "generator" in str(error):
+            error.add_note(
+                f"{framework} renders what its views return before stream_adapter_django.StreamAdapter sees it;"
+                " write @streaming directly above the function or method"
+            )
+
+    @functools.wraps(view)
+    def sync_view(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(*args, **kwargs)
+        except Exception as error:
+            explain(error)
+            raise
+
+    @functools.wraps(view)
+    async def async_view(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await view(*args, **kwargs)
+        except Exception as error:
+            explain(error)
+            raise
+
+    return async_view if iscoroutinefunction(view) else sync_view  # pyright: ignore[reportDeprecated]  # sees the mark

@@ -1,0 +1,159 @@
+"""What a response knows of the request that it answers, and how it learns it.
+
+From the best source to the least: `request=`, or the argument of a decorated view; the request that is being served,
+as the adapter or the negotiation of REST framework has noted it; the environ or scope of `request_started`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+from asgiref.sync import ThreadSensitiveContext
+from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import WSGIRequest
+from django.core.signals import request_finished, request_started
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from stream_adapter.integration import RequestHead
+
+from ._compat import request_context
+
+__all__ = ["Answer", "Known", "django_request", "known", "known_now", "note_request", "request_in", "serving"]
+
+Answer: TypeAlias = Callable[[Exception], HttpResponseBase]
+"""Makes a framework's own response of an exception, or raises it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a request.
+
+    Args:
+        head: its method and headers.
+        environ: its WSGI environ, which may show the client's connection; None under ASGI.
+        is_asgi: whether it is served under ASGI; None if nothing says so.
+        answer: answers an exception as the framework does that called the view, if that is not Django itself.
+    """
+
+    head: RequestHead = RequestHead()  # noqa: RUF009  # frozen
+    environ: dict[str, Any] | None = None
+    is_asgi: bool | None = None
+    answer: Answer | None = None
+
+
+def django_request(value: object) -> HttpRequest | None:
+    """Return the request that `value` is, or holds as the Request of Django REST framework does; None if neither."""
+    if isinstance(value, HttpRequest):
+        return value
+    held = getattr(value, "_request", None)
+    return held if isinstance(held, HttpRequest) else None
+
+
+def request_in(arguments: tuple[Any, ...]) -> Any:
+    """Return the request among a view's arguments: the first, or, of a method, the second; None if there is none."""
+    return next((argument for argument in arguments[:2] if django_request(argument) is not None), None)
+
+
+def known(request: object) -> Known:
+    """Return what is known by a request, which may be that of Django REST framework.
+
+    Raises:
+        TypeError: it is not a request.
+    """
+    plain = django_request(request)
+    if plain is None:
+        raise TypeError(f"request: expected a request of Django, got {type(request).__name__}")
+    return Known(
+        head=RequestHead.from_environ(plain.META),
+        environ=plain.environ if isinstance(plain, WSGIRequest) else None,
+        is_asgi=True if isinstance(plain, ASGIRequest) else False if isinstance(plain, WSGIRequest) else None,
+        answer=None if plain is request else _answer_of(request),
+    )
+
+
+def _answer_of(request: Any) -> Answer | None:
+    """Return how a view of Django REST framework answers an exception: its handler's response, finished as any."""
+    context: Mapping[str, Any] = getattr(request, "parser_context", None) or {}
+    view: Any = context.get("view")
+    if not hasattr(view, "handle_exception") or not hasattr(view, "finalize_response"):
+        return None
+
+    def answer(error: Exception) -> HttpResponseBase:
+        response = view.handle_exception(error)
+        finished: HttpResponseBase = view.finalize_response(view.request, response, *view.args, **view.kwargs)
+        return finished
+
+    return answer
+
+
+_request: ContextVar[Any] = ContextVar("stream_adapter_django.request", default=None)
+_environ: ContextVar[dict[str, Any] | None] = ContextVar("stream_adapter_django.environ", default=None)
+_scopes: WeakKeyDictionary[ThreadSensitiveContext, Mapping[str, Any]] = WeakKeyDictionary()
+
+
+@contextmanager
+def serving(request: Any) -> Generator[None]:
+    """Have the responses that are made inside know this request."""
+    before = _request.get()
+    _request.set(request)
+    try:
+        yield
+    finally:
+        _request.set(before)  # no token: asgiref carries the context between threads, and with it changes of it
+
+
+def note_request(request: Any) -> None:
+    """Have the responses that are made from here on know it, until it is finished: if Django has announced its start.
+
+    A request from a factory has neither start nor end, and would still be known to whatever comes next.
+    """
+    plain = django_request(request)
+    announced = _announced_scope() if isinstance(plain, ASGIRequest) else _environ.get()
+    if announced is not None and announced is getattr(plain, "scope", getattr(plain, "environ", None)):
+        _request.set(request)
+
+
+def known_now() -> Known:
+    """Return what is known of the request that is being served."""
+    request = _request.get()
+    if request is not None:
+        return known(request)
+    environ = _environ.get()
+    if environ is not None:
+        return Known(RequestHead.from_environ(environ), environ, is_asgi=False)
+    scope = _announced_scope()
+    return Known() if scope is None else Known(RequestHead.from_scope(dict(scope)), is_asgi=True)
+
+
+def _announced_scope() -> Mapping[str, Any] | None:
+    context = request_context()
+    return None if context is None else _scopes.get(context)
+
+
+def _note_start(*, environ: dict[str, Any] | None = None, scope: Mapping[str, Any] | None = None, **_: object) -> None:
+    """Note what `request_started` brings.
+
+    Under ASGI it is sent in a context of its own, and only asgiref's object for the request is the same in the view.
+    """
+    context = request_context()
+    if scope is None or context is None:
+        _request.set(None)
+        _environ.set(environ)
+    else:
+        _scopes[context] = scope
+
+
+def _note_end(**_: object) -> None:
+    """Let go of the request, because a server's thread, and its context, serve the next one."""
+    _request.set(None)
+    _environ.set(None)
+
+
+request_started.connect(_note_start)
+request_finished.connect(_note_end)
