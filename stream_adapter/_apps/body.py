@@ -1,55 +1,65 @@
 """The body of an ASGI request, as the file that a WSGI application reads in its thread.
 
-The loop receives parts and puts them; the application's thread takes them, and waits if there is none. What is received
-ahead is bounded; beyond that it is one more part from time to time, for in no other way does one learn that a client
-has gone whose body nobody reads.
+The loop receives parts and puts them; the application's thread takes them, and waits if there is none, but not without
+end: a client that sends nothing must not keep the thread. How much is received before it is read, `_read_ahead` says.
 
-    the loop's         _parts (append), _put, _complete, _lost
-    the thread's       _parts (from the front), _taken, _part
+    the loop's         _parts (append, clear), _budget, _complete, _lost
+    the thread's       _parts (from the front), _budget.read, _part
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import ToldConnection
 from stream_adapter._pump import LoopBell, ThreadBell
+from stream_adapter._read_ahead import DISCARDED, ReadAhead
 from stream_adapter._types import Message, Receive
+from stream_adapter.errors import RefusalError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["RequestBody"]
+__all__ = ["BodyTimeout", "RequestBody"]
 
-_HIGH_WATER = 65536  # bytes received and not yet read
-_FIRST_LOOK = (
-    0.25  # seconds for which a full window is left alone; then twice as long each time, so that hours cost little
-)
+
+class BodyTimeout(RefusalError, TimeoutError):  # noqa: N818  # named as the answer is: 408 Request Timeout
+    """The client withholds its body: 408 (RFC 9110, 15.5.9). An application sees an OSError, as of a broken input."""
+
+    status_code = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"request body: the client sent nothing for {seconds:g} s")
 
 
 class RequestBody(io.RawIOBase):
     """What `io.BufferedReader` reads from.
 
     Args:
-        receive: the server's; nobody else may call it.
+        receive: the server's; nothing else may call it.
         awaited: the client waits until its body is wanted (`Expect: 100-continue`), and a server says so once it is
             received from: not before the application reads, or its response begins.
+        timeout: seconds that a read waits for the client; None for any.
 
     Attributes:
         connection: which is told that the client has gone.
+        is_held: returns True while the application waits for its client to take what it has sent.
     """
 
-    def __init__(self, receive: Receive, *, awaited: bool) -> None:
+    def __init__(self, receive: Receive, *, awaited: bool, timeout: float | None) -> None:
         self.connection = ToldConnection()
+        self.is_held: Callable[[], bool] = _never
         self._receive = receive
+        self._timeout = timeout
         self._wanted = not awaited
-        self._pause = _FIRST_LOOK
         self._parts: deque[bytes] = deque()
         self._part = memoryview(b"")
-        self._put = self._taken = 0
+        self._budget = ReadAhead()
         self._complete = self._lost = False
         self._arrived = ThreadBell()
         self._room = LoopBell(crossing=True)
@@ -67,27 +77,28 @@ class RequestBody(io.RawIOBase):
             self.connection.tell()
             return message
         part: bytes = message.get("body", b"")
-        if part:
-            self._put += len(part)
+        if self._budget.discards:
+            self._parts.clear()
+        elif part:
+            self._budget.received(len(part))
             self._parts.append(part)
         self._complete = not message.get("more_body", False)
         self._arrived.ring()
         return message
 
     def lose(self) -> None:
-        """Say that nothing more comes: the client has gone, or nobody receives."""
+        """Say that nothing more comes: the client has gone, or nothing receives."""
         self._lost = True
         self._arrived.ring()
 
     async def _wait_for_room(self) -> None:
-        while not self._may_receive():
-            await self._room.wait(self._may_receive, self._pause if self._wanted else None)
-            if self._wanted and not self._may_receive():
-                self._pause *= 2
-                return
-
-    def _may_receive(self) -> bool:
-        return self._complete or (self._wanted and self._put - self._taken < _HIGH_WATER)
+        budget = self._budget
+        while not self._complete and not self._wanted:
+            await self._room.wait(lambda: self._wanted)
+        if not self._complete and (pause := budget.pause):
+            await self._room.wait(lambda: not budget.pause, pause)
+            if budget.pause:
+                budget.paused(could_read=not self.is_held())
 
     def want(self) -> None:
         """Say, in any thread, that the body is wanted."""
@@ -103,9 +114,13 @@ class RequestBody(io.RawIOBase):
 
         Raises:
             ClientDisconnected: the client left before the end.
+            BodyTimeout: it sends nothing.
+            OSError: the body was left unread for so long that it was discarded.
         """
         while not self._part:
             ended, lost = self._complete, self._lost  # looked at first: the last part comes before them
+            if self._budget.discards:
+                raise OSError(DISCARDED)
             if self._parts:
                 self._take()
             elif ended:
@@ -114,7 +129,7 @@ class RequestBody(io.RawIOBase):
                 raise ClientDisconnected
             else:
                 self.want()
-                self._arrived.wait(self._has_arrived)
+                self._wait_for_more()
         target = memoryview(buffer).cast("B")
         size = min(len(target), len(self._part))
         target[:size] = self._part[:size]
@@ -122,10 +137,20 @@ class RequestBody(io.RawIOBase):
         return size
 
     def _take(self) -> None:
-        part = self._parts.popleft()
-        self._part = memoryview(part)
-        self._taken += len(part)
-        self._room.ring()
+        with contextlib.suppress(IndexError):  # it was discarded just now
+            part = self._parts.popleft()
+            self._part = memoryview(part)
+            self._budget.read(len(part))
+            self._room.ring()
+
+    def _wait_for_more(self) -> None:
+        self._arrived.wait(self._has_arrived, self._timeout)
+        if self._timeout is not None and not self._has_arrived():
+            raise BodyTimeout(self._timeout)
 
     def _has_arrived(self) -> bool:
         return bool(self._parts) or self._complete or self._lost
+
+
+def _never() -> bool:
+    return False

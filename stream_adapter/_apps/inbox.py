@@ -16,8 +16,9 @@ from functools import partial
 from typing import Any
 
 from stream_adapter._types import Environ, Message
+from stream_adapter.errors import RefusalError
 
-__all__ = ["Inbox"]
+__all__ = ["Inbox", "body_length"]
 
 logger = logging.getLogger("stream_adapter")
 
@@ -38,8 +39,7 @@ class Inbox:
 
     def __init__(self, environ: Environ, ask: Callable[[Callable[[], object]], object]) -> None:
         self._input: Any = environ["wsgi.input"]
-        length = environ.get("CONTENT_LENGTH") or (None if environ.get("wsgi.input_terminated") else 0)
-        self._rest = None if length is None else int(length)  # bytes; None: as many as there are
+        self._rest = body_length(environ)  # bytes; None: as many as there are
         self._ask = ask
         self._loop = asyncio.get_running_loop()
         self._messages: deque[Message] = deque()
@@ -88,3 +88,24 @@ class Inbox:
         self._messages.append({"type": "http.request", "body": part, "more_body": more})
         self._reading, self._complete = False, not more
         self._changed.set()
+
+
+def body_length(environ: Environ) -> int | None:
+    """Return how many bytes a request's body has; None if it ends where `wsgi.input` does (RFC 9112, 6.3).
+
+    Raises:
+        BadLengthError: the Content-Length is not a number of bytes.
+    """
+    terminated = environ.get("wsgi.input_terminated")
+    length: str = environ.get("CONTENT_LENGTH") or ""
+    if not length or (terminated and "HTTP_TRANSFER_ENCODING" in environ):
+        return None if terminated else 0
+    if not (length.isascii() and length.isdecimal() and len(length) <= 18):
+        raise BadLengthError("Content-Length: expected a number of bytes")
+    return int(length)
+
+
+class BadLengthError(RefusalError):
+    """The request says a length that is not one: 400 (RFC 9110, 8.6)."""
+
+    status_code = 400

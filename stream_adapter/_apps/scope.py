@@ -53,10 +53,13 @@ def _raw_path(environ: Environ, path: bytes) -> bytes:
 
 
 def _headers(environ: Environ) -> Iterator[tuple[bytes, bytes]]:
+    is_chunked = "HTTP_TRANSFER_ENCODING" in environ
     for key, value in environ.items():
         if key in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             name = key
             if not value:  # some servers name them always
+                continue
+            if is_chunked and key == "CONTENT_LENGTH":  # the body is not as long as that says (RFC 9112, 6.3)
                 continue
         elif key.startswith("HTTP_") and key not in {"HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"}:
             name = key[5:]

@@ -14,24 +14,24 @@ from itertools import chain
 
 from stream_adapter._body import AsyncBody, Host
 from stream_adapter._edges.asgi import answer_other, deliver, refuse
-from stream_adapter._headers import content_length, make_headers
-from stream_adapter._heads import without_hop_by_hop
-from stream_adapter._limits import Limits, StreamSummary
-from stream_adapter._resolved import Flow, Resolved
+from stream_adapter._headers import content_length
+from stream_adapter._heads import is_bodiless
+from stream_adapter._limits import Limits, StreamSummary, check_seconds
+from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
-from stream_adapter._types import ASGIApp, Environ, ExcInfo, Receive, Scope, Send, WSGIApp
+from stream_adapter._start_response import HeldHead
+from stream_adapter._types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp
 from stream_adapter.errors import RefusalError
-from stream_adapter.formats import Format
-from stream_adapter.formats._base import ChunkFormat
 
-from .body import RequestBody
+from .body import BodyTimeout, RequestBody
 from .environ import environ_of
+from .flow import flow_of
+from .head import sendable_headers
 
 __all__ = ["to_asgi"]
 
 logger = logging.getLogger("stream_adapter")
 
-_BYTES = ChunkFormat()
 _LIMITS = Limits()
 _STATUS_LINE = re.compile(r"([1-5]\d\d)( .*)?")
 
@@ -41,6 +41,7 @@ def to_asgi(
     *,
     limits: Limits = _LIMITS,
     on_close: Callable[[StreamSummary], object] | None = None,
+    receive_timeout: float | None = 30.0,
 ) -> ASGIApp:
     """Serve a WSGI application under ASGI.
 
@@ -52,21 +53,32 @@ def to_asgi(
         app: the application (PEP 3333). Its environ has the scope as `asgi.scope`.
         limits: bounds and deadlines of each response.
         on_close: called with a StreamSummary when a response's iterable is closed.
+        receive_timeout: seconds for which a read of the request's body waits while the client sends nothing, since it
+            occupies a thread; then it raises TimeoutError, which is answered by 408. None for any.
+
+    Raises:
+        TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
     """
+    check_seconds("receive_timeout", receive_timeout)
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         names = {name for name, _ in scope.get("headers", ())}
-        request = RequestBody(receive, awaited=b"expect" in names)
+        request = RequestBody(receive, awaited=b"expect" in names, timeout=receive_timeout)
         has_body = bool(names & {b"content-length", b"transfer-encoding"})
         environ = environ_of(scope, io.BufferedReader(request) if has_body else io.BytesIO())
         environ["stream_adapter.connection"] = request.connection
         call = _Call(app, environ, request.want)
-        encoder = _BYTES.encoder(strict=True, charset="utf-8")
-        flow = Flow(encoder, limits, "auto", commit_after=None, on_error=None, on_close=on_close, head_of=call.head)
+        flow = flow_of(call.head, limits, on_close)
         resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None)
         body = AsyncBody(resolved, Host(stopping=request.lose))
+        request.is_held = body.is_held
         call.push = body.push
-        await deliver(body, request.receive, send)
+        try:
+            await deliver(body, request.receive, send)
+        except BodyTimeout as error:
+            if call.has_begun:
+                raise
+            await refuse(error, send)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,9 +110,9 @@ class _Call:
         self._on_commit = on_commit
         self.push: Callable[[bytes], object] = _nowhere
         self._chunks: Iterable[bytes] = ()
-        self._status: int | None = None
+        self._start_response = HeldHead(self._write, self._check)
+        self._status = 200
         self._headers: list[tuple[str, str]] = []
-        self._committed = False
         self._length: int | None = None
         self._sent = 0
 
@@ -109,7 +121,7 @@ class _Call:
         self._chunks = self._app(self._environ, self._start_response)
         chunks = iter(self._chunks)
         first: Iterable[bytes] = ()
-        if not self._committed:
+        if not self._start_response.committed:
             for chunk in chunks:
                 if chunk != b"":
                     first = (chunk,)
@@ -126,21 +138,25 @@ class _Call:
         if close is not None:
             close()
 
-    def head(self, _: Format) -> tuple[int, list[tuple[str, str]]]:
+    @property
+    def has_begun(self) -> bool:
+        """Whether the head of the response has gone out."""
+        return self._start_response.committed
+
+    def head(self) -> tuple[int, list[tuple[str, str]]]:
         """Return status and headers, which are final once there is a chunk."""
         self._on_commit()
-        return self._status or 200, self._headers
+        return self._status, self._headers
 
     def _commit(self) -> None:
-        if self._status is None:
+        if not self._start_response.status:
             raise RuntimeError("the WSGI application did not call start_response before its first chunk (PEP 3333)")
-        self._committed = True
+        self._start_response.committed = True
         length = content_length(self._headers)
         self._length = None if self._is_bodiless() else length
 
     def _is_bodiless(self) -> bool:
-        status = self._status or 200
-        return self._environ["REQUEST_METHOD"] == "HEAD" or status < 200 or status in {204, 304}
+        return self._environ["REQUEST_METHOD"] == "HEAD" or is_bodiless(self._status)
 
     def _up_to(self, length: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Send what Content-Length says: not more, for which nobody is asked, and not less without an error."""
@@ -152,23 +168,17 @@ class _Call:
             self._sent += len(part)
             yield part
 
-    def _start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
-    ) -> Callable[[bytes], object]:
-        if self._committed and exc_info is not None and exc_info[1] is not None:
-            raise exc_info[1].with_traceback(exc_info[2])
-        if self._committed or (exc_info is None and self._status is not None):
-            raise RuntimeError("start_response was called a second time without exc_info (PEP 3333)")
+    def _check(self, status: str, headers: list[tuple[str, str]]) -> None:
+        """Take over a head, as far as it may be sent."""
         line = _STATUS_LINE.fullmatch(status)
         if line is None:
             raise ValueError(f"start_response: expected a status such as '200 OK', got {status!r}")
         self._status = int(line[1])
-        self._headers = without_hop_by_hop(make_headers(headers))
-        return self._write
+        self._headers = sendable_headers(self._status, headers)
 
     def _write(self, chunk: bytes) -> None:
         """Send a chunk at once, or wait until there is room for it."""
-        if not self._committed:
+        if not self._start_response.committed:
             self._commit()
         if not isinstance(chunk, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]  # applications need not be typed
             raise TypeError(f"write: expected bytes, got {type(chunk).__name__}")

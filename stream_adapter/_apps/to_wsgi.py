@@ -15,19 +15,19 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-from stream_adapter._body import ClientDisconnected, Host, SyncBody
+from stream_adapter._body import BodyNotWanted, ClientDisconnected, Host, SyncBody, follows_from_the_end
 from stream_adapter._connection import client_connection
 from stream_adapter._edges.wsgi import begin
-from stream_adapter._headers import content_length, make_headers
-from stream_adapter._heads import without_hop_by_hop
+from stream_adapter._headers import content_length
+from stream_adapter._heads import is_bodiless
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._pump import TaskProducer
-from stream_adapter._resolved import Flow, Resolved
+from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
 from stream_adapter._types import ASGIApp, Environ, Message, StartResponse, WSGIApp
-from stream_adapter.formats import Format
-from stream_adapter.formats._base import ChunkFormat
 
+from .flow import flow_of
+from .head import sendable_headers
 from .inbox import Inbox
 from .lifespan import Lifespan
 from .scope import scope_of
@@ -36,7 +36,6 @@ __all__ = ["to_wsgi"]
 
 logger = logging.getLogger("stream_adapter")
 
-_BYTES = ChunkFormat()
 _LIMITS = Limits()
 _NOTICE = 0.05  # seconds in which an application may take notice that its client has gone
 _GRACE = 0.5  # seconds in which it may end then, before its request goes on without it
@@ -67,8 +66,7 @@ def to_wsgi(
 
     def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         call = _Call(app, environ, lifespan.begin())
-        encoder = _BYTES.encoder(strict=True, charset="utf-8")
-        flow = Flow(encoder, limits, "auto", commit_after=None, on_error=None, on_close=on_close, head_of=call.head)
+        flow = flow_of(call.head, limits, on_close)
         resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None)
         call.body = SyncBody(resolved, Host(connection=client_connection(environ)))
         return begin(call.body, environ, start_response)
@@ -131,7 +129,7 @@ class _Call(AsyncIterator[bytes]):
         except BaseException as error:  # it is raised where the response is
             if not self._inbox.closed:
                 self._error = error
-            elif self._complete and not isinstance(error, (ClientDisconnected, asyncio.CancelledError)):
+            elif self._complete and not (isinstance(error, asyncio.CancelledError) or follows_from_the_end(error)):
                 logger.exception("an ASGI application failed after its response was complete", exc_info=error)
             else:
                 logger.debug("an ASGI application ended because its client has gone", exc_info=error)
@@ -153,7 +151,7 @@ class _Call(AsyncIterator[bytes]):
             _left.add(task)
             task.add_done_callback(_left.discard)
 
-    def head(self, _: Format) -> tuple[int, list[tuple[str, str]]]:
+    def head(self) -> tuple[int, list[tuple[str, str]]]:
         """Return status and headers, which are final once there is a chunk."""
         return self._status or 200, self._headers
 
@@ -183,7 +181,7 @@ class _Call(AsyncIterator[bytes]):
         if self._complete and not self._bodiless:
             raise RuntimeError(f"{message['type']} was sent after the response was complete")
         self._inbox.told = True
-        raise ClientDisconnected
+        raise BodyNotWanted if self._complete else ClientDisconnected
 
     def _checked(self, body: Any) -> bytes:
         """Return what is to be sent of it.
@@ -213,9 +211,9 @@ class _Call(AsyncIterator[bytes]):
         if message.get("trailers"):
             raise ValueError("http.response.start: trailers were not offered; WSGI has none")
         pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ()))
-        self._headers = without_hop_by_hop(make_headers(pairs))
         self._status = _check_status(message["status"])
-        self._bodiless = self._bodiless or self._status < 200 or self._status in {204, 304}
+        self._headers = sendable_headers(self._status, pairs)
+        self._bodiless = self._bodiless or is_bodiless(self._status)
         named = {name.lower(): value for name, value in self._headers}
         length = content_length(self._headers)
         self._rest = None if self._bodiless else length

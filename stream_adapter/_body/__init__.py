@@ -8,9 +8,19 @@ After start() `status` and `headers` are final. Whoever made the body must close
 """
 
 from .asynchronous import AsyncBody
-from .ends import ClientDisconnected, StreamAborted
+from .ends import BodyNotWanted, ClientDisconnected, StreamAborted, chain_of, follows_from_the_end
 from .host import Host
 from .pushed import PushedBody
 from .sync import SyncBody
 
-__all__ = ["AsyncBody", "ClientDisconnected", "Host", "PushedBody", "StreamAborted", "SyncBody"]
+__all__ = [
+    "AsyncBody",
+    "BodyNotWanted",
+    "ClientDisconnected",
+    "Host",
+    "PushedBody",
+    "StreamAborted",
+    "SyncBody",
+    "chain_of",
+    "follows_from_the_end",
+]

@@ -103,6 +103,10 @@ class Body:
         """Seconds that the client may take nothing; final after start."""
         return self._flow.send_timeout
 
+    def is_held(self) -> bool:
+        """Return True while the source waits for the client to take what is ready."""
+        return self._window.is_full()
+
     def _commit(self) -> bytes:
         """Make the headers final and return what the format begins with."""
         if self._window.count:

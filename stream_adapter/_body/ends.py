@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 
 from stream_adapter._types import Reason
+from stream_adapter.errors import StreamTimeoutError
 
-__all__ = ["ClientDisconnected", "StreamAborted"]
+__all__ = ["BodyNotWanted", "ClientDisconnected", "StreamAborted", "chain_of", "follows_from_the_end"]
 
 
 class StreamAborted(ConnectionAbortedError):  # noqa: N818  # no error of anybody
@@ -21,3 +23,25 @@ class ClientDisconnected(ConnectionResetError):  # noqa: N818  # no error of any
 
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "the client disconnected")
+
+
+class BodyNotWanted(ClientDisconnected):
+    """The response is complete without a body. To an application that goes on sending one, it is a disconnect."""
+
+    def __str__(self) -> str:
+        return "the body is not wanted: the response to a HEAD request, and one of status 1xx, 204 or 304, has none"
+
+
+def follows_from_the_end(error: BaseException) -> bool:
+    """Return True if an application raised it because its stream was over, which its `send` or `write` reported."""
+    return any(isinstance(link, (ClientDisconnected, StreamAborted, StreamTimeoutError)) for link in chain_of(error))
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what led to it, once each: an exception can be its own cause."""
+    seen: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in seen:
+        seen.append(link)
+        yield link
+        link = link.__cause__ or link.__context__

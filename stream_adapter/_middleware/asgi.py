@@ -3,7 +3,8 @@
 Who owns what, for one request:
 
     the server's task       runs the application, as without us: its context, its exceptions and its cancellation are
-                            the server's. A response that is not a stream never leaves this task.
+                            the server's. A response that is not a stream never leaves this task; one that says its
+                            length, and lasts, has its disconnect watched beside it.
     a delivery task         begins with a stream and then owns the server's `send`: it takes from the window what the
                             application puts there, and watches, keeps time, keeps alive, compresses and sends.
     the server's `receive`  whoever is inside it; see inbox.py.
@@ -16,14 +17,17 @@ cancelled, once, as by a time-out of its own. The `send` of one that goes on nev
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from typing import Any, Unpack
 
+from stream_adapter._heads import is_bodiless
 from stream_adapter._request import RequestHead
 from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
 
 from .inbox import Inbox
 from .options import MiddlewareOptions, Options
-from .stream import Stream, let_go
+from .passage import Passage
+from .stream import Stream, clear_traceback_frames
 
 __all__ = ["StreamAdapterMiddleware"]
 
@@ -57,7 +61,7 @@ class StreamAdapterMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            _promise_oserror(scope)
+            _advertise_spec_2_4(scope)
             await _Exchange(self._options, scope, receive, send).run(self.app)
         else:
             await self.app(scope, receive, send)
@@ -73,8 +77,9 @@ class _Exchange:
         "_held",
         "_inbox",
         "_interrupted",
+        "_onward",
         "_options",
-        "_passes",
+        "_passage",
         "_scope",
         "_send",
         "_stream",
@@ -92,11 +97,12 @@ class _Exchange:
         self._cancelled = False
         self._held: Message | None = None  # the head of the response, until it is known what follows
         self._beginning: asyncio.Handle | None = None
+        self._onward: Send | None = None  # where messages go, once it is known what the response is
         self._stream: Stream | None = None
-        self._passes = False  # it was no stream, and nothing more is looked at
+        self._passage: Passage | None = None
 
     async def run(self, app: ASGIApp) -> None:
-        """Call the application, and see its stream to the end."""
+        """Call the application, and see its response to the end."""
         error: BaseException | None = None
         self._task = task = asyncio.current_task()
         try:
@@ -106,7 +112,7 @@ class _Exchange:
         if self._cancelling is not None:
             self._cancelling.cancel()
         if self._cancelled and task is not None and not task.uncancel() and isinstance(error, asyncio.CancelledError):
-            let_go(error)  # the cancellation was ours
+            clear_traceback_frames(error)  # the cancellation was ours
             error = None
         try:
             if self._beginning is not None:
@@ -115,6 +121,8 @@ class _Exchange:
                     self._begin(self._held)  # it would have been a stream: its end is reported, too
             if self._stream is not None:
                 error = await self._stream.settle(error, interrupted=self._interrupted)
+            elif self._passage is not None:
+                error = self._passage.settle(error)
             elif self._held is not None and error is None:
                 await self._send(self._held)  # a head without a body: the server says what it thinks of that
             if error is not None:
@@ -124,34 +132,56 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         """Send, for the application."""
-        if self._stream is not None:
-            await self._stream.send(message)
-        elif self._passes:
-            await self._send(message)
-        elif self._held is None:
-            await self._send_or_hold(message)
-        elif message["type"] == "http.response.body" and message.get("more_body", False):
-            await self._begin(self._held).send(message)
+        if self._onward is not None:
+            await self._onward(message)
+        elif self._held is not None:
+            await self._follow(self._held, message)
+        elif message["type"] == "http.response.start":
+            await self._start(message)
         else:
-            await self._pass(self._held, message)
-
-    async def _send_or_hold(self, message: Message) -> None:
-        """Hold the head: an error may follow, which the server can still answer."""
-        if message["type"] != "http.response.start":
             await self._send(message)
-            return
-        self._held = message
-        if b"content-length" not in dict(message.get("headers", ())):
-            # if nothing follows at once, there is somebody to watch and time to keep meanwhile
-            self._beginning = asyncio.get_running_loop().call_soon(self._begin, message)
 
-    async def _pass(self, head: Message, message: Message) -> None:
-        """Send what is no stream: a body of one part, or one that the server makes of a file."""
-        self._held, self._passes = None, True
+    async def _start(self, head: Message) -> None:
+        """Pass the head of what is not a stream; hold any other: the server can still answer an error that follows."""
+        headers: Collection[tuple[bytes, bytes]] = head.get("headers", ())
+        if not isinstance(headers, (list, tuple)):  # an iterator can be read once
+            headers = list(headers)
+            head = {**head, "headers": headers}
+        if is_bodiless(head["status"]) or any(name.lower() == b"content-length" for name, _ in headers):
+            self._onward = self._pass_first
+            await self._send(self._options.passed_head(head, self._scope))
+            return
+        self._held = head
+        # if nothing follows at once, there is somebody to watch and time to keep meanwhile
+        self._beginning = asyncio.get_running_loop().call_soon(self._begin, head)
+
+    async def _follow(self, head: Message, message: Message) -> None:
+        """Send what follows at once on a head that was held: another part makes it a stream."""
+        if message["type"] == "http.response.body" and message.get("more_body", False):
+            await self._begin(head).send(message)
+            return
+        # a body of one part, or one that the server makes of a file
+        self._held, self._onward = None, self._send
         if self._beginning is not None:
             self._beginning.cancel()
+        if self._scope.get("method") == "HEAD":
+            head = self._options.passed_head(head, self._scope)
         await self._send(head)
         await self._send(message)
+
+    async def _pass_first(self, message: Message) -> None:
+        """Pass what follows a head that was passed; if more is to come, keep what the scope promises meanwhile."""
+        if message.get("more_body", False):
+            self._passage = Passage(
+                self._inbox,
+                send=self._send,
+                interrupt=self._interrupt,
+                send_timeout=self._options.named_send_timeout,
+            )
+            self._onward = self._passage.send
+        else:
+            self._onward = self._send
+        await self._onward(message)
 
     def _begin(self, head: Message) -> Stream:
         self._held = None
@@ -159,6 +189,7 @@ class _Exchange:
             self._beginning.cancel()
         request = RequestHead.from_scope(self._scope)
         self._stream = Stream(self._options, request, head, self._inbox, send=self._send, interrupt=self._interrupt)
+        self._onward = self._stream.send
         return self._stream
 
     def _interrupt(self) -> None:
@@ -175,13 +206,13 @@ class _Exchange:
             self._task.cancel()
 
 
-def _promise_oserror(scope: Scope) -> None:
-    """Say that `send` raises OSError once the client has gone: ours does, whatever the server's does.
+def _advertise_spec_2_4(scope: Scope) -> None:
+    """Report ASGI 2.4 to the application: our `send` raises OSError after a disconnect, whatever the server's does.
 
     Starlette then leaves it to `send`, and runs a body in the task that we can end, rather than in one of its own
-    beside another that waits for the disconnect. The scope stays the server's object: whoever is outside reads from it
-    what the application puts there, its route for one.
+    beside another that waits for the disconnect. The scope stays the server's object: a middleware outside reads from
+    it what the application puts there, its route for one. A client for tests may leave `asgi` out.
     """
-    asgi = scope["asgi"]
+    asgi: Mapping[str, str] = scope.get("asgi") or {}
     if asgi.get("spec_version", "2.0") in _OLDER:
-        scope["asgi"] = {**asgi, "spec_version": "2.4"}
+        scope["asgi"] = {"version": "3.0", **asgi, "spec_version": "2.4"}

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from stream_adapter._heads import is_bodiless
+from stream_adapter._start_response import HeldHead
 from stream_adapter._types import Environ, ExcInfo, StartResponse, WSGIApp
 
 __all__ = ["Call"]
@@ -22,8 +24,6 @@ class Call:
 
     Attributes:
         chunks: the iterable.
-        line: the status line; "" until the application has called `start_response`.
-        headers: of the response.
     """
 
     def __init__(
@@ -35,15 +35,24 @@ class Call:
     ) -> None:
         self._app = app
         self._environ = environ
-        self._start_response = start_response
+        self._server = start_response
         self._released = released
         self.chunks: Iterable[bytes] = ()
         self._iterator: Iterator[Any] | None = None
         self._first: tuple[Any, ...] = ()
-        self.line = ""
+        self._head = HeldHead(self._write_through)
+        self._passes = False  # the response is not a stream, and the server has its head
         self._write: Callable[[bytes], object] | None = None
-        self._committed = False  # the server has the head, and it can no longer be changed
-        self.headers: list[tuple[str, str]] = []
+
+    @property
+    def line(self) -> str:
+        """The status line; "" until the application has called `start_response`."""
+        return self._head.status
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers of the response."""
+        return self._head.headers
 
     @property
     def status(self) -> int:
@@ -51,45 +60,56 @@ class Call:
         return int(self.line[:3])
 
     @property
-    def has_head(self) -> bool:
-        """Whether the application has called `start_response`."""
-        return bool(self.line)
+    def is_head(self) -> bool:
+        """Whether no body is asked for."""
+        return bool(self._environ.get("REQUEST_METHOD") == "HEAD")
 
     def begin(self) -> None:
         """Call the application."""
-        self.chunks = self._app(self._environ, self._hold_head)
+        self.chunks = self._app(self._environ, self._start_response)
 
     def is_ready(self) -> bool:
-        """Say whether the body is there already: nobody need be asked for it but the server."""
+        """Return True if the body is there already: only the server need look at it."""
         wrapper = self._environ.get("wsgi.file_wrapper")
         return isinstance(self.chunks, (list, tuple)) or (
             isinstance(wrapper, type) and isinstance(self.chunks, wrapper)
         )
 
-    def streams(self) -> bool:
-        """Say whether the response is a stream: it has no length, and its body is not there already."""
+    def may_stream(self) -> bool:
+        """Return True if the response is a stream, as far as the application has said: it may not have said anything.
+
+        It is none if it has a length or a status without a body, if its body is there already or written, and if a HEAD
+        has brought no chunk.
+        """
         return not (
             self._write is not None
             or any(name.lower() == "content-length" for name, _ in self.headers)
+            or (self.line and is_bodiless(self.status))
             or self.is_ready()
+            or (self._iterator is not None and self.is_head and not self._first)
         )
-
-    def pass_on(self) -> None:
-        """Hand over the head as it is: the response is none of ours."""
-        if self.has_head and self._write is None:
-            self.commit(self.line, self.headers)
 
     def pull(self) -> None:
         """Take the first chunk, before which an error is the server's to answer and the head may still change."""
         self._iterator = iter(self.chunks)
         self._first = next(((chunk,) for chunk in self._iterator if chunk != b""), ())
-        if not self.has_head:
+        if not self.line:
             raise RuntimeError("the application did not call start_response before its first chunk (PEP 3333)")
 
-    def commit(self, line: str, headers: list[tuple[str, str]]) -> Callable[[bytes], object]:
-        """Hand the head to the server."""
-        self._committed = True
-        return self._start_response(line, headers)
+    def commit(self, line: str, headers: list[tuple[str, str]]) -> None:
+        """Hand the head of a stream to the server."""
+        self._head.committed = True
+        self._server(line, headers)
+
+    def pass_on(self, headers: list[tuple[str, str]]) -> Iterable[bytes]:
+        """Hand the head of a response that is not a stream to the server; return its body.
+
+        What the application says from now on is the server's to judge: it may still replace the head.
+        """
+        self._passes = True
+        if self.line and self._write is None:
+            self._write = self._server(self.line, headers)
+        return self.chunks if self._iterator is None else self
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate the chunks, of whatever type."""
@@ -107,21 +127,19 @@ class Call:
             if released is not None:
                 released()
 
-    def _hold_head(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
+    def _start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], object]:
-        if exc_info is not None and exc_info[1] is not None and self._committed:
-            try:
-                raise exc_info[1].with_traceback(exc_info[2])
-            finally:
-                exc_info = None  # which is a cycle with this frame
-        if exc_info is None and self.has_head:
-            raise RuntimeError("start_response was called a second time without exc_info (PEP 3333)")
-        self.line, self.headers = status, list(headers)
-        return self._write_through
+        if not self._passes:
+            return self._head(status, headers, exc_info)
+        self._write = self._server(status, headers, exc_info)
+        return self._write
 
     def _write_through(self, data: bytes) -> None:
-        """Send what the application writes rather than returns; the response is then none of ours."""
+        """Send what the application writes rather than returns; the response then passes."""
         if self._write is None:
-            self._write = self.commit(self.line, self.headers)
+            if self._head.committed:
+                raise RuntimeError("write: called from within the returned iterable, which PEP 3333 forbids")
+            self._head.committed = True
+            self._write = self._server(self.line, self.headers)
         self._write(data)

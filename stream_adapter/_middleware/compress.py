@@ -15,10 +15,12 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from werkzeug.http import parse_etags
+
 from stream_adapter._codings import acceptable_codings
 from stream_adapter._request import RequestHead
 
-__all__ = ["Codec", "codecs", "compressed"]
+__all__ = ["Codec", "codecs", "compressed", "revalidated"]
 
 # PEP 784's module, which has the same interface where it is a package of its own; a build of Python may lack it
 _ZSTANDARD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
@@ -117,6 +119,23 @@ def compressed(
         return headers, None
     kept = [_weakened(name, value) for name, value in headers if name.lower() not in _OF_PLAIN_BODY]
     return [*kept, ("Content-Encoding", coding)], codecs()[coding]()
+
+
+def revalidated(headers: list[tuple[str, str]], head: RequestHead) -> list[tuple[str, str]]:
+    """Return the headers of a 304, which describe the stored response that the client asked about.
+
+    A 304 does not say whether its 200 was compressed, but the client does: it asks by the weak form of a tag that the
+    application made strong.
+
+    Args:
+        headers: of the response.
+        head: of the request.
+    """
+    tag = next((value for name, value in headers if name.lower() == "etag"), "")
+    stored = parse_etags(head.headers.get("if-none-match"))
+    if not tag.startswith('"') or not stored.is_weak(tag.strip('"')):
+        return headers
+    return _with_vary(_weakened(name, value) for name, value in headers)
 
 
 def _may_be_compressed(status: int, fields: Mapping[str, str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TypedDict
 
 from stream_adapter._encode import check_charset
@@ -11,9 +12,10 @@ from stream_adapter._headers import check_media_type, media_type_charset, set_de
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow
+from stream_adapter._types import Message, Scope
 from stream_adapter.formats import Raw
 
-from .compress import Codec, compressed
+from .compress import Codec, compressed, revalidated
 
 __all__ = ["LIVE", "MiddlewareOptions", "Options", "Outgoing"]
 
@@ -32,6 +34,7 @@ LIVE = frozenset(
 
 
 _LIMITS = Limits()
+_EVENTS = "text/event-stream"
 
 
 class MiddlewareOptions(TypedDict, total=False):
@@ -92,6 +95,38 @@ class Options:
         """Whether a stream may have to end while its source is silent."""
         return self.limits.idle_timeout is not None or self.limits.total_timeout is not None
 
+    @property
+    def named_send_timeout(self) -> float | None:
+        """The `send_timeout` that `limits=` names, which then holds for responses with a length too."""
+        seconds = self.limits.send_timeout
+        return None if seconds == _LIMITS.send_timeout else seconds
+
+    def passed_headers(
+        self, status: int, headers: list[tuple[str, str]], request: RequestHead
+    ) -> list[tuple[str, str]]:
+        """Return the headers of a response that passes: `headers` itself, unless they would contradict the GET's.
+
+        A 304 has the validators and the Vary of its 200 (RFC 9110, 15.4.5), a HEAD the fields of the GET (9.3.2).
+        """
+        if status == HTTPStatus.NOT_MODIFIED:
+            return revalidated(headers, request) if self.compress else headers
+        if request.method != "HEAD" or any(name.lower() == "content-length" for name, _ in headers):
+            return headers
+        agreeing = self.outgoing(status, headers, request).headers
+        return headers if agreeing == headers else agreeing
+
+    def passed_head(self, message: Message, scope: Scope) -> Message:
+        """Return the head of an ASGI response that passes: the message itself, unless `passed_headers` differ."""
+        status = message["status"]
+        if scope.get("method") != "HEAD" and not (self.compress and status == HTTPStatus.NOT_MODIFIED):
+            return message
+        pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ())]
+        headers = self.passed_headers(status, pairs, RequestHead.from_scope(scope))
+        if headers is pairs:
+            return message
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return {**message, "headers": encoded}
+
     def outgoing(
         self, status: int, headers: list[tuple[str, str]], head: RequestHead, *, keeps_time: bool = True
     ) -> Outgoing:
@@ -111,9 +146,10 @@ class Options:
         if self.compress:
             headers, codec = compressed(status, headers, head)
         headers = list(headers)
-        for name, value in format.headers.items():
-            set_default(headers, name, value)
         media_type = content_type.partition(";")[0].strip().lower()
+        if media_type == _EVENTS:  # of any other type one cannot know that it is live: a proxy may buffer it
+            for name, value in format.headers.items():
+                set_default(headers, name, value)
         flow = Flow(
             encoder=format.encoder(strict=self.strict, charset=_charset_of(content_type)),
             limits=self.limits,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from traceback import clear_frames
 
-from stream_adapter._body import ClientDisconnected, PushedBody, StreamAborted
+from stream_adapter._body import BodyNotWanted, PushedBody, chain_of, follows_from_the_end
 from stream_adapter._edges.asgi import deliver
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
 from stream_adapter._types import Message, Send
-from stream_adapter.errors import StreamTimeoutError
 
 from .inbox import Inbox
 from .options import Options
 
-__all__ = ["Stream", "let_go"]
+__all__ = ["Stream", "clear_traceback_frames"]
 
 _FILES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
@@ -57,12 +57,13 @@ class Stream:
         self._bodiless = request.method == "HEAD"
         self._complete = False
         self._sent_by_server = False
-        self._delivery = asyncio.get_running_loop().create_task(deliver(body, inbox.watch, self._forward))
+        watch = partial(inbox.watch, body.is_held)
+        self._delivery = asyncio.get_running_loop().create_task(deliver(body, watch, self._forward))
 
     async def send(self, message: Message) -> None:
         """Send, for the application."""
         if self._complete:
-            await self._send(message)  # trailers
+            await self._send_after_the_end(message)
         elif message["type"] != "http.response.body":
             await self._send_between(message)
         else:
@@ -74,7 +75,16 @@ class Stream:
                 self._producer.finish()
                 await asyncio.shield(self._delivery)
             if self._bodiless and more:
-                raise ClientDisconnected  # nobody takes what follows
+                raise BodyNotWanted
+
+    async def _send_after_the_end(self, message: Message) -> None:
+        """Send trailers; anything else is not the server's to refuse, but ours."""
+        if message["type"] == "http.response.trailers":
+            await self._send(message)
+        elif self._bodiless:
+            raise BodyNotWanted
+        else:
+            raise RuntimeError(f"{message['type']} was sent after the response was complete")
 
     async def _send_between(self, message: Message) -> None:
         """Send what only the server understands, after all that came before it; a file may be the rest of the body."""
@@ -107,8 +117,8 @@ class Stream:
         failure = None if self._delivery.cancelled() else self._delivery.exception()
         if error is None:
             return failure
-        if _follows_from_the_end(error):
-            let_go(error)
+        if follows_from_the_end(error):
+            clear_traceback_frames(error)
             return failure
         return error.with_traceback(traceback)  # the delivery has raised it too
 
@@ -125,26 +135,11 @@ class Stream:
         await self._send(message)
 
 
-def let_go(error: BaseException) -> None:
-    """Have what an application has left open closed, now that it has ended because it was told to.
+def clear_traceback_frames(error: BaseException) -> None:
+    """Close what an application has left open, now that it has ended because its stream was over.
 
     It left its body in the frame in which `send` raised. The frame lives on in a cycle with the exception, and the body
     until the cyclic garbage collector comes by: no `finally` of a generator would run before.
     """
-    for link in _chain(error):
+    for link in chain_of(error):
         clear_frames(link.__traceback__)
-
-
-def _follows_from_the_end(error: BaseException) -> bool:
-    """Say whether an application raised it because its stream was over, which it was told by `send`."""
-    return any(isinstance(link, (ClientDisconnected, StreamAborted, StreamTimeoutError)) for link in _chain(error))
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and what led to it, once each: an exception can be its own cause."""
-    seen: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in seen:
-        seen.append(link)
-        yield link
-        link = link.__cause__ or link.__context__

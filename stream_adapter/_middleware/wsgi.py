@@ -72,16 +72,21 @@ class StreamAdapterMiddleware:
             return self._call_in_a_thread(environ, start_response)
         call = Call(self.app, environ, start_response)
         call.begin()
-        if not call.streams():
-            call.pass_on()
-            return call.chunks
         try:
-            call.pull()
+            if call.may_stream():
+                call.pull()
+            if not call.may_stream():
+                return call.pass_on(self._passed_headers(call, environ))
             host = Host(connection=client_connection(environ), context=_HERE)
             return self._serve(call, environ, host, keeps_time=False)
         except BaseException:
             call.close()
             raise
+
+    def _passed_headers(self, call: Call, environ: Environ) -> list[tuple[str, str]]:
+        if not call.line:  # the server says what it thinks of that
+            return call.headers
+        return self._options.passed_headers(call.status, call.headers, RequestHead.from_environ(environ))
 
     def _expects_events(self, environ: Environ) -> bool:
         return self._options.keepalive is not None and "text/event-stream" in environ.get("HTTP_ACCEPT", "")
@@ -95,21 +100,20 @@ class StreamAdapterMiddleware:
 
         def begin() -> None:
             call.begin()
-            if not call.has_head:
+            if call.may_stream() and (not call.line or call.is_head):
                 call.pull()
 
         try:
             thread.run(begin)
-            if not call.streams():
-                call.pass_on()
-                return thread.pass_on(call)
+            if not call.may_stream():
+                return thread.pass_on(call, self._passed_headers(call, environ))
         except BaseException:
             thread.run(call.close)
             raise
         try:
             host = Host(connection=client_connection(environ), submit=thread.submit, context=thread.context)
             body = self._serve(call, environ, host, keeps_time=True)
-            if environ["REQUEST_METHOD"] == "HEAD":
+            if call.is_head:
                 thread.run(call.close)  # nobody iterates it there, and the body would close it here
         except BaseException:
             call.close()

@@ -17,7 +17,8 @@ from urllib.parse import unquote_to_bytes
 
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import ToldConnection
-from stream_adapter._types import Environ, ExcInfo, WSGIApp
+from stream_adapter._start_response import HeldHead
+from stream_adapter._types import Environ, WSGIApp
 
 from ._httpx import AnyRequest, SyncByteStream, SyncTransport, library_of
 from ._where import thread_stands
@@ -137,9 +138,7 @@ class _Exchange(SyncByteStream):
         self._close_timeout = close_timeout
         self._opened = opened
         self._raises = raises
-        self._status: int | None = None
-        self._headers: list[tuple[str, str]] = []
-        self._committed = False
+        self._head = HeldHead(self._offer)
         self._block: bytes | None = None
         self._complete = False
         self._error: BaseException | None = None
@@ -162,13 +161,13 @@ class _Exchange(SyncByteStream):
     def response(self) -> Any:
         """Wait for the start of the response."""
         with self._changed:
-            self._wait(lambda: self._committed or self._over)
-        if self._status is None or not self._committed:
+            self._wait(lambda: self._head.committed or self._over)
+        if not self._head.committed:
             self._raise_error()
             return server_error(self._request)
         extensions = {"http_version": b"HTTP/1.1", EXCHANGE: self}
         return library_of(self._request).Response(
-            self._status, headers=self._headers, stream=self, extensions=extensions
+            self._status, headers=self._head.headers, stream=self, extensions=extensions
         )
 
     @property
@@ -217,8 +216,12 @@ class _Exchange(SyncByteStream):
         self._raise_error()
 
     @property
+    def _status(self) -> int:
+        return int(self._head.status.split(maxsplit=1)[0])
+
+    @property
     def _without_body(self) -> bool:
-        return self._committed and without_body(self._request.method, self._status or 200)
+        return self._head.committed and without_body(self._request.method, self._status)
 
     def _run(self, app: WSGIApp, environ: Environ) -> None:
         try:
@@ -234,7 +237,7 @@ class _Exchange(SyncByteStream):
                 self._changed.notify_all()
 
     def _iterate(self, app: WSGIApp, environ: Environ) -> None:
-        blocks = app(environ, self._start_response)
+        blocks = app(environ, self._head)
         try:
             for block in blocks:
                 self._offer(block)
@@ -247,22 +250,12 @@ class _Exchange(SyncByteStream):
             if close is not None:
                 close()
 
-    def _start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
-    ) -> Callable[[bytes], object]:
-        if exc_info is not None and self._committed and exc_info[1] is not None:
-            raise exc_info[1].with_traceback(exc_info[2])
-        if exc_info is None and self._status is not None:
-            raise RuntimeError("start_response was called a second time without exc_info (PEP 3333)")
-        self._status, self._headers = int(status.split(maxsplit=1)[0]), list(headers)
-        return self._offer
-
     def _commit(self) -> None:
         """Have status and headers go out, as they do with the first block, or at the end."""
-        if self._status is None:
+        if not self._head.status:
             raise RuntimeError("the application did not call start_response before its first block")
         with self._changed:
-            self._committed = True
+            self._head.committed = True
             self._changed.notify_all()
 
     def _offer(self, block: bytes) -> None:

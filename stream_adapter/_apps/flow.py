@@ -1,0 +1,47 @@
+"""How the response of another application travels: bytes as they are, within `limits`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stream_adapter._headers import content_length
+from stream_adapter._limits import Limits, StreamSummary
+from stream_adapter._resolved import Flow
+from stream_adapter.formats import Format
+from stream_adapter.formats._base import ChunkFormat
+
+__all__ = ["flow_of"]
+
+
+class _Sized(ChunkFormat):
+    """The body of a response that says its length, for which a paused download may wait without end."""
+
+    send_timeout = None
+
+
+_STREAM, _SIZED = ChunkFormat(), _Sized()
+_SEND_TIMEOUT = Limits().send_timeout
+
+
+def flow_of(
+    head: Callable[[], tuple[int, list[tuple[str, str]]]],
+    limits: Limits,
+    on_close: Callable[[StreamSummary], object] | None,
+) -> Flow:
+    """Return the flow of one response.
+
+    Args:
+        head: returns status and headers, which are final once there is a chunk.
+        limits: bounds and deadlines. A response that says its length has a `send_timeout` only if they name one.
+        on_close: called with a StreamSummary at the end.
+    """
+    encoder = _STREAM.encoder(strict=True, charset="utf-8")
+
+    def head_of(_: Format) -> tuple[int, list[tuple[str, str]]]:
+        status, headers = head()
+        if content_length(headers) is not None:
+            encoder.format = _SIZED
+        return status, headers
+
+    is_default = limits.send_timeout == _SEND_TIMEOUT
+    return Flow(encoder, limits, "auto", None, None, on_close, head_of, default_limits=is_default)

@@ -1,0 +1,112 @@
+"""A response of an ASGI application that passes as it is, in parts: one that says its length, a file for one.
+
+Nothing is done to its messages. What the scope promises the application is kept: once the client has gone, `send`
+raises OSError, and an application that is silent then is ended. A response that is over at once, as nearly all are,
+costs a timer: only one that lasts is watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from stream_adapter._body import ClientDisconnected, follows_from_the_end
+from stream_adapter._types import Message, Send
+from stream_adapter.errors import StreamTimeoutError
+
+from .inbox import Inbox
+from .stream import clear_traceback_frames
+
+__all__ = ["Passage"]
+
+logger = logging.getLogger("stream_adapter")
+
+_SHORT = 0.05  # seconds after which a response is one that lasts
+
+
+class Passage:
+    """The parts of one response.
+
+    Args:
+        inbox: where the disconnect comes.
+        send: the server's.
+        interrupt: has the application end.
+        send_timeout: seconds that the server may take for one part; None for any.
+    """
+
+    __slots__ = ("_ending", "_inbox", "_interrupt", "_loop", "_send", "_send_timeout", "_sending", "_timer", "_watch")
+
+    def __init__(self, inbox: Inbox, *, send: Send, interrupt: Callable[[], None], send_timeout: float | None) -> None:
+        self._inbox = inbox
+        self._send = send
+        self._interrupt = interrupt
+        self._send_timeout = send_timeout
+        self._ending: Callable[[], Exception] | None = None  # makes what ends it before the application does
+        self._sending = False
+        self._watch: asyncio.Task[Message] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = self._loop.call_later(_SHORT, self._begin_watching)
+
+    async def send(self, message: Message) -> None:
+        """Send, for the application.
+
+        Raises:
+            OSError: the client has gone, or has taken nothing for too long.
+        """
+        if self._ending is not None:
+            raise self._ending()
+        limit, deadline = self._send_timeout, None
+        if limit is not None:
+            deadline = self._loop.call_later(limit, self._end, partial(StreamTimeoutError, "send_timeout", limit))
+        self._sending = True
+        try:
+            await self._send(message)
+        finally:
+            self._sending = False
+            if deadline is not None:
+                deadline.cancel()
+        if not message.get("more_body", False):
+            self.close()
+
+    def close(self) -> None:
+        """Stop to watch: the response is complete, or its application has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._watch is not None:
+            self._watch.remove_done_callback(self._end_by_disconnect)
+            self._watch.cancel()
+            self._watch = None
+
+    def settle(self, error: BaseException | None) -> BaseException | None:
+        """Return what the server is to know, now that the application has ended.
+
+        Args:
+            error: what the application raised.
+        """
+        self.close()
+        if self._ending is None or (error is not None and not follows_from_the_end(error)):
+            return error
+        if error is not None:
+            clear_traceback_frames(error)
+        ending = self._ending()
+        return None if isinstance(ending, ClientDisconnected) else ending
+
+    def _begin_watching(self) -> None:
+        self._timer = None
+        self._watch = self._loop.create_task(self._inbox.watch(lambda: self._sending))
+        self._watch.add_done_callback(self._end_by_disconnect)
+
+    def _end_by_disconnect(self, watch: asyncio.Task[Message]) -> None:
+        if watch.cancelled():
+            return
+        if (error := watch.exception()) is not None:  # a receive that fails has no client behind it
+            logger.debug("receive failed, which is taken for a disconnect", exc_info=error)
+        self._end(ClientDisconnected)
+
+    def _end(self, ending: Callable[[], Exception]) -> None:
+        if self._ending is None:
+            self._ending = ending
+            self._interrupt()
