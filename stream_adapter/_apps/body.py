@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from werkzeug.exceptions import RequestTimeout
+
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import ToldConnection
 from stream_adapter._pump import LoopBell, ThreadBell
@@ -28,13 +30,21 @@ if TYPE_CHECKING:
 __all__ = ["BodyTimeout", "RequestBody"]
 
 
-class BodyTimeout(RefusalError, TimeoutError):  # noqa: N818  # named as the answer is: 408 Request Timeout
-    """The client withholds its body: 408 (RFC 9110, 15.5.9). An application sees an OSError, as of a broken input."""
+class BodyTimeout(RefusalError, RequestTimeout, TimeoutError):  # noqa: N818  # as its answer is named
+    """The client withholds its body: 408 (RFC 9110, 15.5.9).
+
+    An application sees an OSError, as of an input that broke. One of Flask or Werkzeug answers it without a traceback,
+    of which a client could make it log any number.
+    """
 
     status_code = 408
+    description: str
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"request body: the client sent nothing for {seconds:g} s")
+
+    def __str__(self) -> str:
+        return self.description
 
 
 class RequestBody(io.RawIOBase):

@@ -23,7 +23,7 @@ from stream_adapter._start_response import HeldHead
 from stream_adapter._types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp
 from stream_adapter.errors import RefusalError
 
-from .body import BodyTimeout, RequestBody
+from .body import RequestBody
 from .environ import environ_of
 from .flow import flow_of
 from .head import sendable_headers
@@ -75,7 +75,7 @@ def to_asgi(
         call.push = body.push
         try:
             await deliver(body, request.receive, send)
-        except BodyTimeout as error:
+        except RefusalError as error:  # no thread is left, or the client withholds its body
             if call.has_begun:
                 raise
             await refuse(error, send)
@@ -83,11 +83,8 @@ def to_asgi(
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await answer_other(scope, receive, send)
-            return
-        try:
+        else:
             await respond(scope, receive, send)
-        except RefusalError as error:
-            await refuse(error, send)
 
     return asgi
 

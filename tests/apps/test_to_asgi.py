@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any, BinaryIO
 
 import pytest
+from flask import Flask, request
 
 import stream_adapter as sa
 from stream_adapter.types import Environ, Message, StartResponse, WSGIApp
@@ -633,3 +634,131 @@ def test_past_the_cap_of_threads_the_answer_is_503() -> None:
         sa.configure()
     assert start["status"] == 503
     assert (b"retry-after", b"1") in start["headers"]
+
+
+# What a response may say
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "103 Early Hints"])
+def test_response_without_a_body_loses_the_length_that_it_must_not_have(status: str) -> None:
+    start, body = start_and_body(answering([b""], ("Content-Length", "0"), ("X-A", "b"), status=status))
+    assert (start["headers"], body) == ([(b"x-a", b"b")], b"")
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", "304 Not Modified"), ("HEAD", OK)])
+def test_304_and_the_response_to_a_head_keep_the_length_of_the_get(method: str, status: str) -> None:
+    start, _ = start_and_body(answering([], ("Content-Length", "7"), status=status), method=method)
+    assert start["headers"] == [(b"content-length", b"7")]
+
+
+# exc_info by keyword
+
+
+def test_exc_info_by_keyword_replaces_the_head() -> None:
+    def app(_: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response(OK, [])
+        try:
+            raise LookupError
+        except LookupError:
+            start_response("500 Oops", [("X-A", "b")], exc_info=sys.exc_info())
+        yield b"sorry"
+
+    start, body = start_and_body(app)
+    assert (start["status"], start["headers"], body) == (500, [(b"x-a", b"b")], b"sorry")
+
+
+def test_exc_info_by_keyword_that_comes_too_late_raises_the_real_error() -> None:
+    def app(_: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response(OK, [])
+        yield b"a"
+        try:
+            raise LookupError("the real one")
+        except LookupError:
+            start_response("500 Oops", [], exc_info=sys.exc_info())
+
+    assert repr(call_asgi(sa.to_asgi(app)).error) == "LookupError('the real one')"
+
+
+# A body that is withheld, or left unread
+
+
+def reading(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    body = environ["wsgi.input"].read()
+    start_response(OK, [])
+    return [body]
+
+
+def replying_first(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    start_response(OK, [])
+    yield b"begun"
+    yield environ["wsgi.input"].read()
+
+
+UPLOAD: dict[str, Any] = {"method": "POST", "headers": [(b"content-length", b"10")]}
+
+
+def test_withheld_body_is_answered_408_and_gives_its_thread_back() -> None:
+    async def main() -> list[Message]:
+        async with exchange(sa.to_asgi(reading, receive_timeout=0.05), complete=False, **UPLOAD) as asked:
+            asked.send(b"abc", more=True)
+            messages = [await asked.next(), await asked.next()]
+            await asked.end()
+            return messages
+
+    start, _ = asyncio.run(main())
+    assert start["status"] == 408
+
+
+def test_body_withheld_after_the_response_has_begun_breaks_it() -> None:
+    async def main() -> None:
+        async with exchange(sa.to_asgi(replying_first, receive_timeout=0.05), complete=False, **UPLOAD) as asked:
+            assert (await asked.next())["status"] == 200
+            assert (await asked.next())["body"] == b"begun"
+            with pytest.raises(TimeoutError, match=r"request body: the client sent nothing for 0\.05 s"):
+                await asked.end()
+
+    asyncio.run(main())
+
+
+def _data() -> bytes:
+    return request.get_data()
+
+
+def test_flask_answers_a_withheld_body_by_an_error_of_its_own() -> None:
+    flask = Flask(__name__)
+    flask.add_url_rule("/", view_func=_data, methods=["POST"])
+
+    async def main() -> int:
+        async with exchange(sa.to_asgi(flask, receive_timeout=0.05), complete=False, **UPLOAD) as asked:
+            status: int = (await asked.next())["status"]
+            return status
+
+    assert asyncio.run(main()) == 408
+
+
+def test_body_that_arrives_slowly_and_steadily_is_read_whole() -> None:
+    async def main() -> bytes:
+        async with exchange(sa.to_asgi(reading, receive_timeout=2), complete=False, **UPLOAD) as asked:
+            for _ in range(10):
+                await asyncio.sleep(0.01)
+                asked.send(b"a", more=True)
+            asked.send()
+            assert (await asked.next())["status"] == 200
+            body: bytes = (await asked.next())["body"]
+            return body
+
+    assert asyncio.run(main()) == b"a" * 10
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"), [(0, ValueError), (-1, ValueError), ("30", TypeError), (float("nan"), ValueError)]
+)
+def test_receive_timeout_that_is_not_a_time_is_an_error(timeout: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="receive_timeout: expected"):
+        sa.to_asgi(reading, receive_timeout=timeout)
+
+
+def test_length_beside_a_transfer_encoding_is_dropped() -> None:
+    environ = environ_under(headers=[(b"content-length", b"5"), (b"transfer-encoding", b"chunked")])
+    assert "CONTENT_LENGTH" not in environ
+    assert environ["HTTP_TRANSFER_ENCODING"] == "chunked"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -22,7 +23,7 @@ import stream_adapter as sa
 from stream_adapter._apps.scope import scope_of
 from stream_adapter.types import ASGIApp, Environ, Message, Receive, Scope, Send
 from tests.apps.wsgi_client import environ_for, open_reply, reply_of
-from tests.support.gate import Gate
+from tests.support.gate import BOUND, Gate
 
 
 def start(*headers: tuple[bytes, bytes], status: int = 200) -> Message:
@@ -568,3 +569,74 @@ def test_a_lifespan_that_cannot_start_is_an_error_and_tried_again() -> None:
 def test_an_application_comes_back_from_both_unchanged() -> None:
     twice = sa.to_wsgi(sa.to_asgi(sa.to_wsgi(echo)))
     assert reply_of(twice, environ_for(b"there and back", REQUEST_METHOD="POST"))[2] == b"there and back"
+
+
+# What a response may say, and what a HEAD asks for
+
+
+@pytest.mark.parametrize("status", [204, 103])
+def test_response_without_a_body_loses_the_length_that_it_must_not_have(status: int) -> None:
+    fields = [
+        (b"content-length", b"0"),
+        *([(b"content-type", b"text/plain")] if status == 103 else []),
+    ]  # the validator's
+    app = sending(start(*fields, status=status), block(b"", more=False))
+    with open_reply(sa.to_wsgi(app), environ_for()) as reply:
+        assert "content-length" not in dict(reply.headers)
+
+
+def test_body_of_a_head_is_refused_each_time_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    errors: list[OSError] = []
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send(start((b"content-type", b"text/csv")))
+        for _step in range(4):
+            try:
+                await send(block(b"row\n"))
+            except OSError as error:
+                errors.append(error)
+        ended.set()
+        raise RuntimeError("as Starlette does") from errors[0]
+
+    ended = threading.Event()
+    with open_reply(sa.to_wsgi(app), environ_for(REQUEST_METHOD="HEAD")) as reply:
+        assert b"".join(reply.blocks) == b""
+        assert ended.wait(BOUND)
+    assert len(errors) == 3
+    assert {str(error) for error in errors} == {str(errors[0])}
+    assert "HEAD" in str(errors[0])
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == []
+
+
+# The request's length
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "+1", "1" * 5000, "\xb9"])
+def test_length_that_is_not_one_is_answered_400(length: str) -> None:
+    statuses: list[str] = []
+
+    def start_response(status: str, *_: object) -> Callable[[bytes], object]:
+        statuses.append(status)
+        return lambda _: None
+
+    assert list(sa.to_wsgi(sending())({**environ_for(), "CONTENT_LENGTH": length}, start_response)) == []
+    assert statuses == ["400 Bad Request"]
+
+
+def test_length_beside_a_transfer_encoding_is_dropped() -> None:
+    environ = environ_for(b"0123456789", HTTP_TRANSFER_ENCODING="chunked", CONTENT_LENGTH="5")
+    environ["wsgi.input_terminated"] = True
+    bodies: list[bytes] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert b"content-length" not in dict(scope["headers"])
+        more = True
+        while more:
+            message = await receive()
+            bodies.append(message["body"])
+            more = message["more_body"]
+        await send(start((b"content-type", b"text/plain")))
+        await send(block(b"", more=False))
+
+    assert reply_of(sa.to_wsgi(app), environ)[0] == "200 OK"
+    assert b"".join(bodies) == b"0123456789"

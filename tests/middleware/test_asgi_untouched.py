@@ -15,6 +15,7 @@ from tests.support.edges import asgi_channel
 from tests.support.gate import BOUND
 
 TEXT = (b"content-type", b"text/plain")
+EVENTS = (b"content-type", b"text/event-stream")
 LENGTH = (b"content-length", b"4")
 
 
@@ -57,7 +58,12 @@ PASSING = {
     "a length in capitals": ("GET", [start(TEXT, (b"Content-Length", b"4")), part(b"ab"), part(b"cd", more=False)]),
     "events with a length": (
         "GET",
-        [start((b"content-type", b"text/event-stream"), (b"content-length", b"9")), part(b"data: a\n"), part(b"\n"), END],
+        [
+            start(EVENTS, (b"content-length", b"9")),
+            part(b"data: a\n"),
+            part(b"\n"),
+            END,
+        ],
     ),
     "204": ("GET", [start(status=204), END]),
     "204 in parts": ("GET", [start(TEXT, status=204), part(b""), part(b""), END]),
@@ -115,6 +121,7 @@ class Leaving:
         self.gone = asyncio.Event()
         self.requests: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
         self.sent: list[Message] = []
+        self.has_begun = asyncio.Event()
 
     async def receive(self) -> Message:
         if self.requests:
@@ -124,6 +131,8 @@ class Leaving:
 
     async def send(self, message: Message) -> None:
         self.sent.append(message)
+        if message["type"] == "http.response.body":
+            self.has_begun.set()
         await asyncio.sleep(0)
 
 
@@ -132,8 +141,7 @@ async def serve_and_leave(app: ASGIApp, **options: Any) -> list[sa.StreamSummary
     middleware = StreamAdapterMiddleware(app, on_close=closes.append, **options)
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     serving = asyncio.ensure_future(_coroutine(middleware, scope, client.receive, client.send))
-    while len(client.sent) < 2:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(client.has_begun.wait(), BOUND)
     client.gone.set()
     await asyncio.wait_for(serving, BOUND)
     return closes

@@ -161,7 +161,7 @@ def test_asgirefs_communicator_is_answered_on_a_bare_scope(name: str, scope: Sco
     app = sa.Response(iter(["0\n", "1\n2\n"])).asgi if name == "Response" else APPS[name]  # its source is read once
 
     async def main() -> list[Message]:
-        communicator = ApplicationCommunicator(app, dict(scope))
+        communicator: Any = ApplicationCommunicator(app, dict(scope))  # type: ignore[no-untyped-call]  # it has no types
         await communicator.send_input({"type": "http.request"})
         messages: list[Message] = [await communicator.receive_output(BOUND)]
         while messages[-1]["type"] == "http.response.start" or messages[-1].get("more_body"):
