@@ -57,18 +57,22 @@ class Passage:
         """
         if self._ending is not None:
             raise self._ending()
-        limit, deadline = self._send_timeout, None
-        if limit is not None:
-            deadline = self._loop.call_later(limit, self._end, partial(StreamTimeoutError, "send_timeout", limit))
         self._sending = True
+        if self._send_timeout is None:  # as nearly always: nothing else is done for each of a file's parts
+            await self._send(message)
+        else:
+            await self._send_in_time(message, self._send_timeout)
+        self._sending = False
+        if not message.get("more_body"):
+            self.close()
+
+    async def _send_in_time(self, message: Message, seconds: float) -> None:
+        ending = partial(StreamTimeoutError, "send_timeout", seconds)
+        deadline = self._loop.call_later(seconds, self._end, ending)
         try:
             await self._send(message)
         finally:
-            self._sending = False
-            if deadline is not None:
-                deadline.cancel()
-        if not message.get("more_body", False):
-            self.close()
+            deadline.cancel()
 
     def close(self) -> None:
         """Stop to watch: the response is complete, or its application has ended."""

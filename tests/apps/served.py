@@ -1,6 +1,7 @@
 """Applications of others, carried over, for tests through real servers.
 
 flask_app       Flask's own streams, under ASGI
+impatient_app   the same, for which a body may be withheld for half a second
 starlette_app   Starlette's own streams, under WSGI; its lifespan tells in a file that it has shut down
 
 /ticking   ticks until it is closed         /upload   says how many bytes were sent to it, as they come
@@ -92,6 +93,9 @@ def _flask_closed() -> dict[str, Any]:
 
 
 flask_app = sa.to_asgi(_flask, on_close=_note)
+impatient_app = sa.to_asgi(_flask, receive_timeout=0.5)
+if "MAX_THREADS" in os.environ:
+    sa.configure(max_threads=int(os.environ["MAX_THREADS"]))
 
 
 async def _async_ticking() -> AsyncGenerator[bytes]:

@@ -156,3 +156,27 @@ def test_the_lifespan_is_that_of_the_process_that_serves_and_ends_with_it(tmp_pa
         assert state["started_in"] == state["process"] != server.process.pid
         assert not file.exists()
     assert file.read_text() == str(state["process"])
+
+
+def test_clients_that_withhold_their_bodies_do_not_keep_the_threads_of_to_asgi() -> None:
+    with servers.uvicorn("tests.apps.served:impatient_app", MAX_THREADS="4") as server:
+        clients = [
+            Client(server, "/upload", "Content-Length: 10", "Connection: close", method="POST") for _ in range(4)
+        ]
+        for client in clients:
+            client.socket.sendall(b"abc")
+        for client in clients:
+            client.read_until(b"\r\n\r\n")
+            assert b" 408 " in client.received
+            client.leave()
+        assert ask(server, "/closed")["closes"] == 0
+        assert "Traceback" not in server.log()
+
+
+def test_a_length_beside_chunks_is_not_believed() -> None:
+    """h11 passes both on; httptools and granian refuse such a request."""
+    with servers.uvicorn("tests.apps.served:flask_app", "--http", "h11") as server:
+        headers = ["Content-Length: 5", "Transfer-Encoding: chunked", "Connection: close"]
+        client = Client(server, "/upload", *headers, method="POST")
+        client.socket.sendall(b"c\r\nhello, world\r\n0\r\n\r\n")
+        client.read_until(b'"size":12').leave()
