@@ -14,8 +14,8 @@ from itertools import chain
 
 from stream_adapter._body import AsyncBody, Host
 from stream_adapter._edges.asgi import answer_other, deliver, refuse
-from stream_adapter._headers import content_length
-from stream_adapter._heads import is_bodiless
+from stream_adapter._headers import content_length, make_headers
+from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
@@ -26,7 +26,6 @@ from stream_adapter.errors import RefusalError
 from .body import RequestBody
 from .environ import environ_of
 from .flow import flow_of
-from .head import sendable_headers
 
 __all__ = ["to_asgi"]
 
@@ -170,8 +169,7 @@ class _Call:
         line = _STATUS_LINE.fullmatch(status)
         if line is None:
             raise ValueError(f"start_response: expected a status such as '200 OK', got {status!r}")
-        self._status = int(line[1])
-        self._headers = sendable_headers(self._status, headers)
+        self._status, self._headers = outgoing_head(int(line[1]), make_headers(headers))
 
     def _write(self, chunk: bytes) -> None:
         """Send a chunk at once, or wait until there is room for it."""

@@ -18,8 +18,8 @@ from typing import Any
 from stream_adapter._body import BodyNotWanted, ClientDisconnected, Host, SyncBody, follows_from_the_end
 from stream_adapter._connection import client_connection
 from stream_adapter._edges.wsgi import begin
-from stream_adapter._headers import content_length
-from stream_adapter._heads import is_bodiless
+from stream_adapter._headers import content_length, make_headers
+from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._pump import TaskProducer
 from stream_adapter._resolved import Resolved
@@ -27,7 +27,6 @@ from stream_adapter._source import Source
 from stream_adapter._types import ASGIApp, Environ, Message, StartResponse, WSGIApp
 
 from .flow import flow_of
-from .head import sendable_headers
 from .inbox import Inbox
 from .lifespan import Lifespan
 from .scope import scope_of
@@ -211,8 +210,7 @@ class _Call(AsyncIterator[bytes]):
         if message.get("trailers"):
             raise ValueError("http.response.start: trailers were not offered; WSGI has none")
         pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ()))
-        self._status = _check_status(message["status"])
-        self._headers = sendable_headers(self._status, pairs)
+        self._status, self._headers = outgoing_head(_check_status(message["status"]), make_headers(pairs))
         self._bodiless = self._bodiless or is_bodiless(self._status)
         named = {name.lower(): value for name, value in self._headers}
         length = content_length(self._headers)
@@ -239,6 +237,6 @@ class _Call(AsyncIterator[bytes]):
 
 
 def _check_status(status: object) -> int:
-    if not isinstance(status, int) or not 100 <= status <= 599:
-        raise ValueError(f"http.response.start: expected a status from 100 to 599, got {status!r}")
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise ValueError(f"http.response.start: expected a status from 200 to 599, got {status!r}")
     return int(status)

@@ -289,7 +289,7 @@ LENGTH_5 = start((b"content-type", b"text/plain"), (b"content-length", b"5"))
         ([START, START], "sent twice"),
         ([START, block("text")], "expected bytes, got str"),
         ([START, block(None)], "expected bytes, got NoneType"),
-        ([{**START, "status": "200"}], "expected a status from 100 to 599, got '200'"),
+        ([{**START, "status": "200"}], "expected a status from 200 to 599, got '200'"),
         ([{**START, "trailers": True}], "trailers were not offered"),
         ([{"type": "http.response.pathsend", "path": "/etc/passwd"}], "no extension was offered"),
         ([start((b"content-length", b"-1"))], "Content-Length: expected a number of bytes, got '-1'"),
@@ -574,15 +574,10 @@ def test_an_application_comes_back_from_both_unchanged() -> None:
 # What a response may say, and what a HEAD asks for
 
 
-@pytest.mark.parametrize("status", [204, 103])
+@pytest.mark.parametrize("status", [204, 304])
 def test_response_without_a_body_loses_the_length_that_it_must_not_have(status: int) -> None:
-    fields = [
-        (b"content-length", b"0"),
-        *([(b"content-type", b"text/plain")] if status == 103 else []),
-    ]  # the validator's
-    app = sending(start(*fields, status=status), block(b"", more=False))
-    with open_reply(sa.to_wsgi(app), environ_for()) as reply:
-        assert "content-length" not in dict(reply.headers)
+    app = sending(start((b"content-length", b"0"), (b"x-a", b"b"), status=status), block(b"", more=False))
+    assert reply_of(sa.to_wsgi(app))[1] == {"x-a": "b"}
 
 
 def test_body_of_a_head_is_refused_each_time_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
