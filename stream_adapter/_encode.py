@@ -8,9 +8,8 @@ The functions may raise whatever the codec raises; `explain` turns that into an 
 from __future__ import annotations
 
 import codecs
-import inspect
 from collections.abc import Callable, Mapping
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
@@ -18,7 +17,9 @@ from typing import Any, Literal, TypeAlias, cast
 from uuid import UUID
 
 from ._json import dump_json
-from ._records import is_model
+from ._records import is_record
+from ._remedies import name_of, remedy_for
+from ._text import is_late, is_text
 from .errors import ChunkEncodingError, ChunkValueError, StrictEncodingError
 
 __all__ = ["ChunkTable", "Encode", "Kind", "check_charset", "encode_chunk", "explain", "kind_of"]
@@ -35,11 +36,11 @@ def _kind_of(cls: type[Any]) -> Kind | None:
         return "bytes"
     if issubclass(cls, (Enum, bool)):
         return "json"
-    if issubclass(cls, str):
+    if is_text(cls):
         return "text"
     if issubclass(cls, (int, float, Decimal)):
         return "number"
-    if issubclass(cls, (Mapping, list, tuple, date, time, UUID)) or is_model(cls):
+    if issubclass(cls, (Mapping, list, tuple, date, time, timedelta, UUID)) or is_record(cls):
         return "json"
     return None
 
@@ -75,7 +76,8 @@ class ChunkTable(dict[type, Encode]):
             "json": lambda value: text(dump_json(value).decode()),
             None: _refuse,
         }
-        table = cls(lambda chunk_type: by_kind[kind_of(chunk_type)])
+        late_text: Encode = lambda value: text(str(value))  # noqa: E731  # a row of the table
+        table = cls(lambda chunk_type: late_text if is_late(chunk_type) else by_kind[kind_of(chunk_type)])
         table[_Flush] = lambda _: text("", final=True)
         return table
 
@@ -91,24 +93,29 @@ class _Flush:
 def _number(value: float | Decimal) -> bytes:
     if isinstance(value, int):
         return b"%d" % value
-    text = float.__repr__(value) if isinstance(value, float) else str(value)
+    text = float.__repr__(value) if isinstance(value, float) else Decimal.__str__(value)
     if text[-1] in "fnyN":  # inf, nan, Infinity, NaN
         raise ChunkValueError(f"expected a finite number, got {text}")
     return text.encode()
 
 
+def _late_text(value: object) -> bytes:
+    return str(value).encode()
+
+
 def _refuse(value: object) -> bytes:
-    raise ChunkEncodingError(f"{_EXPECTED}, got {_name(value)}{_remedy(value)}")
+    raise ChunkEncodingError(f"{_EXPECTED}, got {name_of(type(value))}{remedy_for(value)}")
 
 
 def _refuse_strictly(value: object) -> bytes:
     cls: type = type(value)
     kind = kind_of(cls)
-    remedy = {"text": "yield value.encode() instead", "number": "yield str(value).encode() instead"}.get(
+    text = "str(value)" if is_late(cls) else "value"
+    remedy = {"text": f"yield {text}.encode() instead", "number": "yield str(value).encode() instead"}.get(
         kind or "", "yield json.dumps(value).encode() instead" if kind else ""
     )
-    problem = f"strict mode takes bytes, got {_name(value)}"
-    raise StrictEncodingError(f"{problem}; {remedy}" if remedy else f"{problem}{_remedy(value)}")
+    problem = f"strict mode takes bytes, got {name_of(type(value))}"
+    raise StrictEncodingError(f"{problem}; {remedy}" if remedy else f"{problem}{remedy_for(value)}")
 
 
 def _strict(cls: type) -> Encode:
@@ -123,7 +130,7 @@ def _octets(cls: type) -> Encode:
 def _utf8(cls: type) -> Encode:
     by_kind: dict[Kind | None, Encode] = {
         "bytes": _octets(cls),
-        "text": str.encode,
+        "text": _late_text if is_late(cls) else str.encode,
         "number": _number,
         "json": dump_json,
         None: _refuse,
@@ -143,22 +150,6 @@ _UTF8 = _KindTable(
 )
 
 
-def _name(value: object) -> str:
-    return "None" if value is None else type(value).__name__
-
-
-def _remedy(value: object) -> str:
-    if value is None:
-        return "; leave the chunk out, or yield b''"
-    if inspect.isgenerator(value):
-        return '; did you mean "yield from"?'
-    if inspect.isasyncgen(value):
-        return '; did you mean "async for chunk in …: yield chunk"?'
-    if inspect.isawaitable(value):
-        return '; did you mean "yield await"?'
-    return ""
-
-
 def explain(error: BaseException, value: object, index: int | None) -> ChunkEncodingError:
     """Turn what an encode function raised for chunk `index` into an error that names the chunk."""
     if isinstance(error, ChunkEncodingError):
@@ -174,7 +165,7 @@ def explain(error: BaseException, value: object, index: int | None) -> ChunkEnco
         else:
             problem = ChunkValueError(f"charset {error.encoding} cannot encode {bad!r}", index=index)
     else:
-        problem = ChunkValueError(f"{_EXPECTED}, got {_name(value)} ({error})", index=index)
+        problem = ChunkValueError(f"{_EXPECTED}, got {name_of(type(value))} ({error})", index=index)
     problem.__cause__ = error
     return problem
 

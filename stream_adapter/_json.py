@@ -1,38 +1,40 @@
-"""One value → compact JSON in UTF-8 (RFC 8259), by orjson, valid always.
+"""One value → compact JSON in UTF-8 (RFC 8259), always valid.
 
-orjson writes NaN as `null` and knows neither Decimal nor models nor whole numbers past 64 bits. All of it is mended
-here without slowing the common case: only output that contains `null` is looked through for a NaN, and only what orjson
-does not know reaches `_default`.
+orjson writes what it knows, and what it does not know goes through one table, `stand_in`: class → the simpler value
+that an instance is written as, one level of it. What orjson refuses as a whole (keys that are not text, whole numbers
+past 64 bits, deep nesting) is written by `_written`, which walks it by the same table: both give the same bytes.
+
+orjson writes NaN as `null`, and rounds the seconds of a UTC offset. So output that contains `null` is searched for a
+NaN, and moments are written by the table, too.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
-from datetime import date, datetime, time
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
-from functools import lru_cache
 from types import NoneType
-from typing import Any, TypeAlias, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
 
-from ._records import reader_of
+from ._json_values import not_finite, stand_in
+from ._remedies import name_of, remedy_for
 from ._types import JSONDumps
 from .errors import ChunkEncodingError, ChunkValueError
 
-__all__ = ["dump_json", "dump_json_line", "dumper_of"]
+__all__ = ["dump_json", "dump_json_line", "dump_slowly", "dumper_of"]
 
-_Convert: TypeAlias = Callable[[Any], object]
-
-_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS  # Pydantic's have a serializer of their own
-_ANY_KEYS = _OPTIONS | orjson.OPT_NON_STR_KEYS  # a quarter slower, so only where it is needed
-_NEVER_NAN = frozenset({str, int, bool, NoneType, datetime, date, time, UUID})
+_OPTIONS = (
+    orjson.OPT_PASSTHROUGH_DATACLASS  # Pydantic's have a serializer of their own
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS  # a list with keys() is a row
+)
+_NATIVE = frozenset({str, int, float, bool, NoneType, UUID, orjson.Fragment})
+_NEVER_NAN = frozenset({str, int, bool, NoneType, UUID, datetime, date, time, timedelta, Decimal})
 
 
 def _dumper(ending: bytes) -> Callable[[object], bytes]:
@@ -42,7 +44,7 @@ def _dumper(ending: bytes) -> Callable[[object], bytes]:
         try:
             encoded = dumps(value, _default, _OPTIONS)
         except not_encodable:
-            encoded = _dump_slowly(value)
+            encoded = dump_slowly(value)
         if encoded.partition(b"null")[1]:  # three times as fast as `in`
             _refuse_nan(value)
         return encoded + ending
@@ -54,7 +56,7 @@ dump_json = _dumper(b"")
 """Encode a value as compact JSON.
 
 Raises:
-    ChunkValueError: NaN or an infinity, a lone surrogate, or nesting too deep.
+    ChunkValueError: NaN or an infinity, a lone surrogate, a name twice in one object, or nesting too deep.
     ChunkEncodingError: it holds something that is no JSON value.
 """
 
@@ -78,7 +80,7 @@ def dumper_of(json_dumps: JSONDumps | None) -> Callable[[object], bytes]:
         try:
             dumped: Any = json_dumps(value)
         except Exception as error:
-            raise ChunkValueError(f"json_dumps: {type(error).__name__} for {type(value).__name__}: {error}") from error
+            raise ChunkValueError(f"json_dumps: {type(error).__name__} for {name_of(type(value))}: {error}") from error
         encoded = dumped.encode() if isinstance(dumped, str) else dumped
         if not isinstance(encoded, bytes):
             raise ChunkEncodingError(f"json_dumps: expected it to return text or bytes, got {type(dumped).__name__}")
@@ -90,82 +92,84 @@ def dumper_of(json_dumps: JSONDumps | None) -> Callable[[object], bytes]:
 
 
 def _default(value: Any) -> object:
-    """Give orjson something it knows in place of `value`."""
-    return _stand_in(value.__class__)(value)
+    """Give orjson something simpler in place of `value`."""
+    return stand_in(value.__class__)(value)
 
 
-def _stand_in_of(cls: type[Any]) -> _Convert:
-    if issubclass(cls, Decimal):
-        return _exact
-    if hasattr(cls, "__pydantic_serializer__"):
-        to_json = cls.__pydantic_serializer__.to_json
-        return lambda model: orjson.Fragment(_checked(to_json(model)))
-    if hasattr(cls, "__struct_fields__"):
-        encode = sys.modules["msgspec"].json.encode
-        return lambda struct: orjson.Fragment(encode(struct))
-    return _shallow(cls)
-
-
-def _shallow_of(cls: type[Any]) -> _Convert:
-    """Return what turns one level of an instance into the dict, list or scalar that stands for it."""
-    if issubclass(cls, (AbstractSet, tuple)):
-        return list
-    if issubclass(cls, Mapping):
-        return dict
-    if issubclass(cls, float):
-        return float
-    return reader_of(cls) or _refuse
-
-
-# by the class, for a stream has few of them and many instances
-_stand_in = cast("Callable[[type[Any]], _Convert]", lru_cache(maxsize=1024)(_stand_in_of))
-_shallow = cast("Callable[[type[Any]], _Convert]", lru_cache(maxsize=1024)(_shallow_of))
-
-
-def _refuse(value: object) -> object:
-    raise ChunkEncodingError(f"expected a JSON value, got {type(value).__name__} inside it")
-
-
-def _checked(encoded: bytes) -> bytes:
-    """Return what a model wrote itself: Pydantic's `ser_json_inf_nan="constants"` is no JSON."""
-    if encoded.partition(b"NaN")[1] or encoded.partition(b"Infinity")[1]:
-        json.loads(encoded, parse_constant=_refuse_constant)
-    return encoded
-
-
-def _refuse_constant(name: str) -> None:
-    raise _not_finite(name)
-
-
-def _not_finite(number: object) -> ChunkValueError:
-    return ChunkValueError(f"expected a finite number, got {number}; JSON has no NaN and no infinities")
-
-
-def _exact(number: Decimal | int) -> orjson.Fragment:
-    """Return a number with all its digits: JSON does not bound them."""
-    if isinstance(number, Decimal) and not number.is_finite():
-        raise _not_finite(number)
-    return orjson.Fragment(str(number))
-
-
-def _dump_slowly(value: object) -> bytes:
+def dump_slowly(value: object) -> bytes:
     """Encode what orjson refuses and JSON allows; name what is wrong with the rest."""
     try:
-        return orjson.dumps(value, _default, _ANY_KEYS)
-    except orjson.JSONEncodeError as error:
-        cause = error.__cause__
-        if isinstance(cause, ChunkEncodingError):
-            raise cause from None
-        if cause is not None:  # a model's own serializer
-            raise ChunkEncodingError(f"{type(cause).__name__} while encoding {type(value).__name__} as JSON") from cause
+        return _written(value)
+    except RecursionError:
+        raise ChunkValueError(
+            f"expected a JSON value, got {name_of(type(value))} that is nested too deep, or holds itself"
+        ) from None
+
+
+def _written(value: Any) -> bytes:
+    cls: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]  # of anything
+    if cls is dict:
+        return _object(value)
+    if cls is list or cls is tuple:
+        elements: list[bytes] = []
+        for item in value:  # a loop, for a comprehension has a frame of its own, of which there are a thousand
+            elements.append(_written(item))  # noqa: PERF401
+        return b"[%b]" % b",".join(elements)
+    if cls in _NATIVE:
+        return _scalar(value)
     try:
-        return orjson.dumps(_plain(value), None, _ANY_KEYS)
-    except ChunkEncodingError:  # which is a TypeError, as is orjson's
+        simpler = _default(value)
+    except (ChunkEncodingError, RecursionError):
         raise
-    except (orjson.JSONEncodeError, RecursionError) as error:
-        if "surrogates" in str(error):
+    except Exception as error:  # a model's own serializer
+        raise ChunkEncodingError(f"{name_of(type(error))} while encoding {name_of(cls)} as JSON: {error}") from error
+    return _written(simpler)
+
+
+def _object(record: dict[Any, Any]) -> bytes:
+    members: dict[bytes, bytes] = {}
+    for key, item in record.items():
+        name = _key(key)
+        if name in members:
+            raise ChunkValueError(f"expected different names in one object, got {name.decode()} twice (RFC 8259, 4)")
+        members[name] = _written(item)
+    return b"{%b}" % b",".join([b"%b:%b" % member for member in members.items()])
+
+
+def _key(key: Any) -> bytes:
+    """Return the name that a key is written as: text, or the JSON of a scalar, quoted."""
+    if type(key) is str:
+        return _scalar(key)
+    try:
+        written = _written(key)
+    except ChunkValueError:
+        raise
+    except ChunkEncodingError:
+        written = b"["
+    if written[:1] in b"[{":
+        raise ChunkEncodingError(
+            f"expected text, a number, a moment, a UUID or None as a key, got {name_of(key.__class__)}{remedy_for(key)}"
+        )
+    return written if written[:1] == b'"' else b'"%b"' % written
+
+
+def _scalar(value: Any) -> bytes:
+    cls: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]  # of anything
+    if cls is float and not math.isfinite(value):
+        raise not_finite(repr(value))
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        if cls is str:
             raise ChunkValueError("expected text, got a lone surrogate inside a JSON value") from error
-        raise ChunkValueError(f"expected a JSON value, got {type(value).__name__}: {error}") from error
+        return _digits(value)
+
+
+def _digits(number: int) -> bytes:
+    try:
+        return b"%d" % number
+    except ValueError as error:  # more than sys.set_int_max_str_digits allows
+        raise ChunkValueError(f"expected a shorter number: {error}") from error
 
 
 def _refuse_nan(value: Any) -> None:
@@ -173,41 +177,36 @@ def _refuse_nan(value: Any) -> None:
     cls: type[Any] = value.__class__
     if cls in _NEVER_NAN:
         return
-    if cls is dict:
-        for key, item in value.items():
-            if key.__class__ is not str:
-                _plain_key(key)  # NaN would be the key "null"
-            _refuse_nan(item)
-    elif cls is list or cls is tuple:
-        for item in value:
-            _refuse_nan(item)
-    else:
-        _plain(value)
-
-
-def _plain(value: Any) -> Any:  # noqa: PLR0911  # a table in the order in which its rows are tried
-    """Walk the whole value, refuse what JSON cannot hold, and return it in what orjson knows without asking."""
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, int):
-        return value if -(1 << 63) <= value < 1 << 64 else _exact(value)
-    if isinstance(value, float):
+    if cls is float:
         if not math.isfinite(value):
-            raise _not_finite(repr(value))
-        return value
-    if isinstance(value, Decimal):
-        return _exact(value)
-    if isinstance(value, dict):
-        return {_plain_key(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any mapping
-    if isinstance(value, list):
-        return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # any items
-    shallow = _shallow(value.__class__)
-    return value if shallow is _refuse else _plain(shallow(value))  # orjson knows datetime, UUID and their like
+            raise not_finite(repr(value))
+    elif cls is dict or cls is list or cls is tuple:
+        for item in value.values() if cls is dict else value:
+            _refuse_nan(item)
+    elif hasattr(cls, "__pydantic_serializer__"):
+        _refuse_nan_of_model(cls.__pydantic_serializer__, value)
+    elif hasattr(cls, "__struct_fields__"):
+        _refuse_nan(sys.modules["msgspec"].to_builtins(value))
+    elif cls is not orjson.Fragment:
+        _refuse_nan(stand_in(cls)(value))
 
 
-def _plain_key(key: Any) -> Any:
-    if isinstance(key, float):
-        return _plain(key)
-    return str(key) if isinstance(key, int) and not isinstance(key, bool) else key
+def _refuse_nan_of_model(serializer: Any, model: Any) -> None:
+    """Do so for a Pydantic model, which may also write a NaN as text (`ser_json_inf_nan="strings"`)."""
+    fields = serializer.to_python(model, mode="json")
+    try:
+        _refuse_nan(fields)
+    except ChunkValueError:
+        if _hides_nan(fields, orjson.loads(serializer.to_json(model))):
+            raise
+
+
+def _hides_nan(fields: Any, written: Any) -> bool:
+    """Return True if a NaN among the fields is null in what was written of them."""
+    cls: type[Any] = fields.__class__
+    if cls is float:
+        return written is None
+    if cls is not written.__class__ or cls not in {dict, list}:
+        return False
+    pairs = zip(fields.values(), written.values(), strict=False) if cls is dict else zip(fields, written, strict=False)
+    return any(_hides_nan(field, value) for field, value in pairs)

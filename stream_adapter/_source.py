@@ -16,11 +16,12 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
 from typing import Any
 
 from ._encode import kind_of
+from ._readers import Reading, reading_of
+from ._records import iterates_itself
+from ._remedies import is_frame, name_of, remedy_for
 from .errors import SourceError, StreamConsumedError
 
-__all__ = ["BLOCK", "Kind", "Source", "is_stream"]
-
-BLOCK = 65536  # bytes read from a file at a time
+__all__ = ["Kind", "Source", "is_stream"]
 
 
 class Kind(Enum):
@@ -43,31 +44,45 @@ _COMMON: dict[type, Kind] = {
 }
 
 
-def _kind(content: Any) -> Kind:  # noqa: PLR0911  # a table in the order in which its rows are tried
-    common = _COMMON.get(content.__class__)
-    if common is not None:
-        return common
-    if isinstance(content, (bytes, bytearray, memoryview, str)):
-        return Kind.ONE
-    _refuse_uncalled(content)
-    cls: type[Any] = content.__class__
-    if kind_of(cls) is not None:
-        return Kind.ONE
-    if callable(getattr(content, "read", None)):
-        return Kind.ASYNC if _reads_async(content) else Kind.SYNC
+def _kind(content: Any, reading: Reading | None) -> Kind:  # a table, in order
+    if reading is not None:
+        return Kind.ASYNC if reading.is_async else Kind.SYNC
     is_sync, is_async = hasattr(content, "__iter__"), hasattr(content, "__aiter__")
     if is_sync and is_async:
         return Kind.EITHER
-    if is_async:
+    if is_async or hasattr(content, "__anext__"):
         return Kind.ASYNC
     if inspect.isawaitable(content):
         return Kind.AWAITABLE
-    if is_sync:
+    if is_sync or hasattr(content, "__next__"):
         return Kind.SYNC
     raise SourceError(
         "content: expected bytes, text, a mapping, an iterable or async iterable of chunks, an awaitable of one of"
-        f" them, or a file, got {type(content).__name__}"
+        f" them, or a file, got {name_of(content.__class__)}{_remedy(content)}"
     )
+
+
+def _is_value(content: Any) -> bool:
+    """Return True for one chunk. What is iterated as a stream is none, whatever fields it has."""
+    if isinstance(content, (bytes, bytearray, memoryview, str)):
+        return True
+    cls: type[Any] = content.__class__
+    return kind_of(cls) is not None and not _streams(content) and not iterates_itself(cls)
+
+
+def _streams(content: object) -> bool:
+    return any(hasattr(content, name) for name in ("__anext__", "__aiter__", "__next__"))
+
+
+def _remedy(content: Any) -> str:
+    if callable(getattr(content, "read", None)):
+        return "; its read() takes no size: give what it returns, or an iterator of its parts"
+    return remedy_for(content) if is_frame(content.__class__) else ""
+
+
+def _refuse_frame(content: Any) -> None:
+    if is_frame(content.__class__):
+        raise SourceError(f"content: expected rows, got {name_of(content.__class__)}{remedy_for(content)}")
 
 
 def _refuse_uncalled(content: Any) -> None:
@@ -79,12 +94,6 @@ def _refuse_uncalled(content: Any) -> None:
         raise SourceError(f"content: expected something to stream, got {name} itself; call it")
 
 
-def _reads_async(content: Any) -> bool:
-    return inspect.iscoroutinefunction(content.read) or (
-        hasattr(content, "__aiter__") and not hasattr(content, "__iter__")
-    )
-
-
 def is_stream(value: object) -> bool:
     """Whether an app-wide adapter takes `value`, returned by a view, for a stream: an iterator, sync or async."""
     return hasattr(value, "__next__") or hasattr(value, "__anext__")
@@ -93,20 +102,30 @@ def is_stream(value: object) -> bool:
 class Source:
     """One body's content and the duty to close it."""
 
-    __slots__ = ("_closed", "_iterator", "_taken", "content", "enter", "kind", "reusable")
+    __slots__ = ("_closed", "_iterator", "_reading", "_taken", "content", "enter", "kind", "reusable")
 
     def __init__(self, content: Any) -> None:
         self.content: Any = content
-        self.kind: Kind = _kind(content)
+        self._reading: Reading | None = None
+        self.kind: Kind = _COMMON.get(content.__class__) or self._look_at(content)
         self.reusable: bool = self.kind in {Kind.ONE, Kind.ITEMS} or not (
             self.kind is Kind.AWAITABLE
             or is_stream(content)
+            or self._reading is not None
             or any(hasattr(content, name) for name in ("read", "close", "aclose"))
         )
         self._taken = False
         self._closed = False
         self._iterator: Any = None
         self.enter: Callable[[], object] | None = None  # called where it is opened, first
+
+    def _look_at(self, content: Any) -> Kind:
+        _refuse_uncalled(content)
+        if _is_value(content):
+            return Kind.ONE
+        _refuse_frame(content)
+        self._reading = reading_of(content)
+        return _kind(content, self._reading)
 
     def take(self) -> Source:
         """Hand the source to its owner.
@@ -129,10 +148,10 @@ class Source:
             self.enter()
         if self.kind is Kind.ONE:
             self._iterator = iter(() if self.content is None else (self.content,))
-        elif callable(getattr(self.content, "read", None)):
-            self._iterator = _read_blocks(self.content.read)
+        elif self._reading is not None:
+            self._iterator = self._reading.open()
         else:
-            self._iterator = iter(self.content)
+            self._iterator = iter(self.content) if hasattr(self.content, "__iter__") else _Steps(self.content)
         iterator: Iterator[Any] = self._iterator
         return iterator
 
@@ -140,10 +159,10 @@ class Source:
         """Open it as an async iterator, in the task that will iterate it."""
         if self.enter is not None:
             self.enter()
-        if callable(getattr(self.content, "read", None)):
-            self._iterator = _aread_blocks(self.content.read)
+        if self._reading is not None:
+            self._iterator = self._reading.open()
         else:
-            self._iterator = aiter(self.content)
+            self._iterator = aiter(self.content) if hasattr(self.content, "__aiter__") else _AsyncSteps(self.content)
         iterator: AsyncIterator[Any] = self._iterator
         return iterator
 
@@ -160,7 +179,8 @@ class Source:
 
     def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None:
         """Close it in the thread that iterated it, or, if it was never opened, in any; `run` finishes a coroutine."""
-        for closer in self._closers("close", "aclose"):
+        is_async = self.kind is Kind.ASYNC  # httpx: "Attempted to call a sync close on an async stream"
+        for closer in self._closers(*(("aclose", "close") if is_async else ("close", "aclose"))):
             if inspect.isasyncgen(self.content):  # never started, so its end waits for nothing
                 with contextlib.suppress(StopIteration):
                     next(self.content.aclose().__await__())
@@ -177,11 +197,21 @@ class Source:
                 await result
 
 
-def _read_blocks(read: Callable[[int], Any]) -> Iterator[Any]:
-    while block := read(BLOCK):
-        yield block
+class _Steps(Iterator[Any]):
+    """Iterates what has `__next__` alone."""
+
+    def __init__(self, source: Any) -> None:
+        self._next: Callable[[], Any] = source.__next__
+
+    def __next__(self) -> Any:
+        return self._next()
 
 
-async def _aread_blocks(read: Callable[[int], Any]) -> AsyncIterator[Any]:
-    while block := await read(BLOCK):
-        yield block
+class _AsyncSteps(AsyncIterator[Any]):
+    """Iterates what has `__anext__` alone."""
+
+    def __init__(self, source: Any) -> None:
+        self._next: Callable[[], Any] = source.__anext__
+
+    async def __anext__(self) -> Any:
+        return await self._next()

@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 
 from stream_adapter._encode import encode_chunk, kind_of
 from stream_adapter._json import dump_json
+from stream_adapter._remedies import name_of, remedy_for
+from stream_adapter._text import is_late
 from stream_adapter.errors import ChunkEncodingError
 
 __all__ = ["CellTable"]
@@ -68,9 +70,9 @@ def _convert_of(cls: type[Any]) -> _Convert:  # a table in the order in which it
         return lambda value: value
     kind = kind_of(cls)
     if kind == "text":
-        return str.__str__
+        return str if is_late(cls) else str.__str__
     if kind == "number":
-        return int if issubclass(cls, int) else _float if issubclass(cls, float) else _decimal
+        return int.__int__ if issubclass(cls, int) else _float if issubclass(cls, float) else _decimal
     if kind == "json" or issubclass(cls, AbstractSet):
         return _json_text
     return _refuse
@@ -84,7 +86,7 @@ def _member_value(member: Enum) -> object:
 def _float(value: float) -> float:
     if not math.isfinite(value):
         encode_chunk(value)  # refuses it
-    return value
+    return float.__float__(value)
 
 
 def _decimal(value: Decimal) -> Decimal:
@@ -98,4 +100,6 @@ def _json_text(value: object) -> str:
 
 
 def _refuse(value: object) -> object:
-    raise ChunkEncodingError(f"expected text, a number, None or a JSON value, got {type(value).__name__}")
+    raise ChunkEncodingError(
+        f"expected text, a number, None or a JSON value, got {name_of(type(value))}{remedy_for(value)}"
+    )

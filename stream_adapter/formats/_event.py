@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 from stream_adapter._json import dump_json
+from stream_adapter._remedies import name_of
+from stream_adapter._text import as_text
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
 __all__ = ["ServerSentEvent", "lines_of"]
@@ -29,6 +31,7 @@ class ServerSentEvent:
         ChunkEncodingError: a field is of another type.
     """
 
+    __module__ = "stream_adapter"  # the name by which users know it, in errors and in pickles
     __slots__ = ("comment", "data", "encoded", "event", "id", "retry")
 
     data: object
@@ -99,18 +102,27 @@ def _encode(data: object, event: str | None, event_id: str | None, retry: int | 
     if retry is not None:
         frame += f"retry: {_milliseconds(retry)}\n"
     if data is not None:
-        frame += lines_of("data: ", data if isinstance(data, str) else dump_json(data).decode())
+        frame += lines_of("data: ", data if isinstance(data, str) else _data(data))
     if not frame:
         raise ChunkValueError("ServerSentEvent: expected data, event, id, retry or comment, got none of them")
+    if data is not None or event is not None or event_id is not None:
+        frame += "\n"  # dispatches it; a comment and a retry act as they are read, and some clients take the line amiss
     try:
-        return f"{frame}\n".encode()
+        return frame.encode()
     except UnicodeEncodeError as error:
         raise ChunkValueError("ServerSentEvent: expected text, got a lone surrogate") from error
 
 
+def _data(value: object) -> str:
+    text = as_text(value)
+    return text if isinstance(text, str) else dump_json(value).decode()
+
+
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise ChunkEncodingError(f"ServerSentEvent.{name}: expected text, got {type(value).__name__}")
+        value = as_text(value)
+    if not isinstance(value, str):
+        raise ChunkEncodingError(f"ServerSentEvent.{name}: expected text, got {name_of(type(value))}")
     return value
 
 
@@ -123,7 +135,7 @@ def _line(name: str, value: object) -> str:
 
 def _milliseconds(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ChunkEncodingError(f"ServerSentEvent.retry: expected whole milliseconds, got {type(value).__name__}")
+        raise ChunkEncodingError(f"ServerSentEvent.retry: expected whole milliseconds, got {name_of(type(value))}")
     if value < 0:
         raise ChunkValueError(f"ServerSentEvent.retry: expected 0 or more milliseconds, got {value}")
     return value

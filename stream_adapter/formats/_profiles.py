@@ -3,7 +3,7 @@
 Each part is JSON in one event's data, `[DONE]` ends a complete stream, and an error is a part as well. The clients read
 by `fetch` and never reconnect: there is no retry, no id and nothing to resume. They are strict where browsers are not:
 openai's takes every blank line after an id or a retry for an event, whose empty data it cannot parse. So events hold
-data and a name at most, and a keepalive is a comment without a blank line.
+data and a name at most.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from stream_adapter._types import JSONDumps
 from stream_adapter.errors import ChunkValueError
 
 from ._event import ServerSentEvent
+from ._foreign_events import event_of, is_event
 from ._problem import PROBLEM
 from .sse import SSE
 
@@ -36,8 +37,6 @@ class _Dialect(SSE):
         json_dumps: encodes what is neither event nor text, as text or UTF-8.
     """
 
-    keepalive_frame: bytes = b":\n"
-
     def __init__(self, keepalive: float | None = 15.0, *, json_dumps: JSONDumps | None = None) -> None:
         super().__init__(keepalive, None, json_dumps=json_dumps)
         self.prefix: bytes = self.keepalive_frame  # headers would otherwise wait for the first part
@@ -45,7 +44,7 @@ class _Dialect(SSE):
 
     def encode_of(self, cls: type[Any]) -> Encode:
         """Return how an item of type `cls` is encoded."""
-        return _encode_part if issubclass(cls, ServerSentEvent) else super().encode_of(cls)
+        return _encode_part if is_event(cls) else super().encode_of(cls)
 
     def error_item(self, record: object) -> ServerSentEvent:
         """Make it a part that the dialect's clients take for an error."""
@@ -80,7 +79,8 @@ class AISDK(_Dialect):
         return {"type": "error", "errorText": _text(record)}
 
 
-def _encode_part(event: ServerSentEvent) -> bytes:
+def _encode_part(item: Any) -> bytes:
+    event = item if isinstance(item, ServerSentEvent) else event_of(item)
     if event.data is None or event.id is not None or event.retry is not None:
         raise ChunkValueError(f"a profile's clients take events with data, and no id and no retry, got {event!r}")
     return event.encoded

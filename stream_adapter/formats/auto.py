@@ -8,12 +8,12 @@ from stream_adapter._accept import read_qualities
 from stream_adapter._encode import ChunkTable, Kind, kind_of
 
 from ._base import ChunkFormat, Format, FormatEncoder
+from ._foreign_events import is_event
 from ._negotiate import preferred
 from .json_array import JSONArray
 from .json_seq import JSONSeq
 from .ndjson import NDJSON
-from .raw import Raw
-from .sse import SSE, ServerSentEvent
+from .sse import SSE
 from .text import Text
 
 __all__ = ["Auto"]
@@ -23,7 +23,13 @@ class Octets(ChunkFormat):
     """Bytes of no particular type."""
 
 
-_OCTETS, _DOCUMENT, _EVENTS = Octets(), Raw("application/json"), SSE()
+class Document(ChunkFormat):
+    """One JSON value."""
+
+    media_type: str = "application/json"
+
+
+_OCTETS, _DOCUMENT, _EVENTS = Octets(), Document(), SSE()
 _ITEMS: tuple[Format, ...] = (NDJSON(), JSONArray(), JSONSeq(), _EVENTS)  # what carries JSON values, the default first
 
 
@@ -57,7 +63,7 @@ class Auto(ChunkFormat):
 
     def offered(self, cls: type[Any]) -> tuple[Format, ...]:
         """Return the formats among which a client may choose if the first item is a `cls`, the default first."""
-        return (_EVENTS,) if issubclass(cls, ServerSentEvent) else self._offered[kind_of(cls)]
+        return (_EVENTS,) if is_event(cls) else self._offered[kind_of(cls)]
 
     def encoder(self, *, strict: bool, charset: str) -> _AutoEncoder:
         """Make the encoder of one stream, which is undecided."""
@@ -69,7 +75,7 @@ class Auto(ChunkFormat):
             return _OCTETS
         if cls is None:
             return self._nothing
-        return _EVENTS if issubclass(cls, ServerSentEvent) else self._chosen[kind_of(cls)]
+        return _EVENTS if is_event(cls) else self._chosen[kind_of(cls)]
 
     def choose_whole(self, cls: type, *, strict: bool) -> Format:
         """Return the format of a body that is one `cls`: no items, so nothing to negotiate, and JSON is a document."""

@@ -13,7 +13,9 @@ from typing import Any, Literal, TypeAlias, cast
 
 from stream_adapter._encode import ChunkTable, Encode, explain
 from stream_adapter._headers import content_disposition
-from stream_adapter._records import reader_of
+from stream_adapter._records import check_distinct, has_columns, reader_of
+from stream_adapter._remedies import is_frame, name_of, remedy_for
+from stream_adapter._text import as_text, is_text
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
 from ._base import Format, FormatEncoder
@@ -79,7 +81,7 @@ class CSV(Format):
             self.media_type: str = f"text/csv; header={'present' if self.has_header else 'absent'}"
         if filename is not None:
             self.headers: Mapping[str, str] = MappingProxyType(
-                {"Content-Disposition": content_disposition("attachment", filename)}
+                {"Content-Disposition": content_disposition("attachment", cast("str", as_text(filename)))}
             )
 
     def encode(self, item: Any) -> bytes:
@@ -158,9 +160,11 @@ class _CSVEncoder(FormatEncoder):
     def _function(self, cls: type[Any]) -> Encode:
         """Return how a row of type `cls` is encoded."""
         read = reader_of(cls)
-        if read is None and hasattr(cls, "__missing__"):
+        if has_columns(cls):
+            read = None  # it has them at hand, and is read by name
+        elif hasattr(cls, "__missing__"):
             read = dict  # a Counter or defaultdict has a value for any column, and would never be uneven
-        if read is not None or _has_keys(cls):
+        if read is not None or has_columns(cls) or issubclass(cls, Mapping):
             if self._is_headless:
                 return _refuse_after_sequences
             encode = self._keyed_encode()
@@ -199,7 +203,8 @@ class _CSVEncoder(FormatEncoder):
         keys = tuple(row.keys())
         if self._columns is None:
             if not keys:
-                raise ChunkValueError(f"expected a row with columns, got an empty {type(row).__name__}")
+                raise ChunkValueError(f"expected a row with columns, got an empty {name_of(row.__class__)}")
+            check_distinct(keys, row)
             return self._set_columns(keys) + self._write(self._values(row))
         missing = [name for name in self._columns if name not in keys]
         unexpected = [name for name in keys if name not in self._columns]
@@ -239,21 +244,19 @@ class _CSVEncoder(FormatEncoder):
         return self._text.encode("", final=True)
 
 
-def _has_keys(cls: type[Any]) -> bool:
-    """Whether rows name their columns: mappings, and what is like one (sqlite3.Row)."""
-    return issubclass(cls, Mapping) or (hasattr(cls, "keys") and hasattr(cls, "__getitem__"))
-
-
 def _has_order(cls: type[Any]) -> bool:
-    return issubclass(cls, Collection) and not issubclass(cls, (str, bytes, bytearray, memoryview, AbstractSet))
+    if is_text(cls) or is_frame(cls):
+        return False
+    return issubclass(cls, Collection) and not issubclass(cls, (bytes, bytearray, memoryview, AbstractSet))
 
 
 def _refuse(row: object) -> bytes:
-    raise ChunkEncodingError(f"expected a row: a sequence, mapping or record, got {type(row).__name__}")
+    got = name_of(type(row)) + ("; leave it out" if row is None else remedy_for(row))
+    raise ChunkEncodingError(f"expected a row: a sequence, mapping or record, got {got}")
 
 
 def _refuse_after_sequences(row: object) -> bytes:
-    raise ChunkEncodingError(f"expected a sequence, as the first row was one, got {type(row).__name__}")
+    raise ChunkEncodingError(f"expected a sequence, as the first row was one, got {name_of(type(row))}")
 
 
 def _list(names: Iterable[object]) -> str:

@@ -1,19 +1,51 @@
-"""Bytes whose media type the user names: headers that go with it, and no framing."""
+"""Chunks under a media type that the user names: bytes and text pass, values are framed as that type says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
-from ._base import NO_BUFFERING, ChunkFormat
+from werkzeug.http import parse_options_header
+
+from stream_adapter._encode import ChunkTable, Encode, kind_of
+from stream_adapter._json import dump_json
+
+from ._base import NO_BUFFERING, ChunkFormat, Format, FormatEncoder
+from .csv import CSV
+from .json_array import JSONArray
+from .json_seq import JSONSeq
+from .ndjson import NDJSON
 from .sse import SSE
 
 __all__ = ["Raw"]
 
-_LIVE = frozenset({"text/plain", "text/html", "application/x-ndjson", "application/jsonl", "application/json-seq"})
+_LINES = frozenset(
+    f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines")
+)
+_LIVE = frozenset({"text/plain", "text/html", "application/json-seq"}) | _LINES
+
+
+@lru_cache(maxsize=256)
+def _framing(media_type: str) -> Format | None:
+    """Return the format that a media type promises; None if it promises none that we have."""
+    kind, parameters = parse_options_header(media_type)
+    kind = kind.lower()
+    if kind in _LINES:
+        return NDJSON()
+    if kind == JSONSeq.media_type or kind.endswith("+json-seq"):
+        return JSONSeq()
+    if kind in {"text/csv", "text/tab-separated-values"}:
+        dialect = "excel" if kind == "text/csv" else "excel-tab"
+        return CSV(False, dialect=dialect) if parameters.get("header") == "absent" else CSV(dialect=dialect)  # noqa: FBT003  # RFC 4180
+    return {JSONArray.media_type: JSONArray(), SSE.media_type: SSE()}.get(kind)
 
 
 class Raw(ChunkFormat):
-    """Chunks under a media type that is given, never reframed.
+    """Chunks under a media type that is given.
+
+    Bytes and text pass as they are: they are framed already. Any other value is framed as the type says, if it is that
+    of NDJSON, a JSON array, a JSON sequence, CSV or events, and otherwise encoded by the chunk table.
 
     `text/event-stream` gets the headers and the keepalive that every event stream needs; a live type asks proxies not
     to buffer.
@@ -32,3 +64,97 @@ class Raw(ChunkFormat):
             self.commit_after: float | None = SSE.commit_after
         elif kind in _LIVE:
             self.headers = NO_BUFFERING
+
+    def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
+        """Make the encoder of one stream."""
+        framing = None if strict else _framing(self.media_type)
+        if framing is None:
+            return super().encoder(strict=strict, charset=charset)
+        make = _ArrayEncoder if isinstance(framing, JSONArray) else _FramingEncoder
+        return make(self, framing, charset)
+
+
+class _Framed(Raw):
+    """What a stream under a media type is once it has had a value: it fails as the format does that frames it."""
+
+    def __init__(self, raw: Raw, framing: Format) -> None:
+        super().__init__(raw.media_type)
+        self._framing = framing
+
+    def error_item(self, record: Any) -> object:
+        """Make what `on_error` returned an item of the stream."""
+        return self._framing.error_item(record)
+
+    def error_record(self) -> bytes | None:
+        """Return what tells a reader that it failed."""
+        return self._framing.error_record()
+
+
+class _FramingEncoder(FormatEncoder):
+    """Passes bytes and text, and frames values."""
+
+    __slots__ = ("_chunks", "_framed", "_values")
+
+    def __init__(self, raw: Raw, framing: Format, charset: str) -> None:
+        super().__init__(raw, ChunkTable(self._function))
+        self._chunks = ChunkTable.of_chunks(strict=False, charset=charset)
+        self._values: FormatEncoder = framing.encoder(strict=False, charset=charset)
+        self._framed: Format = _Framed(raw, framing)
+
+    def _function(self, cls: type[Any]) -> Encode:
+        """Return how an item of type `cls` is encoded."""
+        if not self._frames(cls):
+            return self._chunks[cls]
+        self.format: Format = self._framed
+        return self._values.table[cls]
+
+    def _frames(self, cls: type[Any]) -> bool:
+        unframed = {"bytes", "text", "number"} if isinstance(self._values.format, CSV) else {"bytes", "text"}
+        return kind_of(cls) not in unframed
+
+    def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
+        """Say which item could not be encoded, and why."""
+        return self._values.explain(error, item, index)
+
+    def finish(self) -> bytes:
+        """Return what the charset still owes at the end of the text."""
+        return self._chunks.finish() + self._values.finish()
+
+
+class _ArrayEncoder(FormatEncoder):
+    """Under `application/json` the first item decides: values are elements of an array, bytes and text pass.
+
+    A body that is one value is that document. Where bytes or text came first, what follows is written after them: the
+    array, or whatever it is, is framed by hand.
+    """
+
+    __slots__ = ("_chunks", "_is_array", "_lead")
+
+    def __init__(self, raw: Raw, framing: Format, charset: str) -> None:
+        del framing
+        super().__init__(raw, ChunkTable(self._function))
+        self._chunks = ChunkTable.of_chunks(strict=False, charset=charset)
+        self._is_array: bool | None = None  # not known yet
+        self._lead = b"["
+
+    def expect_only(self, cls: type) -> None:
+        """Write one value as the document that it is."""
+        del cls
+        self._is_array = False
+
+    def _function(self, cls: type[Any]) -> Encode:
+        """Return how an item of type `cls` is encoded, which is asked for the first item first."""
+        if self._is_array is None:
+            self._is_array = kind_of(cls) not in {"bytes", "text"}
+        return self._element if self._is_array else self._chunks[cls]
+
+    def _element(self, item: object) -> bytes:
+        encoded = self._lead + dump_json(item)
+        self._lead = b","
+        return encoded
+
+    def finish(self) -> bytes:
+        """Return the end of the array, or what the charset still owes at the end of the text."""
+        if self._is_array is None:
+            return b"[]"
+        return b"]" if self._is_array else self._chunks.finish()

@@ -7,15 +7,18 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
-from stream_adapter._encode import ChunkTable, Encode
+from stream_adapter._encode import ChunkTable, Encode, kind_of
 from stream_adapter._json import dump_json, dumper_of
 from stream_adapter._limits import check_seconds
+from stream_adapter._remedies import name_of
 from stream_adapter._request import RequestHead, valid_event_id
+from stream_adapter._text import is_late
 from stream_adapter._types import JSONDumps
-from stream_adapter.errors import ChunkEncodingError
+from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
 from ._base import NO_BUFFERING, Format, FormatEncoder
 from ._event import ServerSentEvent, lines_of
+from ._foreign_events import event_of, is_event
 from ._problem import PROBLEM
 
 __all__ = ["SSE", "ServerSentEvent"]
@@ -23,8 +26,26 @@ __all__ = ["SSE", "ServerSentEvent"]
 _encode_event: Encode = attrgetter("encoded")  # which is done already
 
 
+_FIELDS = ("data:", "event:", "id:", "retry:", ":")
+_BLANK_LINES = ("\n\n", "\r\n\r\n", "\r\r")
+_FRAMED = "events that are framed already go out with media_type='text/event-stream' and no format"
+
+
 def _encode_text(text: str) -> bytes:
+    if text[-1:] in "\n\r" and text.startswith(_FIELDS) and text.endswith(_BLANK_LINES):
+        raise ChunkValueError(
+            f"sse takes the data of an event, got text that is framed already; {_FRAMED}, and text that"
+            " only looks so is sent by ServerSentEvent(text)"
+        )
     return f"{lines_of('data: ', text)}\n".encode()
+
+
+def _encode_late_text(text: object) -> bytes:
+    return _encode_text(str(text))
+
+
+def _encode_foreign(event: object) -> bytes:
+    return event_of(event).encoded
 
 
 def _encode_json(value: object) -> bytes:
@@ -32,16 +53,13 @@ def _encode_json(value: object) -> bytes:
 
 
 def _refuse_bytes(value: object) -> bytes:
-    raise ChunkEncodingError(
-        f"sse takes ServerSentEvent, text and JSON values, got {type(value).__name__}; events that are framed already"
-        " go out with media_type='text/event-stream' and no format"
-    )
+    raise ChunkEncodingError(f"sse takes ServerSentEvent, text and JSON values, got {name_of(type(value))}; {_FRAMED}")
 
 
 def _json_by(json_dumps: JSONDumps) -> Encode:
     """Return how a value is encoded by a user's encoder, whose output may have several lines."""
     dump = dumper_of(json_dumps)
-    return lambda value: _encode_text(dump(value).decode())
+    return lambda value: f"{lines_of('data: ', dump(value).decode())}\n".encode()
 
 
 class SSE(Format):
@@ -67,7 +85,7 @@ class SSE(Format):
         {"Cache-Control": "no-store, no-transform", **NO_BUFFERING, "X-Content-Type-Options": "nosniff"}
     )
     keepalive: float | None = 15.0
-    keepalive_frame: bytes = b":\n\n"
+    keepalive_frame: bytes = b":\n"  # without a blank line, which some clients take for an event's end
     commit_after: float | None = 0.25
     send_timeout: float | None = 5.0  # events are small, and a reader that takes none of them is gone
 
@@ -94,8 +112,12 @@ class SSE(Format):
         """Return how an item of type `cls` is encoded."""
         if issubclass(cls, ServerSentEvent):
             return _encode_event
-        if issubclass(cls, (bytes, bytearray, memoryview)):
+        if is_event(cls):
+            return _encode_foreign
+        if kind_of(cls) == "bytes":
             return _refuse_bytes
+        if is_late(cls):
+            return _encode_late_text
         return _encode_text if issubclass(cls, str) else self._encode_json
 
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:

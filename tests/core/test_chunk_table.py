@@ -20,6 +20,7 @@ import pydantic
 import pytest
 
 import stream_adapter as sa
+from stream_adapter._remedies import name_of
 from stream_adapter.errors import ChunkValueError
 
 
@@ -123,8 +124,8 @@ JSON_VALUES: list[tuple[object, bytes]] = [
     (MappingProxyType({"a": 1}), b'{"a":1}'),
     ([1, 2], b"[1,2]"),
     ((1, 2), b"[1,2]"),
-    (Pair(1, 2), b"[1,2]"),
-    ([Pair(1, 2), {3}], b"[[1,2],[3]]"),
+    (Pair(1, 2), b'{"x":1,"y":2}'),
+    ([Pair(1, 2), {3}], b'[{"x":1,"y":2},[3]]'),
     ({"big": BEYOND_64_BITS}, b'{"big":1' + b"0" * 30 + b"}"),
     ([Decimal("1.10"), True], b"[1.10,true]"),
     (Point(), b'{"x":1}'),
@@ -183,7 +184,7 @@ def test_strict_mode_names_the_remedy_for_each_other_row(values: list[tuple[obje
     for value, _ in values:
         with pytest.raises(sa.StrictEncodingError) as caught:
             sa.encode_chunk(value, strict=True)
-        assert str(caught.value) == f"strict mode takes bytes, got {type(value).__name__}; {remedy}"
+        assert str(caught.value) == f"strict mode takes bytes, got {name_of(type(value))}; {remedy}"
 
 
 @pytest.mark.parametrize(("value", "encoded"), BYTES + NOT_BYTES, ids=label)
@@ -205,7 +206,7 @@ REFUSED: list[tuple[object, str]] = [
     (generator(), EXPECTED + 'generator; did you mean "yield from"?'),
     (async_generator(), EXPECTED + 'async_generator; did you mean "async for chunk in …: yield chunk"?'),
     (object(), EXPECTED + "object"),
-    ({1, 2}, EXPECTED + "set"),
+    ({1, 2}, EXPECTED + "set; write sorted(value), or list(value)"),
     (1j, EXPECTED + "complex"),
     (Point, EXPECTED + "type"),
 ]
@@ -278,7 +279,7 @@ def test_a_value_that_cannot_be_sent_is_a_value_error(value: object, problem: st
 
 
 def test_what_is_no_json_inside_a_json_value_is_named() -> None:
-    with pytest.raises(sa.ChunkEncodingError, match="expected a JSON value, got object inside it"):
+    with pytest.raises(sa.ChunkEncodingError, match="expected a JSON value, got object"):
         sa.encode_chunk({"a": [object()]})
 
 

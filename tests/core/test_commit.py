@@ -11,7 +11,7 @@ from stream_adapter.formats import Format
 from tests.support.edges import Call, Watcher, four_paths
 from tests.support.gate import Gate
 
-KEEPALIVE = b":\n\n"
+KEEPALIVE = b":\n"
 
 
 class OpensAtStart(Watcher):
@@ -96,7 +96,7 @@ def test_an_error_after_commit_after_breaks_the_response(way: str, call: Call) -
     watcher = OpensAtStart()
     answer = call(sa.sse(gated(way, watcher.gate, [], [LookupError("no")]), commit_after=0.01), watcher=watcher)
     assert answer.status == 200
-    assert answer.body.startswith(b"retry: 2000\n\nevent: error\n")
+    assert answer.body.startswith(b"retry: 2000\nevent: error\n")
     assert not answer.complete
     assert isinstance(answer.error, LookupError)
 
@@ -107,12 +107,12 @@ def test_an_event_stream_has_its_prelude_before_its_first_event(way: str, call: 
         gate = Gate()
 
         def on_block(self, block: bytes) -> None:
-            if block == b"retry: 5\n\n":
+            if block == b"retry: 5\n":
                 self.gate.open()
 
     watcher = OpensAtPrelude()
     answer = call(sa.sse(gated(way, watcher.gate, [], ["a"]), retry=5, commit_after=0), watcher=watcher)
-    assert answer.body == b"retry: 5\n\ndata: a\n\n"
+    assert answer.body == b"retry: 5\ndata: a\n\n"
 
 
 class OpensAtKeepalive(Watcher):

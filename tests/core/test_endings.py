@@ -319,7 +319,7 @@ RECORDS: list[tuple[Callable[..., sa.Response], bytes]] = [
     (
         sa.sse,
         (
-            b"retry: 2000\n\ndata: 1\n\n"
+            b"retry: 2000\ndata: 1\n\n"
             b'event: error\ndata: {"type":"about:blank","title":"Internal Server Error","status":500}\n\n'
         ),
     ),

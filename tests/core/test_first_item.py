@@ -59,7 +59,7 @@ def test_the_first_item_decides_the_format(
 ) -> None:
     answer = call(sa.Response(in_way(way, iter(items))))
     assert answer.header("content-type") == [content_type]
-    assert answer.body.removeprefix(b"retry: 2000\n\n") == body
+    assert answer.body.removeprefix(b"retry: 2000\n") == body
     assert answer.complete
 
 
@@ -69,7 +69,10 @@ def test_the_first_item_decides_the_format(
     [
         ([{"x": 1}, b"a"], "chunk 1: expected a JSON value, got bytes"),
         ([sa.ServerSentEvent("a"), b"b"], "chunk 1: sse takes ServerSentEvent, text and JSON values, got bytes"),
-        (["a", sa.ServerSentEvent("b")], "chunk 1: expected bytes, text, number or JSON value, got ServerSentEvent"),
+        (
+            ["a", sa.ServerSentEvent("b")],
+            "chunk 1: expected bytes, text, number or JSON value, got stream_adapter.ServerSentEvent",
+        ),
         ([None], "chunk 0: expected bytes, text, number or JSON value, got None"),
     ],
 )

@@ -241,7 +241,11 @@ BAD_ROWS: list[tuple[list[Any], type[Exception], str]] = [
     ([{"a": Decimal("NaN")}], ChunkValueError, "chunk 0: column 'a': expected a finite number, got NaN"),
     ([{"a": Decimal("sNaN")}], ChunkValueError, "chunk 0: column 'a': expected a finite number, got sNaN"),
     ([{"a": [float("nan")]}], ChunkValueError, "chunk 0: column 'a': expected a finite number, got nan"),
-    ([(1, b"a")], sa.ChunkEncodingError, "chunk 0: column 1: expected text, a number, None or a JSON value, got bytes"),
+    (
+        [(1, b"a")],
+        sa.ChunkEncodingError,
+        "chunk 0: column 1: expected text, a number, None or a JSON value, got bytes; write value.decode() or base64",
+    ),
     (
         [(object(),)],
         sa.ChunkEncodingError,
@@ -249,9 +253,17 @@ BAD_ROWS: list[tuple[list[Any], type[Exception], str]] = [
     ),
     (["text"], sa.ChunkEncodingError, "chunk 0: expected a row: a sequence, mapping or record, got str"),
     ([(1,), 5], sa.ChunkEncodingError, "chunk 1: expected a row: a sequence, mapping or record, got int"),
-    ([None], sa.ChunkEncodingError, "chunk 0: expected a row: a sequence, mapping or record, got NoneType"),
-    ([{1, 2}], sa.ChunkEncodingError, "chunk 0: expected a row: a sequence, mapping or record, got set"),
-    ([iter(())], sa.ChunkEncodingError, "chunk 0: expected a row: a sequence, mapping or record, got tuple_iterator"),
+    ([None], sa.ChunkEncodingError, "chunk 0: expected a row: a sequence, mapping or record, got None; leave it out"),
+    (
+        [{1, 2}],
+        sa.ChunkEncodingError,
+        "chunk 0: expected a row: a sequence, mapping or record, got set; write sorted(value), or list(value)",
+    ),
+    (
+        [iter(())],
+        sa.ChunkEncodingError,
+        'chunk 0: expected a row: a sequence, mapping or record, got tuple_iterator; did you mean "yield from"?',
+    ),
     ([(1,), {"a": 1}], sa.ChunkEncodingError, "chunk 1: expected a sequence, as the first row was one, got dict"),
     ([{}], ChunkValueError, "chunk 0: expected a row with columns, got an empty dict"),
     ([("\ud800",)], ChunkValueError, "chunk 0: expected text, got a lone surrogate at position 0"),

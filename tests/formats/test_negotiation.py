@@ -76,7 +76,7 @@ BODIES: dict[str, bytes] = {
     "application/x-ndjson": b'{"a":1}\n"text"\nnull\n[2]\n3.5\n',
     "application/json": b'[{"a":1},"text",null,[2],3.5]',
     "application/json-seq": b'\x1e{"a":1}\n\x1e"text"\n\x1enull\n\x1e[2]\n\x1e3.5\n',
-    "text/event-stream": b'retry: 2000\n\ndata: {"a":1}\n\ndata: text\n\ndata: null\n\ndata: [2]\n\ndata: 3.5\n\n',
+    "text/event-stream": b'retry: 2000\ndata: {"a":1}\n\ndata: text\n\ndata: null\n\ndata: [2]\n\ndata: 3.5\n\n',
 }
 
 
@@ -93,7 +93,7 @@ def test_each_format_carries_the_items_of_any_source(media_type: str, way: str, 
 def test_text_becomes_the_raw_data_of_events(way: str, call: Call) -> None:
     source = in_way(way, iter(["Hold ", "nothing\n", 1]))
     answer = call(sa.Response(source), headers=[("Accept", "text/event-stream")])
-    assert answer.body == b"retry: 2000\n\ndata: Hold \n\ndata: nothing\ndata: \n\ndata: 1\n\n"
+    assert answer.body == b"retry: 2000\ndata: Hold \n\ndata: nothing\ndata: \n\ndata: 1\n\n"
 
 
 @four_paths
@@ -109,7 +109,11 @@ def test_who_wants_json_gets_valid_json_of_no_items(accept: str, body: bytes, wa
         ("text/event-stream", [{"a": 1}, b"a"], "chunk 1: sse takes ServerSentEvent, text and JSON values, got bytes"),
         ("text/event-stream", ["a", "b", b"a"], "chunk 2: sse takes ServerSentEvent, text and JSON values, got bytes"),
         ("application/json", [[1], b"a"], "chunk 1: expected a JSON value, got bytes"),
-        ("application/json", [[1], 2, sa.ServerSentEvent("a")], "chunk 2: expected a JSON value, got ServerSentEvent"),
+        (
+            "application/json",
+            [[1], 2, sa.ServerSentEvent("a")],
+            "chunk 2: expected a JSON value, got stream_adapter.ServerSentEvent",
+        ),
         ("application/json-seq", [[1], b"a"], "chunk 1: expected a JSON value, got bytes"),
         ("application/x-ndjson", [[1], b"a"], "chunk 1: expected a JSON value, got bytes"),
     ],
@@ -269,11 +273,11 @@ def test_what_the_client_chose_is_sent_item_by_item(accept: str, way: str, call:
 @four_paths
 def test_events_that_the_client_chose_are_kept_alive(way: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream_adapter.formats.auto._EVENTS.keepalive", 0.01)
-    opener = Opener(b":\n\n")
+    opener = Opener(b":\n")
     source = two_items(way, opener.gate)
     answer = call(sa.Response(source, format=Auto(accept="text/event-stream")), watcher=opener)
     assert answer.error is None
-    assert answer.body.endswith(b':\n\ndata: {"a":2}\n\n')
+    assert answer.body.endswith(b':\ndata: {"a":2}\n\n')
 
 
 @pytest.mark.parametrize("accept", BODIES)

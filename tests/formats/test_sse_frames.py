@@ -31,9 +31,9 @@ FIELDS: list[tuple[dict[str, Any], bytes]] = [
     ({"data": "a", "event": "tick"}, b"event: tick\ndata: a\n\n"),
     ({"data": "a", "id": "7"}, b"id: 7\ndata: a\n\n"),
     ({"data": "a", "id": ""}, b"id: \ndata: a\n\n"),
-    ({"retry": 0}, b"retry: 0\n\n"),
-    ({"comment": "a\nb"}, b": a\n: b\n\n"),
-    ({"comment": ""}, b": \n\n"),
+    ({"retry": 0}, b"retry: 0\n"),
+    ({"comment": "a\nb"}, b": a\n: b\n"),
+    ({"comment": ""}, b": \n"),
     (
         {"data": "a", "event": "e", "id": "1", "retry": 2, "comment": "c"},
         b": c\nevent: e\nid: 1\nretry: 2\ndata: a\n\n",

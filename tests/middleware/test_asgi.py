@@ -393,7 +393,7 @@ class Clock(Watcher):
         self.opened, self.left = opened, enough
 
     def on_block(self, block: bytes) -> None:
-        self.left -= block == b":\n\n"
+        self.left -= block == b":\n"
         if not self.left:
             self.opened.set()
 
@@ -404,7 +404,7 @@ def test_a_silent_event_stream_is_kept_alive() -> None:
         EVENTS, part(b"data: a\n\n"), part(b"data: b\n\n", more=False), between=in_turn(_nothing, heard.wait, _nothing)
     )
     answer = call_asgi(StreamAdapterMiddleware(app, keepalive=0.01), watcher=Clock(heard, 3))
-    assert answer.body.replace(b":\n\n", b"") == b"data: a\n\ndata: b\n\n"
+    assert answer.body.replace(b":\n", b"") == b"data: a\n\ndata: b\n\n"
     assert answer.blocks[0] == b"data: a\n\n"
     assert answer.header("cache-control") == ["no-store, no-transform"]
     assert answer.header("x-accel-buffering") == ["no"]
@@ -414,7 +414,7 @@ def test_one_that_is_silent_from_the_start_is_begun() -> None:
     heard = asyncio.Event()
     app = app_of(EVENTS, part(b"data: a\n\n", more=False), between=in_turn(heard.wait, _nothing))
     answer = call_asgi(StreamAdapterMiddleware(app, keepalive=0.01), watcher=Clock(heard, 1))
-    assert answer.blocks[0] == b":\n\n"
+    assert answer.blocks[0] == b":\n"
     assert answer.blocks[-1] == b"data: a\n\n"
 
 
@@ -429,7 +429,7 @@ def test_a_keepalive_does_not_stand_in_an_unfinished_event() -> None:
 
     heard = asyncio.Event()
     answer = call_asgi(StreamAdapterMiddleware(app, keepalive=0.01), watcher=Clock(heard, 1))
-    assert answer.body.startswith(b"data: a\n\n:\n\n")
+    assert answer.body.startswith(b"data: a\n\n:\n")
 
 
 def test_what_an_application_says_of_caching_stands() -> None:

@@ -260,12 +260,12 @@ def test_a_silent_event_stream_is_kept_alive() -> None:
     class Listener:
         def on_start(self) -> None: ...
         def on_block(self, block: bytes) -> None:
-            if block == b":\n\n":
+            if block == b":\n":
                 heard.set()
 
     app = StreamAdapterMiddleware(app_of(events, "text/event-stream"), keepalive=0.01)
     answer = call_wsgi(app, headers=EVENTS, watcher=Listener())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # a watcher by its shape
-    assert answer.body.replace(b":\n\n", b"") == b"data: a\n\ndata: b\n\n"
+    assert answer.body.replace(b":\n", b"") == b"data: a\n\ndata: b\n\n"
     assert answer.header("x-accel-buffering") == ["no"]
 
 

@@ -1,0 +1,132 @@
+"""Class → what an instance of it is in JSON: something that orjson knows, or one level nearer to it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeAlias, cast
+from uuid import UUID
+
+import orjson
+
+from ._records import reader_of
+from ._remedies import name_of, remedy_for
+from ._text import is_text
+from .errors import ChunkEncodingError, ChunkValueError
+
+__all__ = ["not_finite", "stand_in"]
+
+_Convert: TypeAlias = Callable[[Any], object]
+
+_MINUTES = frozenset({19, 25, 26, 32})  # how long a moment is whose offset, if any, has whole minutes
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _stand_in_of(cls: type[Any]) -> _Convert:  # noqa: C901, PLR0911, PLR0912  # a table, in order
+    """Return what turns an instance into what it is written as: something orjson knows, or one level nearer to it."""
+    if issubclass(cls, Enum):
+        return _member_value
+    if is_text(cls):
+        return str.__str__ if issubclass(cls, str) else str
+    if issubclass(cls, int):
+        return int.__int__
+    if issubclass(cls, float):
+        return float.__float__
+    if issubclass(cls, Decimal):
+        return _exact
+    if issubclass(cls, datetime):
+        return _moment if cls is datetime else _checked_moment(_moment)
+    if issubclass(cls, date):
+        return date.isoformat
+    if issubclass(cls, time):
+        return _time
+    if issubclass(cls, timedelta):
+        return _duration if cls is timedelta else _checked_moment(_duration)
+    if issubclass(cls, UUID):
+        return UUID.__str__
+    if hasattr(cls, "__pydantic_serializer__"):
+        to_json = cls.__pydantic_serializer__.to_json
+        return lambda model: orjson.Fragment(_without_constants(to_json(model)))
+    if hasattr(cls, "__struct_fields__"):
+        encode = sys.modules["msgspec"].json.encode
+        return lambda struct: orjson.Fragment(encode(struct))
+    if read := reader_of(cls):
+        return read
+    if issubclass(cls, dict):
+        return dict
+    return list if issubclass(cls, (list, tuple, AbstractSet)) else _refuse
+
+
+# by the class, for a stream has few of them and many instances
+stand_in = cast("Callable[[type[Any]], _Convert]", lru_cache(maxsize=1024)(_stand_in_of))
+
+
+def _refuse(value: object) -> object:
+    raise ChunkEncodingError(f"expected a JSON value, got {name_of(type(value))}{remedy_for(value)}")
+
+
+def _member_value(member: Enum) -> object:
+    return member.value
+
+
+def not_finite(number: object) -> ChunkValueError:
+    return ChunkValueError(f"expected a finite number, got {number}; JSON has no NaN and no infinities")
+
+
+def _exact(number: Decimal) -> orjson.Fragment:
+    """Return a number with all its digits: JSON does not bound them."""
+    if not number.is_finite():
+        raise not_finite(number)
+    return orjson.Fragment(Decimal.__str__(number))
+
+
+def _moment(moment: datetime) -> str:
+    """Write it as RFC 3339 does, whose offsets have no seconds: a moment that has them is written in UTC."""
+    text = datetime.isoformat(moment)
+    return text if len(text) in _MINUTES else datetime.isoformat(moment.astimezone(UTC))
+
+
+def _time(of_day: time) -> str:
+    text = time.isoformat(of_day)
+    if len(text.partition("+")[2] or text.partition("-")[2]) > len("00:00"):
+        raise ChunkValueError(f"expected a time whose UTC offset has whole minutes, got {text}")
+    return text
+
+
+def _duration(duration: timedelta) -> str:
+    """Write it as Django's JSON encoder does (ISO 8601): `P1DT02H03M04.500000S`."""
+    count = timedelta.__floordiv__(duration, _MICROSECOND)
+    seconds, microseconds = divmod(abs(count), 1_000_000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    fraction = f".{microseconds:06}" if microseconds else ""
+    return f"{'-' if count < 0 else ''}P{days}DT{hours:02}H{minutes:02}M{seconds:02}{fraction}S"
+
+
+def _checked_moment(write: Callable[[Any], str]) -> _Convert:
+    """Return what refuses pandas' NaT, which is a moment by its class alone, and equals nothing."""
+
+    def write_checked(moment: Any) -> object:
+        if moment != moment:  # noqa: PLR0124  # how a NaN is known, too
+            return _refuse(moment)
+        return write(moment)
+
+    return write_checked
+
+
+def _without_constants(encoded: bytes) -> bytes:
+    """Return what a model wrote itself: Pydantic's `ser_json_inf_nan="constants"` is no JSON."""
+    if encoded.partition(b"NaN")[1] or encoded.partition(b"Infinity")[1]:
+        json.loads(encoded, parse_constant=_refuse_constant)
+    return encoded
+
+
+def _refuse_constant(name: str) -> None:
+    raise not_finite(name)

@@ -1,0 +1,90 @@
+"""What an error calls a value that cannot be sent, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import NoneType
+from typing import Any
+
+__all__ = ["is_frame", "name_of", "remedy_for"]
+
+
+def name_of(cls: type[Any]) -> str:
+    """Return the class's full name; that of a builtin has no module, and None's class is None."""
+    if cls is NoneType:
+        return "None"
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def remedy_for(value: object) -> str:
+    """Return what helps, to follow the name of what was refused; nothing if that is unknown."""
+    cls = type(value)
+    for applies, remedy in _REMEDIES:
+        if applies(cls):
+            return f"; {remedy}"
+    return ""
+
+
+def _of(module: str, *names: str) -> Callable[[type[Any]], bool]:
+    """Return a test for classes of another library, by name: nothing is imported to look for them."""
+
+    def applies(cls: type[Any]) -> bool:
+        return any(
+            base.__module__.partition(".")[0] == module and (not names or base.__name__ in names)
+            for base in cls.__mro__
+        )
+
+    return applies
+
+
+def _is_any(*classes: type[Any]) -> Callable[[type[Any]], bool]:
+    return lambda cls: issubclass(cls, classes)
+
+
+def _has(*names: str) -> Callable[[type[Any]], bool]:
+    return lambda cls: all(hasattr(cls, name) for name in names)
+
+
+def _speaks(cls: type[Any]) -> bool:
+    """Return True if the class says itself what text its instances make."""
+    speaking = next(base for base in cls.__mro__ if "__str__" in vars(base))
+    return cls.__module__ != "builtins" and speaking is not object
+
+
+_REMEDIES: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
+    (_is_any(NoneType), "leave the chunk out, or yield b''"),
+    (lambda cls: "ServerSentEvent" in cls.__name__, "send events by sa.sse(…)"),
+    (_has("__anext__"), 'did you mean "async for chunk in …: yield chunk"?'),
+    (_has("__aiter__"), 'did you mean "async for chunk in …: yield chunk"?'),
+    (_has("__await__"), 'did you mean "yield await"?'),
+    (_has("__next__"), 'did you mean "yield from"?'),
+    (_of("pandas", "DataFrame"), 'stream its rows: value.to_dict("records")'),
+    (_of("pandas", "Series", "Index"), "stream its values: value.tolist()"),
+    (_of("pandas", "NaTType", "NAType"), "write None, or leave it out"),
+    (_of("polars", "DataFrame"), "stream its rows: value.iter_rows(named=True)"),
+    (_of("polars", "LazyFrame"), "stream its rows: value.collect().iter_rows(named=True)"),
+    (_of("polars", "Series"), "stream its values: value.to_list()"),
+    (_of("numpy", "ndarray"), "write value.tolist()"),
+    (_of("numpy", "generic"), "write value.item()"),
+    (_of("pyarrow", "Scalar"), "write value.as_py()"),
+    (_of("pyarrow", "Buffer"), "write bytes(value)"),
+    (_of("pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray"), "stream its rows: value.to_pylist()"),
+    (_has("_meta", "_state", "objects"), "stream queryset.values()"),
+    (_has("__mapper__", "metadata"), "select its columns, whose rows are taken"),
+    (_is_any(bytes, bytearray, memoryview), "write value.decode() or base64"),
+    (_has("__buffer__"), "write bytes(value)"),
+    (_is_any(set, frozenset), "write sorted(value), or list(value)"),
+    (_speaks, "write str(value), if that is the text you mean"),
+)
+
+_FRAMES = (
+    _of("pandas", "DataFrame"),
+    _of("polars", "DataFrame", "LazyFrame"),
+    _of("numpy", "ndarray"),
+    _of("pyarrow", "Table", "RecordBatch"),
+)
+
+
+def is_frame(cls: type[Any]) -> bool:
+    """Return True for tables whose iteration is not what one means by their rows."""
+    return any(applies(cls) for applies in _FRAMES)
