@@ -1,0 +1,129 @@
+"""What stands at module level serves two users, at once and one after the other, and neither sees the other's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import FunctionType, MappingProxyType
+from typing import Any
+
+import pytest
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
+from django.test import override_settings
+from django.urls import path
+from werkzeug.datastructures import Headers
+
+import stream_adapter as sa
+from stream_adapter.formats import CSV, NDJSON, SSE
+from tests.django.support import as_servers_see_it, urlconf
+from tests.security.apps.users import DEFAULTS, django_view, fastapi_app, flask_wsgi
+from tests.support.edges import Answer, call_asgi, call_wsgi
+from tests.support.gate import BOUND
+
+HEADERS = Headers([("X-Shared", "yes"), ("Set-Cookie", "theme=dark"), ("Vary", "Accept-Language")])
+EVENT, LIMITS = sa.ServerSentEvent({"a": [1]}, id="1"), sa.Limits(high_water=1024)
+FORMATS = {"ndjson": NDJSON(), "csv": CSV(header=["a"]), "sse": SSE(keepalive=None)}
+SHARED: dict[str, sa.Response] = {
+    "chunks": sa.Response(["a", "b"], headers=HEADERS, limits=LIMITS),
+    "items": sa.Response([{"a": 1}], headers=HEADERS, format=FORMATS["ndjson"]),
+    "unnamed items": sa.Response([{"a": 1}], headers=HEADERS),
+    "rows": sa.csv([{"a": 1}], headers=HEADERS, format=FORMATS["csv"]),
+    "events": sa.sse([EVENT], headers=HEADERS, format=FORMATS["sse"]),
+    "a whole body": sa.text("hello", headers=HEADERS),
+    "a file": sa.file(Path(__file__), headers=HEADERS),
+}
+APPS = ["plain", "Flask", "Django", "FastAPI"]
+PROTOCOLS = ["wsgi", "asgi"]
+ROUNDS = 8
+
+
+@contextmanager
+def django_app(protocol: str, shared: sa.Response) -> Generator[Any]:
+    routes = urlconf([path("", django_view(shared))])
+    with override_settings(ROOT_URLCONF=routes, MIDDLEWARE=["tests.security.apps.users.identify"]):
+        yield WSGIHandler() if protocol == "wsgi" else as_servers_see_it(ASGIHandler())
+
+
+@contextmanager
+def served(app: str, protocol: str, shared: sa.Response) -> Generator[Any]:
+    """Give the application, by its own protocol or through the whole-app adapter for the other."""
+    if app == "plain":
+        yield shared.wsgi if protocol == "wsgi" else shared.asgi
+    elif app == "Flask":
+        yield flask_wsgi(shared) if protocol == "wsgi" else sa.to_asgi(flask_wsgi(shared))
+    elif app == "FastAPI":
+        yield fastapi_app(shared) if protocol == "asgi" else sa.to_wsgi(fastapi_app(shared))
+    else:
+        with django_app(protocol, shared) as django:
+            yield django
+
+
+def snapshot(value: Any, seen: frozenset[int] = frozenset()) -> Any:
+    """Return all that an object holds, however deep, such that a later change of it shows."""
+    if id(value) in seen or isinstance(value, (str, bytes, int, float, type(None), Path, type, FunctionType, partial)):
+        return repr(value)
+    seen |= {id(value)}
+    if isinstance(value, (dict, MappingProxyType)):
+        return [(snapshot(key, seen), snapshot(item, seen)) for key, item in value.items()]
+    if isinstance(value, (list, tuple, set, frozenset, Headers)):
+        return [snapshot(item, seen) for item in value]
+    slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(value, name)]
+    fields = {**{name: getattr(value, name) for name in slots}, **getattr(value, "__dict__", {})}
+    return type(value).__name__, {name: snapshot(field, seen) for name, field in fields.items()}
+
+
+def ask(app: Any, protocol: str, user: str | None) -> Answer:
+    call = call_wsgi if protocol == "wsgi" else call_asgi
+    return call(app, headers=[] if user is None else [("X-User", user)])
+
+
+def check(answer: Answer, user: str | None, *, is_plain: bool) -> None:
+    """Check that an answer has what belongs to its user, to all users, and nothing else."""
+    assert (answer.error, answer.complete) == (None, True)
+    cookies = sorted(cookie.partition(";")[0].strip() for cookie in answer.header("set-cookie"))
+    own = [] if user is None or is_plain else [user]
+    assert cookies == [*(f"session={name}" for name in own), "theme=dark"]
+    assert answer.header("x-who") == own
+    assert answer.header("x-shared") == ["yes"]
+    assert answer.status == (203 if own else 200)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("name", SHARED)
+def test_shared_response_serves_users_one_after_the_other_and_at_once(app: str, protocol: str, name: str) -> None:
+    before = snapshot([SHARED, HEADERS, EVENT, LIMITS, FORMATS, DEFAULTS])
+    both = threading.Barrier(2)
+
+    def visit(user: str) -> list[Answer]:
+        both.wait(BOUND)
+        return [ask(running, protocol, user) for _ in range(ROUNDS)]
+
+    with served(app, protocol, SHARED[name]) as running:
+        for user in (None, "alice", None, "bob", "alice", None):
+            check(ask(running, protocol, user), user, is_plain=app == "plain")
+        with ThreadPoolExecutor(2) as pool:
+            visits = {user: pool.submit(visit, user) for user in ("alice", "bob")}
+        for user, answers in visits.items():
+            for answer in answers.result():
+                check(answer, user, is_plain=app == "plain")
+        check(ask(running, protocol, None), None, is_plain=app == "plain")
+    assert snapshot([SHARED, HEADERS, EVENT, LIMITS, FORMATS, DEFAULTS]) == before
+
+
+def test_snapshot_shows_a_change_however_deep() -> None:
+    response = sa.sse([EVENT], headers=HEADERS)
+    changes: list[Callable[[], object]] = [
+        lambda: response.headers.add("X", "1"),
+        lambda: setattr(response.format, "keepalive", 1.0),
+        lambda: setattr(response, "status_code", 201),
+    ]
+    for change in changes:
+        before = snapshot({"shared": response})
+        change()
+        assert snapshot({"shared": response}) != before
