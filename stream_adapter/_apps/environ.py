@@ -70,17 +70,14 @@ def _path(scope: Scope) -> bytes:
 
 def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
     """Name the headers as CGI does, and join those that are repeated (RFC 9110, 5.3; cookies: RFC 9113, 8.2.3)."""
-    fields: dict[str, str] = {}
+    fields: dict[str, list[str]] = {}
     for name, value in headers:
         if b"_" in name:
             continue  # in an environ it would pass for the name with a hyphen, which a proxy may have checked
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             key = f"HTTP_{key}"
-        text = value.decode("latin-1")
-        if key in fields:
-            text = f"{fields[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
-        fields[key] = text
+        fields.setdefault(key, []).append(value.decode("latin-1"))
     if "HTTP_TRANSFER_ENCODING" in fields:
         fields.pop("CONTENT_LENGTH", None)  # the body is not as long as that says (RFC 9112, 6.3)
-    return fields
+    return {key: ("; " if key == "HTTP_COOKIE" else ",").join(values) for key, values in fields.items()}

@@ -125,5 +125,8 @@ def _is_modified_since(field: str | None, current: Validators) -> bool | None:
 
 
 def _seconds(field: str | None) -> float | None:
-    date = parse_date(field)
-    return None if date is None else date.timestamp()
+    try:
+        date = parse_date(field)
+        return None if date is None else date.timestamp()
+    except OverflowError:  # a year, or a zone, beyond all calendars: that is not a date either
+        return None
