@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
+import re
 from typing import Any, TypeAlias
 
 from stream_adapter.errors import SourceError
@@ -15,6 +16,9 @@ Path: TypeAlias = str | os.PathLike[str]
 SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 """Content coding → what the name of a file ends with that was compressed beforehand."""
 
+_OCTETS = "application/octet-stream"
+_EXTENSION = re.compile(r"\.[0-9A-Za-z+_-]{1,32}")
+_MEDIA_TYPE = re.compile(r"[0-9A-Za-z.+_-]+/[0-9A-Za-z.+_-]+")  # the system's own table may hold anything
 _ARCHIVES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 
@@ -70,8 +74,15 @@ def name_of(file: Any) -> str:
 
 
 def guess_media_type(name: str) -> str:
-    """Guess by the name. What is compressed is sent as that, for nobody is to unpack it on the way."""
-    media_type, coding = mimetypes.guess_type(name, strict=False)
+    """Guess by the last extension of a name, which may be a stranger's; what says nothing is octet-stream.
+
+    Nothing but the extension is looked at: `mimetypes` takes its argument for a URL, and of `data:text/html,a.png` it
+    believes the scheme. What is compressed is sent as that, for nothing is to unpack it on the way.
+    """
+    extension = os.path.splitext(name)[1]
+    if not _EXTENSION.fullmatch(extension):
+        return _OCTETS
+    media_type, coding = mimetypes.guess_type(f"x{extension}", strict=False)
     if coding is not None:
-        return _ARCHIVES.get(coding, "application/octet-stream")
-    return media_type or "application/octet-stream"
+        return _ARCHIVES.get(coding, _OCTETS)
+    return media_type if media_type is not None and _MEDIA_TYPE.fullmatch(media_type) else _OCTETS

@@ -35,14 +35,19 @@ class Validators:
         return cls(fields.get("etag"), fields.get("last-modified"))
 
 
-def make_etag(modified_ns: int, size: int) -> str:
-    """Return a strong entity tag.
+def make_etag(modified_ns: int, changed_ns: int, size: int) -> str:
+    """Return a strong entity tag (RFC 9110, 8.8.1).
+
+    The time of modification and the size do not make one: builds of one SOURCE_DATE_EPOCH, package stores and
+    `rsync --times` give different contents the same of both. When the inode was changed is set by the kernel at every
+    write, and no program can set it. Two writes of equal length within one tick of its clock (some 4 ms) are one to it.
 
     Args:
         modified_ns: when the file was modified, in nanoseconds since the epoch.
+        changed_ns: when its inode was changed (`st_ctime_ns`), likewise; on Windows, when it was created.
         size: its size in bytes.
     """
-    return f'"{modified_ns:x}-{size:x}"'
+    return f'"{modified_ns:x}-{changed_ns:x}-{size:x}"'
 
 
 def check_etag(etag: str) -> None:

@@ -9,11 +9,21 @@ import inspect
 import io
 import os
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from stream_adapter.errors import SourceError
 
-__all__ = ["AsyncHandle", "DescriptorHandle", "Handle", "aopen_object", "check_object", "is_async", "open_object"]
+__all__ = [
+    "AsyncHandle",
+    "DescriptorHandle",
+    "Handle",
+    "PipeHandle",
+    "aopen_object",
+    "check_object",
+    "is_async",
+    "is_file_on_disk",
+    "open_object",
+]
 
 
 class Handle(Protocol):
@@ -27,6 +37,11 @@ class Handle(Protocol):
     @property
     def modified_ns(self) -> int | None:
         """Nanoseconds since the epoch; None if that is not known."""
+        ...
+
+    @property
+    def changed_ns(self) -> int | None:
+        """When the file's inode was changed last, which no program can set; None if that is not known."""
         ...
 
     def read(self, position: int, count: int) -> bytes:
@@ -47,18 +62,21 @@ class DescriptorHandle:
 
     Args:
         descriptor: open for reading.
-        path: the one that it was opened by; None if whoever opens that again could get what nobody may have.
+        path: the one that it was opened by; None if what opens that again could get what it must not have.
+        way: its absolute path without symbolic links, by which it was opened and checked; None if that is not known.
         close: closes it; None for a descriptor that is ours.
         start: where in the file that which is sent begins.
     """
 
-    __slots__ = ("_close", "_descriptor", "_seen", "_start", "modified_ns", "path", "size")
+    __slots__ = ("_close", "_descriptor", "_identity", "_seen", "_start", "changed_ns", "modified_ns")
+    __slots__ += ("path", "size", "way")
 
     def __init__(
         self,
         descriptor: int,
-        path: str | None = None,
         *,
+        path: str | None = None,
+        way: str | None = None,
         close: Callable[[], object] | None = None,
         start: int = 0,
     ) -> None:
@@ -67,13 +85,16 @@ class DescriptorHandle:
         self._start = start
         status = os.fstat(descriptor)
         self._seen = status.st_size, status.st_mtime_ns
+        self._identity = status.st_dev, status.st_ino
         self.path = path
+        self.way = way
         self.size: int = max(status.st_size - start, 0)
         self.modified_ns: int = status.st_mtime_ns
+        self.changed_ns: int = status.st_ctime_ns
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is sent from the file's first byte on."""
+        """Return True if it is sent from the file's first byte on."""
         return not self._start
 
     def fileno(self) -> int:
@@ -82,13 +103,22 @@ class DescriptorHandle:
 
     def read(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes; none at the end."""
-        os.lseek(self._descriptor, self._start + position, os.SEEK_SET)
-        return os.read(self._descriptor, count)
+        return _pread(self._descriptor, count, self._start + position)
 
     def has_changed(self) -> bool:
-        """Look again."""
+        """Return True if the file was written to, cut or extended since it was opened."""
         status = os.fstat(self._descriptor)
         return (status.st_size, status.st_mtime_ns) != self._seen
+
+    def is_at_path(self) -> bool:
+        """Return True if what opens `path` now gets this file, and as it was when it was opened."""
+        if self.path is None:
+            return False
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity and (status.st_size, status.st_mtime_ns) == self._seen
 
     def close(self) -> None:
         """Close it."""
@@ -99,10 +129,19 @@ class DescriptorHandle:
             os.close(descriptor)
 
 
+def _seek_and_read(descriptor: int, count: int, position: int) -> bytes:
+    os.lseek(descriptor, position, os.SEEK_SET)
+    return os.read(descriptor, count)
+
+
+_pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)  # which Windows has not
+
+
 class ObjectHandle:
     """A file object that can seek, sent from where it stands: BytesIO, SpooledTemporaryFile, one of fsspec's."""
 
     modified_ns: int | None = None
+    changed_ns: int | None = None
 
     def __init__(self, file: Any, start: int, stop: int) -> None:
         self._file = file
@@ -128,6 +167,7 @@ class PipeHandle:
 
     size: int | None = None
     modified_ns: int | None = None
+    changed_ns: int | None = None
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -157,6 +197,7 @@ class AsyncHandle:
     """
 
     modified_ns: int | None = None
+    changed_ns: int | None = None
 
     def __init__(self, file: Any, start: int, stop: int | None) -> None:
         self._file = file
@@ -180,7 +221,7 @@ class AsyncHandle:
 def open_object(file: Any) -> Handle:
     """Make the handle of a sync file object. It is ours from here on, and closed if that fails."""
     try:
-        if isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable():
+        if is_file_on_disk(file):
             if isinstance(file, io.BufferedRandom):
                 file.flush()
             return DescriptorHandle(file.fileno(), close=file.close, start=file.tell())
@@ -211,6 +252,11 @@ async def aopen_object(file: Any) -> AsyncHandle:
     except BaseException:
         await _aclose(file)
         raise
+
+
+def is_file_on_disk(file: Any) -> TypeGuard[io.BufferedReader | io.BufferedRandom | io.FileIO]:
+    """Return True for what `open(path, "rb")` returns of a regular file, which is read by its descriptor."""
+    return isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable()
 
 
 def check_object(file: Any) -> None:

@@ -13,10 +13,15 @@ __all__ = ["Offload", "XAccelRedirect", "XSendfile"]
 
 
 class Offload(Protocol):
-    """How a front server is told of a file."""
+    """How a front server learns which file to send."""
 
     def header(self, path: str) -> tuple[str, str]:
-        """Return the field that names the file at an absolute path."""
+        """Return the field that names a file.
+
+        Args:
+            path: absolute and without symbolic links: the way by which the file was opened and checked. Do not look
+                it up again: it could lead to another file by now.
+        """
         ...
 
 
@@ -40,7 +45,7 @@ class XAccelRedirect:
         """
         root = os.path.realpath(self.root)
         if os.path.commonpath([root, path]) != root:
-            raise NotFoundError(f"file: {path!r} is not below {root!r}, where {self.location!r} leads")
+            raise NotFoundError(f"offload: the file is not below the root to which {self.location!r} leads")
         return "X-Accel-Redirect", f"{self.location.rstrip('/')}/{quote(os.fsencode(os.path.relpath(path, root)))}"
 
 

@@ -1,39 +1,73 @@
 """Opening a path: what is there is opened first and looked at afterwards, so what was checked is what is sent.
 
 Below a `root` the path is a user's, and nothing outside may be reached. Symbolic links are followed, all at once; then
-every directory on the resolved way is opened from the one before it, and no link is followed any more. Whoever puts a
-link in the way in between gets an error, not another file.
+every directory on the resolved way is opened from the one before it, and no link is followed any more. A link that is
+put in the way in between is an error, not another file. That way is also what a front server is given: it is the one
+that was walked, and no path is looked up a second time.
+
+Every reason why there is nothing to send is the same error with the same text, so that a client that probes learns
+nothing. The reason is logged at debug level. Neither names a directory of the server's.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import stat
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TypeAlias
 
-from stream_adapter.errors import NotFoundError
+from stream_adapter.errors import CapacityError, NotFoundError
 
-from ._handles import DescriptorHandle
+from ._handles import DescriptorHandle, PipeHandle
 
-__all__ = ["open_below", "open_path"]
+__all__ = ["OpenedPath", "not_found", "open_below", "open_path", "open_resolved", "shown_path"]
+
+OpenedPath: TypeAlias = DescriptorHandle | PipeHandle
+
+logger = logging.getLogger("stream_adapter")
 
 _FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
+# O_PATH: to pass through a directory takes the permission to search it, and not the one to list it
+_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | _NO_LINK
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOSYS, errno.EINTR})
+_SHOWN = 100  # characters of a path that an error names
 
 
-def open_path(path: str) -> DescriptorHandle:
+def open_path(path: str) -> OpenedPath:
     """Open a regular file. O_NONBLOCK: a FIFO without a writer must not keep us waiting.
 
     Raises:
         NotFoundError: there is none, or it may not be read.
+        CapacityError: no descriptor is left to open it with.
+        OSError: the file system has failed.
     """
-    with _not_found(path):
-        return _regular(os.open(path, _FILE), os.path.abspath(path))
+    return _opened(path, lambda: _regular(os.open(path, _FILE), path=os.path.abspath(path)))
 
 
-def open_below(root: str, path: str) -> DescriptorHandle:
+def open_resolved(path: str) -> OpenedPath:
+    """Open a regular file by the path that is left once all links are followed, which a front server is given.
+
+    Raises:
+        NotFoundError, CapacityError, OSError: as `open_path`.
+    """
+
+    def open_it() -> OpenedPath:
+        way = os.path.realpath(path, strict=True)
+        if os.open not in os.supports_dir_fd:
+            return _regular(os.open(way, _FILE | _NO_LINK), way=way)
+        top = os.path.abspath(os.sep)
+        return _regular(_walk(top, os.path.relpath(way, top).split(os.sep)), way=way)
+
+    return _opened(path, open_it)
+
+
+def open_below(root: str, path: str) -> OpenedPath:
     """Open a regular file below `root`.
 
     Args:
@@ -41,17 +75,65 @@ def open_below(root: str, path: str) -> DescriptorHandle:
         path: relative to it, with `/` between its parts; none of them may be empty, `.` or `..`.
 
     Raises:
-        NotFoundError: there is none below `root`.
-        OSError: there is no such root.
+        NotFoundError: there is none below `root`, or it may not be read.
+        CapacityError: no descriptor is left to open it with.
+        OSError: there is no such root, or the file system has failed.
     """
-    top = os.path.realpath(root, strict=True)
-    with _not_found(path):
+    top = _top(root)
+
+    def open_it() -> OpenedPath:
         if not all(part not in {"", ".", ".."} for part in path.split("/")):
-            raise FileNotFoundError("it is no plain relative path")
+            raise FileNotFoundError(errno.ENOENT, "not a plain relative path")
         way = os.path.realpath(os.path.join(top, path), strict=True)
         if os.path.commonpath([top, way]) != top:
-            raise FileNotFoundError("it leads out of the root")
-        return _regular(_walk(top, os.path.relpath(way, top).split(os.sep)), None)
+            raise FileNotFoundError(errno.ENOENT, "outside the root")
+        return _regular(_walk(top, os.path.relpath(way, top).split(os.sep)), way=way)
+
+    return _opened(path, open_it)
+
+
+def not_found(path: str, reason: str) -> NotFoundError:
+    """Return the error of a path that leads to no file which may be sent, and log the reason."""
+    shown = shown_path(path)
+    logger.debug("file: nothing to send at %r: %s", shown, reason)
+    return NotFoundError(f"file: nothing to send at {shown!r}")
+
+
+def shown_path(path: str) -> str:
+    """Return what an error may name of a path: a user's as it came, cut; of an absolute one its last part."""
+    name = os.path.basename(path) if os.path.isabs(path) else path
+    return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+
+
+def _top(root: str) -> str:
+    """Resolve the root, which is the application's own: that it is missing is a mistake, and not a 404."""
+    try:
+        return os.path.realpath(root, strict=True)
+    except (OSError, ValueError) as error:
+        problem = _reason(error)
+    raise FileNotFoundError(f"root: expected a directory, got {shown_path(root)!r}: {problem}")
+
+
+def _opened(path: str, open_it: Callable[[], OpenedPath]) -> OpenedPath:
+    """Call it. What it raises is raised outside of the handler: the original error names the whole path."""
+    try:
+        return open_it()
+    except (OSError, ValueError) as error:  # ValueError: a NUL, or a character that no file name has
+        refusal = _refusal(path, error)
+    raise refusal
+
+
+def _refusal(path: str, error: OSError | ValueError) -> Exception:
+    code = error.errno if isinstance(error, OSError) else None
+    if code in _EXHAUSTED:
+        return CapacityError(f"file: {_reason(error)}")
+    if code in _FAILING:
+        return OSError(code, f"{_reason(error)}, on opening {shown_path(path)!r}")
+    return not_found(path, _reason(error))
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return error.strerror or "not found" if isinstance(error, OSError) else type(error).__name__
 
 
 def _walk(top: str, parts: list[str]) -> int:
@@ -67,21 +149,14 @@ def _walk(top: str, parts: list[str]) -> int:
         os.close(directory)
 
 
-def _regular(descriptor: int, path: str | None) -> DescriptorHandle:
+def _regular(descriptor: int, *, path: str | None = None, way: str | None = None) -> OpenedPath:
     """Return the handle of a regular file; anything else is closed."""
     with ExitStack() as undo:
         undo.callback(os.close, descriptor)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileNotFoundError("it is no regular file")
-        handle = DescriptorHandle(descriptor, path)
+            raise FileNotFoundError(errno.ENOENT, "not a regular file")
+        handle: OpenedPath = DescriptorHandle(descriptor, path=path, way=way)
+        if not handle.size and handle.read(0, 1):  # as below /proc: the kernel makes it up, and does not know its size
+            handle = PipeHandle(open(descriptor, "rb"))  # noqa: SIM115  # the handle closes it
         undo.pop_all()
     return handle
-
-
-@contextmanager
-def _not_found(path: str) -> Generator[None]:
-    """Give every reason why there is no file one name: a client that probes is told nothing more."""
-    try:
-        yield
-    except (OSError, ValueError) as error:  # ValueError: a NUL, or a character that no file name has
-        raise NotFoundError(f"file: nothing to send at {path!r}: {error}") from error

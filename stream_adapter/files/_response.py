@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Unpack
 
@@ -38,7 +38,7 @@ from ._body import BLOCK, AsyncFileBody, FileBody, everything
 from ._conditions import check_etag, encoded_etag, make_etag, make_last_modified
 from ._handles import AsyncHandle, DescriptorHandle, Handle, aopen_object, check_object, is_async, open_object
 from ._offload import Offload
-from ._opening import open_below, open_path
+from ._opening import OpenedPath, not_found, open_below, open_path, open_resolved, shown_path
 
 __all__ = ["FileResponse", "file"]
 
@@ -148,28 +148,30 @@ class FileResponse(Response):
             return self._answered(head, await aopen_object(self._source.take().content))
         return await in_thread(partial(self.resolve, head, text_media_type=text_media_type), _close_unsent)
 
-    def _open(self, head: RequestHead, path: str) -> tuple[DescriptorHandle, str | None]:
+    def _open(self, head: RequestHead, path: str) -> tuple[OpenedPath, str | None]:
         """Open a path, or its sibling in a content coding, which is returned too."""
-        open_it: Callable[[str], DescriptorHandle] = (
-            open_path if self._root is None else partial(open_below, self._root)
-        )
+        open_it: Callable[[str], OpenedPath] = open_path
+        if self._root is not None:
+            open_it = partial(open_below, self._root)
+        elif self._offload is not None:
+            open_it = open_resolved
         handle = open_it(path)
         if self._precompressed:
-            for coding in acceptable_codings(head.headers.get("accept-encoding")):
-                with suppress(NotFoundError):
-                    sibling = open_it(path + SUFFIXES[coding])
-                    handle.close()
-                    return sibling, coding
+            with ExitStack() as undo:
+                undo.callback(handle.close)
+                for coding in acceptable_codings(head.headers.get("accept-encoding")):
+                    with suppress(NotFoundError):
+                        return open_it(path + SUFFIXES[coding]), coding
+                undo.pop_all()
         return handle, None
 
     def _answered(self, head: RequestHead, handle: Handle | AsyncHandle, coding: str | None = None) -> Resolved:
         try:
             headers = self._headers_of(handle, coding)
             if self._offload is not None and self._path is not None:
-                path = os.path.join(self._root or "", self._path)
                 # the front server says itself whether it sends ranges
                 offloaded = [pair for pair in headers if pair[0].lower() != "accept-ranges"]
-                offloaded.append(self._offload.header(os.path.realpath(path)))
+                offloaded.append(self._offloaded_by(self._offload, self._path, handle))
                 return self._resolved(head, handle, Answer(self.status_code, offloaded, []))
             return self._resolved(head, handle, answer(head, self.status_code, headers, handle.size))
         except BaseException:
@@ -177,14 +179,30 @@ class FileResponse(Response):
                 handle.close()
             raise
 
+    @staticmethod
+    def _offloaded_by(offload: Offload, path: str, handle: Handle | AsyncHandle) -> tuple[str, str]:
+        """Return the field that names the file by the way on which it was opened."""
+        way = handle.way if isinstance(handle, DescriptorHandle) else None
+        try:
+            if way is not None:
+                return offload.header(way)
+            reason = "not a file of the disk"
+        except NotFoundError as error:
+            reason = str(error)
+        raise not_found(path, reason)
+
     def _headers_of(self, handle: Handle | AsyncHandle, coding: str | None) -> Headers:
         """Return the headers of the whole file; the user's own come first."""
         headers = [pair for pair in without_hop_by_hop(self.headers) if pair[0].lower() != "content-length"]
         defaults = {"X-Content-Type-Options": "nosniff"}
+        if not any(name.lower() == "expires" for name, _ in headers):
+            # Last-Modified alone allows any cache to keep it for a while (RFC 9111, 4.2.2), and to answer with it what
+            # the application would refuse; to ask first costs a 304
+            defaults["Cache-Control"] = "no-cache"
         if handle.size is not None:
             defaults["Accept-Ranges"] = "bytes"
-            if handle.modified_ns is not None:
-                defaults["ETag"] = make_etag(handle.modified_ns, handle.size)
+            if handle.modified_ns is not None and handle.changed_ns is not None:
+                defaults["ETag"] = make_etag(handle.modified_ns, handle.changed_ns, handle.size)
                 defaults["Last-Modified"] = make_last_modified(handle.modified_ns, time.time())
         if self._disposition is not None:
             defaults["Content-Disposition"] = self._disposition
@@ -234,7 +252,8 @@ class FileResponse(Response):
         )
 
     def __repr__(self) -> str:
-        return f"<FileResponse {self.status_code} of {self._path or type(self._source.content).__name__}>"
+        of = type(self._source.content).__name__ if self._path is None else shown_path(self._path)
+        return f"<FileResponse {self.status_code} of {of}>"
 
 
 def _tell(on_error: Callable[[BaseException], object], error: BaseException) -> None:
