@@ -52,7 +52,7 @@ class OpenFile(Protocol):
     """A file that is sent as it is, from its first byte to its last.
 
     Attributes:
-        path: by which a server may open it anew; None if it may not, for that could be another file by then.
+        path: by which a server may open it again, as long as `is_at_path`; None if it may not.
         size: its length in bytes.
     """
 
@@ -63,6 +63,7 @@ class OpenFile(Protocol):
     def fileno(self) -> int: ...
     def read(self, position: int, count: int) -> bytes: ...
     def has_changed(self) -> bool: ...
+    def is_at_path(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,11 @@ from functools import partial
 from stream_adapter._body import AsyncBody, ClientDisconnected, Host
 from stream_adapter._heads import outgoing_head
 from stream_adapter._lifecycle import drain
+from stream_adapter._pump import in_file_thread
 from stream_adapter._request import RequestHead
-from stream_adapter._resolved import Resolvable
+from stream_adapter._resolved import OpenFile, Resolvable
 from stream_adapter._types import Message, Receive, Scope, Send
-from stream_adapter.errors import RefusalError
+from stream_adapter.errors import FileChangedError, RefusalError
 
 from ._refusal import bare_refusal
 
@@ -98,8 +99,8 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
     delivery = _Delivery(body, send)
     try:
         try:
-            if pathsend and body.file is not None and body.file.path is not None:
-                await delivery.run_pathsend(body.file.path)
+            if pathsend and body.file is not None and await _is_at_path(body.file):
+                await delivery.run_pathsend(body.file)
             else:
                 await (delivery.run_watched(receive) if body.waits else delivery.run())
         finally:
@@ -162,10 +163,17 @@ class _Delivery:
             block = await body.next()
         await self._put(_block(b"", more=False))
 
-    async def run_pathsend(self, path: str) -> None:
-        """Leave the body to the server."""
+    async def run_pathsend(self, file: OpenFile) -> None:
+        """Leave the body to the server, which opens the path: that must lead to the file which the head describes.
+
+        Raises:
+            FileChangedError: it did not, just before the server was given it or just after.
+        """
         await self._put(_start(self._body.status, self._body.headers))
-        await self._put({"type": "http.response.pathsend", "path": path})
+        self.begun = True
+        await _check_path(file)
+        await self._put({"type": "http.response.pathsend", "path": file.path})
+        await _check_path(file)
 
     async def _put(self, message: Message) -> None:
         limit = self._limit
@@ -190,6 +198,16 @@ class _Delivery:
 
     def _gone(self) -> None:
         self._body.interrupt("disconnect")
+
+
+async def _is_at_path(file: OpenFile) -> bool:
+    """Return True if the server would open this file by its path. A thread looks: the file system may be slow."""
+    return file.path is not None and await in_file_thread(file.is_at_path, id)
+
+
+async def _check_path(file: OpenFile) -> None:
+    if not await _is_at_path(file):
+        raise FileChangedError("the file was replaced or changed while it was left to the server")
 
 
 async def _break(send: Send) -> None:

@@ -6,6 +6,7 @@ Who owns what, and who may touch it:
     the window     one producer puts, one consumer takes (window.py says which fields are whose)
     the context    one copy a stream; every step and the close run in it, one at a time
     a worker       leased by one stream for its life (threads.py)
+    a file thread  every download's, for one step of it (threads.py)
     the loop       one a process, for async sources under a sync edge (loop.py)
 
 This package knows errors and limits, and of sources and formats only the two Protocols in producers/base.py.
@@ -16,7 +17,7 @@ from .clock import Clock
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .loop import background_loop, run
 from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
-from .threads import in_thread, lease, set_max_threads
+from .threads import in_file_thread, in_thread, lease, run_in_file_thread, set_max_threads
 from .window import Window
 
 __all__ = [
@@ -33,9 +34,11 @@ __all__ = [
     "ThreadProducer",
     "Window",
     "background_loop",
+    "in_file_thread",
     "in_thread",
     "lease",
     "run",
+    "run_in_file_thread",
     "set_max_threads",
     "undecided",
 ]

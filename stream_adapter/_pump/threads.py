@@ -3,6 +3,9 @@
 A stream leases one worker and keeps it, so that thread-locals, sqlite and database connections stay right. A worker
 that is given back waits for the next stream; a few idle ones are kept. They are daemons: a source that never returns
 must not keep the process from ending.
+
+Files have a few threads of their own, which open and read for a moment each (`in_file_thread`): streams that have taken
+every worker do not refuse a download, and a download whose client is slow holds no thread.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from typing import TypeVar
 
 from stream_adapter.errors import CapacityError
 
-__all__ = ["Worker", "in_thread", "lease", "set_max_threads"]
+__all__ = ["Worker", "in_file_thread", "in_thread", "lease", "run_in_file_thread", "set_max_threads"]
 
 T = TypeVar("T")
 
 _IDLE_KEPT = 32
+_FILE_THREADS = 16  # each blocks for as long as a file system does
+_FILE_JOBS = 10_000  # that wait for one of them: more means that the file system has stopped
 
 
 class Worker:
@@ -89,8 +94,57 @@ class _Pool:
         self._reset()
 
 
+class _FileThreads:
+    """Threads that take the next job of any download. They are started as they are needed, and kept."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._threads = self._idle = self._waiting = 0
+
+    def submit(self, job: Callable[[], object]) -> None:
+        """Run `job` as soon as a thread is free. A job does not raise."""
+        with self._lock:
+            if self._waiting >= _FILE_JOBS:
+                raise CapacityError(f"{self._waiting} files are waiting to be read: the file system is too slow")
+            self._waiting += 1
+            if self._waiting > self._idle and self._threads < _FILE_THREADS:
+                self._start()
+        self._jobs.put(job)
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="stream_adapter.file", daemon=True).start()
+        except RuntimeError:  # the system has no more threads: those that are there will do
+            if not self._threads:
+                self._waiting -= 1
+                raise CapacityError("no thread can be started to read a file") from None
+            return
+        self._threads += 1
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+                self._waiting -= 1
+            job()
+            del job
+
+    def after_fork(self) -> None:
+        """Forget the parent's threads."""
+        self._reset()
+
+
 _pool = _Pool()
+_file_threads = _FileThreads()
 os.register_at_fork(after_in_child=_pool.after_fork)
+os.register_at_fork(after_in_child=_file_threads.after_fork)
 
 
 def lease() -> Worker:
@@ -103,18 +157,43 @@ def lease() -> Worker:
 
 
 async def in_thread(function: Callable[[], T], discard: Callable[[T], object]) -> T:
-    """Run a function that blocks in a thread, and return its result.
+    """Run a function that blocks in a worker, and return its result.
 
     Args:
         function: what is run.
-        discard: called with a result that nobody will have, because this was cancelled or the loop has ended.
+        discard: called with a result that nothing takes, because this was cancelled or the loop has ended.
 
     Raises:
         CapacityError: as many threads are leased as are allowed.
     """
+    worker = lease()
+
+    def submit(job: Callable[[], object]) -> None:
+        worker.submit(job)
+        worker.release()
+
+    return await _result_of(function, discard, submit)
+
+
+async def in_file_thread(function: Callable[[], T], discard: Callable[[T], object]) -> T:
+    """Run a function that opens or reads a file in one of the threads of files; as `in_thread` otherwise.
+
+    Raises:
+        CapacityError: the file system does not keep up.
+    """
+    return await _result_of(function, discard, _file_threads.submit)
+
+
+def run_in_file_thread(job: Callable[[], object]) -> None:
+    """Run a job, which does not raise, in one of the threads of files, and do not wait for it."""
+    _file_threads.submit(job)
+
+
+async def _result_of(
+    function: Callable[[], T], discard: Callable[[T], object], submit: Callable[[Callable[[], object]], object]
+) -> T:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
-    worker = lease()
 
     def settle(result: T) -> None:
         discard(result) if future.cancelled() else future.set_result(result)
@@ -135,8 +214,7 @@ async def in_thread(function: Callable[[], T], discard: Callable[[T], object]) -
         except RuntimeError:
             discard(result)
 
-    worker.submit(job)
-    worker.release()
+    submit(job)
     try:
         return await future
     except asyncio.CancelledError:

@@ -68,8 +68,18 @@ class DescriptorHandle:
         start: where in the file that which is sent begins.
     """
 
-    __slots__ = ("_close", "_descriptor", "_identity", "_seen", "_start", "changed_ns", "modified_ns")
-    __slots__ += ("path", "size", "way")
+    __slots__ = (
+        "_close",
+        "_descriptor",
+        "_identity",
+        "_seen",
+        "_start",
+        "changed_ns",
+        "modified_ns",
+        "path",
+        "size",
+        "way",
+    )
 
     def __init__(
         self,
@@ -256,7 +266,7 @@ async def aopen_object(file: Any) -> AsyncHandle:
 
 def is_file_on_disk(file: Any) -> TypeGuard[io.BufferedReader | io.BufferedRandom | io.FileIO]:
     """Return True for what `open(path, "rb")` returns of a regular file, which is read by its descriptor."""
-    return isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)) and file.seekable()
+    return isinstance(file, (io.BufferedReader, io.BufferedRandom, io.FileIO)) and not file.closed and file.seekable()
 
 
 def check_object(file: Any) -> None:

@@ -1,12 +1,13 @@
 """A file as a response: what nginx does for a file, with the application's own checks in front.
 
 `resolve` opens the file, looks at it, and answers the request by what it saw; what was seen is what is sent. To open
-and to look is I/O, and a path on a network may block, so on an event loop a thread does that (`aresolve`), and reads a
-file of one block there too. Larger ones are read by the source's own thread, one block ahead of the socket.
+and to look is I/O, and a path on a network may block, so on an event loop a thread of files does that (`aresolve`), and
+reads a file of one block there too. Of larger ones such a thread reads a block at a time, ahead of the socket.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from stream_adapter._headers import (
 )
 from stream_adapter._heads import without_hop_by_hop
 from stream_adapter._limits import Limits
-from stream_adapter._pump import in_thread, run
+from stream_adapter._pump import in_file_thread, in_thread, run
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved
 from stream_adapter._response import Response, ResponseOptions
@@ -34,9 +35,18 @@ from stream_adapter.formats._base import ChunkFormat
 
 from ._answer import Answer, Headers, answer
 from ._arguments import SUFFIXES, Path, check_offload, directory_of, guess_media_type, name_of, path_of
-from ._body import BLOCK, AsyncFileBody, FileBody, everything
+from ._body import BLOCK, AsyncFileBody, DiskFileBody, FileBody, everything
 from ._conditions import check_etag, encoded_etag, make_etag, make_last_modified
-from ._handles import AsyncHandle, DescriptorHandle, Handle, aopen_object, check_object, is_async, open_object
+from ._handles import (
+    AsyncHandle,
+    DescriptorHandle,
+    Handle,
+    aopen_object,
+    check_object,
+    is_async,
+    is_file_on_disk,
+    open_object,
+)
 from ._offload import Offload
 from ._opening import OpenedPath, not_found, open_below, open_path, open_resolved, shown_path
 
@@ -44,7 +54,7 @@ __all__ = ["FileResponse", "file"]
 
 _ANY_REQUEST = RequestHead()
 _BYTES = ChunkFormat()
-_READ_AHEAD = Limits(high_water=4 * BLOCK)  # the thread reads so much while so much is sent: neither waits each time
+_READ_AHEAD = Limits(high_water=4 * BLOCK)  # read while as much is sent, so that neither waits each time
 
 
 def file(
@@ -144,9 +154,15 @@ class FileResponse(Response):
 
     async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
         """Say the same on an event loop, which goes on meanwhile."""
-        if self._path is None and is_async(self._source.content):
+        resolve = partial(self.resolve, head, text_media_type=text_media_type)
+        content = self._source.content
+        if self._path is not None or is_file_on_disk(content):
+            return await in_file_thread(resolve, _close_unsent)
+        if is_async(content):
             return self._answered(head, await aopen_object(self._source.take().content))
-        return await in_thread(partial(self.resolve, head, text_media_type=text_media_type), _close_unsent)
+        if type(content) is io.BytesIO:  # a subclass may do anything to read
+            return resolve()
+        return await in_thread(resolve, _close_unsent)
 
     def _open(self, head: RequestHead, path: str) -> tuple[OpenedPath, str | None]:
         """Open a path, or its sibling in a content coding, which is returned too."""
@@ -224,7 +240,8 @@ class FileResponse(Response):
             bodiless = not segments or head.method == "HEAD"
             source = Source(AsyncFileBody(handle, segments))
             return Resolved(reply.status, reply.headers, source, flow, b"" if bodiless else None)
-        body = FileBody(handle, [] if head.method == "HEAD" else segments)
+        sent = [] if head.method == "HEAD" else segments
+        body = DiskFileBody(handle, sent) if isinstance(handle, DescriptorHandle) else FileBody(handle, sent)
         if body.length <= BLOCK:
             whole = b"".join(body)
             body.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import mimetypes
 import os
 import sys
 import threading
@@ -63,6 +64,68 @@ def test_the_type_is_guessed_by_the_name_and_never_sniffed(
     assert answer.header("Content-Type") == [media_type]
     assert answer.header("X-Content-Type-Options") == ["nosniff"]
     assert answer.header("Content-Encoding") == []
+
+
+FILENAMES = {
+    "data:text/html,holiday.png": "image/png",
+    "data:image/svg+xml;x,a.png": "image/png",
+    "data:text/html,": "application/octet-stream",
+    "data:text/html;base64,a": "application/octet-stream",
+    "DATA:text/html,x.jpeg": "image/jpeg",
+    "data:a/b c,x.png": "image/png",
+    "a.html\r\nSet-Cookie: x=1.png": "image/png",
+    "a.png\r\nSet-Cookie: x=1": "application/octet-stream",
+    "x.data:text/html,y": "application/octet-stream",
+    "http://example.org/a.html": "text/html; charset=utf-8",
+    "a.html?x=.png": "image/png",
+    "a.html#": "application/octet-stream",
+    "a.html ": "application/octet-stream",
+    "a.html\0": "application/octet-stream",
+    "a.html.": "application/octet-stream",
+    ".html": "application/octet-stream",
+    "a.\u202egnp": "application/octet-stream",
+    "a.ht\udcffml": "application/octet-stream",
+    "a.png.gz": "application/gzip",
+    "a.html/..": "application/octet-stream",
+    "a.html/b": "application/octet-stream",
+    "a." + "x" * 100_000: "application/octet-stream",
+    "": "application/octet-stream",
+}
+
+
+@either_edge
+@pytest.mark.parametrize("disposition", ["inline", "attachment"])
+@pytest.mark.parametrize(("name", "media_type"), FILENAMES.items(), ids=lambda name: repr(name)[:40])
+def test_a_strangers_filename_is_typed_by_its_last_extension_only(
+    call: Call, name: str, media_type: str, disposition: str
+) -> None:
+    answer = call(sa.file(io.BytesIO(b"<script>"), filename=name, disposition=disposition))
+    assert (answer.status, answer.header("Content-Type")) == (200, [media_type])
+
+
+def test_what_the_systems_table_says_is_sent_only_if_it_is_a_media_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("text/html\r\nX: y", None))
+    assert sa.file(io.BytesIO(b""), filename="a.odd").media_type == "application/octet-stream"
+
+
+CACHING: dict[str, tuple[dict[str, str], list[str]]] = {
+    "by default": ({}, ["no-cache"]),
+    "of the user's own": ({"cache-control": "max-age=60"}, ["max-age=60"]),
+    "by Expires": ({"Expires": "Thu, 01 Dec 2050 16:00:00 GMT"}, []),
+}
+
+
+@either_edge
+@pytest.mark.parametrize(("headers", "expected"), CACHING.values(), ids=CACHING)
+def test_a_cache_asks_before_it_answers_with_a_file(
+    call: Call, large: Path, headers: dict[str, str], expected: list[str]
+) -> None:
+    whole = call(sa.file(large, headers=headers))
+    part = call(sa.file(large, headers=headers), headers=[("Range", "bytes=0-1")])
+    same = call(sa.file(large, headers=headers), headers=[("If-None-Match", "*")])
+    assert [answer.status for answer in (whole, part, same)] == [200, 206, 304]
+    for answer in (whole, part, same):
+        assert answer.header("Cache-Control") == expected
 
 
 @either_edge
