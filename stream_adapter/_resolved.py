@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ._limits import Limits, StreamSummary
 from ._request import RequestHead
@@ -13,7 +13,10 @@ from ._types import Chunk, Flush
 from .formats import Format
 from .formats._base import FormatEncoder
 
-__all__ = ["Flow", "OpenFile", "Resolvable", "Resolved", "whole_body"]
+__all__ = ["Flow", "OpenFile", "Resolvable", "Resolved", "Submit", "whole_body"]
+
+Submit: TypeAlias = Callable[[Callable[[], object]], object]
+"""Runs a job, which does not raise, in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Flow:
         default_limits: whether nobody has set them.
         head_of: gives status and headers once the first item has decided the format; None if they are final already.
         keeps_length: whether the stream is held to the Content-Length of its head.
+        submit: runs the steps of a sync source that needs no thread of its own, one at a time; None: it needs one.
     """
 
     encoder: FormatEncoder
@@ -36,6 +40,7 @@ class Flow:
     head_of: Callable[[Format], tuple[int, list[tuple[str, str]]]] | None
     default_limits: bool = False
     keeps_length: bool = False
+    submit: Submit | None = None
 
     @property
     def send_timeout(self) -> float | None:

@@ -89,11 +89,11 @@ class StreamResponse(Response):
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Return what the server iterates and closes."""
         replaced = self.response is not self._body
-        if self._file is not None and not replaced:
+        stands = not replaced and not is_bodiless(self.status_code)
+        if self._file is not None and stands:
             self._file.close = self.close
             unwatch(self)
             return self._file.wrap(environ)
-        stands = not replaced and not is_bodiless(self.status_code)
         blocks = self._serve(self._body if stands else super().get_app_iter(environ))
         next(blocks)
         return blocks

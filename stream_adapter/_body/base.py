@@ -30,7 +30,7 @@ __all__ = ["Body", "raisable", "result_of"]
 
 logger = logging.getLogger("stream_adapter")
 
-_SLICE = 0.002  # seconds one job may keep a thread that is the framework's, while other work waits for it
+_SLICE = 0.002  # seconds one job may keep a thread that is shared, while other work waits for it
 
 T = TypeVar("T")
 
@@ -149,8 +149,9 @@ class Body:
         raise raisable(error)
 
     def _leased_thread(self, *owned: Any) -> ThreadProducer:
-        if self._host.submit is not None:
-            return ThreadProducer(*owned, submit=self._host.submit, release=_nothing, slice_seconds=_SLICE)
+        submit = self._flow.submit or self._host.submit
+        if submit is not None:
+            return ThreadProducer(*owned, submit=submit, release=_nothing, slice_seconds=_SLICE)
         worker = lease()
         release = partial(_leave, self._host.thread_exit, worker.release)
         return ThreadProducer(*owned, submit=worker.submit, release=release, slice_seconds=None)

@@ -17,7 +17,7 @@ from .clock import Clock
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .loop import background_loop, run
 from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
-from .threads import in_file_thread, in_thread, lease, run_in_file_thread, set_max_threads
+from .threads import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
 from .window import Window
 
 __all__ = [
@@ -38,7 +38,7 @@ __all__ = [
     "in_thread",
     "lease",
     "run",
-    "run_in_file_thread",
     "set_max_threads",
+    "submit_to_file_thread",
     "undecided",
 ]

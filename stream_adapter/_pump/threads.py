@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from stream_adapter.errors import CapacityError
 
-__all__ = ["Worker", "in_file_thread", "in_thread", "lease", "run_in_file_thread", "set_max_threads"]
+__all__ = ["Worker", "in_file_thread", "in_thread", "lease", "set_max_threads", "submit_to_file_thread"]
 
 T = TypeVar("T")
 
@@ -184,8 +184,12 @@ async def in_file_thread(function: Callable[[], T], discard: Callable[[T], objec
     return await _result_of(function, discard, _file_threads.submit)
 
 
-def run_in_file_thread(job: Callable[[], object]) -> None:
-    """Run a job, which does not raise, in one of the threads of files, and do not wait for it."""
+def submit_to_file_thread(job: Callable[[], object]) -> None:
+    """Run a job, which does not raise, in one of the threads of files.
+
+    Raises:
+        CapacityError: the file system does not keep up.
+    """
     _file_threads.submit(job)
 
 

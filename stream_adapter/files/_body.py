@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 
-from stream_adapter._pump import in_file_thread, run_in_file_thread
 from stream_adapter.errors import FileChangedError
 
 from ._handles import AsyncHandle, Handle
 from ._ranges import Segment
 
-__all__ = ["BLOCK", "AsyncFileBody", "DiskFileBody", "FileBody", "everything"]
+__all__ = ["BLOCK", "AsyncFileBody", "FileBody", "everything"]
 
 BLOCK = 1 << 18  # bytes read at a time: less costs system calls, more costs memory, and neither gains
 
@@ -56,48 +54,6 @@ class FileBody(Iterator[bytes]):
     def close(self) -> None:
         """Close the handle."""
         self._handle.close()
-
-
-class DiskFileBody(FileBody, AsyncIterator[bytes]):
-    """Segments of a file of the disk. On a loop each block is read in a thread, which is another download's next.
-
-    One thread reads at a time; a reader that was cancelled may still be in its read when this is closed, and then the
-    handle is closed after it.
-    """
-
-    def __init__(self, handle: Handle, segments: Sequence[Segment]) -> None:
-        super().__init__(handle, segments)
-        self._reading = threading.Lock()
-        self._closed = False
-
-    async def __anext__(self) -> bytes:
-        block = await in_file_thread(self._next_block, id)
-        if block is None:
-            raise StopAsyncIteration
-        return block
-
-    def _next_block(self) -> bytes | None:
-        with self._reading:
-            return None if self._closed else next(self._blocks, None)
-
-    def close(self) -> None:
-        """Close the handle."""
-        if self._reading.acquire(blocking=False):
-            self._close_it()
-        else:
-            run_in_file_thread(self._close_after_read)
-
-    def _close_after_read(self) -> None:
-        self._reading.acquire()
-        self._close_it()
-
-    def _close_it(self) -> None:
-        try:
-            if not self._closed:
-                self._handle.close()
-        finally:
-            self._closed = True  # a read that was cancelled may still wait for a thread
-            self._reading.release()
 
 
 class AsyncFileBody(AsyncIterator[bytes]):

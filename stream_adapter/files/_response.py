@@ -25,9 +25,9 @@ from stream_adapter._headers import (
 )
 from stream_adapter._heads import without_hop_by_hop
 from stream_adapter._limits import Limits
-from stream_adapter._pump import in_file_thread, in_thread, run
+from stream_adapter._pump import in_file_thread, in_thread, run, submit_to_file_thread
 from stream_adapter._request import RequestHead
-from stream_adapter._resolved import Flow, Resolved
+from stream_adapter._resolved import Flow, Resolved, Submit
 from stream_adapter._response import Response, ResponseOptions
 from stream_adapter._source import Source
 from stream_adapter.errors import NotFoundError
@@ -35,7 +35,7 @@ from stream_adapter.formats._base import ChunkFormat
 
 from ._answer import Answer, Headers, answer
 from ._arguments import SUFFIXES, Path, check_offload, directory_of, guess_media_type, name_of, path_of
-from ._body import BLOCK, AsyncFileBody, DiskFileBody, FileBody, everything
+from ._body import BLOCK, AsyncFileBody, FileBody, everything
 from ._conditions import check_etag, encoded_etag, make_etag, make_last_modified
 from ._handles import (
     AsyncHandle,
@@ -235,13 +235,13 @@ class FileResponse(Response):
 
     def _resolved(self, head: RequestHead, handle: Handle | AsyncHandle, reply: Answer) -> Resolved:
         segments = everything(handle.size) if reply.segments is None else reply.segments
-        flow = self._flow()
+        flow = self._flow(submit_to_file_thread if isinstance(handle, DescriptorHandle) else None)
         if isinstance(handle, AsyncHandle):
             bodiless = not segments or head.method == "HEAD"
             source = Source(AsyncFileBody(handle, segments))
             return Resolved(reply.status, reply.headers, source, flow, b"" if bodiless else None)
         sent = [] if head.method == "HEAD" else segments
-        body = DiskFileBody(handle, sent) if isinstance(handle, DescriptorHandle) else FileBody(handle, sent)
+        body = FileBody(handle, sent)
         if body.length <= BLOCK:
             whole = b"".join(body)
             body.close()
@@ -256,7 +256,7 @@ class FileResponse(Response):
             return handle
         return None
 
-    def _flow(self) -> Flow:
+    def _flow(self, submit: Submit | None) -> Flow:
         on_error = self.on_error
         return Flow(
             encoder=_BYTES.encoder(strict=True, charset="utf-8"),
@@ -266,6 +266,7 @@ class FileResponse(Response):
             on_error=None if on_error is None else partial(_tell, on_error),
             on_close=self.on_close,
             head_of=None,
+            submit=submit,
         )
 
     def __repr__(self) -> str:
