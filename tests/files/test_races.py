@@ -70,7 +70,7 @@ def test_offload_header_names_the_file_that_was_checked_while_a_link_is_swapped(
     with swapped(folder / "served" / "link", folder / "served" / "inside.txt", folder / "outside.txt"):
         for _ in range(ANSWERS):
             answer = call_wsgi(sa.file("link", root=folder / "served", offload=offload))
-            seen.add((answer.status, *answer.header(field)) if answer.status == 200 else (answer.status, ""))
+            seen.add((answer.status, "".join(answer.header(field))))
     assert seen <= {(200, named), (404, "")}
     assert (200, named) in seen
 

@@ -20,7 +20,7 @@ from tests.support.edges import Call, either_edge
 SIZES = {"one block": 1000, "left to the server": 1 << 20}
 
 
-@pytest.fixture(params=SIZES.values(), ids=SIZES)
+@pytest.fixture(params=SIZES.values(), ids=list(SIZES))
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "a.bin"
     path.write_bytes(b"x" * request.param)
