@@ -34,6 +34,7 @@ from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, S
 from ._types import Source as SourceInput
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
+from .formats._base import FormatEncoder
 
 __all__ = ["Response", "ResponseOptions", "as_response", "checked_options", "is_stream", "options_of"]
 
@@ -116,6 +117,7 @@ class Response:
         if "headers" in options:
             self._given["headers"] = tuple(make_headers(options["headers"]))  # read once: it may be an iterator
         self._source = Source(content)
+        self._wrap_encoder: Callable[[FormatEncoder], FormatEncoder] | None = None
         self._check()
 
     def _check(self) -> None:
@@ -194,6 +196,16 @@ class Response:
         """Return the options that it was given, and those that were set since; not its headers."""
         return {name: getattr(self, name) for name in _DEFAULTS if self._is_set(name)}
 
+    def with_encoder(self, wrap: Callable[[FormatEncoder], FormatEncoder]) -> Self:
+        """Return this response with its items encoded by what `wrap` makes of the format's encoder.
+
+        A framework's integration holds items to a contract by it. Bytes that `strict` asks for and files are sent as
+        they are. The two share one source, so only one of them can be streamed.
+        """
+        wrapped = copy(self)
+        wrapped._wrap_encoder = wrap  # noqa: SLF001  # our own class
+        return wrapped
+
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:  # frozen
         """Say what is sent for one request. The source is taken: the result must be opened and closed.
 
@@ -209,6 +221,8 @@ class Response:
         """
         format = self._format(head, text_media_type)
         encoder = format.encoder(strict=self.strict, charset=self.charset)
+        if self._wrap_encoder is not None and not self.strict:
+            encoder = self._wrap_encoder(encoder)
         status = 204 if format.is_over(head) else self.status_code
         own = without_hop_by_hop(self.headers)
         promised = content_length(own)

@@ -22,20 +22,25 @@ from ._edges._refusal import refusal_head
 from ._edges.asgi import deliver, offers_pathsend
 from ._edges.server_file import ServerFile, server_file
 from ._edges.wsgi import status_line
+from ._encode import ChunkTable, Encode
 from ._heads import is_bodiless, merge_headers, outgoing_head
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
 from ._resolved import Flow, OpenFile, Resolvable, Resolved
 from ._response import ResponseOptions, as_response, checked_options, is_stream
 from .errors import CapacityError, NotFoundError, RefusalError
+from .formats._base import FormatEncoder
 
 __all__ = [
     "AsyncBody",
     "CapacityError",
+    "ChunkTable",
     "ClientDisconnected",
     "Connection",
+    "Encode",
     "Flow",
     "FormatDecorators",
+    "FormatEncoder",
     "Host",
     "NotFoundError",
     "OpenFile",

@@ -22,7 +22,8 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
-        AsyncBody CapacityError ClientDisconnected Connection Flow FormatDecorators Host NotFoundError OpenFile
+        AsyncBody CapacityError ChunkTable ClientDisconnected Connection Encode Flow FormatDecorators FormatEncoder Host
+        NotFoundError OpenFile
         RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted
         SyncBody as_response checked_options client_connection deliver is_bodiless is_stream merge_headers
         offers_pathsend outgoing_head refusal_head run_coroutine server_file status_line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Unpack
 
 from fastapi import FastAPI
@@ -11,13 +12,13 @@ from starlette.applications import Starlette
 from stream_adapter.integration import ResponseOptions, checked_options
 from stream_adapter.types import ASGIApp
 
-from ._adoption import adopt, adopted
+from ._adoption import adopt, adopted, keep_endpoint
 from ._openapi import document_streams
 from ._router import Verbs, prepare
 
 __all__ = ["StreamAdapter"]
 
-_VERBS = ("add_api_route", "api_route", "get", "put", "post", "delete", "options", "head", "patch", "trace")
+_DECORATORS = ("api_route", "get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
 class StreamAdapter(Verbs):
@@ -25,8 +26,9 @@ class StreamAdapter(Verbs):
 
     Routes and routers may be added before it or after, until the application starts. Lists, dicts and text stay
     FastAPI's own, and so does a generator function without `@streaming`. The route decorators here take
-    `streaming=True`; those of the application become these: `app.get("/rows", streaming=True)`, which a type checker
-    does not know, is `adapter.get("/rows", streaming=True)`, which it does.
+    `streaming=True`, and whatever FastAPI's take; those of the application do from now on, too:
+    `app.get("/rows", streaming=True)`, which a type checker does not know, is `adapter.get("/rows", streaming=True)`,
+    which it does.
 
     Args:
         app: a FastAPI or Starlette application. One that is mounted in another has an adapter of its own, or none.
@@ -42,9 +44,13 @@ class StreamAdapter(Verbs):
         self._app = app
         app.add_middleware(self._start)
         if isinstance(app, FastAPI):
+            # FastAPI's own, which are called with what these are given, apart from `streaming`
             self._add_api_route: Callable[..., None] = app.add_api_route
+            self._decorators: dict[str, Callable[..., Any]] = {name: getattr(app, name) for name in _DECORATORS}
             self._openapi = app.openapi
-            vars(app).update({name: getattr(self, name) for name in (*_VERBS, "openapi")})
+            self._documented: dict[str, Any] | None = None
+            replaced = {name: partial(self._declare, name) for name in _DECORATORS}
+            vars(app).update(replaced, add_api_route=self.add_api_route, openapi=self.openapi)
 
     def _start(self, app: ASGIApp) -> ASGIApp:
         """Adopt the routes; called when the application builds its middleware, which is when it starts."""
@@ -55,12 +61,35 @@ class StreamAdapter(Verbs):
         """Return the application's OpenAPI document, in which streams have their media types and schemas."""
         adopt(self._app.routes)
         document = self._openapi()
-        document_streams(document, self._app.routes, **self._app.state.stream_adapter)
+        if document is not self._documented:  # FastAPI keeps what it made
+            document_streams(document, self._app.routes, **self._app.state.stream_adapter)
+            self._documented = document
         return document
 
     def add_api_route(
         self, path: str, endpoint: Callable[..., Any], *, streaming: bool = False, **options: Any
     ) -> None:
         """Add a route to the application."""
-        endpoint, options = prepare(endpoint, streaming=streaming, options=options)
-        self._add_api_route(path, adopted(endpoint), **options)
+        self._add(partial(self._add_api_route, path), path, endpoint, streaming=streaming, options=options)
+
+    def _declare(self, name: str, /, path: str, *, streaming: bool = False, **options: Any) -> Callable[[Any], Any]:
+        """Return a decorator that adds a route by FastAPI's decorator of this name."""
+        decorator_of = partial(self._decorators[name], path)
+        decorator_of(**options)  # an option that FastAPI does not take is an error here, as it is without the adapter
+
+        def add(endpoint: Callable[..., Any], **given: Any) -> None:
+            decorator_of(**given)(endpoint)
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            self._add(add, path, view, streaming=streaming, options=options)
+            return view
+
+        return decorate
+
+    def _add(
+        self, add: Callable[..., Any], path: str, view: Callable[..., Any], *, streaming: bool, options: dict[str, Any]
+    ) -> None:
+        endpoint, options = prepare(view, path, streaming=streaming, options=options)
+        endpoint = adopted(endpoint)
+        add(endpoint, **options)
+        keep_endpoint(self._app.routes[-1], view, instead_of=endpoint)

@@ -7,13 +7,11 @@ its own way, where FastAPI says it of its own streams: as `itemSchema` (OpenAPI 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import GenericAlias
-from typing import Any, ClassVar, Unpack, get_origin
+from typing import Any, ClassVar, Unpack
 
-from fastapi.dependencies.utils import get_stream_item_type, get_typed_return_annotation
 from fastapi.responses import JSONResponse
-from fastapi.routing import RouteContext, iter_route_contexts
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from starlette.responses import Response
@@ -23,7 +21,11 @@ import stream_adapter as sa
 from stream_adapter.formats import NDJSON, SSE, Auto, Format, JSONArray, JSONSeq, Raw
 from stream_adapter.integration import ResponseOptions
 
-__all__ = ["annotation_of", "describe", "document_streams"]
+from ._compat import DefaultPlaceholder, RouteContext, get_stream_item_type, iter_route_contexts
+from ._items import class_of, is_container, item_of
+from ._names import documentation_of
+
+__all__ = ["Described", "annotation_of", "describe", "document_streams", "redescribed"]
 
 _EVENT: dict[str, Any] = {
     "type": "object",
@@ -37,25 +39,56 @@ _EVENT: dict[str, Any] = {
 _RAW_TEXT = {"type": "string"}
 
 
-class _Described(Response):
-    """What a route's documentation is read from; no view returns one."""
+class Described(Response):
+    """What a route's documentation is read from; no view returns one.
+
+    Attributes:
+        declared: what is known of the stream but for its content.
+        item: the type of an item; None if nothing is said of it.
+        of_route: options that the route's own `response_class` stands for.
+    """
 
     declared: ClassVar[sa.Response]
     item: ClassVar[Any]
+    of_route: ClassVar[ResponseOptions]
 
 
-def describe(declared: sa.Response, view: Callable[..., Any]) -> type[Response]:
+def describe(declared: sa.Response, returned: Any) -> type[Described]:
     """Return the response class that a route's documentation is read from.
 
     Args:
         declared: what is known of the stream but for its content.
-        view: its return annotation says what its items are.
+        returned: the view's return annotation, or the response model: it says what an item is.
     """
-    item = get_stream_item_type(get_typed_return_annotation(view))
+    return _described(declared, _item_in(returned), {})
+
+
+def redescribed(described: type[Described], model: Any = None, **of_route: Unpack[ResponseOptions]) -> type[Described]:
+    """Return the description of a route that says more of its stream than the view does.
+
+    Args:
+        described: by the view.
+        model: the route's response model; None leaves what the view says of its items.
+        **of_route: options that the route's response class stands for.
+    """
+    if model is None and not of_route:
+        return described
+    item = described.item if model is None else _item_in(model)
+    return _described(described.declared.with_defaults(**of_route), item, of_route)
+
+
+def _described(declared: sa.Response, item: Any, of_route: ResponseOptions) -> type[Described]:
     formats = _formats_of(declared, item)
     has_items = any(isinstance(format, (NDJSON, SSE, JSONArray, JSONSeq)) for format in formats.values())
-    bases = (_Described, JSONResponse) if has_items else (_Described,)  # FastAPI has a schema for JSON only
-    return type("Stream", bases, {"media_type": next(iter(formats), None), "declared": declared, "item": item})
+    bases = (Described, JSONResponse) if has_items else (Described,)  # FastAPI has a schema for JSON only
+    members = {"declared": declared, "item": item, "of_route": of_route}
+    return type("Stream", bases, {"media_type": next(iter(formats), None), **members})
+
+
+def _item_in(returned: Any) -> Any:
+    """Return the type of the items of what is returned, which may be events or anything; None if it is not many."""
+    item = item_of(returned) if is_container(returned) else None
+    return get_stream_item_type(returned) if item is None else item
 
 
 def annotation_of(described: type[Response]) -> Any:
@@ -77,8 +110,8 @@ def _formats_of(declared: sa.Response, item: Any) -> dict[str, Format]:
         return {named or declared.format.media_type: declared.format}
     if named is not None:
         return {named: Raw(named)}
-    cls: Any = get_origin(item) or item
-    offered = Auto().offered(cls) if isinstance(cls, type) else ()
+    cls = class_of(item)
+    offered = Auto().offered(cls) if cls is not None else ()
     if declared.strict or not any(isinstance(format, (NDJSON, SSE)) for format in offered[:1]):
         return {}
     return {format.media_type: format for format in offered}
@@ -87,19 +120,34 @@ def _formats_of(declared: sa.Response, item: Any) -> dict[str, Format]:
 def document_streams(
     document: dict[str, Any], routes: Sequence[BaseRoute], **defaults: Unpack[ResponseOptions]
 ) -> None:
-    """Say of each stream in an application's document what each of its formats is; the second time, nothing new.
+    """Say of each stream in an application's document what each of its formats is.
 
     Args:
-        document: as FastAPI makes it.
+        document: as FastAPI made it.
         routes: the application's.
         **defaults: what holds for streams that say nothing else.
     """
     for context in iter_route_contexts(routes):
-        described = getattr(context, "response_class", None)
-        if isinstance(described, type) and issubclass(described, _Described):
+        described, written_as = _description_in(context)
+        if described is not None and written_as is not None:
             formats = _formats_of(described.declared.with_defaults(**defaults), described.item)
+            in_list = is_container(getattr(context, "response_model", None))
             for content in _contents(document, context):
-                _document(content, described.media_type, formats)
+                _document(content, written_as, formats, in_list=in_list)
+
+
+def _description_in(context: RouteContext) -> tuple[type[Described] | None, str | None]:
+    """Return what a route is documented by, and the media type under which FastAPI has its schema.
+
+    It is its response class, or else, where that is the default, what its view is annotated with.
+    """
+    response_class = getattr(context, "response_class", None)
+    if isinstance(response_class, type) and issubclass(response_class, Described):
+        return response_class, response_class.media_type
+    dependant: Any = getattr(context, "dependant", None)
+    if dependant is None or not isinstance(response_class, DefaultPlaceholder):
+        return None, None
+    return documentation_of(dependant.call), JSONResponse.media_type
 
 
 def _contents(document: dict[str, Any], context: RouteContext) -> Iterator[dict[str, Any]]:
@@ -109,12 +157,14 @@ def _contents(document: dict[str, Any], context: RouteContext) -> Iterator[dict[
         yield responses.get(str(context.status_code or 200), {}).get("content", {})
 
 
-def _document(content: dict[str, Any], media_type: str | None, formats: dict[str, Format]) -> None:
-    written: dict[str, Any] = content.get(media_type or "", {})
-    if "schema" not in written:
+def _document(content: dict[str, Any], media_type: str, formats: dict[str, Format], *, in_list: bool) -> None:
+    """Say of each format what FastAPI has said of the one media type that it knows of."""
+    written: dict[str, Any] = content.get(media_type, {})
+    if "schema" not in written or not formats:
         return
-    del content[media_type or ""]
-    item: dict[str, Any] = written.pop("schema").get("items", {})
+    del content[media_type]
+    schema: dict[str, Any] = written.pop("schema")
+    item = schema.get("items", {}) if in_list else schema
     content.update({name: {**written, **_schema_of(format, item)} for name, format in formats.items()})
 
 

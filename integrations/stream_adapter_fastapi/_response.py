@@ -42,6 +42,8 @@ from stream_adapter.integration import (
 )
 from stream_adapter.types import Receive, Scope, Send, Source
 
+from ._contract import Contract, contract_of
+
 __all__ = ["StreamResponse", "stream_response"]
 
 logger = logging.getLogger("stream_adapter")
@@ -96,7 +98,7 @@ class StreamResponse(StreamingResponse):
             Exception: what ended the source; before the first item nothing was sent.
         """
         try:
-            body = await self._open(RequestHead.from_scope(scope))
+            body = await self._open(RequestHead.from_scope(scope), contract_of(scope))
             if self._replacement is not None:
                 body = await self._replaced(body, self._replacement)
             await deliver(body, receive, send, pathsend=offers_pathsend(scope))
@@ -105,7 +107,7 @@ class StreamResponse(StreamingResponse):
             raise HTTPException(status, headers=dict(headers)) from error
         finally:
             await self.aclose()
-            if self._injected is not None and self._taken and self._injected.look():
+            if self._injected is not None and self._injected.is_sent and self._injected.look():
                 logger.warning(
                     "%s %s: headers or a status set in `response` after the first item are not sent",
                     scope["method"],
@@ -114,8 +116,8 @@ class StreamResponse(StreamingResponse):
         if self.background is not None:
             await self.background()
 
-    async def _open(self, head: RequestHead) -> AsyncBody:
-        response = copy(self._response)
+    async def _open(self, head: RequestHead, contract: Contract | None = None) -> AsyncBody:
+        response = copy(self._response) if contract is None else self._response.with_encoder(contract.encoder)
         response.status_code = self.status_code
         response.headers = HeaderList(self._head())
         if self._injected is not None:
@@ -139,6 +141,7 @@ class StreamResponse(StreamingResponse):
         injected.look()
 
         def head_of(format: Format) -> tuple[int, Pairs]:
+            injected.is_sent = True
             status, headers = (resolved.status, resolved.headers) if settled is None else settled(format)
             if injected.look():
                 now = self._head()
@@ -178,11 +181,16 @@ class StreamResponse(StreamingResponse):
 
 
 class _Injected:
-    """FastAPI's response of a request, and what was set in it since it was looked at."""
+    """FastAPI's response of a request, and what was set in it since it was looked at.
+
+    Attributes:
+        is_sent: whether the head went out, with what was set by then.
+    """
 
     def __init__(self, response: StarletteResponse) -> None:
         self._response = response
         self._first_status: int | None = response.status_code
+        self.is_sent = False
         self._seen: tuple[int | None, list[tuple[bytes, bytes]]] | None = None
 
     @property

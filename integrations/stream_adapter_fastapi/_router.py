@@ -7,10 +7,14 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter
 
+from ._adoption import keep_endpoint
+from ._classes import options_of
+from ._compat import DefaultPlaceholder
+from ._openapi import redescribed
 from ._views import streaming as streamed
 from ._wrapping import description_of
 
-__all__ = ["StreamRouter", "Verbs"]
+__all__ = ["StreamRouter", "Verbs", "prepare"]
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -18,62 +22,65 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Verbs:
     """The route decorators. Each takes FastAPI's options, and `streaming`: whether the result must be a stream."""
 
-    def add_api_route(
-        self, path: str, endpoint: Callable[..., Any], *, streaming: bool = False, **options: Any
-    ) -> None:
-        """Add a route."""
+    def _declare(self, name: str, /, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        """Return a decorator that adds a route, as FastAPI's decorator of this name does."""
         raise NotImplementedError
 
     def api_route(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for the given methods."""
-
-        def add(view: View) -> View:
-            self.add_api_route(path, view, streaming=streaming, **options)
-            return view
-
-        return add
+        return self._declare("api_route", path, streaming=streaming, **options)
 
     def get(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for GET."""
-        return self.api_route(path, streaming=streaming, methods=["GET"], **options)
+        return self._declare("get", path, streaming=streaming, **options)
 
     def put(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for PUT."""
-        return self.api_route(path, streaming=streaming, methods=["PUT"], **options)
+        return self._declare("put", path, streaming=streaming, **options)
 
     def post(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for POST."""
-        return self.api_route(path, streaming=streaming, methods=["POST"], **options)
+        return self._declare("post", path, streaming=streaming, **options)
 
     def delete(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for DELETE."""
-        return self.api_route(path, streaming=streaming, methods=["DELETE"], **options)
+        return self._declare("delete", path, streaming=streaming, **options)
 
     def options(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for OPTIONS."""
-        return self.api_route(path, streaming=streaming, methods=["OPTIONS"], **options)
+        return self._declare("options", path, streaming=streaming, **options)
 
     def head(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for HEAD."""
-        return self.api_route(path, streaming=streaming, methods=["HEAD"], **options)
+        return self._declare("head", path, streaming=streaming, **options)
 
     def patch(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for PATCH."""
-        return self.api_route(path, streaming=streaming, methods=["PATCH"], **options)
+        return self._declare("patch", path, streaming=streaming, **options)
 
     def trace(self, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
         """Add a route for TRACE."""
-        return self.api_route(path, streaming=streaming, methods=["TRACE"], **options)
+        return self._declare("trace", path, streaming=streaming, **options)
 
 
 def prepare(
-    endpoint: Callable[..., Any], *, streaming: bool, options: dict[str, Any]
+    endpoint: Callable[..., Any], path: str, *, streaming: bool, options: dict[str, Any]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Return the view and the options that FastAPI is given."""
+    """Return the view and the options that FastAPI is given.
+
+    Raises:
+        TypeError: the response class cannot be that of a stream.
+    """
     if streaming and description_of(endpoint) is None:
         endpoint = streamed(endpoint)
     described = description_of(endpoint)
-    return endpoint, options if described is None else {"response_class": described, **options}
+    if described is None:
+        return endpoint, options
+    of_route = options_of(options.get("response_class"), path)
+    model = options.get("response_model")
+    if isinstance(model, DefaultPlaceholder):
+        model = None
+    return endpoint, {**options, "response_class": redescribed(described, model, **of_route)}
 
 
 class StreamRouter(Verbs, APIRouter):
@@ -82,9 +89,20 @@ class StreamRouter(Verbs, APIRouter):
     The arguments are APIRouter's. Included in an application, it works with or without a StreamAdapter.
     """
 
+    def _declare(self, name: str, /, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        if name != "api_route":
+            options = {"methods": [name.upper()], **options}
+
+        def add(view: View) -> View:
+            self.add_api_route(path, view, streaming=streaming, **options)
+            return view
+
+        return add
+
     def add_api_route(
         self, path: str, endpoint: Callable[..., Any], *, streaming: bool = False, **options: Any
     ) -> None:
         """Add a route."""
-        endpoint, options = prepare(endpoint, streaming=streaming, options=options)
-        APIRouter.add_api_route(self, path, endpoint, **options)
+        prepared, options = prepare(endpoint, path, streaming=streaming, options=options)
+        APIRouter.add_api_route(self, path, prepared, **options)
+        keep_endpoint(self.routes[-1], endpoint, instead_of=prepared)

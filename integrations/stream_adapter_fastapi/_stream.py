@@ -12,16 +12,17 @@ from starlette.responses import Response
 from stream_adapter.integration import RequestHead, ResponseOptions, as_response
 from stream_adapter.types import Scope, Source
 
+from ._classes import options_of, refuse_events
 from ._response import StreamResponse
 
-__all__ = ["Injected", "Stream", "Streamer", "make_streamer"]
+__all__ = ["Injected", "Stream", "Streamer", "make_streamer", "streamer_of"]
 
 
 class Streamer:
     """Make the streams of one request.
 
     Args:
-        scope: the request's; its application's defaults and its route's status apply.
+        scope: the request's; its application's defaults, and the status and response class of its route apply.
         injected: FastAPI's response of this request, in which dependencies and the view set headers and a status.
     """
 
@@ -38,7 +39,7 @@ class Streamer:
             **options: those of Response; a Response's own come first.
         """
         response = as_response(content, **options)
-        if defaults := self._defaults():
+        for defaults in (self._of_route(), self.app_defaults or {}):
             response = response.with_defaults(**defaults)
         made = StreamResponse(response, self._injected)
         self._made.append(made)
@@ -46,7 +47,7 @@ class Streamer:
 
     @property
     def last_event_id(self) -> str | None:
-        """The id of the last event that the client has seen; None for one that starts anew.
+        """The id of the last event that the client has seen; None for one that starts from the beginning.
 
         It is that of the Last-Event-ID header, or else of the query parameter `last_event_id` (WHATWG HTML, 9.2.4).
         """
@@ -59,14 +60,15 @@ class Streamer:
         defaults: ResponseOptions | None = getattr(state, "stream_adapter", None)
         return defaults
 
-    def _defaults(self) -> ResponseOptions:
-        """Return the application's, and the status that a dependency set, or else the route declares."""
-        defaults: ResponseOptions = {**(self.app_defaults or {})}
-        routed: int | None = getattr(self._scope.get("route"), "status_code", None)
+    def _of_route(self) -> ResponseOptions:
+        """Return what the route declares, and the status that a dependency set."""
+        route = self._scope.get("route")
+        of_app = getattr(getattr(self._scope.get("app"), "router", None), "default_response_class", None)
+        declared = getattr(route, "response_class", None)
+        options: ResponseOptions = {} if declared is of_app else options_of(declared, _path_of(route))
+        routed: int | None = getattr(route, "status_code", None)
         status = routed if self._injected is None else self._injected.status_code or routed
-        if status is not None:
-            defaults["status_code"] = status
-        return defaults
+        return options if status is None else {**options, "status_code": status}
 
     async def aclose(self) -> None:
         """Close what was made and never called: a view may raise after it, or return something else."""
@@ -74,9 +76,20 @@ class Streamer:
             await made.aclose()
 
 
+def _path_of(route: Any) -> str:
+    return getattr(route, "path", "")
+
+
+def streamer_of(request: Request | None, injected: Response | None = None) -> Streamer:
+    """Return what makes the streams of a request; None for a view that has none."""
+    return Streamer() if request is None else Streamer(request.scope, injected)
+
+
 async def make_streamer(request: Request, response: Response) -> Streamer:
     """Make the request's one Streamer, in which FastAPI's own response is known."""
-    return Streamer(request.scope, response)
+    route = request.scope.get("route")
+    refuse_events(getattr(route, "response_class", None), _path_of(route))
+    return streamer_of(request, response)
 
 
 Injected: TypeAlias = Annotated[Streamer, Depends(make_streamer)]

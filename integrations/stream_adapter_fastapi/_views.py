@@ -15,9 +15,11 @@ import stream_adapter as sa
 from stream_adapter.errors import SourceError
 from stream_adapter.integration import ResponseOptions, checked_options
 
+from ._compat import get_typed_return_annotation
+from ._names import name_of
 from ._openapi import describe
 from ._stream import Streamer
-from ._wrapping import name_of, wrap
+from ._wrapping import wrap
 
 __all__ = ["streaming"]
 
@@ -60,4 +62,4 @@ def _stream_all(view: Callable[..., object], options: ResponseOptions, declared:
         except SourceError as error:
             raise SourceError(f"{name_of(view)} returned what cannot be streamed; {error}") from error
 
-    return wrap(view, convert, described=describe(declared, view))
+    return wrap(view, convert, described=describe(declared, get_typed_return_annotation(view)))

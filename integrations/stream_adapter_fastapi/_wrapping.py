@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
 from typing import Any, TypeAlias, get_origin
 
-from fastapi.dependencies.utils import get_typed_return_annotation, get_typed_signature
 from starlette.requests import Request
 from starlette.responses import Response
 
 import stream_adapter as sa
 
-from ._openapi import annotation_of
-from ._stream import Injected, Streamer
+from ._compat import get_typed_return_annotation, get_typed_signature
+from ._names import DOCUMENTED, VIEW
+from ._openapi import Described, annotation_of, describe
+from ._stream import Injected, Streamer, streamer_of
 
-__all__ = ["PARAMETER", "description_of", "is_generator_function", "is_wrapped", "name_of", "wrap"]
+__all__ = ["PARAMETER", "description_of", "is_generator_function", "is_wrapped", "wrap"]
 
 Convert: TypeAlias = Callable[[Streamer, Any], Any]
 
 PARAMETER = "stream_adapter_stream"  # what FastAPI passes the wrapper its Streamer as; views have no such parameter
 _MARK = "__stream_adapter__"
-_STREAMS = (Iterator, Generator, AsyncIterable, AsyncIterator, AsyncGenerator)
+_NOT_A_MODEL = (Iterator, AsyncIterable, AsyncIterator, AsyncGenerator)  # Pydantic has a schema for other iterables
 
 
-def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Response] | None = None) -> Callable[..., Any]:
+def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Described] | None = None) -> Callable[..., Any]:
     """Return a view that does what `view` does, and converts its result.
 
     Args:
@@ -51,10 +52,13 @@ def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Response
     wrapper: Callable[..., Any] = on_the_loop if quick or _is_async(view) else in_a_thread
     functools.update_wrapper(wrapper, view)
     wrapper.__name__ = getattr(view, "__name__", type(view).__name__)
-    signature = _signature(view, described)
+    documented, returned = described, get_typed_return_annotation(view)
+    if documented is None and (get_origin(returned) or returned) in _NOT_A_MODEL:
+        documented = describe(sa.Response(), returned)  # it returns a stream, or will have to be a list of items
+    signature = _signature(view, documented)
     annotated = [given for given in signature.parameters.values() if given.annotation is not given.empty]
     wrapper.__annotations__ = {given.name: given.annotation for given in annotated}
-    vars(wrapper).update({"__signature__": signature, _MARK: described})
+    vars(wrapper).update({"__signature__": signature, _MARK: described, DOCUMENTED: documented, VIEW: view})
     del vars(wrapper)["__wrapped__"]
     return wrapper
 
@@ -62,17 +66,18 @@ def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Response
 def _streamer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Streamer:
     """Return what FastAPI injected; Starlette gives its views a request instead."""
     injected: Streamer | None = kwargs.pop(PARAMETER, None)
-    return injected or Streamer(next((arg.scope for arg in args if isinstance(arg, Request)), None))
+    requests: list[Any] = [arg for arg in args if isinstance(arg, Request)]
+    return injected or streamer_of(requests[0] if requests else None)
 
 
-def _signature(view: Callable[..., Any], described: type[Response] | None) -> inspect.Signature:
+def _signature(view: Callable[..., Any], described: type[Described] | None) -> inspect.Signature:
     parameters = [*get_typed_signature(view).parameters.values()]
     at = len(parameters) - any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     parameters.insert(at, inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=Injected))
     returned = get_typed_return_annotation(view)
     if described is not None:
         returned = annotation_of(described)
-    elif returned is sa.Response or get_origin(returned) in _STREAMS:
+    elif isinstance(returned, type) and issubclass(returned, sa.Response):
         returned = Response  # which FastAPI does not take for a model
     return inspect.Signature(parameters, return_annotation=inspect.Signature.empty if returned is None else returned)
 
@@ -98,11 +103,6 @@ def is_wrapped(view: Callable[..., Any]) -> bool:
     return hasattr(view, _MARK)
 
 
-def description_of(view: Callable[..., Any]) -> type[Response] | None:
+def description_of(view: Callable[..., Any]) -> type[Described] | None:
     """Return the response class for the documentation of a view under `@streaming`."""
     return getattr(view, _MARK, None)
-
-
-def name_of(view: Callable[..., Any]) -> str:
-    """Return the view's name, for errors."""
-    return getattr(view, "__qualname__", None) or type(view).__qualname__

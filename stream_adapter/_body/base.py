@@ -185,8 +185,7 @@ class Body:
             if self.length is not None:
                 return b""  # it would count as a part of the body that was promised
             if record is not None:
-                item = self._flow.encoder.format.error_item(record)
-                return self._flow.encoder.table[type(item)](item)
+                return self._flow.encoder.encode_error(record)
         except Exception:
             logger.exception("on_error failed")
         return b"" if self.length is not None else self._flow.encoder.format.error_record() or b""

@@ -49,6 +49,11 @@ class FormatEncoder:
         """Say which item could not be encoded, and why; what raised first is its cause."""
         return explain(error, item, index)
 
+    def encode_error(self, record: object) -> bytes:
+        """Encode what `on_error` returned, as an item by which a reader can tell that the stream failed."""
+        item = self.format.error_item(record)
+        return self.table[type(item)](item)
+
     def finish(self) -> bytes:
         """Return what follows the last item of a stream that is complete."""
         return self.table.finish() + self.format.suffix

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -40,7 +40,7 @@ def snapshot(value: Any) -> Any:
     if hasattr(value, "items"):
         return [snapshot(item) for item in value.items()]
     if isinstance(value, (list, tuple)):
-        sequence: list[Any] | tuple[Any, ...] = value
+        sequence = cast("list[Any]", value)
         return [snapshot(item) for item in sequence]
     slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
     fields = {

@@ -268,18 +268,6 @@ def test_ours_and_fastapis_own_say_the_same_of_an_item() -> None:
     assert events == own_events
 
 
-def test_a_documented_stream_is_sent_as_it_was_yielded() -> None:
-    app = FastAPI()
-    adapter = StreamAdapter(app)
-
-    @adapter.get("/items", streaming=True)
-    def rows() -> Iterator[Item]:
-        yield Item(name="a")
-        yield {"name": 1}  # type: ignore[misc]  # what FastAPI would refuse, had it anything to do with it
-
-    assert strict_client_of(app).get("/items").content == b'{"name":"a"}\n{"name":1}\n'
-
-
 def test_what_a_route_says_of_its_response_is_kept() -> None:
     app = FastAPI()
     StreamAdapter(app)

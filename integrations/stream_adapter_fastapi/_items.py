@@ -1,0 +1,99 @@
+"""What a view's return annotation, or a `response_model`, says of each item of its stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from collections.abc import Set as AbstractSet
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from starlette.responses import Response
+from typing_extensions import is_typeddict
+
+import stream_adapter as sa
+from stream_adapter.formats import Auto
+
+__all__ = ["class_of", "is_container", "item_of"]
+
+_CONTAINERS = frozenset(
+    {AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Iterator, Sequence}
+    | {AbstractSet, deque, frozenset, list, set}
+)
+_CARRIERS = (Response, sa.Response, sa.ServerSentEvent)  # how items are sent, which says nothing of what they are
+
+
+def item_of(declared: Any) -> Any:
+    """Return the type of an item; None if nothing is said of it.
+
+    `Iterator[Item]`, `list[Item]` and their like are containers of items; any other type is that of an item itself.
+    Response classes and `ServerSentEvent`, which carry items, are left out of a union; None is left out of the outer
+    one.
+    """
+    items: list[Any] = []
+    for member in _members(declared):
+        if member is not NoneType and not _carries(member):
+            items += _items_of(member)
+    return None if any(item is Any or item is object for item in items) or items in ([], [NoneType]) else _union(items)
+
+
+def is_container(declared: Any) -> bool:
+    """Return True if a declared type is a container of items, rather than the type of one."""
+    return any(_contained(member) is not None for member in _members(declared))
+
+
+def class_of(item: Any) -> type[Any] | None:
+    """Return a class that stands for all items of a type where the first of them decides the format; None if none does.
+
+    Each member of a union must have the same formats to choose from.
+    """
+    classes = [_class_of_member(member) for member in _members(item)]
+    offered = {Auto().offered(cls)[0].media_type if cls is not None else None for cls in classes}
+    return classes[0] if len(offered) == 1 else None
+
+
+def _class_of_member(item: Any) -> type[Any] | None:
+    if get_origin(item) is Annotated:
+        return class_of(get_args(item)[0])
+    cls: Any = dict if is_typeddict(item) else get_origin(item) or item
+    return cls if isinstance(cls, type) else None
+
+
+def _items_of(declared: Any) -> list[Any]:
+    contained = _contained(declared)
+    if contained is not None:
+        return [item for item in _members(contained) if not _carries(item)]
+    return [Any if declared in _CONTAINERS or get_origin(declared) in _CONTAINERS else declared]
+
+
+def _contained(declared: Any) -> Any:
+    """Return what a container is said to hold; None if it is not a container, or nothing is said."""
+    origin, arguments = get_origin(declared), get_args(declared)
+    is_sequence = origin is tuple and arguments[1:] == (Ellipsis,)
+    return arguments[0] if arguments and (origin in _CONTAINERS or is_sequence) else None
+
+
+def _members(declared: Any) -> list[Any]:
+    """Return the members of a union; of another type, itself; of None, NoneType."""
+    if get_origin(declared) is Annotated and get_origin(get_args(declared)[0]) in _CONTAINERS:
+        declared = get_args(declared)[0]
+    if get_origin(declared) in {Union, UnionType}:
+        return list(get_args(declared))
+    return [NoneType if declared is None else declared]
+
+
+def _carries(declared: Any) -> bool:
+    return isinstance(declared, type) and issubclass(declared, _CARRIERS)
+
+
+def _union(items: list[Any]) -> Any:
+    return Union[tuple(items)]  # noqa: UP007  # `|` does not take every annotation

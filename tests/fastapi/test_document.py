@@ -1,0 +1,357 @@
+"""The OpenAPI document and what is sent agree, and without streams both are FastAPI's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import APIRouter, BackgroundTasks, Body, FastAPI, HTTPException, Request, Response, status
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from jsonschema import Draft202012Validator, validate
+from pydantic import BaseModel, Field, computed_field
+from typing_extensions import TypedDict
+
+from stream_adapter.formats import CSV, NDJSON, SSE, JSONArray, JSONSeq
+from stream_adapter_fastapi import Stream, StreamAdapter, StreamRouter, streaming
+from tests.fastapi.support import client_of, strict_client_of
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Part(BaseModel):
+    size: float = Field(serialization_alias="partSize")
+
+
+class Item(BaseModel):
+    name: str = Field(alias="itemName")
+    made: date = date(2026, 1, 2)
+    colour: Colour = Colour.RED
+    parts: list[Part] = []
+    id: UUID = UUID(int=7)
+    note: str | None = None
+
+    @computed_field  # type: ignore[prop-decorator]  # as Pydantic documents it
+    @property
+    def label(self) -> str:
+        return f"{self.name}!"
+
+
+class Secret(Item):
+    password: str = "hunter2"
+
+
+@dataclass
+class Point:
+    x: int
+    y: float = 0.5
+
+
+class Typed(TypedDict):
+    a: int
+
+
+ITEMS: dict[str, tuple[Any, list[Any]]] = {
+    "models": (Item, [Secret(itemName="a", parts=[Part(size=1.5)]), {"itemName": "b", "password": "hunter2"}]),
+    "dataclasses": (Point, [Point(1), {"x": 2, "y": 3}]),
+    "dicts": (dict[str, int], [{"a": 1}, {}]),
+    "typed dicts": (Typed, [{"a": 1}]),
+    "unions": (Item | Point, [Point(1), Secret(itemName="c")]),
+    "lists": (list[int], [[1, 2], []]),
+}
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "auto": {},
+    "ndjson": {"format": NDJSON()},
+    "jsonl": {"format": NDJSON(), "media_type": "application/jsonl"},
+    "json_array": {"format": JSONArray()},
+    "json_seq": {"format": JSONSeq()},
+    "sse": {"format": SSE()},
+}
+
+Declare = Callable[[FastAPI, Any, list[Any], dict[str, Any]], object]
+
+
+def by_annotation(app: FastAPI, item: Any, items: list[Any], options: dict[str, Any]) -> None:
+    def view() -> Any:
+        yield from items
+
+    view.__annotations__["return"] = Iterator[item]
+    StreamAdapter(app).get("/", streaming=True)(streaming(**options)(view))
+
+
+def by_response_model_list(app: FastAPI, item: Any, items: list[Any], options: dict[str, Any]) -> None:
+    @StreamAdapter(app).get("/", response_model=list[item])
+    @streaming(**options)
+    async def view() -> Any:
+        for each in items:
+            yield each
+
+
+def by_annotation_under_the_adapter(app: FastAPI, item: Any, items: list[Any], options: dict[str, Any]) -> None:
+    StreamAdapter(app, **options)
+
+    def view() -> Any:
+        return iter(items)
+
+    view.__annotations__["return"] = Iterator[item]
+    app.get("/")(view)
+
+
+def by_router(app: FastAPI, item: Any, items: list[Any], options: dict[str, Any]) -> None:
+    router = StreamRouter()
+
+    async def view() -> Any:
+        for each in items:
+            yield each
+
+    view.__annotations__["return"] = AsyncIterator[item]
+    router.get("/", streaming=True)(streaming(**options)(view))
+    app.include_router(router)
+    StreamAdapter(app)
+
+
+DECLARATIONS: list[Declare] = [by_annotation, by_response_model_list, by_annotation_under_the_adapter, by_router]
+
+
+def items_of(answer: httpx.Response, schema: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield each item of a body, and what the document says of it."""
+    media_type = answer.headers["content-type"].partition(";")[0]
+    if media_type == "application/json":
+        yield answer.json(), schema["schema"]
+    elif media_type == "text/event-stream":
+        data = schema["itemSchema"]["properties"]["data"]
+        assert data["contentMediaType"] == "application/json"
+        for line in answer.text.splitlines():
+            if line.startswith("data: "):
+                yield {"data": line.removeprefix("data: ")}, schema["itemSchema"]
+                yield json.loads(line.removeprefix("data: ")), data["contentSchema"]
+    else:
+        for line in answer.text.replace("\x1e", "").splitlines():
+            yield json.loads(line), schema["itemSchema"]
+
+
+def check(answer: httpx.Response, document: dict[str, Any]) -> int:
+    (operation,) = document["paths"]["/"].values()
+    content = operation["responses"]["200"]["content"]
+    schema = content[answer.headers["content-type"].partition(";")[0]]
+    checked = 0
+    for item, said in items_of(answer, schema):
+        closed = {**said, "components": document["components"]} if "components" in document else said
+        validate(item, closed, Draft202012Validator)
+        checked += 1
+    assert "hunter2" not in answer.text
+    return checked
+
+
+@pytest.mark.parametrize("declare", DECLARATIONS)
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("kind", ITEMS)
+def test_every_item_of_a_body_is_what_the_document_says(declare: Declare, format: str, kind: str) -> None:
+    app, (item, items) = FastAPI(), ITEMS[kind]
+    declare(app, item, items, FORMATS[format])
+    client = strict_client_of(app)
+    document = client.get("/openapi.json").json()
+
+    accepted = ["*/*"]
+    if format == "auto":
+        accepted += ["application/json", "application/json-seq", "text/event-stream"]
+    for accept in accepted:
+        assert check(client.get("/", headers={"Accept": accept}), document) >= 1
+
+
+def test_a_document_is_the_same_each_time_that_it_is_asked_for() -> None:
+    app = FastAPI()
+    by_annotation(app, Item, [], {"format": JSONArray()})
+    client = strict_client_of(app)
+
+    assert client.get("/openapi.json").content == client.get("/openapi.json").content
+
+
+def plain_app(router: type[APIRouter] = APIRouter) -> FastAPI:
+    """Make an application of many kinds of views, none of which streams."""
+    app, included = FastAPI(), router(prefix="/included", tags=["t"])
+
+    @app.get("/list", response_model=list[Item])
+    def listed() -> Any:
+        return [Secret(itemName="a")]
+
+    @included.get("/iterable")
+    def iterable() -> Iterable[Item]:
+        return [Secret(itemName="a")]
+
+    @included.get("/model", response_model_exclude_none=True)
+    async def model() -> Item:
+        return Secret(itemName="a")
+
+    @app.post("/body", status_code=201)
+    async def body(item: Item, tasks: BackgroundTasks, response: Response) -> Item:
+        tasks.add_task(str)
+        response.set_cookie("a", "b")
+        return item
+
+    @app.get("/html", response_class=HTMLResponse)
+    def html() -> str:
+        return "<p>"
+
+    @app.get("/response")
+    async def response_of_its_own() -> PlainTextResponse:
+        return PlainTextResponse("a")
+
+    @app.get("/native")
+    async def native() -> AsyncIterator[Item]:
+        yield Secret(itemName="a")
+
+    @included.get("/error")
+    def error() -> Item:
+        raise HTTPException(418, "tea")
+
+    @app.get("/invalid")
+    def invalid(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    @app.put("/raw")
+    async def raw(request: Request) -> dict[str, int]:
+        return {"size": len(await request.body())}
+
+    @app.delete("/nothing", status_code=status.HTTP_204_NO_CONTENT)
+    def nothing() -> None:
+        return None
+
+    callbacks = APIRouter()
+
+    @callbacks.post("{$request.body.url}")
+    def called_back(item: Item) -> None:
+        """Tell the caller."""
+
+    @app.post("/callbacks", callbacks=callbacks.routes, openapi_extra={"x-a": 1}, responses={404: {"model": Item}})
+    def with_callbacks(url: str = Body()) -> list[int]:
+        return [len(url)]
+
+    app.include_router(included)
+    return app
+
+
+REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("GET", "/list", {}),
+    ("GET", "/included/iterable", {}),
+    ("GET", "/included/model", {}),
+    ("POST", "/body", {"json": {"itemName": "a", "made": "2026-02-03"}}),
+    ("POST", "/body", {"json": {}}),
+    ("GET", "/html", {}),
+    ("GET", "/response", {}),
+    ("GET", "/native", {}),
+    ("GET", "/included/error", {}),
+    ("GET", "/invalid?number=x", {}),
+    ("PUT", "/raw", {"content": b"abc"}),
+    ("DELETE", "/nothing", {}),
+    ("POST", "/callbacks", {"json": "http://example.org"}),
+    ("PATCH", "/list", {}),
+    ("GET", "/missing", {}),
+    ("GET", "/openapi.json", {}),
+]
+
+
+def adapted_before() -> FastAPI:
+    class Adapted(FastAPI):
+        def __init__(self) -> None:
+            super().__init__()
+            StreamAdapter(self, status_code=299, headers={"X-Adapted": "1"})
+
+    module = globals()
+    original, module["FastAPI"] = module["FastAPI"], Adapted
+    try:
+        return plain_app()
+    finally:
+        module["FastAPI"] = original
+
+
+def adapted_after() -> FastAPI:
+    app = plain_app()
+    StreamAdapter(app, status_code=299, headers={"X-Adapted": "1"})
+    return app
+
+
+@pytest.mark.parametrize(
+    "make", [adapted_before, adapted_after, lambda: plain_app(StreamRouter)], ids=["before", "after", "StreamRouter"]
+)
+def test_an_application_without_streams_answers_byte_for_byte_as_without_the_adapter(
+    make: Callable[[], FastAPI],
+) -> None:
+    ours, own = client_of(make()), client_of(plain_app())
+
+    for method, path, options in REQUESTS:
+        answers = [client.request(method, path, **options) for client in (ours, own)]
+        assert len({(answer.status_code, answer.content, str(answer.headers)) for answer in answers}) == 1, path
+
+
+def test_the_endpoint_of_a_route_is_the_view() -> None:
+    seen, app = list[Any](), FastAPI()
+
+    def before() -> Any:
+        return iter("a")
+
+    async def after() -> AsyncIterator[str]:
+        yield "a"
+
+    def included() -> Any:
+        return iter("a")
+
+    def of_router() -> Iterator[str]:
+        yield "a"
+
+    app.get("/before")(before)
+    router, streams = APIRouter(), StreamRouter()
+    router.get("/included")(included)
+    streams.get("/of_router", streaming=True)(of_router)
+    app.include_router(router)
+    app.include_router(streams)
+    StreamAdapter(app)
+    app.get("/after", streaming=True)(after)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]  # as documented
+
+    @app.middleware("http")
+    async def look(request: Request, call_next: Any) -> Response:
+        answer: Response = await call_next(request)
+        seen.append(request.scope["endpoint"])
+        return answer
+
+    client = strict_client_of(app)
+    views = [before, after, included, of_router]
+
+    for view in views:
+        assert client.get(f"/{view.__name__}").text == "a"
+    assert seen == views
+    routes: list[Any] = [*app.routes, *router.routes, *streams.routes]
+    assert set(views) <= {getattr(route, "endpoint", None) for route in routes}
+
+
+def test_a_route_added_to_a_running_application_keeps_the_others_streaming() -> None:
+    app, router = FastAPI(), APIRouter()
+    router.get("/first")(lambda: iter("ab"))
+    app.include_router(router)
+    StreamAdapter(app)
+    client = strict_client_of(app)
+    assert client.get("/first").text == "ab"
+
+    router.get("/second")(lambda: {"a": 1})
+
+    assert client.get("/second").json() == {"a": 1}
+    assert client.get("/first").text == "ab"
+
+
+def test_the_stream_dependency_needs_no_schema_of_its_own() -> None:
+    app = FastAPI()
+
+    @app.get("/", response_model=list[Item])
+    async def view(stream: Stream) -> Response:
+        return stream(iter([Secret(itemName="a")]), format=CSV())
+
+    assert strict_client_of(app).get("/").text.splitlines()[0] == "itemName,made,colour,parts,id,note,label"
