@@ -1,23 +1,35 @@
 """The client's connection, as far as a WSGI server shows it: PEP 3333 says nothing of it.
 
-gunicorn, Werkzeug    their socket, which can be looked at, and cut
-waitress              a function that says whether the client has gone
-to_asgi               the disconnect itself, when it comes
+gunicorn, Werkzeug       the socket, in the environ
+waitress                 the channel, behind the function that says whether the client has gone
+uWSGI                    the descriptor, by `uwsgi.connection_fd()`
+cheroot, wsgiref         the descriptor, beneath the request's body (Django's runserver is wsgiref's)
+to_asgi, testing         the disconnect itself, when it comes
+
+Who owns what: the socket is the server's. A stream borrows it until `release`, which its `close` calls in the
+request's thread; the watcher's thread and the thread of a drain may ask and cut until then, under the connection's
+lock, and reach nothing afterwards. So no other connection that is given the same descriptor is ever cut.
 """
 
 from __future__ import annotations
 
-import contextlib
-import select
+import os
 import socket
+import stat
+import sys
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
 
-from ._tcp import acknowledged_bytes, unsent_bytes
+from ._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, unsent_bytes
 from ._types import Environ
 
 __all__ = [
-    "AskedConnection",
     "Connection",
+    "PolledConnection",
+    "Sample",
     "SocketConnection",
     "ToldConnection",
     "acknowledged_bytes",
@@ -25,90 +37,158 @@ __all__ = [
     "unsent_bytes",
 ]
 
+_LOOK_AGAIN = 0.005  # seconds between looks at what a client has still to acknowledge
 
-class Connection:
-    """What may be known of a client's connection, and done to it.
+
+class Sample(NamedTuple):
+    """What is known of a client at one moment.
 
     Attributes:
-        tells: whether it tells that the client has gone; if not, one must look.
+        peer: what it has done.
+        waits: whether bytes wait for it.
+        mark: changes whenever it has taken some.
     """
 
-    tells = False
+    peer: Peer
+    waits: bool = False
+    mark: int | None = None
 
-    def gone(self) -> bool:
-        """Say whether the client has gone."""
+
+class Connection:
+    """What may be known of a client's connection, and done to it. Every method may be called from any thread.
+
+    Attributes:
+        is_watched: whether it must be sampled from time to time; one that notifies need not be.
+        chunks: whether the server sends a body of unknown length in chunks, whose last one marks its end.
+    """
+
+    is_watched = False
+    chunks = True
+
+    def sample(self) -> Sample:
+        """Return what is known of the client now."""
         raise NotImplementedError
 
-    def on_gone(self, callback: Callable[[], object]) -> None:
-        """Have `callback` called once the client has gone, from any thread, by a connection that tells."""
+    def on_disconnect(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once the client has gone, from any thread, if the connection notifies."""
 
-    def cut(self) -> None:
-        """Break it, from any thread, where that can be done: a server that waits for its client waits no more."""
+    def wait_sent(self, timeout: float) -> None:
+        """Wait until the client has what was sent, where that can be seen, at most `timeout` seconds."""
+
+    def end_early(self) -> None:
+        """Send nothing more. A body with chunks or a length is incomplete then, one without them looks whole."""
+
+    def reset(self) -> None:
+        """Break it by RST, at once (RFC 9112, 8: so a body that the close would end is known to be incomplete)."""
+
+    def release(self) -> None:
+        """Give it back to the server, and do nothing from now on. Does nothing the second time."""
 
 
-class AskedConnection(Connection):
+class PolledConnection(Connection):
     """One of which the server answers a question.
 
     Args:
-        gone: the server's own function.
+        is_disconnected: the server's own function.
     """
 
-    def __init__(self, gone: Callable[[], bool]) -> None:
-        self._gone = gone
+    is_watched = True
 
-    def gone(self) -> bool:
+    def __init__(self, is_disconnected: Callable[[], bool]) -> None:
+        self._is_disconnected = is_disconnected
+
+    def sample(self) -> Sample:
         """Ask the server."""
-        return self._gone()
+        return Sample(Peer.GONE if self._is_disconnected() else Peer.OPEN)
 
 
 class SocketConnection(Connection):
     """One whose socket the server shows.
 
     Args:
-        client: the socket, which stays the server's.
+        client: the socket.
+        chunks: whether the server sends a body of unknown length in chunks.
+        is_duplicate: whether the socket is a duplicate of the server's, to be closed by `release`.
+        buffered: returns the bytes that the server itself holds back.
     """
 
-    def __init__(self, client: socket.socket) -> None:
-        self._client = client
+    is_watched = True
 
-    def gone(self) -> bool:
-        """Look whether what can be read is the end. Bytes that can be read are a next request's."""
-        try:
-            if not select.select([self._client], [], [], 0)[0]:
-                return False
-            return self._client.recv(1, socket.MSG_PEEK) == b""
-        except (BlockingIOError, InterruptedError):
-            return False
-        except (OSError, ValueError):
-            return True
+    def __init__(
+        self,
+        client: socket.socket,
+        *,
+        chunks: bool,
+        is_duplicate: bool = False,
+        buffered: Callable[[], int] = int,
+    ) -> None:
+        self.chunks = chunks
+        self._client: socket.socket | None = client
+        self._is_duplicate = is_duplicate
+        self._buffered = buffered
+        self._lock = threading.Lock()
 
-    def cut(self) -> None:
-        """Shut the socket down: a `send` that blocks fails, and the server closes it."""
-        with contextlib.suppress(OSError):  # the client was first
-            self._client.shutdown(socket.SHUT_RDWR)
+    def sample(self) -> Sample:
+        """Look at the socket."""
+        with self._lock:
+            client = self._client
+            if client is None:
+                return Sample(Peer.OPEN)
+            try:
+                waiting = unsent_bytes(client)
+                if waiting is None:
+                    return Sample(peer(client), not can_send(client))
+                taken = acknowledged_bytes(client)
+                return Sample(peer(client), waiting > 0, waiting if taken is None else taken)
+            except OSError:  # the server has closed it
+                return Sample(Peer.GONE)
+
+    def wait_sent(self, timeout: float) -> None:
+        """Wait until neither the server nor the kernel holds anything for the client."""
+        deadline = time.monotonic() + timeout
+        while (self._buffered() or self.sample().waits) and time.monotonic() < deadline:
+            time.sleep(_LOOK_AGAIN)
+
+    def end_early(self) -> None:
+        """Shut the socket down: what the kernel holds is delivered, and a `send` that blocks fails."""
+        self._do(shut_down)
+
+    def reset(self) -> None:
+        """Reset the connection: a `send` that blocks fails."""
+        self._do(reset)
+
+    def _do(self, act: Callable[[socket.socket], object]) -> None:
+        with self._lock:
+            if self._client is not None:
+                act(self._client)
+
+    def release(self) -> None:
+        """Forget the socket."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None and self._is_duplicate:
+            client.close()
 
 
 class ToldConnection(Connection):
-    """One of which the server tells, as ASGI's do."""
-
-    tells = True
+    """One that announces the disconnect, as ASGI's do."""
 
     def __init__(self) -> None:
         self._gone = False
         self._callbacks: list[Callable[[], object]] = []
 
-    def gone(self) -> bool:
-        """Say whether `tell` was called."""
-        return self._gone
+    def sample(self) -> Sample:
+        """Return whether `tell` was called."""
+        return Sample(Peer.GONE if self._gone else Peer.OPEN)
 
-    def on_gone(self, callback: Callable[[], object]) -> None:
-        """Have `callback` called by `tell`, now if it was called; twice if the two come together."""
+    def on_disconnect(self, callback: Callable[[], object]) -> None:
+        """Have `tell` call `callback`, now if it was called already; twice if the two come together."""
         self._callbacks.append(callback)
         if self._gone:
             callback()
 
     def tell(self) -> None:
-        """Say that the client has gone."""
+        """Announce that the client has gone."""
         self._gone = True
         for callback in self._callbacks:
             callback()
@@ -116,13 +196,64 @@ class ToldConnection(Connection):
 
 def client_connection(environ: Environ) -> Connection | None:
     """Return the connection of a request, if its server shows it: the `connection` of a `Host`."""
-    told: Connection | None = environ.get("stream_adapter.connection")
-    if told is not None:
-        return told
-    disconnected: Callable[[], bool] | None = environ.get("waitress.client_disconnected")
-    if disconnected is not None:
-        return AskedConnection(disconnected)
-    client = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
-    if isinstance(client, socket.socket) and not hasattr(client, "pending"):  # a TLS socket cannot be peeked at
-        return SocketConnection(client)
+    notified: Connection | None = environ.get("stream_adapter.connection")
+    if notified is not None:
+        return notified
+    protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
+    if not protocol.startswith("HTTP/1"):
+        return None  # gunicorn's HTTP/2: a connection of many streams is not one stream's to cut
+    chunks = protocol != "HTTP/1.0"
+    if isinstance(client := environ.get("gunicorn.socket"), socket.socket):
+        return SocketConnection(client, chunks=chunks)
+    if isinstance(client := environ.get("werkzeug.socket"), socket.socket):
+        # a server for one request at a time speaks HTTP/1.0
+        several = bool(environ.get("wsgi.multithread") or environ.get("wsgi.multiprocess"))
+        return SocketConnection(client, chunks=chunks and several)
+    if "waitress.client_disconnected" in environ:
+        return _of_waitress(environ["waitress.client_disconnected"], chunks=chunks)
+    if "uwsgi.version" in environ:
+        return _duplicate(_uwsgi_descriptor(), chunks=False)
+    return _duplicate(_descriptor_of_input(environ), chunks=chunks and "Cheroot" in environ.get("SERVER_SOFTWARE", ""))
+
+
+def _of_waitress(is_disconnected: Callable[[], bool], *, chunks: bool) -> Connection:
+    """Look behind the function, a method of the channel: it is right only with `channel_request_lookahead`."""
+    channel: Any = getattr(is_disconnected, "__self__", None)
+    client = getattr(channel, "socket", None)
+    if not isinstance(client, socket.socket):
+        return PolledConnection(is_disconnected)
+    return SocketConnection(client, chunks=chunks, buffered=lambda: channel.total_outbufs_len)
+
+
+def _uwsgi_descriptor() -> int | None:
+    uwsgi: Any = sys.modules.get("uwsgi")  # it exists within uWSGI only
+    return None if uwsgi is None else uwsgi.connection_fd()
+
+
+def _descriptor_of_input(environ: Environ) -> int | None:
+    """Return the descriptor beneath `wsgi.input`, of the servers that read a request from its socket."""
+    stream: Any = environ.get("wsgi.input")
+    if environ.get("SERVER_SOFTWARE", "").startswith("WSGIServer/"):
+        read: Any = getattr(stream, "_read", None)  # Django's LimitedStream has the stream by its method only
+        stream = getattr(read, "__self__", stream)
+    elif type(stream).__module__.startswith("cheroot."):
+        stream = getattr(stream, "rfile", stream)
+    else:
+        return None  # a CGI script's input may be a socket too, and not the client's
+    with suppress(AttributeError, OSError, ValueError):
+        return int(stream.fileno())
     return None
+
+
+def _duplicate(descriptor: int | None, *, chunks: bool) -> Connection | None:
+    """Return the connection of a descriptor, if it is a socket's: a duplicate cannot become another connection's."""
+    if descriptor is None or descriptor < 0:
+        return None
+    try:
+        duplicate = os.dup(descriptor)
+    except OSError:
+        return None
+    if not stat.S_ISSOCK(os.fstat(duplicate).st_mode):
+        os.close(duplicate)
+        return None
+    return SocketConnection(socket.socket(fileno=duplicate), chunks=chunks, is_duplicate=True)

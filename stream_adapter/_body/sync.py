@@ -1,4 +1,9 @@
-"""The body for an edge that blocks."""
+"""The body for an edge that blocks.
+
+Who owns what: the request's thread starts, iterates and closes the body. `end` is called from any thread, by a drain or
+a disconnect, and sets the reason, interrupts the consumer, and breaks the connection if the server is sending a block.
+`look` is the watcher's thread's alone. The source belongs to the request's thread, or to a producer's.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +31,7 @@ from stream_adapter._pump import (
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
 from stream_adapter._types import Reason
+from stream_adapter._watch import Client, watcher
 from stream_adapter.errors import ContentLengthError
 
 from .base import Body, raisable, result_of
@@ -36,12 +42,14 @@ __all__ = ["SyncBody"]
 logger = logging.getLogger("stream_adapter")
 
 _END: Any = object()
+_DELIVERY = 1.0  # seconds that a client has to take what was sent before its connection is reset
+_LARGE = 65536  # bytes of a whole body for which a server may have to wait
 
 
 class SyncBody(Body):
     """A body for an edge that blocks. `start`, iteration and `close` belong to one thread."""
 
-    __slots__ = ("_consumer", "_generator", "_iterator", "_missing", "_ready")
+    __slots__ = ("_client", "_consumer", "_generator", "_iterator", "_missing", "_ready")
 
     def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
         super().__init__(resolved, host)
@@ -50,6 +58,7 @@ class SyncBody(Body):
         self._generator: Generator[bytes] | None = None
         self._ready: list[bytes] = []
         self._missing = 0  # bytes of a promised length
+        self._client: Client | None = None  # what the watcher knows of it
 
     def start(self) -> None:
         """Pull the first item.
@@ -62,8 +71,11 @@ class SyncBody(Body):
         self._started = True
         if self.waits:
             enter(self)
+            self.watch()
         try:
             self._ready = self._open()
+            if self._whole is not None and len(self._whole) > _LARGE:
+                self.watch()
         except BaseException as error:
             self._note(error)
             self.close()
@@ -96,11 +108,12 @@ class SyncBody(Body):
         return self._consume(TaskProducer(*self._owned(bell), loop=loop, crossing=True, around=self._host.around), bell)
 
     def _consume(self, producer: Producer, bell: ThreadBell) -> list[bytes]:
-        clock, connection = Clock(self._flow.limits, time.monotonic()), self._host.connection
-        look = None if connection is None or connection.tells else connection.gone
-        consumer = self._consumer = SyncConsumer(producer, bell, clock, one_by_one=self._one_by_one, gone=look)
-        if connection is not None:
-            connection.on_gone(partial(consumer.interrupt, "disconnect"))
+        clock = Clock(self._flow.limits, time.monotonic())
+        consumer = self._consumer = SyncConsumer(producer, bell, clock, one_by_one=self._one_by_one)
+        if self._reason is not None:  # looked at again: the watcher may have seen the client go meanwhile
+            consumer.interrupt(self._reason)
+        if self._host.connection is not None:
+            self._host.connection.on_disconnect(partial(consumer.interrupt, "disconnect"))
         producer.start()
         commit_after, batch = self._flow.commit_after, list[bytes]()
         if commit_after is not None:
@@ -208,6 +221,7 @@ class SyncBody(Body):
             if record := self._fail(error):
                 sent += len(record)
                 yield record
+            self._break_off(_DELIVERY)
             raise
         finally:
             self._window.taken_count, self._bytes = count, sent
@@ -232,6 +246,7 @@ class SyncBody(Body):
             if record := self._fail(error):
                 self._bytes += len(record)
                 yield record
+            self._break_off(_DELIVERY)
             raise
         finally:
             self._end_of_iteration()
@@ -260,6 +275,7 @@ class SyncBody(Body):
                 if not self._consumer.wait_ended(self._flow.limits.close_timeout):
                     self._warn_stuck()
         finally:
+            self._give_back_connection()
             report = self._report()
             if inspect.iscoroutine(report):
                 self._finish_report(report)
@@ -271,11 +287,49 @@ class SyncBody(Body):
             self._reason = reason
         if self._consumer is not None:
             self._consumer.interrupt(reason)
-        generator, connection = self._generator, self._host.connection
-        if generator is None or connection is None:
+        generator = self._generator
+        if generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED:
+            self._break_off(0)  # the server has a block of ours, and may wait long for its client to take it
+
+    def _break_off(self, delivery: float) -> None:
+        """Break the connection so that what was sent does not look complete, whatever the server does next.
+
+        Args:
+            delivery: seconds that the client has, before a reset, to take what was sent.
+        """
+        connection = self._host.connection
+        if connection is None:
             return
-        if inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED:
-            connection.cut()  # the server has a block of ours, and may wait for ever for its client to take it
+        connection.wait_sent(delivery)
+        if connection.chunks or get_header(self.headers, "Content-Length") is not None:
+            connection.end_early()
+        else:
+            connection.reset()
+
+    def watch(self) -> None:
+        """Have the watcher look after the client until the body is closed, where the server shows it."""
+        connection = self._host.connection
+        if connection is not None and connection.is_watched and self._client is None:
+            self._client = Client(time.monotonic())
+            watcher.add(self)
+
+    def look(self, now: float) -> None:
+        """End the stream of a client that has gone, or takes nothing; in the watcher's thread."""
+        client, connection = self._client, self._host.connection
+        if client is None or connection is None:
+            return
+        reason = client.verdict(connection.sample(), self.send_timeout, now)
+        if reason is None or self._done:
+            return
+        self.end(reason)
+        if reason == "send_timeout":
+            connection.reset()
+
+    def _give_back_connection(self) -> None:
+        if self._client is not None:
+            watcher.discard(self)
+        if self._host.connection is not None:
+            self._host.connection.release()
 
     def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
         try:

@@ -17,8 +17,6 @@ from .producers import Producer
 
 __all__ = ["AsyncConsumer", "Interrupted", "SyncConsumer"]
 
-_PEEK_SECONDS = 0.25  # how often a waiting WSGI thread looks at the client's socket
-
 
 class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to end
     """The stream was told to end while its consumer waited.
@@ -155,23 +153,13 @@ class SyncConsumer(_Consumer):
 
     Args:
         bell: the one that the producer rings.
-        gone: says whether the client is; None where there is nothing to be looked at.
     """
 
-    __slots__ = ("_bell", "_gone", "_jobs", "_jobs_waited")
+    __slots__ = ("_bell", "_jobs", "_jobs_waited")
 
-    def __init__(
-        self,
-        producer: Producer,
-        bell: ThreadBell,
-        clock: Clock,
-        *,
-        one_by_one: bool,
-        gone: Callable[[], bool] | None,
-    ) -> None:
+    def __init__(self, producer: Producer, bell: ThreadBell, clock: Clock, *, one_by_one: bool) -> None:
         super().__init__(producer, clock, one_by_one=one_by_one)
         self._bell = bell
-        self._gone = gone
         self._jobs: list[Callable[[], object]] = []
         self._jobs_waited = False
 
@@ -179,7 +167,7 @@ class SyncConsumer(_Consumer):
         """Return what is ready, waiting for it; [] at the end, of which `window.error` is the cause.
 
         Raises:
-            Interrupted: the stream was told to end, or the client is gone.
+            Interrupted: the stream was told to end.
             StreamTimeoutError: a deadline passed.
         """
         if self._jobs_waited:
@@ -187,11 +175,9 @@ class SyncConsumer(_Consumer):
         if not self.window.items:
             self.producer.pull()
         while (batch := self._take()) is None:
-            self._bell.wait(self._is_wanted, self._rest())
+            self._bell.wait(self._is_wanted, self.clock.rest(time.monotonic()))
             if self._run_jobs() or self.ready():
                 continue
-            if self._gone is not None and self._gone():
-                raise Interrupted("disconnect")
             if (keepalive := self._overdue()) is not None:
                 return keepalive
         self._jobs_waited = bool(self._jobs)
@@ -212,12 +198,6 @@ class SyncConsumer(_Consumer):
         while self._jobs:
             self._jobs.pop(0)()
         return True
-
-    def _rest(self) -> float | None:
-        rest = self.clock.rest(time.monotonic())
-        if self._gone is None:
-            return rest
-        return _PEEK_SECONDS if rest is None else min(rest, _PEEK_SECONDS)
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until there is something to take, at most `timeout` seconds."""
