@@ -146,7 +146,10 @@ class SocketConnection(Connection):
     def wait_sent(self, timeout: float) -> None:
         """Wait until neither the server nor the kernel holds anything for the client."""
         deadline = time.monotonic() + timeout
-        while (self._buffered() or self.sample().waits) and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            sample = self.sample()
+            if sample.peer is Peer.GONE or not (sample.waits or self._buffered()):
+                return
             time.sleep(_LOOK_AGAIN)
 
     def end_early(self) -> None:
@@ -168,6 +171,9 @@ class SocketConnection(Connection):
             client, self._client = self._client, None
         if client is not None and self._is_duplicate:
             client.close()
+
+    def __del__(self) -> None:
+        self.release()  # of a response that was never served, and so never closed
 
 
 class ToldConnection(Connection):
@@ -202,7 +208,10 @@ def client_connection(environ: Environ) -> Connection | None:
     protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
     if not protocol.startswith("HTTP/1"):
         return None  # gunicorn's HTTP/2: a connection of many streams is not one stream's to cut
-    chunks = protocol != "HTTP/1.0"
+    return _of_server(environ, chunks=protocol != "HTTP/1.0")
+
+
+def _of_server(environ: Environ, *, chunks: bool) -> Connection | None:
     if isinstance(client := environ.get("gunicorn.socket"), socket.socket):
         return SocketConnection(client, chunks=chunks)
     if isinstance(client := environ.get("werkzeug.socket"), socket.socket):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from stream_adapter._headers import content_length
 from stream_adapter._lifecycle import enter, leave
 from stream_adapter._pump import (
     Clock,
@@ -301,7 +302,7 @@ class SyncBody(Body):
         if connection is None:
             return
         connection.wait_sent(delivery)
-        if connection.chunks or get_header(self.headers, "Content-Length") is not None:
+        if connection.chunks or content_length(self.headers) is not None:
             connection.end_early()
         else:
             connection.reset()

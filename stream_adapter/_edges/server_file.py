@@ -29,15 +29,18 @@ class ServerFile:
     Args:
         file: what is sent.
         close: closes the response. It may be set anew: Django does.
+        watch: has the client looked after while the server sends.
     """
 
-    def __init__(self, file: OpenFile, close: Callable[[], object]) -> None:
+    def __init__(self, file: OpenFile, close: Callable[[], object], watch: Callable[[], object] = object) -> None:
         self._file = file
+        self._watch = watch
         self._close_response = close
         self._position = 0
 
     def wrap(self, environ: Environ) -> Iterable[bytes]:
         """Return the iterable by which the server knows it again, which must reach it as it is."""
+        self._watch()
         wrapper: Callable[[ServerFile, int], Iterable[bytes]] = environ["wsgi.file_wrapper"]
         return wrapper(self, BLOCK)
 
@@ -100,4 +103,4 @@ def server_file(body: SyncBody, environ: Environ) -> ServerFile | None:
     """Return what the server is to be given in the body's stead; None if it takes no files, or the body is none."""
     if body.file is None or environ.get("wsgi.file_wrapper") is None:
         return None
-    return ServerFile(body.file, body.close)
+    return ServerFile(body.file, body.close, body.watch)

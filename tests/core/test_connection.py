@@ -1,63 +1,148 @@
-"""The client's connection: what a server shows of it is seen, and what it tells wakes the stream that waits."""
+"""The client's connection: what a server shows of it is seen, and what it announces wakes the stream that waits."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 import stream_adapter as sa
-from stream_adapter._connection import ToldConnection
-from stream_adapter.integration import ClientDisconnected, Host, StreamAborted, SyncBody, client_connection
+from stream_adapter._connection import Sample, ToldConnection
+from stream_adapter._tcp import Peer
+from stream_adapter._watch import Client
+from stream_adapter.integration import ClientDisconnected, Connection, Host, StreamAborted, SyncBody, client_connection
 from tests.support.gate import BOUND
 
 SOCKETS = ["gunicorn.socket", "werkzeug.socket"]
 
 
-@pytest.mark.parametrize("key", SOCKETS)
-def test_it_is_seen_on_the_servers_socket_that_the_client_has_gone(key: str) -> None:
+class Channel:
+    """What waitress has behind its function."""
+
+    total_outbufs_len = 0
+
+    def __init__(self, client: socket.socket) -> None:
+        self.socket = client
+
+    def check_client_disconnected(self) -> bool:
+        return False  # as it says without channel_request_lookahead
+
+
+def connection_of(environ: dict[str, object]) -> Connection:
+    connection = client_connection(environ)
+    assert connection is not None
+    return connection
+
+
+def environs(client: socket.socket) -> dict[str, dict[str, object]]:
+    """Return what each server has in its environ of one socket."""
+    limited = SimpleNamespace(_read=client.makefile("rb").read)
+    return {
+        **{key: {key: client} for key in SOCKETS},
+        "waitress": {"waitress.client_disconnected": Channel(client).check_client_disconnected},
+        "wsgiref": {"SERVER_SOFTWARE": "WSGIServer/0.2", "wsgi.input": client.makefile("rb")},
+        "runserver": {"SERVER_SOFTWARE": "WSGIServer/0.2", "wsgi.input": limited},
+    }
+
+
+@pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "runserver"])
+def test_departure_is_seen_on_the_servers_socket_behind_unread_bytes(server: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        connection = client_connection({key: ours})
-        assert connection is not None
-        assert not connection.gone()
-        theirs.send(b"GET /next")  # a pipelined request is no disconnect, and must not be eaten
-        assert not connection.gone()
-        assert ours.recv(100) == b"GET /next"
+        connection = connection_of(environs(ours)[server])
+        assert connection.sample().peer is Peer.OPEN
+        theirs.send(b"GET /next")  # a pipelined request, which must not be eaten
+        assert connection.sample().peer is Peer.OPEN
+        theirs.shutdown(socket.SHUT_WR)
+        assert connection.sample().peer is Peer.FINISHED
         theirs.close()
-        assert connection.gone()
-        ours.close()
-        assert connection.gone()
+        assert connection.sample().peer is Peer.GONE
+        assert ours.recv(100) == b"GET /next"
+
+
+@pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "runserver"])
+def test_released_connection_is_left_alone(server: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = connection_of(environs(ours)[server])
+        connection.release()
+        connection.release()
+        connection.end_early()
+        connection.reset()
+        assert connection.sample() == Sample(Peer.OPEN)
+        ours.send(b"still the server's")
+        assert theirs.recv(100) == b"still the server's"
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_waitress_is_asked(gone: bool) -> None:
-    connection = client_connection({"waitress.client_disconnected": lambda: gone})
-    assert connection is not None
-    assert connection.gone() is gone
+def test_waitress_without_its_channel_is_asked(gone: bool) -> None:
+    connection = connection_of({"waitress.client_disconnected": lambda: gone})
+    assert connection.sample().peer is (Peer.GONE if gone else Peer.OPEN)
 
 
-@pytest.mark.parametrize("environ", [{}, {"gunicorn.socket": None}, {"werkzeug.socket": "not a socket"}])
-def test_a_server_may_show_nothing(environ: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"gunicorn.socket": None},
+        {"werkzeug.socket": "not a socket"},
+        {"SERVER_SOFTWARE": "WSGIServer/0.2", "wsgi.input": None},
+        {"uwsgi.version": b"2.0"},
+    ],
+)
+def test_server_may_show_nothing(environ: dict[str, object]) -> None:
     assert client_connection(environ) is None
 
 
-def test_who_asks_late_is_told_as_well() -> None:
-    connection, told = ToldConnection(), list[str]()
-    connection.on_gone(lambda: told.append("early"))
-    assert not connection.gone()
+def test_input_that_is_a_socket_or_a_file_of_another_server_is_not_the_client() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(__file__, "rb") as file:
+        assert client_connection({"SERVER_SOFTWARE": "Apache", "wsgi.input": ours.makefile("rb")}) is None
+        assert client_connection({"SERVER_SOFTWARE": "WSGIServer/0.2", "wsgi.input": file}) is None
+
+
+def test_connection_of_http_2_is_not_one_streams_to_break() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert client_connection({"gunicorn.socket": ours, "SERVER_PROTOCOL": "HTTP/2"}) is None
+
+
+CHUNKS = [
+    ({"SERVER_PROTOCOL": "HTTP/1.1"}, "gunicorn.socket", True),
+    ({"SERVER_PROTOCOL": "HTTP/1.0"}, "gunicorn.socket", False),
+    ({"SERVER_PROTOCOL": "HTTP/1.1", "wsgi.multithread": True}, "werkzeug.socket", True),
+    ({"SERVER_PROTOCOL": "HTTP/1.1", "wsgi.multithread": False}, "werkzeug.socket", False),
+    ({"SERVER_PROTOCOL": "HTTP/1.1"}, "waitress", True),
+    ({"SERVER_PROTOCOL": "HTTP/1.1"}, "wsgiref", False),
+    ({"SERVER_PROTOCOL": "HTTP/1.1"}, "runserver", False),
+]
+
+
+@pytest.mark.parametrize(("environ", "server", "chunks"), CHUNKS)
+def test_it_is_known_where_a_server_sends_chunks(environ: dict[str, object], server: str, *, chunks: bool) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert connection_of(environs(ours)[server] | environ).chunks is chunks
+
+
+def test_callback_that_comes_late_is_called_as_well() -> None:
+    connection, called = ToldConnection(), list[str]()
+    connection.on_disconnect(lambda: called.append("early"))
+    assert connection.sample().peer is Peer.OPEN
     connection.tell()
-    connection.on_gone(lambda: told.append("late"))
-    assert told == ["early", "late"]
-    assert connection.gone()
+    connection.on_disconnect(lambda: called.append("late"))
+    assert called == ["early", "late"]
+    assert connection.sample().peer is Peer.GONE
 
 
-class NeverAsked(ToldConnection):
-    def gone(self) -> bool:
-        raise AssertionError("a connection that tells need not be asked")
+class NeverSampled(ToldConnection):
+    def sample(self) -> Sample:
+        raise AssertionError("a connection that notifies need not be sampled")
 
 
 async def idle() -> AsyncGenerator[bytes]:
@@ -65,8 +150,8 @@ async def idle() -> AsyncGenerator[bytes]:
     await asyncio.Event().wait()
 
 
-def test_a_connection_that_tells_wakes_the_stream_that_waits() -> None:
-    connection, summaries = NeverAsked(), list[sa.StreamSummary]()
+def test_connection_that_notifies_wakes_the_stream_that_waits() -> None:
+    connection, summaries = NeverSampled(), list[sa.StreamSummary]()
     response = sa.Response(idle(), on_close=summaries.append)
     blocks = iter(SyncBody(response.resolve(), Host(connection=connection)))
     assert next(blocks) == b"first"
@@ -78,7 +163,7 @@ def test_a_connection_that_tells_wakes_the_stream_that_waits() -> None:
     assert [summary.reason for summary in summaries] == ["disconnect"]
 
 
-def test_the_first_reason_is_the_reason() -> None:
+def test_first_reason_is_the_reason() -> None:
     connection, summaries = ToldConnection(), list[sa.StreamSummary]()
     body = SyncBody(sa.Response(idle(), on_close=summaries.append).resolve(), Host(connection=connection))
     blocks = iter(body)
@@ -88,6 +173,27 @@ def test_the_first_reason_is_the_reason() -> None:
     with pytest.raises(StreamAborted):
         next(blocks)
     assert [summary.reason for summary in summaries] == ["shutdown"]
+
+
+def empty_chunks() -> Generator[bytes]:
+    yield b"first"
+    while True:
+        yield b""
+
+
+@pytest.mark.parametrize("source", [idle, empty_chunks], ids=["silent", "empty chunks"])
+def test_watcher_ends_the_stream_of_a_client_that_has_gone(source: Callable[[], object]) -> None:
+    summaries = list[sa.StreamSummary]()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = client_connection({"gunicorn.socket": ours})
+        body = iter(SyncBody(sa.Response(source(), on_close=summaries.append).resolve(), Host(connection=connection)))
+        assert next(body) == b"first"
+        theirs.close()
+        with pytest.raises(ClientDisconnected):
+            while next(body) == b"":
+                pass
+    assert [summary.reason for summary in summaries] == ["disconnect"]
 
 
 def endless() -> Generator[bytes]:
@@ -100,27 +206,118 @@ async def async_endless() -> AsyncGenerator[bytes]:
         yield bytes(65536)
 
 
-@pytest.mark.parametrize("key", SOCKETS)
-@pytest.mark.parametrize("source", [endless, async_endless])
-def test_a_server_that_sends_to_a_client_which_reads_nothing_is_reached_by_drain(
-    source: Callable[[], object], key: str
-) -> None:
+def stall(source: object, environ: dict[str, object], ours: socket.socket, limits: sa.Limits) -> list[str]:
+    """Serve a client that reads nothing until the server's `send` fails; return the reasons that `on_close` had."""
     summaries = list[sa.StreamSummary]()
-    ours, theirs = socket.socketpair()
-
-    def serve() -> None:
-        connection = client_connection({key: ours})
-        body = SyncBody(sa.Response(source(), on_close=summaries.append).resolve(), Host(connection=connection))
-        try:
+    resolved = sa.Response(source, on_close=summaries.append, limits=limits).resolve()
+    body = SyncBody(resolved, Host(connection=client_connection(environ)))
+    try:
+        with pytest.raises((ConnectionError, StreamAborted, sa.StreamTimeoutError)):
             for block in body:
                 ours.sendall(block)
-        finally:
-            body.close()
+    finally:
+        body.close()
+    return [summary.reason for summary in summaries]
 
+
+@pytest.mark.parametrize("key", SOCKETS)
+@pytest.mark.parametrize("source", [endless, async_endless])
+def test_drain_reaches_a_server_that_sends_to_a_client_which_reads_nothing(
+    source: Callable[[], object], key: str
+) -> None:
+    ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
-        served = pool.submit(serve)
+        served = pool.submit(stall, source(), {key: ours}, ours, sa.Limits(send_timeout=None))
         theirs.recv(1)
         assert sa.drain(BOUND)
-        with pytest.raises(OSError):  # noqa: PT011  # a broken pipe, or ours: whichever comes first
-            served.result(BOUND)
-    assert [summary.reason for summary in summaries] == ["shutdown"]
+        assert served.result(BOUND) == ["shutdown"]
+
+
+@pytest.mark.parametrize("source", [endless, async_endless, lambda: bytes(1 << 26)], ids=["sync", "async", "whole"])
+def test_client_that_takes_nothing_is_let_go(source: Callable[[], object]) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(stall, source(), {"gunicorn.socket": ours}, ours, sa.Limits(send_timeout=0.3))
+        assert served.result(BOUND) == ["send_timeout"]
+
+
+def samples(client: Client, *seen: tuple[float, Sample], send_timeout: float | None = 10.0) -> list[str | None]:
+    return [client.verdict(sample, send_timeout, at) for at, sample in seen]
+
+
+def test_client_that_takes_some_from_time_to_time_is_kept() -> None:
+    steady = [(float(at), Sample(Peer.OPEN, True, at // 9)) for at in range(100)]
+    assert samples(Client(0.0), *steady) == [None] * 100
+    stalled = [(float(at), Sample(Peer.OPEN, True, 1)) for at in (1, 10, 11)]
+    assert samples(Client(0.0), *stalled) == [None, None, "send_timeout"]
+    assert samples(Client(0.0), *stalled, send_timeout=None) == [None] * 3
+
+
+def test_client_for_which_nothing_waits_is_kept() -> None:
+    silent = [(float(at), Sample(Peer.OPEN, False, 1)) for at in range(0, 100, 9)]
+    assert samples(Client(0.0), *silent) == [None] * len(silent)
+    assert samples(Client(0.0), (99.0, Sample(Peer.OPEN, False)), (108.0, Sample(Peer.OPEN, True))) == [None, None]
+
+
+def test_half_closed_client_is_kept_while_it_reads_and_taken_for_gone_when_nothing_shows_it() -> None:
+    def finished(at: float, mark: int, *, waits: bool = False) -> tuple[float, Sample]:
+        return at, Sample(Peer.FINISHED, waits, mark)
+
+    assert samples(Client(0.0), finished(1, 5), finished(2, 6), finished(4.5, 7), finished(7, 8)) == [None] * 4
+    assert samples(Client(0.0), finished(1, 5), finished(2, 5), finished(4.5, 5)) == [None, None, "disconnect"]
+    assert samples(Client(0.0), finished(1, 5), finished(5, 5, waits=True), finished(6, 5)) == [None] * 3
+
+
+def test_reset_connection_is_a_departure() -> None:
+    assert samples(Client(0.0), (0.1, Sample(Peer.GONE))) == ["disconnect"]
+
+
+@pytest.mark.parametrize(("headers", "reset"), [({}, True), ({"Content-Length": "100"}, False)])
+@pytest.mark.parametrize("swallows", [True, False])
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_failed_body_that_the_close_would_end_is_reset(
+    headers: dict[str, str], *, reset: bool, swallows: bool, way: str
+) -> None:
+    def failing() -> Generator[bytes]:
+        yield b"sent"
+        raise LookupError
+
+    async def afailing() -> AsyncGenerator[bytes]:
+        yield b"sent"
+        raise LookupError
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), BOUND)
+        server, _ = listener.accept()
+    with client, server:
+        connection = client_connection({"gunicorn.socket": server, "SERVER_PROTOCOL": "HTTP/1.0"})
+        source = failing() if way == "sync" else afailing()
+        body = SyncBody(sa.Response(source, headers=headers).resolve(), Host(connection=connection))
+        with pytest.raises(LookupError):
+            for block in body:
+                server.sendall(block)
+        if swallows:  # a middleware, or Werkzeug's debugger
+            with pytest.raises(OSError):  # noqa: PT011  # a reset, or a broken pipe
+                server.sendall(b"and a polite end")
+        server.close()
+        assert client.recv(100) == b"sent"
+        if reset:
+            with pytest.raises(ConnectionResetError):
+                client.recv(100)
+        else:
+            assert client.recv(100) == b""
+
+
+def test_complete_body_ends_by_fin() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), BOUND)
+        server, _ = listener.accept()
+    with client, server:
+        connection = client_connection({"gunicorn.socket": server, "SERVER_PROTOCOL": "HTTP/1.0"})
+        body = SyncBody(sa.Response(iter([b"a", b"b"])).resolve(), Host(connection=connection))
+        for block in body:
+            server.sendall(block)
+        body.close()
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == struct.pack("ii", 0, 0)
+        server.close()
+        assert client.makefile("rb").read() == b"ab"
