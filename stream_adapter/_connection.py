@@ -72,11 +72,13 @@ class Connection:
     def on_disconnect(self, callback: Callable[[], object]) -> None:
         """Call `callback` once the client has gone, from any thread, if the connection notifies."""
 
-    def wait_sent(self, timeout: float) -> None:
-        """Wait until the client has what was sent, where that can be seen, at most `timeout` seconds."""
+    def break_off(self, *, framed: bool, delivery: float) -> None:
+        """Break it so that what was sent does not look complete, whatever the server does next.
 
-    def end_early(self) -> None:
-        """Send nothing more. A body with chunks or a length is incomplete then, one without them looks whole."""
+        Args:
+            framed: whether chunks or a length mark the end of the body: then it is enough to send nothing more.
+            delivery: seconds that the client has, before a reset, to take what was sent.
+        """
 
     def reset(self) -> None:
         """Break it by RST, at once (RFC 9112, 8: so a body that the close would end is known to be incomplete)."""
@@ -143,18 +145,19 @@ class SocketConnection(Connection):
             except OSError:  # the server has closed it
                 return Sample(Peer.GONE)
 
-    def wait_sent(self, timeout: float) -> None:
-        """Wait until neither the server nor the kernel holds anything for the client."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            sample = self.sample()
-            if sample.peer is Peer.GONE or not (sample.waits or self._buffered()):
-                return
+    def break_off(self, *, framed: bool, delivery: float) -> None:
+        """Shut the socket down, which delivers what the kernel holds, or reset it; a `send` that blocks fails."""
+        deadline = time.monotonic() + delivery
+        while self._holds_back(framed=framed) and time.monotonic() < deadline:
             time.sleep(_LOOK_AGAIN)
+        self._do(shut_down if framed else reset)
 
-    def end_early(self) -> None:
-        """Shut the socket down: what the kernel holds is delivered, and a `send` that blocks fails."""
-        self._do(shut_down)
+    def _holds_back(self, *, framed: bool) -> bool:
+        """Return True if something would be lost that the client may still take."""
+        if framed:
+            return self._buffered() > 0
+        sample = self.sample()
+        return sample.peer is not Peer.GONE and (sample.waits or self._buffered() > 0)
 
     def reset(self) -> None:
         """Reset the connection: a `send` that blocks fails."""

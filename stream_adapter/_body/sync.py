@@ -293,19 +293,10 @@ class SyncBody(Body):
             self._break_off(0)  # the server has a block of ours, and may wait long for its client to take it
 
     def _break_off(self, delivery: float) -> None:
-        """Break the connection so that what was sent does not look complete, whatever the server does next.
-
-        Args:
-            delivery: seconds that the client has, before a reset, to take what was sent.
-        """
         connection = self._host.connection
-        if connection is None:
-            return
-        connection.wait_sent(delivery)
-        if connection.chunks or content_length(self.headers) is not None:
-            connection.end_early()
-        else:
-            connection.reset()
+        if connection is not None:
+            framed = connection.chunks or content_length(self.headers) is not None
+            connection.break_off(framed=framed, delivery=delivery)
 
     def watch(self) -> None:
         """Have the watcher look after the client until the body is closed, where the server shows it."""

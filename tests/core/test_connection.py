@@ -72,7 +72,7 @@ def test_released_connection_is_left_alone(server: str) -> None:
         connection = connection_of(environs(ours)[server])
         connection.release()
         connection.release()
-        connection.end_early()
+        connection.break_off(framed=True, delivery=0)
         connection.reset()
         assert connection.sample() == Sample(Peer.OPEN)
         ours.send(b"still the server's")
