@@ -21,8 +21,9 @@ class Limits:
         max_items: chunks that may be ready and not yet taken.
         idle_timeout: the longest wait for the source's next chunk.
         total_timeout: the longest life of the stream.
-        send_timeout: the longest time without progress towards the client, where the server lets it be seen (ASGI).
-            A response without limits of its own has that of its format: 5 for event streams.
+        send_timeout: the longest time for which the client takes nothing of what waits for it. Who reads steadily,
+            however slowly, makes progress. Under WSGI it needs a server that shows its socket. A response without
+            limits of its own has that of its format: 5 for event streams.
         close_timeout: the longest wait for the source to close.
 
     Raises:
@@ -34,7 +35,7 @@ class Limits:
     max_items: int = 4096
     idle_timeout: float | None = None
     total_timeout: float | None = None
-    send_timeout: float | None = 30.0
+    send_timeout: float | None = 60.0
     close_timeout: float | None = 5.0
 
     def __post_init__(self) -> None:

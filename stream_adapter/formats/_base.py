@@ -84,7 +84,7 @@ class Format:
     keepalive: float | None = None
     keepalive_frame: bytes = b""
     commit_after: float | None = None
-    send_timeout: float | None = 30.0
+    send_timeout: float | None = 60.0
 
     def encode(self, item: Any) -> bytes:
         """Turn one item into bytes.
