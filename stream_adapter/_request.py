@@ -68,21 +68,25 @@ class RequestHead:
         method: in capitals.
         headers: looked up with `get`, by lower-case name.
         query: the query string, still encoded.
+        path: decoded, with what the application is mounted at; for the log.
     """
 
     method: str = "GET"
     headers: RequestHeaders = _NO_HEADERS
     query: str = ""
+    path: str = ""
 
     @classmethod
     def from_environ(cls, environ: Environ) -> RequestHead:
         """Make it from a WSGI environ (PEP 3333)."""
-        return cls(environ.get("REQUEST_METHOD", "GET"), _EnvironHeaders(environ), environ.get("QUERY_STRING", ""))
+        method, query = environ.get("REQUEST_METHOD", "GET"), environ.get("QUERY_STRING", "")
+        return cls(method, _EnvironHeaders(environ), query, _path_of(environ))
 
     @classmethod
     def from_scope(cls, scope: Scope) -> RequestHead:
         """Make it from an ASGI http scope."""
-        return cls(scope.get("method", "GET"), _ScopeHeaders(scope), scope.get("query_string", b"").decode("latin-1"))
+        query = scope.get("query_string", b"").decode("latin-1")
+        return cls(scope.get("method", "GET"), _ScopeHeaders(scope), query, scope.get("path", ""))
 
     @property
     def last_event_id(self) -> str | None:
@@ -102,6 +106,17 @@ class RequestHead:
         value = next(filter(None, values), "")
         # a character of an id is sent as up to three
         return None if len(value) > 3 * LONGEST_FIELD else unquote(value.replace("+", " "), "latin-1")
+
+
+def _path_of(environ: Environ) -> str:
+    """Return the path, whose bytes an environ has decoded as latin-1 (PEP 3333); Django's has it as text already."""
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    if path.isascii():
+        return path
+    try:
+        return path.encode("latin-1").decode()
+    except UnicodeError:
+        return path
 
 
 def _event_id(given: str | None) -> str | None:

@@ -82,6 +82,7 @@ class Resolved:
         flow: how it is encoded, bounded and reported.
         body: the whole body, where it is known; None for a stream.
         file: the open file that the whole body is, where a server may send it by itself; the source closes it.
+        request: what was asked, for the log; None if that is not known.
     """
 
     status: int
@@ -90,6 +91,7 @@ class Resolved:
     flow: Flow
     body: bytes | None
     file: OpenFile | None = None
+    request: RequestHead | None = None
 
 
 class Resolvable(Protocol):

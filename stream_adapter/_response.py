@@ -250,7 +250,7 @@ class Response:
             default_limits=not self._is_set("limits"),
             keeps_length=True,
         )
-        return Resolved(status, headers, source, flow, body)
+        return Resolved(status, headers, source, flow, body, request=head)
 
     async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
         """Say the same on an event loop, which is not blocked: `resolve` does no I/O, but that of a subclass may."""

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import Enum, auto
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
-from typing import Any
+from typing import Any, Protocol
 
 from ._encode import kind_of
+from ._log import describe_source, log_close_failure
 from ._readers import Reading, reading_of
 from ._records import iterates_itself
 from ._remedies import is_frame, name_of, remedy_for
@@ -99,10 +100,18 @@ def is_stream(value: object) -> bool:
     return hasattr(value, "__next__") or hasattr(value, "__anext__")
 
 
+class _Owner(Protocol):
+    def log_close_failure(self, error: BaseException) -> None: ...
+
+
+def _no_owner() -> None:
+    return None
+
+
 class Source:
     """One body's content and the duty to close it."""
 
-    __slots__ = ("_closed", "_iterator", "_reading", "_taken", "content", "enter", "kind", "reusable")
+    __slots__ = ("_closed", "_iterator", "_reading", "_taken", "content", "enter", "kind", "owner", "reusable")
 
     def __init__(self, content: Any) -> None:
         self.content: Any = content
@@ -118,6 +127,7 @@ class Source:
         self._closed = False
         self._iterator: Any = None
         self.enter: Callable[[], object] | None = None  # called where it is opened, first
+        self.owner: Callable[[], _Owner | None] = _no_owner  # weakly: the owner holds the source
 
     def _look_at(self, content: Any) -> Kind:
         _refuse_uncalled(content)
@@ -188,6 +198,14 @@ class Source:
             result = closer()
             if inspect.iscoroutine(result):
                 run(result)
+
+    def close_failed(self, error: BaseException) -> None:
+        """Log what closing has raised, as the owner does; one that was abandoned is not there any more."""
+        owner = self.owner()
+        if owner is None:
+            log_close_failure(describe_source(self.content), error)
+        else:
+            owner.log_close_failure(error)
 
     async def aclose(self) -> None:
         """Close it in the task that iterated it."""

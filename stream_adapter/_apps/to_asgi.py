@@ -7,7 +7,6 @@ there the pump itself iterates: nothing of this file stands in between, unless a
 from __future__ import annotations
 
 import io
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -17,6 +16,7 @@ from stream_adapter._edges.asgi import answer_other, deliver, refuse
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
+from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
 from stream_adapter._start_response import HeldHead
@@ -28,8 +28,6 @@ from .environ import environ_of
 from .flow import flow_of
 
 __all__ = ["to_asgi"]
-
-logger = logging.getLogger("stream_adapter")
 
 _LIMITS = Limits()
 _STATUS_LINE = re.compile(r"([1-5]\d\d)( .*)?")
@@ -68,8 +66,10 @@ def to_asgi(
         environ["stream_adapter.connection"] = request.connection
         call = _Call(app, environ, request.want)
         flow = flow_of(call.head, limits, on_close)
-        resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None)
+        head = RequestHead.from_scope(scope)
+        resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
         body = AsyncBody(resolved, Host(stopping=request.lose))
+        body.expect_reports()
         request.is_held = body.is_held
         call.push = body.push
         try:
@@ -97,8 +97,11 @@ class _Call:
         on_commit: called once status and headers are final.
 
     Attributes:
+        log_name: what it is in the log.
         push: takes a chunk that the application writes rather than yields.
     """
+
+    log_name = "WSGI application"
 
     def __init__(self, app: WSGIApp, environ: Environ, on_commit: Callable[[], object]) -> None:
         self._app = app

@@ -22,6 +22,7 @@ from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary
 from stream_adapter._pump import TaskProducer
+from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
 from stream_adapter._types import ASGIApp, Environ, Message, StartResponse, WSGIApp
@@ -66,8 +67,10 @@ def to_wsgi(
     def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         call = _Call(app, environ, lifespan.begin())
         flow = flow_of(call.head, limits, on_close)
-        resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None)
+        head = RequestHead.from_environ(environ)
+        resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
         call.body = SyncBody(resolved, Host(connection=client_connection(environ)))
+        call.body.expect_reports()
         return begin(call.body, environ, start_response)
 
     return wsgi
@@ -82,9 +85,11 @@ class _Call(AsyncIterator[bytes]):
         state: what the application's lifespan has set up.
 
     Attributes:
+        log_name: what it is in the log.
         body: the response, which is made of this source.
     """
 
+    log_name = "ASGI application"
     body: SyncBody
     _inbox: Inbox
     _ended: asyncio.Event

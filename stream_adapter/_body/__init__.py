@@ -8,12 +8,20 @@ After start() `status` and `headers` are final. Whoever made the body must close
 """
 
 from .asynchronous import AsyncBody
-from .ends import BodyNotWanted, ClientDisconnected, StreamAborted, chain_of, follows_from_the_end
+from .ends import (
+    CLIENT_CLOSED_REQUEST,
+    BodyNotWanted,
+    ClientDisconnected,
+    StreamAborted,
+    chain_of,
+    follows_from_the_end,
+)
 from .host import Host
 from .pushed import PushedBody
 from .sync import SyncBody
 
 __all__ = [
+    "CLIENT_CLOSED_REQUEST",
     "AsyncBody",
     "BodyNotWanted",
     "ClientDisconnected",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from stream_adapter._lifecycle import enter, leave
@@ -31,21 +31,21 @@ from .host import NO_HOST, Host
 
 __all__ = ["AsyncBody"]
 
-logger = logging.getLogger("stream_adapter")
-
 T = TypeVar("T")
 
 
 class AsyncBody(Body):
     """A body for an edge that runs on an event loop. `start`, iteration and `aclose` belong to one loop."""
 
-    __slots__ = ("_consumer", "_loop", "_pending", "interrupted")
+    __slots__ = ("_consumer", "_holds_log", "_loop", "_pending", "_unlogged", "interrupted")
 
     def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
         super().__init__(resolved, host)
         self._consumer: AsyncConsumer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: list[bytes] = []  # no deque: an empty one is 700 bytes, and two thousand streams are silent
+        self._holds_log = False
+        self._unlogged: Callable[[], None] | None = None
         self.interrupted: Callable[[], None] | None = None  # what an edge does to end its own waiting
 
     async def start(self) -> None:
@@ -63,7 +63,8 @@ class AsyncBody(Body):
         try:
             self._pending = await self._open()
         except BaseException as error:
-            self._note(error)
+            if not isinstance(error, asyncio.CancelledError):  # which is the server's: the client has left
+                self._note(error)
             await self.aclose()
             raise
 
@@ -183,11 +184,28 @@ class AsyncBody(Body):
     def interrupt(self, reason: Reason) -> None:
         """End the stream with this reason; from within its loop."""
         if self._reason is None and not (self._done and reason == "disconnect"):  # it left, having had the end
-            self._reason = reason
+            self._end_for(reason)
         if self._consumer is not None:
             self._consumer.interrupt(reason)
         if self.interrupted is not None:
             self.interrupted()
+
+    def hold_log(self) -> None:
+        """Leave it to the caller when a failure is logged: it calls `log_failure`."""
+        self._holds_log = True
+
+    def log_failure(self) -> None:
+        """Log the failure that was held. Does nothing if there was none, and the second time."""
+        log, self._unlogged = self._unlogged, None
+        if log is not None:
+            log()
+
+    def _log_failure(self, error: BaseException, progress: tuple[int, int]) -> None:
+        log = partial(super()._log_failure, error, progress)
+        if self._holds_log:
+            self._unlogged = log
+        else:
+            log()
 
     def push(self, chunk: bytes) -> None:
         """Send a chunk from within a step of a sync source, in its thread, waiting until there is room for it.
@@ -238,14 +256,14 @@ class AsyncBody(Body):
                 await self._source.aclose()
             elif not await _wait_ended(consumer, self._flow.limits.close_timeout):
                 self._warn_stuck()
-        except Exception:
-            logger.exception("the source of a stream failed to close")
+        except Exception as error:  # noqa: BLE001  # the response is not to blame
+            self.log_close_failure(error)
         try:
             report = self._report()
             if inspect.isawaitable(report):
                 await report
-        except Exception:
-            logger.exception("on_close failed")
+        except Exception as error:  # noqa: BLE001  # the caller's code; the stream is over
+            self._log_report_failure(error)
         finally:
             leave(self)  # only now: who drains a process ends it next
 

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeVar
+from weakref import ref
 
 from stream_adapter._headers import content_length, set_default
 from stream_adapter._limits import StreamSummary
+from stream_adapter._log import describe_stream, expect_reports, is_first_report, log_close_failure, log_stream
 from stream_adapter._pump import (
     Interrupted,
     ThreadProducer,
@@ -23,13 +25,12 @@ from stream_adapter._source import Kind, Source
 from stream_adapter._types import Reason
 from stream_adapter.errors import ChunkEncodingError, ContentLengthError, StreamTimeoutError
 
-from .ends import ClientDisconnected, StreamAborted
+from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted
 from .host import NO_HOST, Host
 
-__all__ = ["Body", "raisable", "result_of"]
+__all__ = ["CLOSING", "Body", "raisable", "result_of"]
 
-logger = logging.getLogger("stream_adapter")
-
+CLOSING = "closing the connection"
 _SLICE = 0.002  # seconds one job may keep a thread that is shared, while other work waits for it
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ class Body:
         "_flow",
         "_host",
         "_reason",
+        "_request",
         "_source",
         "_started",
         "_started_at",
@@ -74,8 +76,8 @@ class Body:
         self.headers: list[tuple[str, str]] = resolved.headers
         self.file: OpenFile | None = resolved.file
         self._flow = flow
-        self._source = resolved.source
-        self._source.enter = host.enter
+        self._request = resolved.request
+        self._own(resolved.source, host)
         self._whole = resolved.body
         self._host = host
         self._context = copy_context() if host.context is None else host.context
@@ -87,6 +89,11 @@ class Body:
         self._started = self._done = self._closed = False
         self._reason: Reason | None = None
         self._error: BaseException | None = None
+
+    def _own(self, source: Source, host: Host) -> None:
+        self._source = source
+        source.enter = host.enter
+        source.owner = ref(self)
 
     @property
     def waits(self) -> bool:
@@ -124,8 +131,7 @@ class Body:
 
     def _settle_for(self, content: object) -> None:
         """Go on with what an awaitable turned out to be."""
-        self._source = Source(content)
-        self._source.enter = self._host.enter
+        self._own(Source(content), self._host)
         self._whole = whole_body(self._source, self._flow.encoder)
         length = content_length(self.headers) if self._flow.keeps_length else None
         if self._whole is not None and length not in {None, len(self._whole)}:
@@ -158,11 +164,20 @@ class Body:
 
     def ending(self) -> Exception:
         """Return what to raise where the stream was told to end, by the reason that it was given."""
-        if self._reason is None or self._reason == "disconnect":
+        if self._reason in {None, "disconnect", "send_timeout"}:  # one that is let go has gone, to all who send to it
             return ClientDisconnected()
-        if self._reason == "send_timeout":
-            return StreamTimeoutError("send_timeout", self.send_timeout or 0)
-        return StreamAborted(self._reason)
+        return StreamAborted(self._reason or "disconnect")
+
+    @property
+    def is_let_go(self) -> bool:
+        """Whether the client is still connected, but has taken nothing for too long."""
+        return self._reason == "send_timeout"
+
+    def _end_for(self, reason: Reason) -> None:
+        """Note why the stream was told to end."""
+        self._reason = reason
+        if reason == "send_timeout":
+            self._log(logging.INFO, f"the client took nothing for {self.send_timeout or 0:g} s", CLOSING)
 
     def _interrupted(self, interruption: Interrupted) -> Exception:
         self._reason = self._reason or interruption.reason
@@ -179,16 +194,24 @@ class Body:
         if self._reason is not None:  # it was told to end: nobody failed
             return b""
         self._note(error)
-        logger.error("a stream failed after it had begun; the connection is broken", exc_info=error)
+        self._log_failure(error, self._progress)
         try:
             record = None if self._flow.on_error is None else self._flow.on_error(error)
             if self.length is not None:
                 return b""  # it would count as a part of the body that was promised
             if record is not None:
                 return self._flow.encoder.encode_error(record)
-        except Exception:
-            logger.exception("on_error failed")
+        except Exception as failure:  # noqa: BLE001  # the caller's code; the stream's own failure is raised
+            self._log(logging.ERROR, "on_error failed", CLOSING, failure)
         return b"" if self.length is not None else self._flow.encoder.format.error_record() or b""
+
+    def expect_reports(self) -> None:
+        """Leave a failure to the streams within this one that have reported it: its source is an application."""
+        self._context.run(expect_reports)
+
+    def report_failure(self, error: BaseException) -> None:
+        """Note and log the failure of a server that sends the body by itself."""
+        self._fail(error)
 
     def _summary(self) -> StreamSummary:
         now = time.monotonic()
@@ -207,14 +230,49 @@ class Body:
             return None
         try:
             return self._flow.on_close(self._summary())
-        except Exception:
-            logger.exception("on_close failed")
+        except Exception as error:  # noqa: BLE001  # the caller's code; the stream is over
+            self._log_report_failure(error)
             return None
 
     def _warn_stuck(self) -> None:
-        logger.warning("a source did not close within %s s and is left to itself", self._flow.limits.close_timeout)
+        timeout = self._flow.limits.close_timeout or 0
+        self._log(logging.WARNING, f"the source did not close within {timeout:g} s", "abandoning it")
         if self._host.left is not None:
             self._host.left()
+
+    @property
+    def _name(self) -> str:
+        return describe_stream(self._request, self._source.content)
+
+    @property
+    def _progress(self) -> tuple[int, int]:
+        return self._window.count, self._bytes
+
+    def _log(self, level: int, happened: str, then: str, error: BaseException | None = None) -> None:
+        log_stream(level, self._name, happened, then, progress=self._progress, error=error)
+
+    def _log_failure(self, error: BaseException, progress: tuple[int, int]) -> None:
+        if isinstance(error, StreamTimeoutError) and error.reason == self._reason:
+            log_stream(logging.WARNING, self._name, f"ended by {error}", CLOSING, progress=progress)
+        elif is_first_report(error, self._context):
+            happened = "failed after the response started"
+            log_stream(logging.ERROR, self._name, happened, CLOSING, progress=progress, error=error)
+
+    def _answer_departed(self) -> None:
+        """Become a response for a client that has left before the first item, so that a framework has one."""
+        self.status, self.headers, self._whole = CLIENT_CLOSED_REQUEST, [], b""
+        self.log_departure()
+
+    def log_departure(self) -> None:
+        """Log that the client has left, which is not an error, whenever it is."""
+        self._log(logging.DEBUG, "the client disconnected", "nothing more is sent")
+
+    def _log_report_failure(self, error: Exception) -> None:
+        self._log(logging.ERROR, "on_close failed", f"the stream has ended ({self._summary().reason})", error)
+
+    def log_close_failure(self, error: BaseException) -> None:
+        """Log what the source raised when it was closed, which nothing else will see."""
+        log_close_failure(self._name, error, self._progress)
 
 
 def _nothing() -> None:
@@ -225,8 +283,10 @@ def _leave(thread_exit: Callable[[], object] | None, release: Callable[[], objec
     try:
         if thread_exit is not None:
             thread_exit()
-    except Exception:
-        logger.exception("a framework failed to leave the thread of a source")
+    except Exception as error:  # noqa: BLE001  # the framework's; the thread goes on to the next stream
+        log_stream(
+            logging.ERROR, "a thread of sync sources", "Host.thread_exit failed", "the thread is reused", error=error
+        )
     finally:
         release()
 

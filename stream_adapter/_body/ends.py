@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from stream_adapter._types import Reason
 from stream_adapter.errors import StreamTimeoutError
 
-__all__ = ["BodyNotWanted", "ClientDisconnected", "StreamAborted", "chain_of", "follows_from_the_end"]
+__all__ = [
+    "CLIENT_CLOSED_REQUEST",
+    "BodyNotWanted",
+    "ClientDisconnected",
+    "StreamAborted",
+    "chain_of",
+    "follows_from_the_end",
+]
+
+
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before its response; RFC 9110 has none
 
 
 class StreamAborted(ConnectionAbortedError):  # noqa: N818  # no error of anybody

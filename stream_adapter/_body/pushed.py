@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from stream_adapter._log import describe_stream
 from stream_adapter._pump import LoopBell, Producer, PushProducer
 from stream_adapter._resolved import Resolved
 
 from .asynchronous import AsyncBody
 
 __all__ = ["PushedBody"]
+
+
+class _Application:
+    log_name = "application"
+
+
+_APPLICATION = _Application()
 
 
 class PushedBody(AsyncBody):
@@ -30,6 +38,10 @@ class PushedBody(AsyncBody):
         self._bell = LoopBell(crossing=False)
         owned = (self._source, self._flow.encoder, self._window, self._bell, self._context)
         self.producer = PushProducer(*owned, on_stop=on_stop, ending=self.ending)
+
+    @property
+    def _name(self) -> str:
+        return describe_stream(self._request, _APPLICATION)
 
     def _producer(self) -> tuple[Producer, LoopBell]:
         return self.producer, self._bell

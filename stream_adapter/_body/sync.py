@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from functools import partial
@@ -36,11 +35,10 @@ from stream_adapter._watch import Client, watcher
 from stream_adapter.errors import ContentLengthError
 
 from .base import Body, raisable, result_of
+from .ends import ClientDisconnected
 from .host import NO_HOST, Host
 
 __all__ = ["SyncBody"]
-
-logger = logging.getLogger("stream_adapter")
 
 _END: Any = object()
 _DELIVERY = 1.0  # seconds that a client has to take what was sent before its connection is reset
@@ -62,7 +60,7 @@ class SyncBody(Body):
         self._client: Client | None = None  # what the watcher knows of it
 
     def start(self) -> None:
-        """Pull the first item.
+        """Pull the first item. For a client that has left meanwhile the status is 499, and the body empty.
 
         Raises:
             Exception: what the source, or the encoding of its first item, raised; the source is closed.
@@ -77,6 +75,12 @@ class SyncBody(Body):
             self._ready = self._open()
             if self._whole is not None and len(self._whole) > _LARGE:
                 self.watch()
+        except ClientDisconnected as error:
+            self._note(error)
+            self.close()
+            if self._reason != "disconnect":
+                raise
+            self._answer_departed()
         except BaseException as error:
             self._note(error)
             self.close()
@@ -161,6 +165,8 @@ class SyncBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, in blocks."""
         self.start()
+        if self._closed and self._whole == b"":
+            return iter(())
         self._generator = self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
         return self._generator if self.length is None else self._up_to(self.length, self._generator)
 
@@ -179,10 +185,10 @@ class SyncBody(Body):
             length = self.length or 0
             raise ContentLengthError(length, length - self._missing, complete=True)
 
-    def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901, PLR0912  # a hot loop
+    def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901  # a hot loop
         """Send each chunk before the source is asked for the next: no window, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
-        count, sent, measured = self._window.count, 0, self._flow.on_close is not None
+        count, sent = self._window.count, 0
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
         try:
@@ -207,8 +213,7 @@ class SyncBody(Body):
                 if self._reason is not None:
                     raise self.ending()  # noqa: TRY301  # where every failure of a stream is told
                 count += 1
-                if measured:
-                    sent += len(chunk)
+                sent += len(chunk)
                 yield chunk
             if count and (tail := self._flow.encoder.finish()):
                 sent += len(tail)
@@ -219,6 +224,7 @@ class SyncBody(Body):
         except GeneratorExit:
             raise
         except BaseException as error:
+            self._window.taken_count, self._bytes = count, sent
             if record := self._fail(error):
                 sent += len(record)
                 yield record
@@ -285,7 +291,7 @@ class SyncBody(Body):
     def end(self, reason: Reason) -> None:
         """Have it end with this reason, from any thread; a source inside `next()` is left to return from it."""
         if self._reason is None:
-            self._reason = reason
+            self._end_for(reason)
         if self._consumer is not None:
             self._consumer.interrupt(reason)
         generator = self._generator
@@ -326,11 +332,11 @@ class SyncBody(Body):
     def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
         try:
             run(report)
-        except Exception:
-            logger.exception("on_close failed")
+        except Exception as error:  # noqa: BLE001  # the caller's code; the stream is over
+            self._log_report_failure(error)
 
     def _close_source(self) -> None:
         try:
             self._context.run(self._source.close, run)
-        except Exception:
-            logger.exception("the source of a stream failed to close")
+        except Exception as error:  # noqa: BLE001  # the response is not to blame
+            self.log_close_failure(error)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from functools import partial
 
-from stream_adapter._body import AsyncBody, ClientDisconnected, Host
+from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, ClientDisconnected, Host
 from stream_adapter._heads import outgoing_head
 from stream_adapter._lifecycle import drain
+from stream_adapter._log import logger
 from stream_adapter._pump import in_file_thread
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolvable
@@ -23,13 +23,12 @@ from stream_adapter._types import Message, Receive, Scope, Send
 from stream_adapter.errors import FileChangedError, RefusalError
 
 from ._refusal import bare_refusal
+from .breaking import break_response
 
 __all__ = ["answer_other", "deliver", "offers_pathsend", "refuse", "serve"]
 
-logger = logging.getLogger("stream_adapter")
-
+_DEPARTED_GRACE = 1.0  # seconds that a server has to take a response whose client has left
 _SHUTDOWN_GRACE = 5.0  # seconds that streams have once the server says that it shuts down
-_BREAK_GRACE = 1.0  # seconds that a server has to take the message which it is to refuse
 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,10 +92,12 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
 
     Raises:
         Exception: what ended the source; before the first item nothing was sent.
-        StreamTimeoutError: a deadline passed.
+        StreamTimeoutError: a deadline of the source passed. A client that took nothing is not an error: this returns
+            before the response is complete, and the server closes the connection.
         StreamAborted: the stream was told to end.
     """
     delivery = _Delivery(body, send)
+    body.hold_log()
     try:
         try:
             if pathsend and body.file is not None and await _is_at_path(body.file):
@@ -105,14 +106,21 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
                 await (delivery.run_watched(receive) if body.waits else delivery.run())
         finally:
             await body.aclose()
-    except ClientDisconnected:
-        logger.debug("the client disconnected")
+    except ClientDisconnected as departure:
+        if not delivery.begun:
+            await _answer_departed(send)
+        elif body.is_let_go:
+            await break_response(send, departure, lambda: None)
+        if not body.is_let_go:
+            body.log_departure()
     except asyncio.CancelledError:
         raise
-    except BaseException:
+    except BaseException as error:
         if delivery.begun:
-            await _break(send)
+            await break_response(send, error, body.log_failure)
         raise
+    finally:
+        body.log_failure()
 
 
 class _Delivery:
@@ -210,18 +218,17 @@ async def _check_path(file: OpenFile) -> None:
         raise FileChangedError("the file was replaced or changed while it was left to the server")
 
 
-async def _break(send: Send) -> None:
-    """See to it that a response which has begun does not end as if it were complete.
+async def _answer_departed(send: Send) -> None:
+    """Answer a request whose client has left before anything was sent: a middleware may wait for the response.
 
-    Starlette's BaseHTTPMiddleware ends a response in form when its application has failed, and raises only then; but
-    not if a body was a dict, which it takes for a message and passes on, to the next of its kind or to the server. A
-    server refuses it, and the connection breaks, as it would have. One that takes nothing is not waited for.
+    Starlette's BaseHTTPMiddleware takes an application that returns without one for broken. The client does not see
+    the status; metrics and logs do, and it is the one that nginx has for this. A server that takes nothing any more is
+    not waited for.
     """
-    message: Message = {"type": "http.response.body", "more_body": True}
-    message["body"] = message
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(_BREAK_GRACE):
-            await send(message)
+        async with asyncio.timeout(_DEPARTED_GRACE):
+            await send(_start(CLIENT_CLOSED_REQUEST, []))
+            await send(_block(b"", more=False))
 
 
 def _interrupt(scope: asyncio.Timeout) -> None:
@@ -240,7 +247,7 @@ async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
             if complete:  # a second end of the request's body: this server never says that the client has gone
                 return
             complete = not message.get("more_body", False)
-    except Exception as error:  # a receive that fails has no client behind it
+    except Exception as error:  # noqa: BLE001  # a receive that fails has no client behind it
         logger.debug("receive failed, which is taken for a disconnect", exc_info=error)
     gone()
 

@@ -7,9 +7,9 @@ file has changed, and to close it is to close the response.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from stream_adapter._body import SyncBody
 from stream_adapter._resolved import OpenFile
@@ -18,7 +18,7 @@ from stream_adapter.errors import FileChangedError
 
 __all__ = ["ServerFile", "server_file"]
 
-logger = logging.getLogger("stream_adapter")
+Report: TypeAlias = Callable[[BaseException], object]
 
 BLOCK = 1 << 18  # bytes that a server reads at a time, where it does not leave that to the kernel
 
@@ -30,11 +30,19 @@ class ServerFile:
         file: what is sent.
         close: closes the response. It may be set anew: Django does.
         watch: has the client looked after while the server sends.
+        report: called with what went wrong.
     """
 
-    def __init__(self, file: OpenFile, close: Callable[[], object], watch: Callable[[], object] = object) -> None:
+    def __init__(
+        self,
+        file: OpenFile,
+        close: Callable[[], object],
+        watch: Callable[[], object] = object,
+        report: Callable[[BaseException], object] = repr,
+    ) -> None:
         self._file = file
         self._watch = watch
+        self._report = report
         self._close_response = close
         self._position = 0
 
@@ -95,7 +103,7 @@ class ServerFile:
     def _check(self) -> None:
         if self._file.has_changed():
             error = FileChangedError("the file was changed while it was sent")
-            logger.error("a download failed; the connection is broken", exc_info=error)
+            self._report(error)
             raise error
 
 
@@ -103,4 +111,4 @@ def server_file(body: SyncBody, environ: Environ) -> ServerFile | None:
     """Return what the server is to be given in the body's stead; None if it takes no files, or the body is none."""
     if body.file is None or environ.get("wsgi.file_wrapper") is None:
         return None
-    return ServerFile(body.file, body.close, body.watch)
+    return ServerFile(body.file, body.close, body.watch, body.report_failure)

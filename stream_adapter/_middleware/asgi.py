@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Collection, Mapping
 from typing import Any, Unpack
 
 from stream_adapter._heads import is_bodiless
+from stream_adapter._log import expect_reports
 from stream_adapter._request import RequestHead
 from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
 
@@ -104,6 +105,7 @@ class _Exchange:
     async def run(self, app: ASGIApp) -> None:
         """Call the application, and see its response to the end."""
         error: BaseException | None = None
+        expect_reports()
         self._task = task = asyncio.current_task()
         try:
             await app(self._scope, self._inbox.receive, self.send)

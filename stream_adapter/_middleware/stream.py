@@ -48,7 +48,7 @@ class Stream:
     ) -> None:
         pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head.get("headers", ())]
         outgoing = options.outgoing(head["status"], pairs, request)
-        resolved = Resolved(head["status"], outgoing.headers, Source(None), outgoing.flow, None)
+        resolved = Resolved(head["status"], outgoing.headers, Source(None), outgoing.flow, None, request=request)
         body = PushedBody(resolved, on_stop=interrupt)
         self._head = head
         self._send = send

@@ -125,7 +125,8 @@ class StreamAdapterMiddleware:
         head = RequestHead.from_environ(environ)
         outgoing = self._options.outgoing(call.status, call.headers, head, keeps_time=keeps_time)
         content = b"" if head.method == "HEAD" else None
-        body = SyncBody(Resolved(call.status, outgoing.headers, Source(call), outgoing.flow, content), host)
+        resolved = Resolved(call.status, outgoing.headers, Source(call), outgoing.flow, content, request=head)
+        body = SyncBody(resolved, host)
         try:
             body.start()
             call.commit(call.line, body.headers)

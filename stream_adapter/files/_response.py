@@ -239,15 +239,15 @@ class FileResponse(Response):
         if isinstance(handle, AsyncHandle):
             bodiless = not segments or head.method == "HEAD"
             source = Source(AsyncFileBody(handle, segments))
-            return Resolved(reply.status, reply.headers, source, flow, b"" if bodiless else None)
+            return Resolved(reply.status, reply.headers, source, flow, b"" if bodiless else None, request=head)
         sent = [] if head.method == "HEAD" else segments
         body = FileBody(handle, sent)
         if body.length <= BLOCK:
             whole = b"".join(body)
             body.close()
-            return Resolved(reply.status, reply.headers, Source(None), flow, whole)
+            return Resolved(reply.status, reply.headers, Source(None), flow, whole, request=head)
         file = self._file_for_server(handle) if reply.segments is None else None
-        return Resolved(reply.status, reply.headers, Source(body), flow, None, file)
+        return Resolved(reply.status, reply.headers, Source(body), flow, None, file, head)
 
     def _file_for_server(self, handle: Handle) -> DescriptorHandle | None:
         """Return the file if a server may send the whole of it by itself: nobody watches it or measures its time."""

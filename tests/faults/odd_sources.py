@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -77,9 +78,15 @@ def counting(way: str, *items: object) -> CountingSource | AsyncCountingSource:
     return CountingSource(items) if way == "sync" else AsyncCountingSource(items)
 
 
-def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what we have logged: asyncio has a word to say of its own on some of this."""
-    return [record.getMessage() for record in caplog.records if record.name == "stream_adapter"]
+RECORD = re.compile(r"GET / \(.+\): (?P<happened>.+) \(\d+ items?, \d+ bytes?\); .+")
+
+
+def happened(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what our records say, each in the one form; asyncio writes records of its own on some of this."""
+    lines = [record.getMessage() for record in caplog.records if record.name == "stream_adapter"]
+    matches = [RECORD.fullmatch(line) for line in lines]
+    assert all(matches), lines
+    return [match["happened"] for match in matches if match]
 
 
 BADLY_CLOSED: dict[str, Callable[[], Any]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextvars import Context
 from itertools import chain, islice
@@ -13,8 +12,6 @@ from stream_adapter._pump.bells import Bell
 from stream_adapter._pump.window import Window
 
 __all__ = ["AnySource", "Encoder", "Producer", "undecided"]
-
-logger = logging.getLogger("stream_adapter")
 
 
 class _End:
@@ -31,6 +28,7 @@ class AnySource(Protocol):
     def aiterate(self) -> AsyncIterator[object]: ...
     def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None: ...
     async def aclose(self) -> None: ...
+    def close_failed(self, error: BaseException) -> None: ...
 
 
 class Encoder(Protocol):
@@ -122,5 +120,5 @@ class Producer:
     def _close_sync(self) -> None:
         try:
             self.source.close(asyncio.run)
-        except BaseException:
-            logger.exception("the source of a stream failed to close")
+        except BaseException as error:  # noqa: BLE001  # it is logged, and the stream has ended
+            self.source.close_failed(error)

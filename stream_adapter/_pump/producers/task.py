@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -13,8 +12,6 @@ from stream_adapter._pump.bells import LoopBell
 from .base import Producer, undecided
 
 __all__ = ["TaskProducer"]
-
-logger = logging.getLogger("stream_adapter")
 
 
 class _Cancelled(AsyncIterator[object]):
@@ -150,8 +147,8 @@ class TaskProducer(Producer):
         self._iterating = False
         try:
             await self.source.aclose()
-        except BaseException:
-            logger.exception("the source of a stream failed to close")
+        except BaseException as problem:  # noqa: BLE001  # it is logged, and the stream has ended
+            self.source.close_failed(problem)
         return error
 
     async def _iterate(self) -> None:

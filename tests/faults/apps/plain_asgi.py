@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,3 +28,6 @@ async def pass_on(request: Request, call_next: RequestResponseEndpoint) -> Respo
 
 app = with_lifespan(plain)
 behind_middleware = with_lifespan(BaseHTTPMiddleware(plain, dispatch=pass_on))
+behind_two = with_lifespan(
+    BaseHTTPMiddleware(GZipMiddleware(BaseHTTPMiddleware(plain, dispatch=pass_on)), dispatch=pass_on)
+)

@@ -65,6 +65,13 @@ async def async_idle() -> AsyncSource:
         await asyncio.Event().wait()
 
 
+async def async_tardy() -> AsyncSource:
+    """Have no first item, as a model that thinks."""
+    with reporter.source():
+        await asyncio.Event().wait()
+        yield b"first"
+
+
 def sync_stubborn() -> SyncSource:
     reporter.opened()
     try:
@@ -203,6 +210,7 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "rows": {"sync": lambda: sync_fast(ROW), "async": lambda: async_fast(ROW)},
     "ticking": {"sync": sync_ticking, "async": async_ticking},
     "idle": {"sync": sync_idle, "async": async_idle},
+    "tardy": {"async": async_tardy},
     "stubborn": {"sync": sync_stubborn, "async": async_stubborn},
     "raising": {"sync": sync_raising, "async": async_raising},
     "finite": {"sync": sync_finite, "async": async_finite},
