@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,13 @@ from tests.support.servers import Server, granian, gunicorn, hypercorn, uvicorn,
 
 WSGI, ASGI = "tests.security.apps.fields:wsgi", "tests.security.apps.fields:asgi"
 SERVERS: dict[str, Callable[..., AbstractContextManager[Server]]] = {
-    "gunicorn gthread": lambda **env: gunicorn(WSGI, **env),
-    "uvicorn h11": lambda **env: uvicorn(ASGI, "--http", "h11", **env),
-    "uvicorn httptools": lambda **env: uvicorn(ASGI, "--http", "httptools", **env),
-    "hypercorn": lambda **env: hypercorn(ASGI, **env),
-    "granian": lambda **env: granian(ASGI, **env),
-    "waitress": lambda **env: waitress(WSGI, **env),
-    "Werkzeug": lambda **env: werkzeug(WSGI, **env),
+    "gunicorn gthread": partial(gunicorn, WSGI),
+    "uvicorn h11": partial(uvicorn, ASGI, "--http", "h11"),
+    "uvicorn httptools": partial(uvicorn, ASGI, "--http", "httptools"),
+    "hypercorn": partial(hypercorn, ASGI),
+    "granian": partial(granian, ASGI),
+    "waitress": partial(waitress, WSGI),
+    "Werkzeug": partial(werkzeug, WSGI),
 }
 BY_DEFAULT = {"gunicorn gthread", "uvicorn h11"}
 PATHS = ["/negotiated", "/events", "/file", "/adapted/negotiated", "/compressing/negotiated"]

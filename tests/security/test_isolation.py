@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FunctionType, MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.handlers.asgi import ASGIHandler
@@ -63,15 +63,19 @@ def served(app: str, protocol: str, shared: sa.Response) -> Generator[Any]:
             yield django
 
 
+_SIMPLE: tuple[type, ...] = (str, bytes, int, float, Path, FunctionType, partial)
+
+
 def snapshot(value: Any, seen: frozenset[int] = frozenset()) -> Any:
     """Return all that an object holds, however deep, such that a later change of it shows."""
-    if id(value) in seen or isinstance(value, (str, bytes, int, float, type(None), Path, type, FunctionType, partial)):
+    if id(value) in seen or isinstance(value, (*_SIMPLE, type(None), type)):
         return repr(value)
     seen |= {id(value)}
     if isinstance(value, (dict, MappingProxyType)):
-        return [(snapshot(key, seen), snapshot(item, seen)) for key, item in value.items()]
+        pairs = cast("Any", value).items()
+        return [(snapshot(key, seen), snapshot(item, seen)) for key, item in pairs]
     if isinstance(value, (list, tuple, set, frozenset, Headers)):
-        return [snapshot(item, seen) for item in value]
+        return [snapshot(item, seen) for item in cast("Any", value)]
     slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(value, name)]
     fields = {**{name: getattr(value, name) for name in slots}, **getattr(value, "__dict__", {})}
     return type(value).__name__, {name: snapshot(field, seen) for name, field in fields.items()}

@@ -10,12 +10,11 @@ import os
 import resource
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import stream_adapter as sa
 import stream_adapter.asgi
 import stream_adapter.wsgi
-from stream_adapter.types import Environ, Receive, Scope, Send, StartResponse
+from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, StartResponse, WSGIApp
 
 FILE = Path(os.environ.get("TEST_FILE", __file__))
 
@@ -57,7 +56,8 @@ compressing_asgi = stream_adapter.asgi.StreamAdapterMiddleware(plain_asgi, compr
 def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     kind, path = _split(environ["PATH_INFO"])
     environ["PATH_INFO"] = path
-    return {"/adapted": adapted_wsgi, "/compressing": compressing_wsgi}.get(kind, plain_wsgi)(environ, start_response)
+    apps: dict[str, WSGIApp] = {"/adapted": adapted_wsgi, "/compressing": compressing_wsgi}
+    return apps.get(kind, plain_wsgi)(environ, start_response)
 
 
 async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,8 +65,8 @@ async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         await plain_asgi(scope, receive, send)
         return
     kind, path = _split(scope["path"])
-    app: Any = {"/adapted": adapted_asgi, "/compressing": compressing_asgi}.get(kind, plain_asgi)
-    await app({**scope, "path": path, "raw_path": None}, receive, send)
+    apps: dict[str, ASGIApp] = {"/adapted": adapted_asgi, "/compressing": compressing_asgi}
+    await apps.get(kind, plain_asgi)({**scope, "path": path, "raw_path": None}, receive, send)
 
 
 def _split(path: str) -> tuple[str, str]:

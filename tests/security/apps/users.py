@@ -81,7 +81,7 @@ def _identified(request: django.http.HttpRequest, response: Any) -> Any:
 
 
 def identify(get_response: Callable[[django.http.HttpRequest], Any]) -> Callable[[django.http.HttpRequest], Any]:
-    if not iscoroutinefunction(get_response):
+    if not iscoroutinefunction(get_response):  # pyright: ignore[reportDeprecated]  # Django marks by asgiref's
         return lambda request: _identified(request, get_response(request))
 
     async def middleware(request: django.http.HttpRequest) -> Any:
