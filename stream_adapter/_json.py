@@ -11,7 +11,6 @@ NaN, and moments are written by the table, too.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -26,7 +25,7 @@ from ._remedies import name_of, remedy_for
 from ._types import JSONDumps
 from .errors import ChunkEncodingError, ChunkValueError
 
-__all__ = ["dump_json", "dump_json_line", "dump_slowly", "dumper_of"]
+__all__ = ["dump_json", "dump_json_line", "dump_slowly", "dumper_of", "in_one_line"]
 
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATACLASS  # Pydantic's have a serializer of their own
@@ -47,6 +46,8 @@ def _dumper(ending: bytes) -> Callable[[object], bytes]:
             encoded = dump_slowly(value)
         if encoded.partition(b"null")[1]:  # three times as fast as `in`
             _refuse_nan(value)
+        if 10 in encoded:  # a line feed, which orjson itself never writes
+            encoded = in_one_line(encoded)
         return encoded + ending
 
     return dump
@@ -63,6 +64,21 @@ Raises:
 # orjson's own option for it saves a copy and costs ten: its buffers start at a kilobyte, and a window keeps thousands
 dump_json_line = _dumper(b"\n")
 r"""Encode a value as one line of JSON, `\n` included."""
+
+
+def in_one_line(encoded: bytes) -> bytes:
+    """Return JSON without line breaks, which a fragment of others (`orjson.Fragment`, `msgspec.Raw`) may bring.
+
+    Outside of text they are white space, and inside of it JSON has none.
+
+    Raises:
+        ChunkValueError: it is not JSON.
+    """
+    try:
+        orjson.loads(encoded)
+    except orjson.JSONDecodeError as error:
+        raise ChunkValueError(f"expected JSON, got a fragment with a line break that is not: {error.msg}") from None
+    return encoded.replace(b"\n", b" ").replace(b"\r", b" ")
 
 
 def dumper_of(json_dumps: JSONDumps | None) -> Callable[[object], bytes]:
@@ -186,7 +202,8 @@ def _refuse_nan(value: Any) -> None:
     elif hasattr(cls, "__pydantic_serializer__"):
         _refuse_nan_of_model(cls.__pydantic_serializer__, value)
     elif hasattr(cls, "__struct_fields__"):
-        _refuse_nan(sys.modules["msgspec"].to_builtins(value))
+        for name in cls.__struct_fields__:
+            _refuse_nan(getattr(value, name))
     elif cls is not orjson.Fragment:
         _refuse_nan(stand_in(cls)(value))
 

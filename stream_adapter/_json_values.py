@@ -56,6 +56,8 @@ def _stand_in_of(cls: type[Any]) -> _Convert:  # noqa: C901, PLR0911, PLR0912  #
     if hasattr(cls, "__struct_fields__"):
         encode = sys.modules["msgspec"].json.encode
         return lambda struct: orjson.Fragment(encode(struct))
+    if issubclass(cls, getattr(sys.modules.get("msgspec"), "Raw", ())):
+        return lambda raw: orjson.Fragment(bytes(raw))
     if read := reader_of(cls):
         return read
     if issubclass(cls, dict):

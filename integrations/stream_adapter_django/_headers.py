@@ -43,4 +43,6 @@ def _add_cookie(response: HttpResponseBase, value: str) -> None:
     response.cookies.pop(name, None)
     response.cookies.load(value)
     if name not in response.cookies:
-        raise ValueError(f"Set-Cookie: Django cannot carry {value!r}; use response.set_cookie")
+        raise ValueError(
+            f"Set-Cookie: Django cannot carry an attribute of the cookie {name!r}; use response.set_cookie"
+        )

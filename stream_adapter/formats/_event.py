@@ -129,7 +129,7 @@ def _text(name: str, value: object) -> str:
 def _line(name: str, value: object) -> str:
     text = _text(name, value)
     if "\n" in text or "\r" in text or "\0" in text:
-        raise ChunkValueError(f"ServerSentEvent.{name}: expected text without CR, LF and NUL, got {text!r}")
+        raise ChunkValueError(f"ServerSentEvent.{name}: expected text without CR, LF and NUL")
     return text
 
 

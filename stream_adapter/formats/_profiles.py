@@ -82,7 +82,10 @@ class AISDK(_Dialect):
 def _encode_part(item: Any) -> bytes:
     event = item if isinstance(item, ServerSentEvent) else event_of(item)
     if event.data is None or event.id is not None or event.retry is not None:
-        raise ChunkValueError(f"a profile's clients take events with data, and no id and no retry, got {event!r}")
+        given = [name for name in ("data", "event", "id", "retry", "comment") if getattr(event, name) is not None]
+        raise ChunkValueError(
+            f"profile: expected an event with data, no id and no retry, got one with {', '.join(given)}"
+        )
     return event.encoded
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from stream_adapter._json import dump_json, dumper_of
 from stream_adapter._types import JSONDumps
+from stream_adapter.errors import ChunkValueError
 
 from ._base import NO_BUFFERING
 from ._json_items import JSONItems
@@ -32,7 +33,14 @@ class JSONSeq(JSONItems):
 
     def __init__(self, json_dumps: JSONDumps | None = None) -> None:
         dump = dumper_of(json_dumps)
-        super().__init__(lambda item: b"\x1e%b\n" % dump(item))
+
+        def encode(item: object) -> bytes:
+            encoded = dump(item)
+            if 30 in encoded:  # JSON escapes it, also within text
+                raise ChunkValueError("expected JSON, got a record separator inside it")
+            return b"\x1e%b\n" % encoded
+
+        super().__init__(encode)
 
     def error_record(self) -> bytes:
         """Return the element that is no value: an object that is never closed."""

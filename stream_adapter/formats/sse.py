@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from stream_adapter._encode import ChunkTable, Encode, kind_of
-from stream_adapter._json import dump_json, dumper_of
+from stream_adapter._json import dump_json, dumper_of, in_one_line
 from stream_adapter._limits import check_seconds
 from stream_adapter._remedies import name_of
 from stream_adapter._request import RequestHead, valid_event_id
@@ -49,7 +49,10 @@ def _encode_foreign(event: object) -> bytes:
 
 
 def _encode_json(value: object) -> bytes:
-    return b"data: %b\n\n" % dump_json(value)
+    encoded = dump_json(value)
+    if 13 in encoded:  # a carriage return of a fragment's, which would end the field
+        encoded = in_one_line(encoded)
+    return b"data: %b\n\n" % encoded
 
 
 def _refuse_bytes(value: object) -> bytes:

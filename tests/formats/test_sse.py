@@ -179,9 +179,7 @@ def test_a_profiles_stream_is_parts_and_done(way: str, call: Call, profile: Any,
 @pytest.mark.parametrize("fields", [{"data": "a", "id": "1"}, {"data": "a", "retry": 1}, {"comment": "a"}])
 @pytest.mark.parametrize("profile", ["openai", "ai-sdk"])
 def test_what_would_break_a_profiles_clients_is_an_error(profile: Any, fields: dict[str, Any]) -> None:
-    with pytest.raises(
-        ChunkValueError, match="chunk 0: a profile's clients take events with data, and no id and no retry"
-    ):
+    with pytest.raises(ChunkValueError, match="chunk 0: profile: expected an event with data, no id and no retry"):
         list(sa.iter_bytes(sa.sse([sa.ServerSentEvent(**fields)], profile=profile)))
 
 
