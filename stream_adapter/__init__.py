@@ -12,6 +12,7 @@ Flask, Django and FastAPI have modules of their own: stream_adapter_flask, strea
 stream_adapter_fastapi.
 """
 
+from . import _free_threading as _free_threading
 from ._encode import encode_chunk
 from ._lifecycle import active_streams, configure, drain, drain_on_signal
 from ._limits import Limits, StreamSummary

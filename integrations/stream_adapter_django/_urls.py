@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal, TypeAlias, overload
 
 from django import urls
 from django.http.response import HttpResponseBase
@@ -17,9 +17,21 @@ from ._views import adapt
 
 __all__ = ["path", "re_path"]
 
+View: TypeAlias = Callable[..., object]
+Included: TypeAlias = tuple[Any, Any, Any] | list[URLPattern | URLResolver]  # what `include` returns, or stands for it
+Kwargs: TypeAlias = dict[str, Any] | None
 
+
+@overload
 def path(
-    route: Any, view: Any, kwargs: dict[str, Any] | None = None, name: str | None = None, *, streaming: bool = False
+    route: Any, view: View, kwargs: Kwargs = None, name: str | None = None, *, streaming: bool = False
+) -> URLPattern: ...
+@overload
+def path(
+    route: Any, view: Included, kwargs: Kwargs = None, name: str | None = None, *, streaming: Literal[False] = False
+) -> URLResolver: ...
+def path(
+    route: Any, view: Any, kwargs: Kwargs = None, name: str | None = None, *, streaming: bool = False
 ) -> URLPattern | URLResolver:
     """Return a route, as `django.urls.path` does.
 
@@ -37,8 +49,16 @@ def path(
     return made
 
 
+@overload
 def re_path(
-    route: Any, view: Any, kwargs: dict[str, Any] | None = None, name: str | None = None, *, streaming: bool = False
+    route: Any, view: View, kwargs: Kwargs = None, name: str | None = None, *, streaming: bool = False
+) -> URLPattern: ...
+@overload
+def re_path(
+    route: Any, view: Included, kwargs: Kwargs = None, name: str | None = None, *, streaming: Literal[False] = False
+) -> URLResolver: ...
+def re_path(
+    route: Any, view: Any, kwargs: Kwargs = None, name: str | None = None, *, streaming: bool = False
 ) -> URLPattern | URLResolver:
     """Return a route, as `django.urls.re_path` does; the arguments are those of `path`."""
     made: URLPattern | URLResolver = urls.re_path(route, _streamed(view) if streaming else view, kwargs, name)

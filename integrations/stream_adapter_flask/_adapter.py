@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import wraps
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
@@ -16,6 +17,8 @@ from ._mixed import mixed
 from ._views import started, unpacked
 
 __all__ = ["StreamAdapter"]
+
+View = TypeVar("View", bound=Callable[..., object])
 
 
 class StreamAdapter:
@@ -32,12 +35,14 @@ class StreamAdapter:
 
     def __init__(self, app: Flask | None = None, **defaults: Unpack[ResponseOptions]) -> None:
         self.defaults: ResponseOptions = checked_options(**defaults)  # a bad option is an error where it is written
+        self._app: Flask | None = None
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
         """Install it in `app`, whose own `dispatch_request` and `url_rule_class` stay in use."""
         dispatch = app.dispatch_request
+        self._app = app  # the last one, where it is installed in several
 
         @wraps(dispatch)
         def dispatch_request(*args: Any, **kwargs: Any) -> ResponseReturnValue:  # Flask 3.2 passes its context
@@ -52,6 +57,42 @@ class StreamAdapter:
         app.dispatch_request = dispatch_request  # type: ignore[method-assign]  # of this app alone
         app.url_rule_class = mixed(StreamingRule, app.url_rule_class)
         app.extensions["stream_adapter"] = self
+
+    def route(self, rule: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        """Add a route to the app, as `app.route` does; a type checker knows `streaming=True`, and generator views.
+
+        Args:
+            rule: the path, as Flask takes it.
+            streaming: whether the result must be a stream.
+            **options: those of `app.route`.
+
+        Raises:
+            RuntimeError: the adapter was not installed in an app.
+        """
+        if self._app is None:
+            raise RuntimeError("StreamAdapter.route: expected an app; call init_app(app) first")
+        add: Callable[[View], View] = self._app.route(rule, streaming=streaming, **options)  # type: ignore[assignment]  # a view that Flask's types do not know: a generator
+        return add
+
+    def get(self, rule: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        """Add a route for GET."""
+        return self.route(rule, streaming=streaming, methods=["GET"], **options)
+
+    def post(self, rule: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        """Add a route for POST."""
+        return self.route(rule, streaming=streaming, methods=["POST"], **options)
+
+    def put(self, rule: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        """Add a route for PUT."""
+        return self.route(rule, streaming=streaming, methods=["PUT"], **options)
+
+    def patch(self, rule: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        """Add a route for PATCH."""
+        return self.route(rule, streaming=streaming, methods=["PATCH"], **options)
+
+    def delete(self, rule: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
+        """Add a route for DELETE."""
+        return self.route(rule, streaming=streaming, methods=["DELETE"], **options)
 
 
 def _is_ours(result: object) -> bool:

@@ -98,7 +98,7 @@ def test_what_a_streaming_route_cannot_stream_is_an_error_that_names_the_view() 
 
 def test_a_streaming_route_cannot_include_others() -> None:
     with pytest.raises(TypeError, match="expected a view, got tuple"):
-        path("", ([], None, None), streaming=True)
+        path("", ([], None, None), streaming=True)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]  # must be refused
 
 
 @both_edges

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import ResponseValidationError
@@ -334,7 +334,7 @@ def test_events_said_to_be_events_carry_anything() -> None:
     assert 'data: {"any":1}' in strict_client_of(app).get("/").text
 
 
-def text_of(answer: httpx.Response) -> tuple[str, str]:
+def text_of(answer: httpx2.Response) -> tuple[str, str]:
     return answer.text, answer.headers["content-type"].partition(";")[0]
 
 

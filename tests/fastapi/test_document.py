@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter, BackgroundTasks, Body, FastAPI, HTTPException, Request, Response, status
 from fastapi.responses import HTMLResponse, PlainTextResponse
@@ -122,7 +122,7 @@ def by_router(app: FastAPI, item: Any, items: list[Any], options: dict[str, Any]
 DECLARATIONS: list[Declare] = [by_annotation, by_response_model_list, by_annotation_under_the_adapter, by_router]
 
 
-def items_of(answer: httpx.Response, schema: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+def items_of(answer: httpx2.Response, schema: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Yield each item of a body, and what the document says of it."""
     media_type = answer.headers["content-type"].partition(";")[0]
     if media_type == "application/json":
@@ -139,7 +139,7 @@ def items_of(answer: httpx.Response, schema: dict[str, Any]) -> Iterator[tuple[A
             yield json.loads(line), schema["itemSchema"]
 
 
-def check(answer: httpx.Response, document: dict[str, Any]) -> int:
+def check(answer: httpx2.Response, document: dict[str, Any]) -> int:
     (operation,) = document["paths"]["/"].values()
     content = operation["responses"]["200"]["content"]
     schema = content[answer.headers["content-type"].partition(";")[0]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
 
-import httpx
+import httpx2
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
@@ -122,7 +122,7 @@ WAYS: list[Callable[[FastAPI, sa.Response], None]] = [
 ]
 
 
-def seen_of(answer: httpx.Response) -> tuple[int, str | None, list[str]]:
+def seen_of(answer: httpx2.Response) -> tuple[int, str | None, list[str]]:
     cookies = [cookie.split(";")[0] for cookie in answer.headers.get_list("set-cookie")]
     return answer.status_code, answer.headers.get("x-who"), cookies
 

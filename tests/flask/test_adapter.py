@@ -210,3 +210,20 @@ def test_its_defaults_reach_all_that_the_app_streams(way: str) -> None:
     }
     app.add_url_rule("/", view_func=views[way], endpoint="rows")
     assert app.test_client().get("/").headers["X-Default"] == "yes"
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+def test_the_adapters_route_decorators_take_streaming(app: Flask, method: str) -> None:
+    adapter = StreamAdapter(app)
+
+    @getattr(adapter, method)("/rows", streaming=True, endpoint="values")  # type: ignore[untyped-decorator]  # by its name
+    def rows() -> Iterator[dict[str, int]]:
+        yield {"a": 1}
+
+    assert app.test_client().open("/rows", method=method.upper()).data == b'{"a":1}\n'
+    assert [rule.endpoint for rule in app.url_map.iter_rules("values")] == ["values"]
+
+
+def test_a_route_of_an_adapter_without_an_app_is_an_error_that_says_init_app() -> None:
+    with pytest.raises(RuntimeError, match="init_app"):
+        StreamAdapter().get("/rows")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,7 @@ from stream_adapter_flask import StreamAdapter, stream_response, streaming
 from tests.support.sources import as_async
 
 TEXT = "text/html; charset=utf-8"
+FLASK = tuple(int(part) for part in version("flask").split(".")[:3] if part.isdecimal())
 
 
 def generator() -> Iterator[str]:
@@ -157,6 +159,9 @@ def test_a_view_may_return(app: Flask, install: Callable[[Flask, object], None],
 @pytest.mark.parametrize("install", EVERY_WAY.values(), ids=EVERY_WAY)
 @pytest.mark.parametrize("result", STREAMS.values(), ids=STREAMS)
 def test_an_async_view_may_return(app: Flask, install: Callable[[Flask, object], None], result: Result) -> None:
+    if result is STREAMS["stream_with_context"] and FLASK < (3, 1, 2):
+        pytest.skip("Flask's own stream_with_context fails in async views before 3.1.2")
+
     async def view() -> object:
         return result.make()
 

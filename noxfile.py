@@ -1,0 +1,143 @@
+"""What is run beside the default test command: every Python and the lowest, newest and next versions of what is used.
+
+    nox -s tests                 the suite on each Python that is there, with the newest versions
+    nox -s lowest                … with the versions that pyproject.toml gives as the lowest
+    nox -s next                  … with pre-releases of the frameworks; may fail, and is looked at
+    nox -s distribution          wheel and sdist: built twice alike, checked, installed where nothing else is
+    nox -s user_types            mypy, pyright and ty over programs as users write them
+    nox -s table                 docs/versions.md, from the results of the runs
+
+Arguments after `--` go to pytest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["tests", "lowest"]
+
+PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
+FRAMEWORKS = ["flask", "werkzeug", "django", "fastapi", "starlette", "asgiref"]
+USED = ["flask", "django", "fastapi", "compress", "testing"]  # the extras whose versions are ours to promise
+ROOT = Path(__file__).parent
+RESULTS = ROOT / ".nox" / "results"
+
+
+def project() -> dict[str, Any]:
+    """Return the table `project` of pyproject.toml."""
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def floors(python: str) -> list[str]:
+    """Return the lowest versions that the project says it works with, as constraints."""
+    declared = [*project()["dependencies"]]
+    for extra in USED:
+        declared += project()["optional-dependencies"][extra]
+    lowest: list[str] = []
+    for requirement in declared:
+        named = re.match(r"([\w.-]+)(?:\[[\w,]+\])?>=([\w.]+)", requirement)
+        if named is None:
+            raise ValueError(f"pyproject.toml: expected a requirement with a lowest version, got {requirement!r}")
+        if "python_version < '3.14'" in requirement and python >= "3.14":
+            continue
+        lowest.append(f"{named[1]}=={named[2]}")
+    return lowest
+
+
+def run_suite(session: nox.Session, versions: str) -> None:
+    """Run the README's tests, and keep what came of them for the table."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    result = RESULTS / f"{session.python}-{versions}.xml"
+    session.run("python", "-m", "pytest", "-q", f"--junit-xml={result}", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the suite with the newest versions."""
+    session.install("-e", ".[dev]")
+    run_suite(session, "newest")
+
+
+@nox.session(python=["3.11", "3.13"])
+def lowest(session: nox.Session) -> None:
+    """Run the suite with the lowest versions of the dependencies and of the frameworks."""
+    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints.write_text("\n".join(floors(str(session.python))))
+    session.install("-e", ".[dev]", "-c", str(constraints))
+    run_suite(session, "lowest")
+
+
+@nox.session(python=PYTHONS[-2])
+def next(session: nox.Session) -> None:  # noqa: A001  # the name of the session
+    """Run the suite with pre-releases of the frameworks. It may fail: then see what changed there."""
+    session.install("-e", ".[dev]")
+    pre = ["--prerelease=allow"] if session.venv_backend == "uv" else ["--pre"]
+    session.install("--upgrade", *pre, *FRAMEWORKS)
+    session.run("python", "-m", "pytest", "-q", *session.posargs, success_codes=[0, 1])
+
+
+@nox.session(python="3.13")
+def distribution(session: nox.Session) -> None:
+    """Build wheel and sdist twice, compare and check them; install the wheel alone, and run the sdist's tests on it."""
+    session.install("build", "hatchling", "twine")
+    built: list[dict[str, str]] = []
+    for number in range(2):
+        out = Path(session.create_tmp()) / f"dist{number}"
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(out), silent=True)
+        built.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(out.iterdir())})
+    if built[0] != built[1]:
+        session.error(f"two builds of one tree differ: {built}")
+    files = sorted(out.iterdir())
+    session.run("twine", "check", "--strict", *map(str, files))
+    wheel, sdist = (next_of(files, suffix) for suffix in (".whl", ".tar.gz"))
+    for extra in ("flask", "django", "fastapi", "compress", "testing"):
+        session.run("python", "-m", "venv", "--clear", f"{out}/{extra}", silent=True)
+        python = f"{out}/{extra}/bin/python"
+        session.run(python, "-m", "pip", "install", "-q", f"{ROOT}[{extra}]", external=True)
+        module = {"compress": "asgi", "testing": "testing"}.get(extra)
+        imported = f"stream_adapter.{module}" if module else f"stream_adapter_{extra}"
+        session.run(python, "-c", f"import {imported}", external=True)
+    session.run("python", "-m", "venv", "--clear", f"{out}/whole", silent=True)
+    python = f"{out}/whole/bin/python"
+    session.run(python, "-m", "pip", "install", "-q", f"{wheel}[dev]", external=True)
+    session.run("tar", "xzf", str(sdist), "-C", str(out), external=True)
+    tree = Path(str(sdist).removesuffix(".tar.gz"))
+    for folder in ("stream_adapter", "integrations"):  # so that what is tested is the wheel
+        session.run("rm", "-r", str(tree / folder), external=True)
+    with session.chdir(tree):
+        path = os.environ["PATH"]
+        session.run(
+            python, "-m", "pytest", "-q", "--ignore=tests/test_packaging.py", *session.posargs,
+            external=True, env={"PATH": f"{out}/whole/bin:{path}"},
+        )  # fmt: skip
+
+
+def next_of(files: list[Path], suffix: str) -> Path:
+    """Return the one file that ends so."""
+    (found,) = (file for file in files if file.name.endswith(suffix))
+    return found
+
+
+@nox.session(python="3.13")
+def user_types(session: nox.Session) -> None:
+    """Check programs of users by mypy and pyright, strictly, and by ty."""
+    session.install("-e", ".[dev]", "ty")
+    session.run("mypy", "--config-file", "tests/user_types/mypy.ini", "tests/user_types")
+    session.run("pyright", "--project", "tests/user_types")
+    session.run("ty", "check", "tests/user_types")
+
+
+@nox.session(python=False)
+def table(session: nox.Session) -> None:
+    """Write the table of docs/versions.md from the results of the last runs."""
+    session.run(sys.executable, "docs/versions.py", str(RESULTS))
