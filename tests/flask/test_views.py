@@ -105,9 +105,9 @@ STREAMS: dict[str, Result] = {
     ),
     "with neither": Result(lambda: (generator(), None, None)),
     "with a status that has no body": Result(lambda: (generator(), 304), b"", "304 NOT MODIFIED", {}, None),
-    "with a media type, which frames nothing": Result(
+    "with the media type of a format, which frames values": Result(
         lambda: (iter([{"a": 1}]), {"Content-Type": "application/json", "Connection": "keep-alive"}),
-        b'{"a":1}',
+        b'[{"a":1}]',
         content_type="application/json",
     ),
     "a Response with a status": Result(lambda: (sa.Response(generator()), 201), status="201 CREATED"),
