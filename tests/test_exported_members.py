@@ -38,6 +38,7 @@ MEMBERS: dict[str, str] = {
     """,
     "stream_adapter.wsgi": "StreamAdapterMiddleware to_wsgi",
     "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
+    "stream_adapter_django.drf": "StreamNegotiation",
     "stream_adapter_fastapi": "Stream StreamAdapter StreamResponse StreamRouter stream_response streaming",
     "stream_adapter_pytest": "async_stream_client stream_client",
     "stream_adapter_pytest.servers": "live_server",

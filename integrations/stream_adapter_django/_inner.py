@@ -8,17 +8,22 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction
+from django.db.models import QuerySet
+from django.db.models.manager import BaseManager
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views import View
 
 from ._response import StreamResponse
 
-__all__ = ["awaits_methods", "explained", "join_operation"]
+__all__ = ["awaits_methods", "explained", "join_operation", "serialized"]
+
+_CHUNK = 2000  # rows that a query set fetches at a time: Django's own default
 
 
 def awaits_methods(owner: type) -> bool:
@@ -27,11 +32,36 @@ def awaits_methods(owner: type) -> bool:
     return issubclass(owner, View) and ("rest_framework" not in modules or "adrf" in modules)
 
 
+def serialized(result: Any) -> Any:
+    """Return what to stream of a serializer of REST framework; anything else is returned as it is.
+
+    With `many=True` each object is represented as it comes, and a query set is not collected.
+    """
+    serializers = sys.modules.get("rest_framework.serializers")
+    if serializers is None:
+        return result
+    if isinstance(result, serializers.ReturnList):
+        return list(result)  # its items: any other class of lists is one value
+    if not isinstance(result, serializers.BaseSerializer):
+        return result  # pyright: ignore[reportUnknownVariableType]  # it is what it was
+    if result.__class__.to_representation is not serializers.ListSerializer.to_representation:
+        return result.data
+    return _representations(result)
+
+
+def _representations(serializer: Any) -> Iterator[Any]:
+    objects: Any = serializer.instance
+    if isinstance(objects, BaseManager):
+        objects = cast("Any", objects).all()
+    if isinstance(objects, QuerySet):
+        objects = cast("Any", objects).iterator(_CHUNK)
+    return map(serializer.child.to_representation, objects)
+
+
 def join_operation(view: Any) -> None:
     """Have django-ninja, if this view becomes an operation of it, answer what is raised before the first item."""
-    ninja = sys.modules.get("ninja")
-    if ninja is not None:
-        ninja.decorate_view(_operated)(view)
+    if "ninja" in sys.modules:
+        import_module("ninja.decorators").decorate_view(_operated)(view)
 
 
 def _operated(run: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,10 +6,11 @@ as the adapter or the negotiation of REST framework has noted it; the environ or
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -93,8 +94,18 @@ def _answer_of(request: Any) -> Answer | None:
 
 
 _request: ContextVar[Any] = ContextVar("stream_adapter_django.request", default=None)
-_environ: ContextVar[dict[str, Any] | None] = ContextVar("stream_adapter_django.environ", default=None)
-_scopes: WeakKeyDictionary[ThreadSensitiveContext, Mapping[str, Any]] = WeakKeyDictionary()
+_environ: ContextVar[Announced | None] = ContextVar("stream_adapter_django.environ", default=None)
+_scopes: WeakKeyDictionary[ThreadSensitiveContext, Announced] = WeakKeyDictionary()
+_count = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """The environ or scope that `request_started` brought, and when: a context may have one of an earlier request."""
+
+    brought: dict[str, Any]
+    is_asgi: bool
+    number: int = field(default_factory=lambda: next(_count))
 
 
 @contextmanager
@@ -113,9 +124,8 @@ def note_request(request: Any) -> None:
 
     A request from a factory has neither start nor end, and would still be known to whatever comes next.
     """
-    plain = django_request(request)
-    announced = _announced_scope() if isinstance(plain, ASGIRequest) else _environ.get()
-    if announced is not None and announced is getattr(plain, "scope", getattr(plain, "environ", None)):
+    plain, announced = django_request(request), _announced()
+    if announced is not None and announced.brought is getattr(plain, "scope", getattr(plain, "environ", None)):
         _request.set(request)
 
 
@@ -124,29 +134,33 @@ def known_now() -> Known:
     request = _request.get()
     if request is not None:
         return known(request)
-    environ = _environ.get()
-    if environ is not None:
-        return Known(RequestHead.from_environ(environ), environ, is_asgi=False)
-    scope = _announced_scope()
-    return Known() if scope is None else Known(RequestHead.from_scope(dict(scope)), is_asgi=True)
+    announced = _announced()
+    if announced is None:
+        return Known()
+    brought = announced.brought
+    if announced.is_asgi:
+        return Known(RequestHead.from_scope(brought), is_asgi=True)
+    return Known(RequestHead.from_environ(brought), brought, is_asgi=False)
 
 
-def _announced_scope() -> Mapping[str, Any] | None:
+def _announced() -> Announced | None:
+    """Return what was announced last."""
     context = request_context()
-    return None if context is None else _scopes.get(context)
+    found = [each for each in (_environ.get(), None if context is None else _scopes.get(context)) if each]
+    return max(found, key=lambda announced: announced.number, default=None)
 
 
-def _note_start(*, environ: dict[str, Any] | None = None, scope: Mapping[str, Any] | None = None, **_: object) -> None:
+def _note_start(*, environ: dict[str, Any] | None = None, scope: dict[str, Any] | None = None, **_: object) -> None:
     """Note what `request_started` brings.
 
     Under ASGI it is sent in a context of its own, and only asgiref's object for the request is the same in the view.
     """
     context = request_context()
-    if scope is None or context is None:
+    if scope is not None and context is not None:
+        _scopes[context] = Announced(scope, is_asgi=True)
+    elif environ is not None:
         _request.set(None)
-        _environ.set(environ)
-    else:
-        _scopes[context] = scope
+        _environ.set(Announced(environ, is_asgi=False))
 
 
 def _note_end(**_: object) -> None:

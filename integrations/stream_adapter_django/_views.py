@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 
 from stream_adapter.integration import ResponseOptions, as_response, run_coroutine
 
-from ._inner import awaits_methods, join_operation
+from ._inner import awaits_methods, join_operation, serialized
 from ._requests import django_request, request_in
 from ._response import StreamResponse, stream_response
 from ._signatures import keep_signature
@@ -55,7 +55,9 @@ def streaming(view: View | None = None, /, **options: Unpack[ResponseOptions]) -
 
 def convert(result: Any, **options: Unpack[ResponseOptions]) -> Any:
     """Make a response of what a view returned. Django's own pass, and so does None, of which Django complains."""
-    return result if result is None or isinstance(result, HttpResponseBase) else stream_response(result, **options)
+    if result is None or isinstance(result, HttpResponseBase):
+        return result
+    return stream_response(serialized(result), **options)
 
 
 def adapt(view: View, convert: Convert) -> View:

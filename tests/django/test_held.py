@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,6 +27,15 @@ def _no_garbage_collection() -> Iterator[None]:
         gc.enable()
 
 
+def each_time(way: str) -> Callable[[HttpRequest], Any]:
+    """Return a view that makes a source for each request."""
+
+    def view(request: HttpRequest) -> Any:
+        return SOURCES[way]([b"one ", b"two"])
+
+    return view
+
+
 @either_way
 def test_a_response_that_nothing_holds_is_iterated_whole(way: str) -> None:
     assert sum(map(len, stream_response(SOURCES[way]([b"x"] * 1000)))) == 1000
@@ -36,7 +45,7 @@ def test_a_response_that_nothing_holds_is_iterated_whole(way: str) -> None:
 
 @either_way
 def test_a_view_that_is_called_by_hand_is_iterated_whole(way: str) -> None:
-    view = streaming(lambda request: SOURCES[way]([b"one ", b"two"]))
+    view = streaming(each_time(way))
     request = RequestFactory().get("/")
     assert b"".join(view(request)) == b"one two"
     assert b"".join(shouting(view)(request)) == b"ONE TWO"
@@ -48,9 +57,9 @@ def test_a_response_that_nothing_holds_is_iterated_whole_on_a_loop(way: str) -> 
     async def run() -> None:
         assert [block async for block in stream_response(SOURCES[way]([b"one"]))] == [b"one"]
         request = AsyncRequestFactory().get("/")
-        view = streaming(lambda request: SOURCES[way]([b"one"]))
-        assert [block async for block in view(request).streaming_content] == [b"one"]
-        assert [block async for block in shouting(view)(request)] == [b"ONE"]
+        view = streaming(each_time(way))
+        assert b"".join([block async for block in view(request).streaming_content]) == b"one two"
+        assert b"".join([block async for block in shouting(view)(request)]) == b"ONE TWO"
 
     asyncio.run(run())
 

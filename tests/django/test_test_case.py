@@ -1,0 +1,96 @@
+"""In a TestCase a stream sees the rows of the test, which no other connection sees: every source, format and client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.http import HttpRequest
+from django.test import TestCase, override_settings
+from django.urls import path
+
+import stream_adapter as sa
+from stream_adapter_django import stream_response, streaming
+from tests.django.site.models import Row
+from tests.django.support import ADAPTER, urlconf
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tables() -> Iterator[None]:
+    with connection.schema_editor() as editor:
+        editor.create_model(Row)
+    yield
+    with connection.schema_editor() as editor:
+        editor.delete_model(Row)
+
+
+def rows() -> Iterator[str]:
+    for row in Row.objects.order_by("id").iterator(chunk_size=1):
+        yield row.text
+
+
+async def async_rows() -> AsyncIterator[str]:
+    async for row in Row.objects.order_by("id").aiterator(chunk_size=1):
+        yield row.text
+
+
+def views() -> Iterator[tuple[str, Callable[[HttpRequest], Any]]]:
+    formats: dict[str, Callable[[Any], Any]] = {
+        "text": sa.text,
+        "events": sa.sse,
+        "deadline": lambda items: sa.ndjson(items, limits=sa.Limits(idle_timeout=30)),
+        "bulk": lambda items: sa.Response(items, flush="bulk"),
+    }
+    for source in (rows, async_rows):
+        for name, form in formats.items():
+
+            def view(request: HttpRequest, source: Any = source, form: Any = form) -> Any:
+                return stream_response(form(source()))
+
+            async def async_view(request: HttpRequest, source: Any = source, form: Any = form) -> Any:
+                assert await Row.objects.acount() == 3
+                return form(source())
+
+            yield f"{source.__name__}-{name}", view
+            yield f"{source.__name__}-{name}-async-view", streaming(async_view)
+
+
+VIEWS = dict(views())
+
+
+@override_settings(ROOT_URLCONF=urlconf([path(name, view) for name, view in VIEWS.items()]), MIDDLEWARE=[ADAPTER])
+class RowsOfTheTest(TestCase):
+    def setUp(self) -> None:
+        for number in range(3):
+            Row.objects.create(text=f"row {number}")
+
+    def test_the_client_reads_them(self) -> None:
+        for name in VIEWS:
+            with self.subTest(name):
+                response: Any = self.client.get(f"/{name}")
+                body = response.getvalue()
+                assert [body.count(f"row {number}".encode()) for number in range(3)] == [1, 1, 1]
+                assert Row.objects.count() == 3
+                assert connection.in_atomic_block
+                assert not connection.allow_thread_sharing  # nothing has kept it
+
+    async def test_the_async_client_reads_them(self) -> None:
+        for name in VIEWS:
+            with self.subTest(name):
+                response: Any = await self.async_client.get(f"/{name}")
+                body = b"".join([block async for block in response])
+                assert [body.count(f"row {number}".encode()) for number in range(3)] == [1, 1, 1]
+
+    def test_what_a_stream_writes_is_rolled_back_with_the_test(self) -> None:
+        def writes(request: HttpRequest) -> Any:
+            with transaction.atomic():
+                Row.objects.create(text="row 3")
+            yield str(Row.objects.count())
+
+        with override_settings(
+            ROOT_URLCONF=urlconf([path("writes", streaming(media_type="text/event-stream")(writes))])
+        ):
+            response: Any = self.client.get("/writes")
+            assert response.getvalue() == b"4"
