@@ -26,6 +26,7 @@ from ._headers import (
 from ._heads import is_bodiless, without_hop_by_hop
 from ._hints import unknown_option
 from ._limits import Limits, StreamSummary, check_seconds
+from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
 from ._source import Source
@@ -253,7 +254,12 @@ class Response:
         return Resolved(status, headers, source, flow, body, request=head)
 
     async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
-        """Say the same on an event loop, which is not blocked: `resolve` does no I/O, but that of a subclass may."""
+        """Say the same on an event loop, which is not blocked: `resolve` does no I/O, but that of a subclass may.
+
+        Raises:
+            UnsupportedError: no asyncio event loop runs: under trio nothing is streamed.
+        """
+        running_loop()
         return self.resolve(head, text_media_type=text_media_type)
 
     def _format(self, head: RequestHead, text_media_type: str) -> Format:

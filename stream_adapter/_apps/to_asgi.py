@@ -16,6 +16,7 @@ from stream_adapter._edges.asgi import answer_other, deliver, refuse
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
+from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
@@ -80,6 +81,7 @@ def to_asgi(
             await refuse(error, send)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        running_loop()  # or one error that says what is missing
         if scope["type"] != "http":
             await answer_other(scope, receive, send)
         else:

@@ -20,6 +20,7 @@ from stream_adapter._pump import (
     Producer,
     TaskProducer,
     ThreadProducer,
+    running_loop,
 )
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
@@ -57,7 +58,7 @@ class AsyncBody(Body):
         if self._started:
             return
         self._started = True
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         if self.waits:
             enter(self)
         try:
@@ -240,7 +241,7 @@ class AsyncBody(Body):
             return
         # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
         context = self._context if consumer is None else None
-        closing = asyncio.get_running_loop().create_task(self._finish(consumer), context=context)
+        closing = running_loop().create_task(self._finish(consumer), context=context)
         cancelled: asyncio.CancelledError | None = None
         while not closing.done():
             try:

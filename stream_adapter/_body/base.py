@@ -185,6 +185,8 @@ class Body:
 
     def _note(self, error: BaseException) -> None:
         """Note what ended the stream, unless it was told to end."""
+        if isinstance(error, ChunkEncodingError) and error.__suppress_context__:
+            _keep_cause_only(error)
         if self._reason is None:
             self._error = error
             self._reason = error.reason if isinstance(error, StreamTimeoutError) else "error"
@@ -273,6 +275,13 @@ class Body:
     def log_close_failure(self, error: BaseException) -> None:
         """Log what the source raised when it was closed, which nothing else will see."""
         log_close_failure(self._name, error, self._progress)
+
+
+def _keep_cause_only(error: ChunkEncodingError) -> None:
+    """Drop what our codecs tried before: BaseHTTPMiddleware shows a context although it was suppressed."""
+    error.__context__ = error.__cause__
+    if error.__cause__ is not None:
+        error.__cause__.__suppress_context__ = True
 
 
 def _nothing() -> None:

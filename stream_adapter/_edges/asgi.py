@@ -16,7 +16,7 @@ from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, ClientDisconn
 from stream_adapter._heads import outgoing_head
 from stream_adapter._lifecycle import drain
 from stream_adapter._log import logger
-from stream_adapter._pump import in_file_thread
+from stream_adapter._pump import in_file_thread, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolvable
 from stream_adapter._types import Message, Receive, Scope, Send
@@ -32,7 +32,12 @@ _SHUTDOWN_GRACE = 5.0  # seconds that streams have once the server says that it 
 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send `response`; lifespan is completed, a websocket is refused."""
+    """Send `response`; lifespan is completed, a websocket is refused.
+
+    Raises:
+        UnsupportedError: no asyncio event loop runs.
+    """
+    running_loop()
     if scope["type"] != "http":
         await answer_other(scope, receive, send)
         return
@@ -129,7 +134,7 @@ class _Delivery:
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
         self._send = send
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._sending_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._limit: float | None = None

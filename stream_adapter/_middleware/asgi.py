@@ -22,6 +22,7 @@ from typing import Any, Unpack
 
 from stream_adapter._heads import is_bodiless
 from stream_adapter._log import expect_reports
+from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,6 +63,7 @@ class StreamAdapterMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            running_loop()  # or one error that says what is missing
             _advertise_spec_2_4(scope)
             await _Exchange(self._options, scope, receive, send).run(self.app)
         else:

@@ -15,7 +15,7 @@ This package knows errors and limits, and of sources and formats only the two Pr
 from .bells import LoopBell, ThreadBell
 from .clock import Clock
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
-from .loop import background_loop, run
+from .loop import background_loop, run, running_loop
 from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
 from .threads import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
 from .window import Window
@@ -38,6 +38,7 @@ __all__ = [
     "in_thread",
     "lease",
     "run",
+    "running_loop",
     "set_max_threads",
     "submit_to_file_thread",
     "undecided",

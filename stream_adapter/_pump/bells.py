@@ -12,6 +12,8 @@ import contextlib
 import queue
 from collections.abc import Callable
 
+from .loop import running_loop
+
 __all__ = ["Bell", "LoopBell", "ThreadBell"]
 
 
@@ -53,7 +55,7 @@ class LoopBell(Bell):
 
     def __init__(self, *, crossing: bool) -> None:
         super().__init__()
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._crossing = crossing
         self._waiter: asyncio.Future[None] | None = None
 

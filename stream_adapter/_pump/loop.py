@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from stream_adapter.errors import UnsupportedError
 
-__all__ = ["background_loop", "run"]
+__all__ = ["background_loop", "run", "running_loop"]
 
 T = TypeVar("T")
 
@@ -97,6 +97,21 @@ def background_loop() -> asyncio.AbstractEventLoop:
     if threading.current_thread() is _background.thread:
         raise RuntimeError("this would block the event loop on which it is to run; use the async form")
     return _background.loop()
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that runs here.
+
+    Raises:
+        UnsupportedError: none does; trio's is not asyncio's.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise UnsupportedError(
+            "expected a running asyncio event loop, got none; trio is not supported: run the server or the test on"
+            " asyncio (hypercorn -k asyncio, TestClient(app, backend='asyncio'), asyncio.run)"
+        ) from None
 
 
 def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:

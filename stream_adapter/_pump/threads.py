@@ -20,6 +20,8 @@ from typing import TypeVar
 
 from stream_adapter.errors import CapacityError
 
+from .loop import running_loop
+
 __all__ = ["Worker", "in_file_thread", "in_thread", "lease", "set_max_threads", "submit_to_file_thread"]
 
 T = TypeVar("T")
@@ -196,7 +198,7 @@ def submit_to_file_thread(job: Callable[[], object]) -> None:
 async def _result_of(
     function: Callable[[], T], discard: Callable[[T], object], submit: Callable[[Callable[[], object]], object]
 ) -> T:
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def settle(result: T) -> None:

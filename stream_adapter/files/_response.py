@@ -25,7 +25,7 @@ from stream_adapter._headers import (
 )
 from stream_adapter._heads import without_hop_by_hop
 from stream_adapter._limits import Limits
-from stream_adapter._pump import in_file_thread, in_thread, run, submit_to_file_thread
+from stream_adapter._pump import in_file_thread, in_thread, run, running_loop, submit_to_file_thread
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved, Submit
 from stream_adapter._response import Response, ResponseOptions
@@ -154,6 +154,7 @@ class FileResponse(Response):
 
     async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
         """Say the same on an event loop, which goes on meanwhile."""
+        running_loop()
         resolve = partial(self.resolve, head, text_media_type=text_media_type)
         content = self._source.content
         if self._path is not None or is_file_on_disk(content):
