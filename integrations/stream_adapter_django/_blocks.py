@@ -36,6 +36,16 @@ class Blocks(AsyncIterator[bytes]):
         self._handed_at: float | None = None  # when the server was given a block, until it wants the next
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def length(self) -> int | None:
+        """How many bytes the body must have; None if its head does not say, or before it is started."""
+        return None if self._body is None else self._body.length
+
+    @length.setter
+    def length(self, length: int | None) -> None:
+        if self._body is not None:
+            self._body.length = length
+
     async def start(self) -> AsyncBody:
         """Open the body and pull its first item."""
         if self._body is None:

@@ -15,7 +15,15 @@ from typing import Any
 from django.http import StreamingHttpResponse
 
 from stream_adapter import Response, StreamAdapterError
-from stream_adapter.integration import AsyncBody, Resolved, ServerFile, SyncBody, is_bodiless, server_file
+from stream_adapter.integration import (
+    AsyncBody,
+    Resolved,
+    ServerFile,
+    SyncBody,
+    is_bodiless,
+    outgoing_head,
+    server_file,
+)
 
 from ._asgiref import stream_context, under_asgi
 from ._blocks import Blocks
@@ -164,6 +172,23 @@ class StreamContent(StreamingHttpResponse):
                 await replacement.aclose()
             if isinstance(self._own, Blocks):
                 await self._own.aclose()
+
+    def items(self) -> Any:
+        """Return the headers, as Django's handlers do when they send them: checked as every head is.
+
+        Raises:
+            ValueError: the status, a name or a value may not be sent.
+        """
+        items = super().items()
+        try:
+            outgoing_head(self.status_code, items)
+        except (ValueError, TypeError):
+            self.close()  # a server never gets to
+            raise
+        if self._opened is not None and self._is_untouched:
+            length = self.headers.get("Content-Length")
+            self._opened.length = None if length is None else int(length)
+        return items
 
     def close(self) -> None:
         """Close the stream, in whatever state, and then what Django closes."""

@@ -19,6 +19,7 @@ from stream_adapter.integration import (
     client_connection,
     is_bodiless,
     merge_headers,
+    outgoing_head,
     refusal_head,
     server_file,
 )
@@ -79,12 +80,25 @@ class StreamResponse(Response):
         """Serve it (PEP 3333), within the request: Flask calls this last, and then leaves the request context."""
         try:
             self.start()
+            self._settle_head()
         except Exception as error:  # noqa: BLE001  # the app's error handlers see to it
             return answer_exception(current_app, error)(environ, start_response)
         blocks = super().__call__(environ, start_response)
         if self._file is None and not self.is_inert:
             self._context = HeldContext()
         return blocks
+
+    def _settle_head(self) -> None:
+        """Check what after_request functions have set, and hold the stream to the Content-Length that is sent.
+
+        Raises:
+            ValueError: the status, a name or a value may not be sent.
+        """
+        _, headers = outgoing_head(self.status_code, self.headers)
+        if len(headers) < len(self.headers):
+            self.headers = Headers(headers)
+        if self.response is self._body:
+            self._body.length = self.content_length
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Return what the server iterates and closes."""

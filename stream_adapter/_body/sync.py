@@ -168,7 +168,9 @@ class SyncBody(Body):
         if self._closed and self._whole == b"":
             return iter(())
         self._generator = self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
-        return self._generator if self.length is None else self._up_to(self.length, self._generator)
+        if self.length is None or not self.waits:
+            return self._generator
+        return self._up_to(self.length, self._generator)
 
     def _up_to(self, length: int, blocks: Generator[bytes]) -> Iterator[bytes]:
         """Send no more than was promised; the stream itself fails if it is longer, or ends too early."""

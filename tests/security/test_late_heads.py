@@ -1,0 +1,105 @@
+"""What a framework's own code sets on a response is checked before it is sent, as what is given to a Response is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import flask
+import pytest
+from fastapi import FastAPI
+
+import stream_adapter_django
+import stream_adapter_fastapi
+import stream_adapter_flask
+from tests.django.support import Edge
+from tests.support.edges import Answer, call_asgi, call_wsgi
+
+Change = Callable[[Any], None]
+
+
+def put(name: str, value: str) -> Change:
+    def change(response: Any) -> None:
+        response.headers[name] = value
+
+    return change
+
+
+def put_status(status: int) -> Change:
+    def change(response: Any) -> None:
+        response.status_code = status
+
+    return change
+
+
+def rows(*_: object) -> Iterator[bytes]:
+    yield b"abc"
+
+
+def by_flask(change: Change) -> Answer:
+    app = flask.Flask("late")
+
+    @app.after_request
+    def late(response: flask.Response) -> flask.Response:
+        if isinstance(response, stream_adapter_flask.StreamResponse):
+            change(response)
+        return response
+
+    app.get("/")(stream_adapter_flask.streaming(rows))
+    return call_wsgi(app.wsgi_app)
+
+
+def by_fastapi(change: Change) -> Answer:
+    app = FastAPI()
+
+    @app.get("/")
+    def view() -> Any:
+        response = stream_adapter_fastapi.stream_response(rows())
+        change(response)
+        return response
+
+    return call_asgi(app)
+
+
+def by_django(protocol: str) -> Callable[[Change], Answer]:
+    def ask(change: Change) -> Answer:
+        def view(request: Any) -> Any:
+            response = stream_adapter_django.stream_response(rows())
+            response.add_post_render_callback(change)
+            return response
+
+        return Edge(protocol).get(view)
+
+    return ask
+
+
+FRAMEWORKS: dict[str, Callable[[Change], Answer]] = {
+    "Flask": by_flask,
+    "FastAPI": by_fastapi,
+    "Django under WSGI": by_django("wsgi"),
+    "Django under ASGI": by_django("asgi"),
+}
+each_framework = pytest.mark.parametrize("ask", FRAMEWORKS.values(), ids=FRAMEWORKS)
+CHANGES: dict[str, Change] = {
+    "a value with NUL": put("X-A", "a\0b"),
+    "a value with ESC": put("X-A", "a\x1bb"),
+    "a name with a space": put("X A", "b"),
+    "a length that is not a number": put("Content-Length", "3 4"),
+    "an interim status": put_status(103),
+}
+
+
+@each_framework
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_bad_head_is_an_internal_error_before_any_byte(change: Change, ask: Callable[[Change], Answer]) -> None:
+    answer = ask(change)
+    assert answer.status in {None, 500}
+    assert b"abc" not in answer.body
+    assert answer.header("x-a") == answer.header("x a") == []
+
+
+@each_framework
+def test_stream_is_held_to_a_length_that_is_set_late(ask: Callable[[Change], Answer]) -> None:
+    assert ask(put("Content-Length", "3")).body == b"abc"
+    shorter = ask(put("Content-Length", "4"))
+    assert (shorter.complete, type(shorter.error).__name__) == (False, "ContentLengthError")
