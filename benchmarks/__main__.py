@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks import downloads, formats, inprocess, latency, memory, middleware, server, startup
+from benchmarks import downloads, formats, inprocess, installed, latency, memory, middleware, server, startup
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -24,6 +24,7 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "startup": startup.measure,
     "memory": memory.measure,
     "downloads": downloads.measure,
+    "installed": installed.measure,
 }
 
 

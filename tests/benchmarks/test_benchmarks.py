@@ -79,3 +79,11 @@ def test_an_unknown_section_is_refused_by_name(capsys: pytest.CaptureFixture[str
 def test_a_goal_says_plainly_whether_it_is_met(measured: float, verdict: str) -> None:
     table = Table("speed", ["", "best"], [["ours", 1.0]], [Goal("ours / floor", measured, 1.6)])
     assert f"  {verdict:>3}  ours / floor" in "\n".join(table.lines())
+
+
+def test_the_installation_is_measured_beside_starlettes() -> None:
+    result: dict[str, Any] = json.loads(run("installed", "--rounds", "1", "--json"))
+    imports, sizes = result["tables"]
+    assert [goal["what"] for goal in imports["goals"]] == ["stream_adapter / Starlette"]
+    assert all(row["KiB"] > 0 for row in sizes["rows"])
+    assert any("werkzeug" in note and "orjson" in note for note in sizes["notes"])
