@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from functools import partial
@@ -34,7 +35,7 @@ from stream_adapter._types import Reason
 from stream_adapter._watch import Client, watcher
 from stream_adapter.errors import ContentLengthError
 
-from .base import Body, raisable, result_of
+from .base import CLOSING, Body, raisable, result_of
 from .ends import ClientDisconnected
 from .host import NO_HOST, Host
 
@@ -285,6 +286,8 @@ class SyncBody(Body):
                     self._warn_stuck()
         finally:
             self._give_back_connection()
+            if self._reason == "send_timeout":
+                self._log(logging.INFO, f"the client took nothing for {self.send_timeout or 0:g} s", CLOSING)
             report = self._report()
             if inspect.iscoroutine(report):
                 self._finish_report(report)
@@ -299,6 +302,9 @@ class SyncBody(Body):
         generator = self._generator
         if generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED:
             self._break_off(0)  # the server has a block of ours, and may wait long for its client to take it
+
+    def _end_for(self, reason: Reason) -> None:
+        self._reason = reason  # `close` logs it: an iteration counts to its end
 
     def _break_off(self, delivery: float) -> None:
         connection = self._host.connection

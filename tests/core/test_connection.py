@@ -234,11 +234,15 @@ def test_drain_reaches_a_server_that_sends_to_a_client_which_reads_nothing(
 
 
 @pytest.mark.parametrize("source", [endless, async_endless, lambda: bytes(1 << 26)], ids=["sync", "async", "whole"])
-def test_client_that_takes_nothing_is_let_go(source: Callable[[], object]) -> None:
+def test_client_that_takes_nothing_is_let_go(source: Callable[[], object], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "stream_adapter")
     ours, theirs = socket.socketpair()
     with ours, theirs, ThreadPoolExecutor(1) as pool:
         served = pool.submit(stall, source(), {"gunicorn.socket": ours}, ours, sa.Limits(send_timeout=0.3))
         assert served.result(BOUND) == ["send_timeout"]
+    (record,) = caplog.records
+    assert record.levelname == "INFO"
+    assert ": the client took nothing for 0.3 s (" in record.getMessage()
 
 
 def samples(client: Client, *seen: tuple[float, Sample], send_timeout: float | None = 10.0) -> list[str | None]:

@@ -159,11 +159,11 @@ def test_a_bad_option_of_sse_is_an_error_at_construction(
 @pytest.mark.parametrize(
     ("response", "seconds"),
     [
-        (sa.Response(iter(["a"])), 30),
-        (sa.ndjson(iter([1])), 30),
+        (sa.Response(iter(["a"])), 60),
+        (sa.ndjson(iter([1])), 60),
         (sa.sse(iter(["a"])), 5),
         (sa.Response(iter([sa.ServerSentEvent("a")])), 5),
-        (sa.sse(iter(["a"]), limits=sa.Limits()), 30),
+        (sa.sse(iter(["a"]), limits=sa.Limits()), 60),
         (sa.sse(iter(["a"]), limits=sa.Limits(send_timeout=None)), None),
         (sa.Response(iter(["a"])).with_defaults(limits=sa.Limits(send_timeout=7)), 7),
     ],

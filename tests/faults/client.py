@@ -16,12 +16,30 @@ class Client:
 
     Attributes:
         received: all that came, head and chunk sizes included.
+        was_reset: whether the connection ended by RST.
+
+    Args:
+        version: of HTTP.
+        buffer: bytes that the kernel may hold for it; None leaves it to the kernel.
     """
 
-    def __init__(self, port: int, path: str) -> None:
+    def __init__(self, port: int, path: str, *, version: str = "1.1", buffer: int | None = None) -> None:
         self.received = b""
-        self._socket = socket.create_connection(("127.0.0.1", port), BOUND)
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        self.was_reset = False
+        self._socket = socket.socket()
+        self._socket.settimeout(BOUND)
+        if buffer is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self._socket.connect(("127.0.0.1", port))
+        self.send(f"GET {path} HTTP/{version}\r\nHost: localhost\r\n\r\n".encode())
+
+    def send(self, data: bytes) -> None:
+        """Send something that the request does not ask for."""
+        self._socket.sendall(data)
+
+    def half_close(self) -> None:
+        """Send nothing more, and go on reading (RFC 9112, 9.6)."""
+        self._socket.shutdown(socket.SHUT_WR)
 
     def read(self, size: int) -> Client:
         """Read until at least `size` bytes have come."""
@@ -42,6 +60,13 @@ class Client:
         with contextlib.suppress(ConnectionError):
             while not self.complete and self._receive():
                 pass
+        return self
+
+    def read_slowly(self, size: int, pause: float) -> Client:
+        """Read to the end, `size` bytes at a time with a pause after each."""
+        with contextlib.suppress(ConnectionError):
+            while not self.complete and self._receive(size):
+                time.sleep(pause)  # the rate that the test is about
         return self
 
     @property
@@ -74,7 +99,11 @@ class Client:
         self._socket.close()
         return at
 
-    def _receive(self) -> bool:
-        data = self._socket.recv(65536)
+    def _receive(self, size: int = 65536) -> bool:
+        try:
+            data = self._socket.recv(size)
+        except ConnectionResetError:
+            self.was_reset = True
+            raise
         self.received += data
         return bool(data)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.servers import Server
 
@@ -50,9 +51,9 @@ class Subject:
     probe: Probe
     _clients: list[Client] = field(default_factory=list[Client])
 
-    def stream(self, name: str, way: str, options: str = "unlimited") -> Client:
+    def stream(self, name: str, way: str, options: str = "unlimited", **client: Any) -> Client:
         """Ask for a stream."""
-        return self._ask(f"/stream/{name}/{way}/{options}")
+        return self._ask(f"/stream/{name}/{way}/{options}", **client)
 
     def hello(self) -> None:
         """Have an ordinary request answered."""
@@ -70,8 +71,8 @@ class Subject:
         while self._clients:
             self._clients.pop().reset()
 
-    def _ask(self, path: str) -> Client:
-        client = Client(self.server.port, path)
+    def _ask(self, path: str, **options: Any) -> Client:
+        client = Client(self.server.port, path, **options)
         self._clients.append(client)
         return client
 

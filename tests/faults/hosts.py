@@ -2,6 +2,7 @@
 
     ASGI    uvicorn, hypercorn, granian, gunicorn (its ASGI worker)   plain, behind a middleware, FastAPI, Django, Flask
     WSGI    gthread, gevent (gunicorn's workers), waitress, werkzeug   plain, Flask, Django, ASGI by to_wsgi
+            cheroot, uWSGI (only in test_wsgi_clients.py)              plain
 
 A few of them run by default, the others by `-m servers`.
 """
@@ -55,6 +56,11 @@ WSGI = [
     if (server, framework) != ("gevent", "to_wsgi")  # it refuses what needs a loop
 ]
 HOSTS = ASGI + WSGI
+# servers whose socket is looked at as well; what else they do is theirs, so that only the tests of clients run here
+FURTHER_WSGI = [
+    Host("cheroot", "plain", servers.cheroot, "plain_wsgi:app"),
+    Host("uwsgi", "plain", servers.uwsgi, "plain_wsgi:app"),
+]
 BY_DEFAULT = {"uvicorn-plain", "uvicorn-Django", "gthread-Flask"}
 
 CVE_2024_12254 = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
@@ -85,4 +91,6 @@ def marks(host: Host) -> list[pytest.MarkDecorator]:
     found = [] if host.name in BY_DEFAULT else [pytest.mark.servers]
     if host.server == "gunicorn" and CVE_2024_12254:
         found.append(pytest.mark.skip(_UNBOUNDED))
+    if host.server == "uwsgi" and not servers.UWSGI.exists():
+        found.append(pytest.mark.skip("uWSGI is not installed: it is in the extra `deployments`"))
     return found

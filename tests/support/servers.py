@@ -54,10 +54,11 @@ def _peak_memory(pid: int) -> int:
 @contextmanager
 def _serve(command: list[str], listener: socket.socket, env: dict[str, str], cwd: Path) -> Generator[Server]:
     fd = listener.fileno()
+    program = [command[0]] if Path(command[0]).is_absolute() else [sys.executable, "-m", command[0]]
     paths = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", *[part.replace("{fd}", str(fd)) for part in command]],
+            [*program, *[part.replace("{fd}", str(fd)) for part in command[1:]]],
             pass_fds=[fd],
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **env},
@@ -166,4 +167,22 @@ def waitress(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator
 def werkzeug(app: str, *, cwd: Path = ROOT, **env: str) -> Generator[Server]:
     """Serve the WSGI application `module:name` by Werkzeug's threaded server."""
     with _serve(["tests.support.serve_werkzeug", "{fd}", app], _listener(), env, cwd) as server:
+        yield server
+
+
+@contextmanager
+def cheroot(app: str, *, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the WSGI application `module:name` by cheroot, CherryPy's server."""
+    with _serve(["tests.support.serve_cheroot", "{fd}", app], _listener(), env, cwd) as server:
+        yield server
+
+
+UWSGI = Path(sys.executable).parent / "uwsgi"  # of the extra `deployments`: it is compiled when it is installed
+
+
+@contextmanager
+def uwsgi(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the WSGI application `module:name` by one uWSGI process, which speaks HTTP itself."""
+    command = [str(UWSGI), "--http-socket", "fd://{fd}", "--module", app, "--home", sys.prefix, "--threads", "16"]
+    with _serve([*command, "--die-on-term", *options], _listener(), env, cwd) as server:
         yield server

@@ -17,6 +17,8 @@ from .reporter import reporter
 BLOCK = bytes(16384)
 ROW = b"a row of twenty-two b\n"
 TICK = 0.02  # seconds
+PAUSE = 0.6  # seconds, longer than the watcher's interval and shorter than its patience with a half-closed client
+SIZE = 8 << 20  # bytes, more than the kernel's buffers hold
 
 SyncSource = Generator[bytes]
 AsyncSource = AsyncGenerator[bytes]
@@ -49,6 +51,48 @@ async def async_ticking() -> AsyncSource:
         while True:
             yield b"tick\n"
             await asyncio.sleep(TICK)
+
+
+def sync_empty() -> SyncSource:
+    with reporter.source():
+        yield b"first\n"
+        while True:
+            yield b""
+            time.sleep(TICK)
+
+
+async def async_empty() -> AsyncSource:
+    with reporter.source():
+        yield b"first\n"
+        while True:
+            yield b""
+            await asyncio.sleep(TICK)
+
+
+def sync_pausing() -> SyncSource:
+    with reporter.source():
+        for count in range(3):
+            yield b"%d\n" % count
+            time.sleep(PAUSE)
+
+
+async def async_pausing() -> AsyncSource:
+    with reporter.source():
+        for count in range(3):
+            yield b"%d\n" % count
+            await asyncio.sleep(PAUSE)
+
+
+def sync_sized() -> SyncSource:
+    with reporter.source():
+        for _ in range(SIZE // len(BLOCK)):
+            yield BLOCK
+
+
+async def async_sized() -> AsyncSource:
+    with reporter.source():
+        for _ in range(SIZE // len(BLOCK)):
+            yield BLOCK
 
 
 def sync_idle() -> SyncSource:
@@ -209,6 +253,9 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "fast": {"sync": lambda: sync_fast(BLOCK), "async": lambda: async_fast(BLOCK)},
     "rows": {"sync": lambda: sync_fast(ROW), "async": lambda: async_fast(ROW)},
     "ticking": {"sync": sync_ticking, "async": async_ticking},
+    "empty": {"sync": sync_empty, "async": async_empty},
+    "pausing": {"sync": sync_pausing, "async": async_pausing},
+    "sized": {"sync": sync_sized, "async": async_sized},
     "idle": {"sync": sync_idle, "async": async_idle},
     "tardy": {"async": async_tardy},
     "stubborn": {"sync": sync_stubborn, "async": async_stubborn},
@@ -226,6 +273,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "idle_timeout": {"limits": sa.Limits(idle_timeout=0.2, close_timeout=0.2)},
     "total_timeout": {"limits": sa.Limits(total_timeout=0.2)},
     "send_timeout": {"limits": sa.Limits(send_timeout=0.2)},
+    "send_timeout_1": {"limits": sa.Limits(send_timeout=1.0)},
     "close_timeout": {"limits": sa.Limits(close_timeout=0.2, idle_timeout=60)},  # for which a sync source has a thread
     "keepalive": {"media_type": "text/event-stream"},
 }
