@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, request_response
 
 from stream_adapter.integration import is_stream
@@ -40,6 +41,8 @@ def adopted(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def _convert(stream: Streamer, result: Any) -> Any:
     adapts = stream.app_defaults is not None  # these routes may be another application's too, or a mounted one's
+    if isinstance(result, Response):
+        return stream.introduce(result)
     return stream(result) if adapts and is_stream(result) else result
 
 

@@ -16,11 +16,12 @@ from collections.abc import AsyncIterator
 from contextvars import copy_context
 from copy import copy
 from dataclasses import replace
-from typing import Unpack
+from typing import Any, Unpack
 
 from fastapi import HTTPException
 from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import AsyncContentStream, StreamingResponse
 from starlette.responses import Response as StarletteResponse
 from werkzeug.datastructures import Headers as HeaderList
@@ -43,6 +44,7 @@ from stream_adapter.integration import (
 from stream_adapter.types import Receive, Scope, Send, Source
 
 from ._contract import Contract, contract_of
+from ._receiving import watched_receive
 
 __all__ = ["StreamResponse", "stream_response"]
 
@@ -62,9 +64,18 @@ class StreamResponse(StreamingResponse):
         response: what is streamed. It is not changed.
         injected: FastAPI's response of this request, in which dependencies and the view set headers and a status. What
             the response says itself comes first.
+
+    Attributes:
+        request: whose body the source may read while it is streamed; None if it is not known yet.
     """
 
-    def __init__(self, response: sa.Response, injected: StarletteResponse | None = None) -> None:
+    def __init__(
+        self,
+        response: sa.Response,
+        injected: StarletteResponse | None = None,
+        request: Request[Any] | None = None,
+    ) -> None:
+        self.request = request
         self.status_code = response.status_code
         self.background: BackgroundTask | None = None
         self.raw_headers = [
@@ -101,7 +112,7 @@ class StreamResponse(StreamingResponse):
             body = await self._open(RequestHead.from_scope(scope), contract_of(scope))
             if self._replacement is not None:
                 body = await self._replaced(body, self._replacement)
-            await deliver(body, receive, send, pathsend=offers_pathsend(scope))
+            await deliver(body, watched_receive(self.request, receive), send, pathsend=offers_pathsend(scope))
         except RefusalError as error:
             status, headers = refusal_head(error)
             raise HTTPException(status, headers=dict(headers)) from error

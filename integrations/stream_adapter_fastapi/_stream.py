@@ -13,21 +13,26 @@ from stream_adapter.integration import RequestHead, ResponseOptions, as_response
 from stream_adapter.types import Scope, Source
 
 from ._classes import options_of, refuse_events
+from ._receiving import share_receive
 from ._response import StreamResponse
 
-__all__ = ["Injected", "Stream", "Streamer", "make_streamer", "streamer_of"]
+__all__ = ["Injected", "Stream", "Streamer", "make_streamer"]
 
 
 class Streamer:
     """Make the streams of one request.
 
     Args:
-        scope: the request's; its application's defaults, and the status and response class of its route apply.
+        request: its application's defaults, and the status and response class of its route apply, and its body may be
+            read while it is answered. None for a view that is called without one.
         injected: FastAPI's response of this request, in which dependencies and the view set headers and a status.
     """
 
-    def __init__(self, scope: Scope | None = None, injected: Response | None = None) -> None:
-        self._scope: Scope = scope or {}
+    def __init__(self, request: Request[Any] | None = None, injected: Response | None = None) -> None:
+        if request is not None:
+            share_receive(request)
+        self._request = request
+        self._scope: Scope = {} if request is None else request.scope
         self._injected = injected
         self._made: list[StreamResponse] = []
 
@@ -41,9 +46,15 @@ class Streamer:
         response = as_response(content, **options)
         for defaults in (self._of_route(), self.app_defaults or {}):
             response = response.with_defaults(**defaults)
-        made = StreamResponse(response, self._injected)
+        made = StreamResponse(response, self._injected, self._request)
         self._made.append(made)
         return made
+
+    def introduce(self, response: Response) -> Response:
+        """Return a response that the view made itself, and give it the request if it is a stream."""
+        if isinstance(response, StreamResponse):
+            response.request = self._request
+        return response
 
     @property
     def last_event_id(self) -> str | None:
@@ -80,16 +91,11 @@ def _path_of(route: Any) -> str:
     return getattr(route, "path", "")
 
 
-def streamer_of(request: Request | None, injected: Response | None = None) -> Streamer:
-    """Return what makes the streams of a request; None for a view that has none."""
-    return Streamer() if request is None else Streamer(request.scope, injected)
-
-
 async def make_streamer(request: Request, response: Response) -> Streamer:
     """Make the request's one Streamer, in which FastAPI's own response is known."""
     route = request.scope.get("route")
     refuse_events(getattr(route, "response_class", None), _path_of(route))
-    return streamer_of(request, response)
+    return Streamer(request, response)
 
 
 Injected: TypeAlias = Annotated[Streamer, Depends(make_streamer)]

@@ -54,7 +54,7 @@ def streaming(view: Callable[..., object] | None = None, /, **options: Unpack[Re
 def _stream_all(view: Callable[..., object], options: ResponseOptions, declared: sa.Response) -> Any:
     def convert(stream: Streamer, result: Any) -> Any:
         if isinstance(result, Response):
-            return result
+            return stream.introduce(result)
         if result is None:
             raise SourceError(f"{name_of(view)} returned None; yield, or return something to stream")
         try:

@@ -19,7 +19,7 @@ import stream_adapter as sa
 from ._compat import get_typed_return_annotation, get_typed_signature
 from ._names import DOCUMENTED, VIEW
 from ._openapi import Described, annotation_of, describe
-from ._stream import Injected, Streamer, streamer_of
+from ._stream import Injected, Streamer
 
 __all__ = ["PARAMETER", "description_of", "is_generator_function", "is_wrapped", "wrap"]
 
@@ -67,7 +67,7 @@ def _streamer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Streamer:
     """Return what FastAPI injected; Starlette gives its views a request instead."""
     injected: Streamer | None = kwargs.pop(PARAMETER, None)
     requests: list[Any] = [arg for arg in args if isinstance(arg, Request)]
-    return injected or streamer_of(requests[0] if requests else None)
+    return injected or Streamer(requests[0] if requests else None)
 
 
 def _signature(view: Callable[..., Any], described: type[Described] | None) -> inspect.Signature:
