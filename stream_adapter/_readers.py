@@ -96,9 +96,14 @@ async def _aread_blocks(content: Any) -> AsyncIterator[Any]:
     read = content.read
     if not _is_text(content):
         read = content.read1 if _reads_what_is_there(content) else read
-    elif hasattr(content, "seekable") and not await content.seekable():
+    elif hasattr(content, "seekable") and not await _result_of(content.seekable()):
         while line := await content.readline():
             yield line
         return
     while block := await read(BLOCK):
         yield block
+
+
+async def _result_of(result: Any) -> Any:
+    """Return what a method gave, which in aiofiles is awaited and in AnyIO is not."""
+    return await result if inspect.isawaitable(result) else result
