@@ -31,6 +31,7 @@ from stream_adapter._pump import (
 )
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
+from stream_adapter._text import is_late
 from stream_adapter._types import Reason
 from stream_adapter._watch import Client, watcher
 from stream_adapter.errors import ContentLengthError
@@ -145,10 +146,15 @@ class SyncBody(Body):
             raise raisable(error) from error
         if item is _END:
             return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
-        chunk = self._flow.encoder.encode_first(item)
+        chunk = self._within(item.__class__, self._flow.encoder.encode_first)(item)
         self._window.taken_count = 1
         prefix = self._commit()
         return [prefix, chunk] if prefix else [chunk]
+
+    def _within(self, cls: type, encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+        """Have text that is looked up late be encoded in the stream's context, in which its language is set."""
+        run_within = self._context.run
+        return (lambda item: run_within(encode, item)) if is_late(cls) else encode
 
     @property
     def producer(self) -> TaskProducer:
@@ -207,7 +213,7 @@ class SyncBody(Body):
                     raise raisable(error) from error
                 if type(item) is not last:
                     last = type(item)
-                    encode = table[type(item)]
+                    encode = self._within(type(item), table[type(item)])
                 try:
                     chunk = encode(item)
                 except Exception as error:  # noqa: BLE001  # it is raised, explained

@@ -6,6 +6,7 @@ Two short loops, one sync and one async, around the same steps.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 
@@ -28,6 +29,11 @@ class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
         self.reason: Reason = reason
+
+
+_TAIL = 256  # bytes, so that a comment of one line is in them
+# A frame of an event stream ends with a blank line; comments and a retry have none, and each is whole by itself
+_FRAME_END = re.compile(rb"(?:\n\n|\r\n\r\n|\r\r)(?:(?::|retry:)[^\r\n]*\n)*\Z")
 
 
 class _Consumer:
@@ -84,17 +90,17 @@ class _Consumer:
         if self.clock.due(now) is None:
             return None
         self.clock.sent_at = now
-        return [self._keepalive_frame] if self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) else None
+        return [self._keepalive_frame] if _FRAME_END.search(self._tail) else None
 
 
 def _tail(before: bytes, batch: list[bytes]) -> bytes:
-    """Return the last four bytes of the stream: a frame's end may lie across chunks."""
+    """Return the last bytes of the stream: a frame's end may lie across chunks."""
     tail = b""
     for chunk in reversed(batch):
-        tail = chunk[-4:] + tail
-        if len(tail) >= 4:
-            return tail[-4:]
-    return (before + tail)[-4:]
+        tail = chunk[-_TAIL:] + tail
+        if len(tail) >= _TAIL:
+            return tail[-_TAIL:]
+    return (before + tail)[-_TAIL:]
 
 
 class AsyncConsumer(_Consumer):

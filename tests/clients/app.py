@@ -1,6 +1,7 @@
 """What the clients speak to: plain ASGI, under uvicorn.
 
 /case/<name>      the items of a case, and an event `over`
+/kept-alive       two events with an id, with comments before, between and after them, and an event `over`
 /resume/<key>     nine events, of which each connection gets three
 /log/<key>        what was asked for under this key: [Last-Event-ID, whether the source was started]
 /parts/<profile>  as its query asks, the parts of a profile's stream
@@ -38,10 +39,24 @@ async def _resumed(last: str | None, entry: list[Any]) -> AsyncIterator[sa.Serve
         raise ConnectionError("the connection of every client breaks")
 
 
+async def _with_comments(silence: asyncio.Event) -> AsyncIterator[sa.ServerSentEvent]:
+    yield sa.ServerSentEvent(comment="only")
+    for number in (1, 2):
+        for _ in range(2):
+            await silence.wait()
+            silence.clear()
+        yield sa.ServerSentEvent({"n": number}, id=str(number), comment="of an event")
+    for _ in range(2):
+        await silence.wait()
+        silence.clear()
+
+
 def _response(head: RequestHead, scope: Scope, silence: asyncio.Event) -> sa.Response:
     match scope["path"].strip("/").split("/"):
         case ["case", name]:
             return sa.sse(CASES[name].items, end="over")
+        case ["kept-alive"]:
+            return sa.sse(_with_comments(silence), keepalive=0.02, commit_after=0, end="over")
         case ["resume", key]:
             entry = [head.last_event_id, False]
             _log[key].append(entry)

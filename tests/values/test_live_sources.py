@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import importlib
 import io
 import os
 import socket
@@ -17,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiofiles
+import aiofiles  # type: ignore[import-untyped]  # it has no types
 import aiohttp
 import anyio
 import anyio.streams.text
 import attrs
-import botocore.response
 import httpx
 import httpx2
 import pydantic
@@ -34,6 +34,8 @@ import stream_adapter as sa
 from stream_adapter.errors import SourceError
 from tests.support.edges import call_asgi, call_wsgi
 from tests.values.upstream import LINES, Upstream, upstream
+
+botocore: Any = importlib.import_module("botocore.response")  # it has no types
 
 WRITER = "import os, sys; os.write(1, b'first\\n'); sys.stdin.readline(); os.write(1, b'second\\n')"
 
@@ -88,9 +90,11 @@ def test_a_process_is_followed_line_by_line(text: bool) -> None:
 
 
 @pytest.mark.parametrize("mode", ["rb", "rwb", "r"])
-def test_what_a_socket_has_is_sent(mode: Any) -> None:
+def test_what_a_socket_has_is_sent(mode: str) -> None:
     ours, theirs = socket.socketpair()
-    with ours, theirs, ours.makefile(mode) as file:
+    opened: Any = socket.socket.makefile
+    file = opened(ours, mode)
+    with ours, theirs, file:
         theirs.sendall(LINES[0])
         chunks = sa.iter_bytes(file)
         assert next(chunks) == LINES[0]
@@ -201,7 +205,7 @@ def test_a_response_of_httpx_that_is_read_already_is_its_content() -> None:
 
 def test_the_body_of_an_s3_object_is_streamed_and_closed() -> None:
     raw = urllib3.HTTPResponse(body=io.BytesIO(b"x" * 100_000), preload_content=False)
-    body = botocore.response.StreamingBody(raw, 100_000)  # type: ignore[no-untyped-call]  # botocore has no types
+    body = botocore.StreamingBody(raw, 100_000)
     assert b"".join(sa.iter_bytes(body)) == b"x" * 100_000
     assert raw.closed
 
@@ -275,6 +279,10 @@ def test_async_files_of_a_pipe_are_read_as_it_fills(pipe: tuple[int, Callable[[]
     asyncio.run(both())
 
 
+def as_it_is(stream: Any) -> Any:
+    return stream
+
+
 def test_the_streams_of_anyio_are_sources_and_closed() -> None:
     async def read(source: Any) -> bytes:
         return b"".join([chunk async for chunk in sa.aiter_bytes(source)])
@@ -287,7 +295,8 @@ def test_the_streams_of_anyio_are_sources_and_closed() -> None:
         assert await read(receiving) == b"a1"
         with pytest.raises(anyio.ClosedResourceError):
             await receiving.receive()
-        for decode in (lambda stream: stream, anyio.streams.text.TextReceiveStream):
+        decoders: list[Callable[[Any], Any]] = [as_it_is, anyio.streams.text.TextReceiveStream]
+        for decode in decoders:
             async with await anyio.open_process([sys.executable, "-c", "print('out')"]) as process:
                 assert await read(decode(process.stdout)) == b"out\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,13 +13,11 @@ from typing import Any
 import django
 import fastapi.sse
 import flask
-import flask_babel
 import httpx_sse
 import litestar.response.sse
 import markupsafe
 import openai._streaming
 import pytest
-import speaklater
 import sse_starlette
 from babel.support import LazyProxy
 from django.conf import settings
@@ -35,6 +34,9 @@ from tests.support.sources import in_way
 def body_of(response: Any) -> bytes:
     return b"".join(sa.iter_bytes(response))
 
+
+flask_babel: Any = importlib.import_module("flask_babel")  # without types, as speaklater is
+speaklater: Any = importlib.import_module("speaklater")
 
 if not settings.configured:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.django.site.settings"
@@ -193,7 +195,8 @@ NAMED: list[tuple[str, list[Any], bytes]] = [
 def test_a_media_type_that_promises_a_frame_has_it(
     media_type: str, items: list[Any], body: bytes, way: str, call: Call
 ) -> None:
-    for named in ({"media_type": media_type}, {"headers": {"Content-Type": media_type}}):
+    options: list[dict[str, Any]] = [{"media_type": media_type}, {"headers": {"Content-Type": media_type}}]
+    for named in options:
         answer = call(sa.Response(in_way(way, iter(items)), **named))
         assert answer.body == body
         assert answer.header("Content-Type")[0].startswith(media_type.partition(";")[0])

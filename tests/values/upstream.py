@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def upstream() -> Iterator[Upstream]:
+def upstream() -> Generator[Upstream]:
     """Serve, for as long as the block lasts."""
     handler = type("Handler", (_Handler,), {})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
