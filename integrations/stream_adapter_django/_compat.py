@@ -1,7 +1,7 @@
 """Every name of Django and asgiref that this package needs and that they do not document.
 
-What is here may change with any release of theirs, and is used nowhere else. An import that finds a name missing says
-which versions are supported and which are installed.
+What is here may change with any release of theirs, and is used nowhere else. It was read at Django 5.2 and 6.1, and at
+asgiref 3.9.2 and 3.13. An import that finds a name missing says which versions are supported and which are installed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ __all__ = [
     "take_request_executor",
 ]
 
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
+
+
 _SUPPORTED = "Django 5.2 to 6.1 with asgiref 3.9.2 or newer"
 
 try:
@@ -46,8 +51,8 @@ try:
     _context_executors: Any = SyncToAsync.context_to_thread_executor
     BaseHandler.make_view_atomic  # noqa: B018  # looked at, so that its absence is noticed here
     set_content: Callable[[StreamingHttpResponse, Any], None] = StreamingHttpResponse._set_streaming_content  # type: ignore[attr-defined]  # django-stubs leaves it out  # noqa: SLF001  # this is the module for such names
-    if django.VERSION < (5, 2):
-        raise AttributeError("this Django is older")  # noqa: TRY301  # reported below, with both versions
+    if django.VERSION < (5, 2) or _number(asgiref.__version__) < (3, 9, 2):
+        raise AttributeError("which is older")  # noqa: TRY301  # reported below, with both versions
 except AttributeError as error:
     raise ImportError(
         f"stream_adapter_django: expected {_SUPPORTED}, got Django {django.__version__} with asgiref"

@@ -12,7 +12,7 @@ __all__ = ["headers_of", "set_headers"]
 def headers_of(response: HttpResponseBase) -> list[tuple[str, str]]:
     """Return all fields of a response of Django's, its cookies among them."""
     cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
-    return [*((str(name), str(value)) for name, value in response.items()), *cookies]
+    return [*((str(name), str(value)) for name, value in response.headers.items()), *cookies]
 
 
 def set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -> None:
@@ -31,9 +31,8 @@ def set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) ->
             fields[key] = (name, f"{fields[key][1]}, {value}" if key in fields else value)
         elif value not in present:
             _add_cookie(response, value)
-    for name, _ in list(response.items()):
-        if name.lower() not in fields:
-            del response.headers[name]
+    for name in [name for name in response.headers if name.lower() not in fields]:
+        del response.headers[name]
     for name, value in fields.values():
         response.headers[name] = value
 

@@ -6,22 +6,16 @@ None of them is imported here. What is said of a view is said by what it carries
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.views import View
 
-from ._response import StreamResponse
-
-__all__ = ["awaits_methods", "explained", "join_operation", "serialized"]
+__all__ = ["awaits_methods", "explained", "serialized"]
 
 _CHUNK = 2000  # rows that a query set fetches at a time: Django's own default
 
@@ -56,33 +50,6 @@ def _representations(serializer: Any) -> Iterator[Any]:
     if isinstance(objects, QuerySet):
         objects = cast("Any", objects).iterator(_CHUNK)
     return map(serializer.child.to_representation, objects)
-
-
-def join_operation(view: Any) -> None:
-    """Have django-ninja, if this view becomes an operation of it, answer what is raised before the first item."""
-    if "ninja" in sys.modules:
-        import_module("ninja.decorators").decorate_view(_operated)(view)
-
-
-def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the `run` of an operation."""
-    operation: Any = getattr(inspect.unwrap(run), "__self__", None)
-
-    def told(response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
-        if isinstance(response, StreamResponse):
-            response.answer_errors_by(lambda error: operation.api.on_exception(request, error))
-        return response
-
-    @functools.wraps(run)
-    def sync_run(request: HttpRequest, **arguments: Any) -> Any:
-        return told(run(request, **arguments), request)
-
-    @functools.wraps(run)
-    async def async_run(request: HttpRequest, **arguments: Any) -> Any:
-        running: Awaitable[HttpResponseBase] = run(request, **arguments)
-        return told(await running, request)
-
-    return async_run if operation.is_async else sync_run
 
 
 def explained(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,8 @@ from django.http.response import HttpResponseBase
 
 from stream_adapter.integration import ResponseOptions, as_response, run_coroutine
 
-from ._inner import awaits_methods, join_operation, serialized
+from ._inner import awaits_methods, serialized
+from ._operations import held, join_operation
 from ._requests import django_request, request_in
 from ._response import StreamResponse, stream_response
 from ._signatures import keep_signature
@@ -57,7 +58,7 @@ def convert(result: Any, **options: Unpack[ResponseOptions]) -> Any:
     """Make a response of what a view returned. Django's own pass, and so does None, of which Django complains."""
     if result is None or isinstance(result, HttpResponseBase):
         return result
-    return stream_response(serialized(result), **options)
+    return stream_response(held(serialized(result)), **options)
 
 
 def adapt(view: View, convert: Convert) -> View:

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 import stream_adapter as sa
 from stream_adapter_django import path, stream_response, streaming
+from tests.django.site.models import Row
 from tests.django.support import ADAPTER, Edge, both_edges, exceptions, view_of
 from tests.support.edges import SOURCES, either_way
 
@@ -127,3 +128,10 @@ def test_a_head_request_has_the_headers_and_never_starts_the_source(edge: Edge, 
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("Content-Type") == ["text/csv; charset=utf-8"]
     assert (source.steps, source.closes) == (0, 1)
+
+
+@both_edges
+def test_a_model_instance_is_an_error_that_says_values(edge: Edge) -> None:
+    with exceptions() as caught:
+        assert edge.get(streaming(view_of(iter([Row(text="row")])))).status == 500
+    assert str(caught[0]).endswith("got tests.django.site.models.Row; stream queryset.values()")

@@ -176,6 +176,63 @@ def test_instances_of_a_schema_are_items(edge: Edge, kind: Any) -> None:
     assert answer.body == b'{"name":"a"}\n{"name":"b"}\n'
 
 
+class User:
+    """An object with attributes, as a model instance is."""
+
+    name = "ada"
+    password = "secret"
+
+
+DECLARED: list[Any] = [list[Out], Out, {200: list[Out], 404: Page}]
+each_declared = pytest.mark.parametrize("declared", DECLARED, ids=str)
+SECRETS = [{"name": "ada", "password": "secret"}, User()]
+
+
+@both_edges
+@pytest.mark.parametrize("kind", [returns, generator, async_generator, coroutine], ids=lambda kind: kind.__name__)
+@each_declared
+def test_a_declared_response_is_held_for_each_item(edge: Edge, kind: Any, declared: Any) -> None:
+    answer = edge.get(routes(kind(view_of(iter(SECRETS))), response=declared))
+    assert answer.body == b'{"name":"ada"}\n{"name":"ada"}\n'
+
+
+@both_edges
+@either_way
+def test_a_declared_response_is_held_for_events_and_closes_the_source(edge: Edge, way: str) -> None:
+    source = SOURCES[way]([sa.ServerSentEvent(SECRETS[0], id="7"), SECRETS[1]])
+    operation = streaming(format=sa.formats.SSE(retry=None))(view_of(source))
+    answer = edge.get(routes(operation, response=list[Out]))
+    assert answer.body == b'id: 7\ndata: {"name":"ada"}\n\ndata: {"name":"ada"}\n\n'
+    assert source.closes == 1
+    source = SOURCES[way]([SECRETS[0]])
+    assert edge.get(routes(returns(view_of(source)), response=list[Out]), method="HEAD").status == 200
+    assert (source.steps, source.closes) == (0, 1)
+
+
+@both_edges
+@either_way
+def test_an_item_that_does_not_fit_a_declared_response_is_an_error_that_names_it(edge: Edge, way: str) -> None:
+    source = SOURCES[way]([{"named": "secret"}])
+    with exceptions() as caught:
+        assert edge.get(routes(returns(view_of(source)), response=list[Out])).status == 500
+    problem = "chunk 0: returns.<locals>.operation: expected an item of Out, got dict; name: Field required"
+    assert str(caught[0]) == problem
+    assert source.closes == 1
+
+
+@both_edges
+def test_a_response_whose_items_cannot_be_seen_is_an_error_where_one_is_declared(edge: Edge) -> None:
+    with exceptions() as caught:
+        assert edge.get(routes(returns(view_of(sa.ndjson(iter(SECRETS)))), response=list[Out])).status == 500
+    assert "cannot be held for a Response" in str(caught[0])
+
+
+def test_a_stream_of_the_frameworks_own_does_not_take_the_decorator() -> None:
+    streams = pytest.importorskip("ninja.streaming")
+    with pytest.raises(TypeError, match="both @streaming and a stream of django-ninja's own"):
+        routes(returns(view_of(None)), response=streams.JSONL[Out])
+
+
 @both_edges
 def test_to_the_app_wide_adapter_the_error_says_what_to_write(edge: Edge) -> None:
     def rows(request: HttpRequest) -> Any:
