@@ -64,6 +64,17 @@ FORMATS = (
         (("ndjson", "floor", 1.6), ("ndjson", "FastAPI", 1 / 20)),
     ),
     Race(
+        "NDJSON with a response model",
+        "async",
+        "asgi",
+        (
+            Contender("floor", "floor", "records:ndjson_floor_asgi"),
+            Contender("ours in FastAPI", "ours", "records:our_model", requires=("fastapi",)),
+            Contender("FastAPI", "peer", "records:fastapi_model", requires=("fastapi",)),
+        ),
+        (("ours in FastAPI", "FastAPI", 1 / 2),),
+    ),
+    Race(
         "NDJSON",
         "sync",
         "wsgi",

@@ -114,10 +114,10 @@ class Response:
             content = options["description"]
         if isinstance(content, Response):
             raise SourceError("content: got a Response; return it as it is, or give it to stream_response")
+        self._source = Source(content)  # first, for a serializer that goes through attributes meets its error first
         self._given: dict[str, Any] = {name: value for name, value in options.items() if name != "description"}
         if "headers" in options:
             self._given["headers"] = tuple(make_headers(options["headers"]))  # read once: it may be an iterator
-        self._source = Source(content)
         self._wrap_encoder: Callable[[FormatEncoder], FormatEncoder] | None = None
         self._check()
 

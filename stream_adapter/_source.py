@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import Enum, auto
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from ._encode import kind_of
 from ._log import describe_source, log_close_failure
@@ -136,6 +136,13 @@ class Source:
         _refuse_frame(content)
         self._reading = reading_of(content)
         return _kind(content, self._reading)
+
+    def __iter__(self) -> NoReturn:
+        """Refuse: this is where FastAPI's encoder ends up with a Response that a view returns undecorated."""
+        raise TypeError(
+            "a stream_adapter Response is to be streamed, not to be encoded as JSON: put @streaming between the route"
+            " decorator and the view, or install StreamAdapter(app)"
+        )
 
     def take(self) -> Source:
         """Hand the source to its owner.

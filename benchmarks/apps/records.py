@@ -16,11 +16,13 @@ from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, StartRe
 __all__ = [
     "csv_floor_wsgi",
     "csv_wsgi",
+    "fastapi_model",
     "fastapi_ndjson",
     "ndjson_asgi",
     "ndjson_floor_asgi",
     "ndjson_floor_wsgi",
     "ndjson_wsgi",
+    "our_model",
 ]
 
 
@@ -122,4 +124,28 @@ def fastapi_ndjson() -> ASGIApp:
         async for item in source_for(path):
             yield item
 
+    return app
+
+
+def fastapi_model() -> ASGIApp:
+    """Stream lines of JSON as FastAPI itself does, each checked by a model."""
+    from fastapi import FastAPI  # noqa: PLC0415  # the others need it not
+
+    from ._model import view  # noqa: PLC0415  # so does the model
+
+    app = FastAPI()
+    app.get("/{path:path}")(view)
+    return app
+
+
+def our_model() -> ASGIApp:
+    """Stream the same view with the same model by `@streaming`."""
+    from fastapi import FastAPI  # noqa: PLC0415  # the others need it not
+
+    from stream_adapter_fastapi import streaming  # noqa: PLC0415
+
+    from ._model import view  # noqa: PLC0415
+
+    app = FastAPI()
+    app.get("/{path:path}")(streaming(view))
     return app
