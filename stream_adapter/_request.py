@@ -8,8 +8,9 @@ a request without that field.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from ._types import Environ, Scope
@@ -69,24 +70,33 @@ class RequestHead:
         headers: looked up with `get`, by lower-case name.
         query: the query string, still encoded.
         path: decoded, with what the application is mounted at; for the log.
+        client: its address, where the server names it with its port.
     """
 
     method: str = "GET"
     headers: RequestHeaders = _NO_HEADERS
     query: str = ""
     path: str = ""
+    client: tuple[str, int] | None = None
 
     @classmethod
     def from_environ(cls, environ: Environ) -> RequestHead:
         """Make it from a WSGI environ (PEP 3333)."""
         method, query = environ.get("REQUEST_METHOD", "GET"), environ.get("QUERY_STRING", "")
-        return cls(method, _EnvironHeaders(environ), query, _path_of(environ))
+        client = _client_of((environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT")))
+        return cls(method, _EnvironHeaders(environ), query, _path_of(environ), client)
 
     @classmethod
     def from_scope(cls, scope: Scope) -> RequestHead:
         """Make it from an ASGI http scope."""
         query = scope.get("query_string", b"").decode("latin-1")
-        return cls(scope.get("method", "GET"), _ScopeHeaders(scope), query, scope.get("path", ""))
+        return cls(
+            scope.get("method", "GET"),
+            _ScopeHeaders(scope),
+            query,
+            scope.get("path", ""),
+            _client_of(scope.get("client")),
+        )
 
     @property
     def last_event_id(self) -> str | None:
@@ -117,6 +127,16 @@ def _path_of(environ: Environ) -> str:
         return path.encode("latin-1").decode()
     except UnicodeError:
         return path
+
+
+def _client_of(address: Sequence[Any] | None) -> tuple[str, int] | None:
+    """Return an address of the form that sockets have; None for a Unix socket's, and one that a proxy has named."""
+    if not address or not address[1]:
+        return None
+    try:
+        return str(address[0]), int(address[1])  # granian's port is text, as an environ's is
+    except ValueError:
+        return None
 
 
 def _event_id(given: str | None) -> str | None:

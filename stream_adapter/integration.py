@@ -20,6 +20,7 @@ from ._connection import Connection, client_connection
 from ._decorators import FormatDecorators
 from ._edges._refusal import refusal_head
 from ._edges.asgi import deliver, offers_pathsend
+from ._edges.progress import SendWatch
 from ._edges.server_file import ServerFile, server_file
 from ._edges.wsgi import status_line
 from ._encode import ChunkTable, Encode
@@ -50,6 +51,7 @@ __all__ = [
     "Resolvable",
     "Resolved",
     "ResponseOptions",
+    "SendWatch",
     "ServerFile",
     "StreamAborted",
     "SyncBody",

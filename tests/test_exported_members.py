@@ -24,7 +24,7 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.integration": """
         AsyncBody CapacityError ChunkTable ClientDisconnected Connection Encode Flow FormatDecorators FormatEncoder Host
         NotFoundError OpenFile
-        RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions ServerFile StreamAborted
+        RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions SendWatch ServerFile StreamAborted
         SyncBody as_response checked_options client_connection deliver is_bodiless is_stream merge_headers
         offers_pathsend outgoing_head refusal_head run_coroutine server_file status_line
     """,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
-from stream_adapter.integration import AsyncBody, Resolved
+from stream_adapter.integration import AsyncBody, Resolved, SendWatch
 
 __all__ = ["Blocks"]
 
@@ -33,8 +34,7 @@ class Blocks(AsyncIterator[bytes]):
         self._body: AsyncBody | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = self._sending = self._interrupted = False
-        self._handed_at: float | None = None  # when the server was given a block, until it wants the next
-        self._timer: asyncio.TimerHandle | None = None
+        self._watch: SendWatch | None = None
 
     @property
     def length(self) -> int | None:
@@ -58,8 +58,9 @@ class Blocks(AsyncIterator[bytes]):
         return self._body
 
     async def __anext__(self) -> bytes:
-        self._handed_at = None
         self._sending = False
+        if self._watch is not None:
+            self._watch.since = None
         body = self._body or await self.start()
         if self._interrupted:
             raise body.ending()
@@ -68,24 +69,16 @@ class Blocks(AsyncIterator[bytes]):
             await self.aclose()
             raise StopAsyncIteration
         if body.send_timeout is not None:
-            self._watch_progress(body, body.send_timeout)
+            self._watch_progress(body, body.send_timeout, len(block))
         self._sending = True
         return block
 
-    def _watch_progress(self, body: AsyncBody, limit: float) -> None:
-        loop = asyncio.get_running_loop()
-        self._handed_at = loop.time()
-        if self._timer is None:
-            self._timer = loop.call_at(self._handed_at + limit, self._check_progress, body, limit)
-
-    def _check_progress(self, body: AsyncBody, limit: float) -> None:
-        """Look, once in a while, whether Django has been sending one block for too long."""
-        loop, since = asyncio.get_running_loop(), self._handed_at
-        now = loop.time()
-        if since is not None and now - since >= limit:
-            body.interrupt("send_timeout")
-        else:
-            self._timer = loop.call_at((now if since is None else since) + limit, self._check_progress, body, limit)
+    def _watch_progress(self, body: AsyncBody, limit: float, size: int) -> None:
+        """Look, once in a while, whether the client takes what Django sends it."""
+        if self._watch is None:
+            self._watch = SendWatch(body.client, limit, partial(body.interrupt, "send_timeout"))
+        self._watch.since = asyncio.get_running_loop().time()
+        self._watch.handed += size
 
     def _on_interrupt(self) -> None:
         """Close the body while Django sends, and may do so for ever: its `send` is not ours to end."""
@@ -95,8 +88,8 @@ class Blocks(AsyncIterator[bytes]):
 
     async def aclose(self) -> None:
         """Close the body: the source is closed when this returns."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._watch is not None:
+            self._watch.stop()
         if self._body is not None:
             self._closed = True
             await self._body.aclose()

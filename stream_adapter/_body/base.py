@@ -114,6 +114,11 @@ class Body:
         """Return True while the source waits for the client to take what is ready."""
         return self._window.is_full()
 
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """The address of the client, where an ASGI server names it."""
+        return None if self._request is None else self._request.client
+
     def _commit(self) -> bytes:
         """Make the headers final and return what the format begins with."""
         if self._window.count:

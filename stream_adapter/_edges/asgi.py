@@ -24,6 +24,7 @@ from stream_adapter.errors import FileChangedError, RefusalError
 
 from ._refusal import bare_refusal
 from .breaking import break_response
+from .progress import SendWatch
 
 __all__ = ["answer_other", "deliver", "offers_pathsend", "refuse", "serve"]
 
@@ -129,15 +130,13 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
 
 
 class _Delivery:
-    __slots__ = ("_body", "_limit", "_loop", "_send", "_sending_since", "_timer", "begun")
+    __slots__ = ("_body", "_loop", "_send", "_watch", "begun")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
         self._send = send
         self._loop = running_loop()
-        self._sending_since: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._limit: float | None = None
+        self._watch: SendWatch | None = None
         self.begun = False
 
     async def run_watched(self, receive: Receive) -> None:
@@ -156,14 +155,17 @@ class _Delivery:
         finally:
             body.interrupted = None
             watcher.cancel()
-            if self._timer is not None:
-                self._timer.cancel()
+            if self._watch is not None:
+                self._watch.stop()
+                self._watch = None  # they refer to each other
 
     async def run(self) -> None:
         """Pull and send."""
         body = self._body
         await body.start()
-        self._limit = body.send_timeout if body.waits else None  # what is known whole is not watched
+        limit = body.send_timeout if body.waits else None  # what is known whole is not watched
+        if limit is not None:
+            self._watch = SendWatch(body.client, limit, self._let_go)
         await self._put(_start(body.status, body.headers))
         self.begun = True
         block = await body.next()
@@ -189,25 +191,20 @@ class _Delivery:
         await _check_path(file)
 
     async def _put(self, message: Message) -> None:
-        limit = self._limit
-        if limit is not None:
-            self._sending_since = self._loop.time()
-            if self._timer is None:
-                self._timer = self._loop.call_later(limit, self._check_progress, limit)
+        watch = self._watch
+        if watch is not None:
+            watch.since = self._loop.time()
+            watch.handed += len(message.get("body", b""))
         try:
             await self._send(message)
         except OSError as error:
             self._body.interrupt("disconnect")
             raise ClientDisconnected from error
-        self._sending_since = None
+        if watch is not None:
+            watch.since = None
 
-    def _check_progress(self, limit: float) -> None:
-        """Look, once in a while, whether one `send` has been waiting for too long: cheaper than a timer a block."""
-        now, since = self._loop.time(), self._sending_since
-        if since is not None and now - since >= limit:
-            self._body.interrupt("send_timeout")
-        else:
-            self._timer = self._loop.call_at((now if since is None else since) + limit, self._check_progress, limit)
+    def _let_go(self) -> None:
+        self._body.interrupt("send_timeout")
 
     def _gone(self) -> None:
         self._body.interrupt("disconnect")

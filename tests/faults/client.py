@@ -69,6 +69,17 @@ class Client:
                 time.sleep(pause)  # the rate that the test is about
         return self
 
+    def read_at(self, rate: int) -> int:
+        """Read until the end, at so many bytes a second; return how many there were."""
+        started, size, tail = time.monotonic(), 0, b""
+        with contextlib.suppress(ConnectionError):
+            while not tail.endswith(b"\r\n0\r\n\r\n") and (data := self._socket.recv(16384)):
+                size += len(data)
+                tail = (tail + data)[-16:]
+                time.sleep(max(0.0, size / rate - (time.monotonic() - started)))  # the rate, not a wait for anything
+        self.received = tail
+        return size
+
     @property
     def complete(self) -> bool:
         """Whether the response came to a polite end: the last chunk, or as much as was announced (RFC 9112, 6.3)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .harness import Subject
+from .harness import MIB, Subject
 from .hosts import ASGI, HOSTS, on
 
 
@@ -33,6 +33,17 @@ def test_a_client_that_takes_nothing_for_too_long(subject: Subject, way: str) ->
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"send_timeout": 1}
     assert not client.read_to_the_end().complete
+
+
+# A second stands for the default minute, 1.25 MB a second for 20 KB: the kernel's buffers alone hold more than that
+@on(ASGI, ["async"])
+def test_client_that_reads_steadily_gets_the_whole_body_however_slow_it_is(subject: Subject, way: str) -> None:
+    client = subject.stream("large", way, "send_timeout_1", buffer=16384)
+    size = client.read_at(1_250_000)
+    subject.probe.wait_all_closed(1)
+    assert subject.probe.reasons == {"done": 1}
+    assert size > 8 * MIB
+    assert client.complete
 
 
 @on(HOSTS)

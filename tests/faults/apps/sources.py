@@ -165,6 +165,21 @@ async def async_finite() -> AsyncSource:
             await asyncio.sleep(0)
 
 
+LARGE = 8 * 1024 * 1024  # bytes: more than the kernel takes at once
+
+
+def sync_large() -> SyncSource:
+    with reporter.source():
+        for _ in range(LARGE // len(BLOCK)):
+            yield BLOCK
+
+
+async def async_large() -> AsyncSource:
+    with reporter.source():
+        for _ in range(LARGE // len(BLOCK)):
+            yield BLOCK
+
+
 def sync_failing() -> SyncSource:
     with reporter.source():
         raise LookupError("a secret")
@@ -260,6 +275,7 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "tardy": {"async": async_tardy},
     "stubborn": {"sync": sync_stubborn, "async": async_stubborn},
     "raising": {"sync": sync_raising, "async": async_raising},
+    "large": {"sync": sync_large, "async": async_large},
     "finite": {"sync": sync_finite, "async": async_finite},
     "failing": {"sync": sync_failing, "async": async_failing},
     "badly_closed": {"sync": sync_badly_closed, "async": async_badly_closed},
