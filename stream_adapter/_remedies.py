@@ -69,7 +69,7 @@ _REMEDIES: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
     (_of("pyarrow", "Scalar"), "write value.as_py()"),
     (_of("pyarrow", "Buffer"), "write bytes(value)"),
     (_of("pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray"), "stream its rows: value.to_pylist()"),
-    (_has("_meta", "_state", "objects"), "stream queryset.values()"),
+    (_of("django", "Model"), "stream queryset.values()"),
     (_has("__mapper__", "metadata"), "select its columns, whose rows are taken"),
     (_is_any(bytes, bytearray, memoryview), "write value.decode() or base64"),
     (_has("__buffer__"), "write bytes(value)"),
