@@ -146,11 +146,11 @@ def reset(client: socket.socket) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         if _TCP_INFO is not None and client.family != socket.AF_UNIX:
             libc = ctypes.CDLL(None, use_errno=True)
-            if libc.connect(client.fileno(), _AF_UNSPEC_ADDRESS, len(_AF_UNSPEC_ADDRESS)) == 0:
-                return
-    except OSError:  # the peer, or the owner, was first
+            libc.connect(client.fileno(), _AF_UNSPEC_ADDRESS, len(_AF_UNSPEC_ADDRESS))
+        # its owner reads the end from now on, and not ENOTCONN, which servers do not expect
+        socket.socket.shutdown(client, socket.SHUT_RDWR)
+    except OSError:  # ENOTCONN, which shuts it down all the same; or the peer, or the owner, was first
         return
-    shut_down(client)
 
 
 def shut_down(client: socket.socket) -> None:

@@ -137,6 +137,11 @@ def test_reset_wakes_a_blocked_send_and_is_seen_by_the_client(tcp: Pair) -> None
 def test_reset_is_no_fin_whatever_the_owner_does_afterwards(tcp: Pair) -> None:
     server, client = tcp
     reset(server)
+    with pytest.raises(ConnectionResetError):  # as of a client that resets
+        server.send(b"x")
+    with pytest.raises(BrokenPipeError):
+        server.send(b"x")
+    assert server.recv(1) == b""
     with pytest.raises(OSError, match="not connected"):
         server.shutdown(socket.SHUT_WR)
     server.close()

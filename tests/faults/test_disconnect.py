@@ -9,7 +9,7 @@ import pytest
 
 from .client import Client
 from .harness import Subject
-from .hosts import HOSTS, on
+from .hosts import FURTHER_WSGI, HOSTS, on
 
 Record = Callable[[str, object], None]
 Leave = Callable[[Client], float]
@@ -27,7 +27,7 @@ def test_a_source_that_ticks_is_closed(subject: Subject, way: str, leave: Leave,
     assert subject.probe.reasons == {"disconnect": 1}
 
 
-@on(HOSTS, ["async"])
+@on(HOSTS + FURTHER_WSGI, ["async"])
 @either_end
 def test_an_async_source_that_is_silent_is_closed(
     subject: Subject, way: str, leave: Leave, record_property: Record

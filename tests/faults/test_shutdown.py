@@ -21,8 +21,7 @@ _ASYNC = [("idle", "async"), ("ticking", "async"), ("fast", "async")]
 def _kinds(host: Host) -> list[tuple[str, str]]:
     """Return what is open when the signal comes; the clients of the fast ones have stopped reading them."""
     kinds = _SYNC if host.server == "gevent" else _SYNC + _ASYNC
-    # waitress's threads wait for such clients where nobody reaches them; a middleware ends in form what it still holds
-    if host.server == "waitress" or host.framework == "middleware":
+    if host.framework == "middleware":  # which ends in form what it still holds
         kinds = [(name, way) for name, way in kinds if name != "fast"]
     return kinds
 

@@ -155,9 +155,9 @@ def gunicorn_gevent(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Ge
 def waitress(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
     """Serve the WSGI application `module:name`. Options are `name=number`, of `waitress.serve`.
 
-    Unless it looks ahead it does not see that a client has gone; it buffers 16 MiB for each unless told to buffer less.
+    It buffers 16 MiB for each client unless told to buffer less.
     """
-    defaults = ["threads=32", "channel_request_lookahead=1", f"outbuf_high_watermark={1 << 20}"]
+    defaults = ["threads=32", f"outbuf_high_watermark={1 << 20}"]
     command = ["tests.support.serve_waitress", "{fd}", app, *defaults, *options]
     with _serve(command, _listener(), env, cwd) as server:
         yield server
@@ -175,6 +175,44 @@ def cheroot(app: str, *, cwd: Path = ROOT, **env: str) -> Generator[Server]:
     """Serve the WSGI application `module:name` by cheroot, CherryPy's server."""
     with _serve(["tests.support.serve_cheroot", "{fd}", app], _listener(), env, cwd) as server:
         yield server
+
+
+@contextmanager
+def runserver(app: str, *, cwd: Path = ROOT, **env: str) -> Generator[Server]:
+    """Serve the WSGI application `module:name` by the server that Django has for development."""
+    with _serve(["tests.support.serve_runserver", "{fd}", app], _listener(), env, cwd) as server:
+        yield server
+
+
+NGINX = "/usr/sbin/nginx"
+_NGINX_CONF = """
+daemon off; master_process off; pid {here}/pid; error_log {here}/error.log info;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {here}/a; proxy_temp_path {here}/b; fastcgi_temp_path {here}/c;
+    uwsgi_temp_path {here}/d; scgi_temp_path {here}/e;
+    server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{upstream}; {settings} }} }}
+}}
+"""
+
+
+@contextmanager
+def nginx(upstream: Server, settings: str = "") -> Generator[Server]:
+    """Put nginx in front of a server: `proxy_pass` as it comes, and `settings` of its location."""
+    reservation = _listener()
+    port = reservation.getsockname()[1]
+    reservation.close()  # nginx opens its sockets itself
+    with tempfile.TemporaryDirectory() as here, tempfile.TemporaryFile() as output:
+        conf = Path(here) / "nginx.conf"
+        conf.write_text(_NGINX_CONF.format(here=here, port=port, upstream=upstream.port, settings=settings))
+        process = subprocess.Popen([NGINX, "-c", str(conf), "-p", here], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            wait_until_it_listens(port, process)
+            yield Server(port, process, output)
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 UWSGI = Path(sys.executable).parent / "uwsgi"  # of the extra `deployments`: it is compiled when it is installed

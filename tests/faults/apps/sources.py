@@ -18,7 +18,7 @@ BLOCK = bytes(16384)
 ROW = b"a row of twenty-two b\n"
 TICK = 0.02  # seconds
 PAUSE = 0.6  # seconds, longer than the watcher's interval and shorter than its patience with a half-closed client
-SIZE = 8 << 20  # bytes, more than the kernel's buffers hold
+SIZE = 4 << 20  # bytes of one chunk, with which a server is busy as long as its client reads
 
 SyncSource = Generator[bytes]
 AsyncSource = AsyncGenerator[bytes]
@@ -85,14 +85,12 @@ async def async_pausing() -> AsyncSource:
 
 def sync_sized() -> SyncSource:
     with reporter.source():
-        for _ in range(SIZE // len(BLOCK)):
-            yield BLOCK
+        yield bytes(SIZE)
 
 
 async def async_sized() -> AsyncSource:
     with reporter.source():
-        for _ in range(SIZE // len(BLOCK)):
-            yield BLOCK
+        yield bytes(SIZE)
 
 
 def sync_idle() -> SyncSource:
