@@ -123,7 +123,9 @@ def test_a_large_file_is_downloaded(host: Host) -> None:
 
 def test_errors_that_the_generator_handles_are_part_of_the_body(host: Host) -> None:
     response = host.get("/errors")
-    assert (response.status_code, response.text) == (200, "6\n3\nError: integer division or modulo by zero")
+    with pytest.raises(ZeroDivisionError) as error:
+        _ = 6 // 0  # its text is Python's, and another one from 3.14 on
+    assert (response.status_code, response.text) == (200, f"6\n3\nError: {error.value}")
 
 
 def test_a_million_yields_leave_memory_flat(host: Host) -> None:
