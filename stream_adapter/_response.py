@@ -89,7 +89,7 @@ class Response:
             object with a sync or async `read`.
         status_code: 200 to 599, for it is the final response.
         headers: a mapping (a list of values repeats the field) or pairs. They replace defaults.
-        media_type: the Content-Type; text types get the charset. It never reframes what is yielded.
+        media_type: the Content-Type; text types get the charset. Bytes and text pass; values are framed as it says.
         charset: the encoding of text.
         strict: take bytes chunks only, and name every other in an error.
         format: how items are framed; None lets the media type, or else the first item, decide.
