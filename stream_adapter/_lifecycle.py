@@ -17,7 +17,7 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from ._limits import check_seconds
-from ._pump import set_max_threads
+from ._pump import set_max_threads, set_warn_blocking
 from ._types import Reason
 
 __all__ = ["Live", "active_streams", "configure", "drain", "drain_on_signal", "enter", "leave"]
@@ -159,19 +159,24 @@ def _on_a_loop() -> bool:
     return True
 
 
-def configure(*, max_threads: int = 1000) -> None:
+def configure(*, max_threads: int = 1000, warn_blocking: bool = True) -> None:
     """Set what the streams of this process share.
 
     Args:
         max_threads: sync sources that may be streamed at a time where each has a thread (under ASGI, or with a
             keepalive or deadline); a request past them is answered 503 with Retry-After.
+        warn_blocking: whether an async source that blocks its event loop (`time.sleep`, a sync client) is named in a
+            warning, once, with the line where it stood.
 
     Raises:
-        ValueError: it is less than 1.
-        TypeError: it is not a whole number.
+        ValueError: `max_threads` is less than 1.
+        TypeError: `max_threads` is not a whole number, or `warn_blocking` not True or False.
     """
+    if not isinstance(warn_blocking, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+        raise TypeError(f"warn_blocking: expected True or False, got {type(warn_blocking).__name__}")
     if type(max_threads) is not int:
         raise TypeError(f"max_threads: expected a whole number, got {type(max_threads).__name__}")
     if max_threads < 1:
         raise ValueError(f"max_threads: expected 1 or more, got {max_threads}")
     set_max_threads(max_threads)
+    set_warn_blocking(is_on=warn_blocking)

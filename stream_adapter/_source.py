@@ -102,6 +102,7 @@ def is_stream(value: object) -> bool:
 
 class _Owner(Protocol):
     def log_close_failure(self, error: BaseException) -> None: ...
+    def log_blocking(self, where: str) -> None: ...
 
 
 def _no_owner() -> None:
@@ -213,6 +214,12 @@ class Source:
             log_close_failure(describe_source(self.content), error)
         else:
             owner.log_close_failure(error)
+
+    def blocks(self, where: str) -> None:
+        """Have the owner log that the source blocks its event loop, and where."""
+        owner = self.owner()
+        if owner is not None:
+            owner.log_blocking(where)
 
     async def aclose(self) -> None:
         """Close it in the task that iterated it."""

@@ -31,6 +31,10 @@ from .host import NO_HOST, Host
 __all__ = ["CLOSING", "Body", "raisable", "result_of"]
 
 CLOSING = "closing the connection"
+_BLOCKING = (
+    "every other request of this loop waits; await an async client or asyncio.sleep instead, or write the source as a"
+    " plain generator (def), which has a thread of its own"
+)
 _SLICE = 0.002  # seconds one job may keep a thread that is shared, while other work waits for it
 
 T = TypeVar("T")
@@ -276,6 +280,10 @@ class Body:
 
     def _log_report_failure(self, error: Exception) -> None:
         self._log(logging.ERROR, "on_close failed", f"the stream has ended ({self._summary().reason})", error)
+
+    def log_blocking(self, where: str) -> None:
+        """Log that an async source blocks its event loop, and what to do about that."""
+        self._log(logging.WARNING, f"the source blocks the event loop, at {where}", _BLOCKING)
 
     def log_close_failure(self, error: BaseException) -> None:
         """Log what the source raised when it was closed, which nothing else will see."""

@@ -13,6 +13,7 @@ This package knows errors and limits, and of sources and formats only the two Pr
 """
 
 from .bells import LoopBell, ThreadBell
+from .blocking import set_warn_blocking
 from .clock import Clock
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .loop import background_loop, run, running_loop
@@ -40,6 +41,7 @@ __all__ = [
     "run",
     "running_loop",
     "set_max_threads",
+    "set_warn_blocking",
     "submit_to_file_thread",
     "undecided",
 ]

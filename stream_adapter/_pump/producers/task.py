@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from types import FrameType
 from typing import Any
 
+from stream_adapter._pump import blocking
 from stream_adapter._pump.bells import LoopBell
 
 from .base import Producer, undecided
@@ -48,7 +51,19 @@ class TaskProducer(Producer):
         around: a context manager to hold around the source, entered in its task.
     """
 
-    __slots__ = ("_around", "_crossing", "_granted", "_iterating", "_left", "_loop", "_room", "_task")
+    __slots__ = (
+        "__weakref__",  # by which the watcher of blocking sources holds it
+        "_around",
+        "_blocks",
+        "_crossing",
+        "_granted",
+        "_iterating",
+        "_left",
+        "_room",
+        "_task",
+        "loop",
+        "thread_id",
+    )
 
     def __init__(
         self,
@@ -58,11 +73,13 @@ class TaskProducer(Producer):
         around: Callable[[], AbstractAsyncContextManager[object]] | None,
     ) -> None:
         super().__init__(*owned)
-        self._loop = loop
+        self.loop = loop
         self._crossing = crossing
         self._around = around
         self._task: asyncio.Task[None] | None = None
         self._iterating = False
+        self._blocks = False  # the source was seen to block the loop
+        self.thread_id = 0
         self._room: LoopBell | None = None
         self._granted = self._left = 0  # of the room for chunks that are put
 
@@ -86,12 +103,27 @@ class TaskProducer(Producer):
             act()
             return
         try:
-            self._loop.call_soon_threadsafe(act)
+            self.loop.call_soon_threadsafe(act)
         except RuntimeError:  # the loop is closed, and with it every task of it ended
             self.window.end()
 
     def _begin(self) -> None:
-        self._task = self._loop.create_task(self._run(), context=self.context)
+        self._task = self.loop.create_task(self._run(), context=self.context)
+        self.thread_id = threading.get_ident()
+        blocking.watch(self)
+
+    @property
+    def frame(self) -> FrameType | None:
+        """The outermost frame of the task: what runs within it is the source's, or on its behalf."""
+        coroutine = None if self._task is None else self._task.get_coro()
+        return getattr(coroutine, "cr_frame", None)
+
+    def block(self, where: str | None) -> None:
+        """Let others have their turn after each item from now on: the source does not."""
+        if where is not None:
+            self.source.blocks(where)
+        self._blocks = True
+        self.bell.insist()
 
     def put(self, chunk: bytes) -> bool:
         """Put a chunk from within the source's own step; say whether to wait for room before the next."""
@@ -133,6 +165,7 @@ class TaskProducer(Producer):
             error = raised
         if self.stopping and isinstance(error, asyncio.CancelledError):
             error = None
+        blocking.unwatch(self)
         self.window.end(error)
         self.bell.ring()
 
@@ -158,7 +191,9 @@ class TaskProducer(Producer):
         while cancellation is not None:
             cancellation = await self._put_items(_Cancelled(iterator, cancellation))
 
-    async def _put_items(self, iterator: AsyncIterator[object]) -> asyncio.CancelledError | None:
+    async def _put_items(  # noqa: C901  # a hot loop
+        self, iterator: AsyncIterator[object]
+    ) -> asyncio.CancelledError | None:
         """Put each item. The hot loop of async sources; `_fill` is that of sync ones.
 
         Returns:
@@ -184,6 +219,8 @@ class TaskProducer(Producer):
                 bell.ring()
                 if self.stopping:
                     return None
+                if self._blocks:
+                    granted, room = granted - room, 0  # as if there was no room
             if room <= 0 or len(items) >= max_items:
                 room = window.grant(granted - room)
                 try:
