@@ -81,13 +81,13 @@ def cadence_of(probe: Probe) -> Cadence:
 
 
 def _bursts(reads: list[Read]) -> list[bytes]:
-    bursts = [reads[0].data]
+    bursts = [[reads[0].data]]
     for earlier, later in pairwise(reads):
         if later.at - earlier.at > _PAUSE:
-            bursts.append(later.data)
+            bursts.append([later.data])
         else:
-            bursts[-1] += later.data
-    return bursts
+            bursts[-1].append(later.data)
+    return [b"".join(burst) for burst in bursts]
 
 
 def _block_of(bursts: list[bytes]) -> int | None:

@@ -7,15 +7,18 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
-import httpx
-
+from .beside import Beside, how_many
+from .cadence import cadence_of
+from .client import Client, check_url
+from .decoding import offered
 from .judgement import Finding, judge, last_id
-from .probe import Probe, ask
+from .probe import Probe
 from .report import as_json, as_text
 
 __all__ = ["add_arguments", "run"]
 
-_CODINGS = "gzip, deflate, br, zstd"  # what browsers offer
+_SHORT = 5.0  # seconds for what needs no long look
+_BESIDE = 2.0  # seconds, at least, in which a second stream is to begin
 
 
 def run(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool, json: bool) -> int:
@@ -32,25 +35,66 @@ def run(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool, j
         0: it streams; 1: a problem was found; 2: there was no response at all.
     """
     probe, findings = asyncio.run(_check(url, headers, seconds=seconds, verify=verify))
-    sys.stdout.write((as_json if json else as_text)(url, probe, findings) + "\n")
+    _print((as_json if json else as_text)(url, probe, findings))
     if probe.status is None:
         return 2
     return int(any(finding.level == "problem" for finding in findings))
 
 
+def _print(report: str) -> None:
+    """Print it; what the terminal's encoding has not is escaped."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(report.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
 async def _check(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool) -> tuple[Probe, list[Finding]]:
-    given = {"Accept": "*/*", "Cache-Control": "no-cache", **headers}
-    async with httpx.AsyncClient(timeout=None, verify=verify, follow_redirects=True, http2=True) as client:  # noqa: S113  # bounded by `ask`
-        plain = await ask(client, "GET", url, {**given, "Accept-Encoding": "identity"}, seconds=seconds)
-        if plain.status is None:
-            return plain, judge(plain, None, None, None)
-        compressed = await ask(client, "GET", url, {**given, "Accept-Encoding": _CODINGS}, seconds=seconds)
-        head = await ask(client, "HEAD", url, given, seconds=min(seconds, 5))
-        resumed = None
-        if (seen := last_id(plain)) is not None:
-            again = {**given, "Accept-Encoding": "identity", "Last-Event-ID": seen}
-            resumed = await ask(client, "GET", url, again, seconds=min(seconds, 5))
-    return plain, judge(plain, compressed, head, resumed)
+    client, short = Client(headers, verify=verify), min(seconds, _SHORT)
+    accepts = {"Accept": "*/*", "Cache-Control": "no-cache"}
+    plainly = {**accepts, "Accept-Encoding": "identity"}
+    plain = await client.ask("GET", url, plainly, seconds=seconds)
+    if plain.status is None:
+        return plain, judge(plain, None, None, None)
+    compressed = await client.ask("GET", url, {**accepts, "Accept-Encoding": offered()}, seconds=seconds)
+    head = await client.ask("HEAD", url, accepts, seconds=short)
+    resumed = None
+    if (seen := last_id(plain)) is not None:
+        resumed = await client.ask("GET", url, {**plainly, "Last-Event-ID": seen}, seconds=short)
+    beside = await _beside(client, url, plainly, seconds=short) if _is_worth_a_second(plain) else None
+    return plain, judge(plain, compressed, head, resumed, beside)
+
+
+def _is_worth_a_second(plain: Probe) -> bool:
+    """Return True if a stream is open for long enough to see whether another one waits for it."""
+    return plain.status == 200 and cadence_of(plain).verdict in {"streams", "begun", "headers only"}
+
+
+async def _beside(client: Client, url: str, headers: Mapping[str, str], *, seconds: float) -> Beside:
+    """Open one stream, and while that is open as many more as a browser would."""
+    beside = Beside(Probe("GET", headers))
+    first = beside.first
+    async with client.connections() as connections:
+        began = asyncio.Event()
+        listening = [asyncio.create_task(client.ask_over(connections, first, url, seconds=seconds, began=began))]
+        try:
+            await began.wait()
+            latency = asyncio.get_running_loop().time() - first.begun_at
+            if first.status == 200 and not listening[0].done():
+                beside.others = [Probe("GET", headers) for _ in range(how_many(first.version))]
+                beside.waited = min(seconds, max(_BESIDE, 2 * latency + _BESIDE))
+                starts = [asyncio.Event() for _ in beside.others]
+                listening += [
+                    asyncio.create_task(client.ask_over(connections, other, url, seconds=seconds, began=start))
+                    for other, start in zip(beside.others, starts, strict=True)
+                ]
+                everyone = asyncio.gather(*(start.wait() for start in starts))
+                await asyncio.wait([everyone], timeout=beside.waited)
+                everyone.cancel()
+                await asyncio.wait([everyone])
+        finally:
+            for task in listening:
+                task.cancel()
+            await asyncio.wait(listening)
+    return beside
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,14 +108,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _url(text: str) -> str:
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no URL: {error}") from None
-    if url.port is not None and not 0 < url.port <= 65535:
-        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {url.port}")
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise argparse.ArgumentTypeError(f"expected http://… or https://…, got {text!r}")
-    return text
+        return check_url(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .finding import shown
+
 __all__ = ["EventStream", "parse"]
 
 _END_OF_LINE = re.compile(rb"\r\n|\r|\n")
 _FIELDS = {b"data", b"event", b"id", b"retry"}
 _SHOWN = 60  # characters of a line that is complained about
+_MOST_LINES = 100_000
+_MOST_PROBLEMS = 20
+_MOST_DIGITS = 10  # of milliseconds: four months
 
 
 @dataclass(slots=True)
@@ -22,7 +27,9 @@ class EventStream:
         ids: of those that have one, in order.
         comments: the offset of each in the stream, in bytes.
         retry: milliseconds, the last that was said.
-        problems: what a browser ignores or cannot read, each with its line.
+        problems: what a browser ignores or cannot read, each with its line; the first of them.
+        problem_count: how many there are.
+        is_cut: whether there were more lines than are read.
     """
 
     events: int = 0
@@ -30,6 +37,14 @@ class EventStream:
     comments: list[int] = field(default_factory=list[int])
     retry: int | None = None
     problems: list[str] = field(default_factory=list[str])
+    problem_count: int = 0
+    is_cut: bool = False
+
+    def complain(self, problem: str) -> None:
+        """Note a problem."""
+        self.problem_count += 1
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(problem)
 
 
 def parse(stream: bytes, *, ended: bool) -> EventStream:
@@ -44,16 +59,17 @@ def parse(stream: bytes, *, ended: bool) -> EventStream:
         stream.decode()
     except UnicodeDecodeError as error:
         if ended or error.end < len(stream):
-            result.problems.append(f"byte {error.start}: the stream is not UTF-8, which event streams always are")
+            result.complain(f"byte {error.start}: the stream is not UTF-8, which event streams always are")
     data = named = False
     for number, offset, line in _lines(stream):
+        if number > _MOST_LINES:
+            result.is_cut = True
+            return result
         if not line:
             if data:
                 result.events += 1
             elif named:
-                result.problems.append(
-                    f"line {number}: an event without data is not dispatched; send an empty data: line"
-                )
+                result.complain(f"line {number}: an event without data is not dispatched; send an empty data: line")
             data = named = False
             continue
         if line.startswith(b":"):
@@ -64,7 +80,7 @@ def parse(stream: bytes, *, ended: bool) -> EventStream:
         data, named = data or name == b"data", named or name == b"event"
         _read_field(result, number, line, name, value)
     if ended and (data or named):
-        result.problems.append("the stream ends without an empty line: its last event is not dispatched")
+        result.complain("the stream ends without an empty line: its last event is not dispatched")
     return result
 
 
@@ -78,19 +94,20 @@ def _lines(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def _read_field(result: EventStream, number: int, line: bytes, name: bytes, value: bytes) -> None:
     if name == b"retry":
-        if value.isdigit():
+        if value.isdigit() and len(value) > _MOST_DIGITS:
+            result.complain(f"line {number}: retry has {len(value)} digits, and no browser waits that long")
+        elif value.isdigit():
             result.retry = int(value)
         else:
-            result.problems.append(f"line {number}: retry takes digits only, and {_shown(value)} is ignored")
+            result.complain(f"line {number}: retry takes digits only, and {_shown(value)} is ignored")
     elif name == b"id":
         if b"\0" in value:
-            result.problems.append(f"line {number}: an id with a NUL is ignored")
+            result.complain(f"line {number}: an id with a NUL is ignored")
         else:
             result.ids.append(value.decode(errors="replace"))
     elif name not in _FIELDS:
-        result.problems.append(f"line {number}: no field has this name, and the line is ignored: {_shown(line)}")
+        result.complain(f"line {number}: no field has this name, and the line is ignored: {_shown(line)}")
 
 
 def _shown(line: bytes) -> str:
-    text = line.decode(errors="replace")
-    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    return f"'{shown(line, _SHOWN)}'"

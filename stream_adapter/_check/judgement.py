@@ -5,39 +5,31 @@ from __future__ import annotations
 import statistics
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate, islice, pairwise
-from typing import Literal
 
+from .beside import Beside, beside_findings
 from .cadence import Cadence, cadence_of
-from .events import EventStream, parse
+from .compression import compression_findings
+from .ending import ending_findings
+from .events import EventStream
+from .finding import Finding, Level, seconds, shown
 from .probe import Probe
 
 __all__ = ["EVENT_STREAM", "Finding", "Level", "judge", "last_id"]
 
-Level = Literal["ok", "advice", "problem"]
-
 EVENT_STREAM = "text/event-stream"
 _LIVE = frozenset({EVENT_STREAM, "application/x-ndjson", "application/jsonl", "application/json-seq"})
 _PROXIES_WAIT = 60.0  # seconds of silence after which nginx, and most others, cut a connection
+_LONGEST_ID = 4096  # bytes: servers take 8 KiB for a line, and some for all fields
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was found.
-
-    Attributes:
-        level: "ok"; "advice": it works, and could be better; "problem": it does not stream, or breaks a client.
-        about: in a word or two.
-        text: what was seen, and what to do.
-    """
-
-    level: Level
-    about: str
-    text: str
-
-
-def judge(plain: Probe, compressed: Probe | None, head: Probe | None, resumed: Probe | None) -> list[Finding]:
+def judge(
+    plain: Probe,
+    compressed: Probe | None,
+    head: Probe | None,
+    resumed: Probe | None,
+    beside: Beside | None = None,
+) -> list[Finding]:
     """Say what was found.
 
     Args:
@@ -45,14 +37,18 @@ def judge(plain: Probe, compressed: Probe | None, head: Probe | None, resumed: P
         compressed: a GET with those that browsers offer.
         head: a HEAD.
         resumed: a GET with the last id that was seen, if there was one.
+        beside: more of the first kind, opened while one was open.
     """
     if plain.status is None:
         return list(_unanswered(plain))
-    found = [*_status(plain), *_cadence(plain), *_broken(plain), *_headers(plain)]
+    found = [*_redirects(plain), *_status(plain), *_cadence(plain), *_broken(plain), *_headers(plain)]
+    found += ending_findings(plain)
     if plain.media_type == EVENT_STREAM:
         found += _events(plain)
     if compressed is not None:
-        found += _compressed(plain, compressed)
+        found += compression_findings(plain, compressed)
+    if beside is not None:
+        found += beside_findings(beside)
     if head is not None:
         found += _head(plain, head)
     if resumed is not None:
@@ -61,16 +57,21 @@ def judge(plain: Probe, compressed: Probe | None, head: Probe | None, resumed: P
 
 
 def last_id(probe: Probe) -> str | None:
-    """Return the id with which a browser would reconnect."""
+    """Return the id with which a browser would reconnect, if a server takes one as long as that."""
+    seen = _last_id(probe)
+    return seen if seen and len(seen.encode()) <= _LONGEST_ID else None
+
+
+def _last_id(probe: Probe) -> str | None:
     if probe.media_type != EVENT_STREAM or probe.coding:
         return None
-    ids = parse(probe.body, ended=probe.ended_at is not None).ids
-    return ids[-1] if ids and ids[-1] else None
+    ids = probe.events.ids
+    return ids[-1] if ids else None
 
 
 def _unanswered(probe: Probe) -> Iterator[Finding]:
     if probe.error is not None:
-        yield Finding("problem", "connection", f"No response: {probe.error}")
+        yield Finding("problem", "connection", f"No response: {shown(probe.error, 200)}")
         return
     yield Finding(
         "problem",
@@ -80,11 +81,19 @@ def _unanswered(probe: Probe) -> Iterator[Finding]:
     )
 
 
+def _redirects(probe: Probe) -> Iterator[Finding]:
+    if probe.redirects:
+        text = f"It is redirected to {shown(probe.redirects[-1])}: a client that follows asks twice at each reconnect."
+        yield Finding("advice", "redirect", text)
+    if probe.misdirected is not None:
+        yield Finding("problem", "redirect", f"It is redirected to where nothing is: {shown(probe.misdirected, 200)}.")
+
+
 def _status(probe: Probe) -> Iterator[Finding]:
     if probe.status == 204 and not probe.body:
         yield Finding("ok", "status", "204: nothing to stream; an EventSource stops here.")
     elif probe.status is not None and not 200 <= probe.status < 300:
-        yield Finding("problem", "status", f"{probe.status} is no success: the rest is about an error page.")
+        yield Finding("problem", "status", f"{probe.status} is not a success: the rest is about an error page.")
     elif probe.media_type == EVENT_STREAM and probe.status != 200:
         yield Finding("problem", "status", f"{probe.status}: an EventSource accepts 200 only.")
 
@@ -92,8 +101,8 @@ def _status(probe: Probe) -> Iterator[Finding]:
 def _cadence(probe: Probe) -> Iterator[Finding]:
     cadence = cadence_of(probe)
     if cadence.first_byte is not None:
-        since = "" if probe.headers_at is None else f"Headers after {_seconds(probe.headers_at)}, "
-        yield Finding("ok", "first byte", f"{since}the first byte of the body after {_seconds(cadence.first_byte)}.")
+        since = "" if probe.headers_at is None else f"Headers after {seconds(probe.headers_at)}, "
+        yield Finding("ok", "first byte", f"{since}the first byte of the body after {seconds(cadence.first_byte)}.")
     if probe.status != 204:
         yield _verdict(probe, cadence)
 
@@ -103,8 +112,8 @@ def _verdict(probe: Probe, cadence: Cadence) -> Finding:
     match cadence.verdict:
         case "streams":
             level = "ok"
-            gaps = f"gaps of {_seconds(cadence.gap_median)} (median), {_seconds(cadence.gap_most)} at most"
-            text = f"It streams: {cadence.reads} reads over {_seconds(cadence.span)}, {gaps}."
+            gaps = f"gaps of {seconds(cadence.gap_median)} (median), {seconds(cadence.gap_most)} at most"
+            text = f"It streams: {cadence.reads} reads over {seconds(cadence.span)}, {gaps}."
         case "begun" | "headers only" if probe.error is not None:
             level = "advice"
             text = "The connection broke before there was enough to tell."
@@ -113,7 +122,7 @@ def _verdict(probe: Probe, cadence: Cadence) -> Finding:
             text = f"{len(probe.body)} bytes came, and then silence: it is open, and nothing is known to be held."
         case "too short":
             level = "advice"
-            text = f"It was complete after {_seconds(probe.ended_at)}: too soon to tell. Check one that takes a while."
+            text = f"It was complete after {seconds(probe.ended_at)}: too soon to tell. Check one that takes a while."
         case "blocks" if not cadence.torn:
             level = "advice"
             text = f"{_blocks(cadence)}, and whole ones: its source yields pages, or collects them."
@@ -122,7 +131,7 @@ def _verdict(probe: Probe, cadence: Cadence) -> Finding:
             text = f"{_blocks(cadence)}: {filled}. {_who_buffers(probe)}"
         case "at the end":
             text = (
-                f"Nothing came for {_seconds(cadence.first_byte)}, and then all of it at once: it is buffered whole, "
+                f"Nothing came for {seconds(cadence.first_byte)}, and then all of it at once: it is buffered whole, "
                 f"or its source computes everything before it yields. {_who_buffers(probe)}"
             )
         case _:
@@ -149,7 +158,8 @@ def _who_buffers(probe: Probe) -> str:
 
 def _broken(probe: Probe) -> Iterator[Finding]:
     if probe.error is not None:
-        yield Finding("problem", "connection", f"It broke after {len(probe.body)} bytes: {probe.error}")
+        text = f"It broke after {len(probe.body)} bytes: {shown(probe.error, 200)}"
+        yield Finding("problem", "connection", text)
 
 
 def _headers(probe: Probe) -> Iterator[Finding]:
@@ -162,7 +172,7 @@ def _headers(probe: Probe) -> Iterator[Finding]:
         )
     if probe.media_type in _LIVE and headers.get("content-length") is not None:
         yield Finding(
-            "problem", "Content-Length", f"{headers['content-length']}: somebody has collected a live stream."
+            "problem", "Content-Length", f"{shown(headers['content-length'])}: a live stream was collected whole."
         )
     if probe.media_type == EVENT_STREAM:
         control = headers.get("cache-control", "").lower()
@@ -179,18 +189,21 @@ def _headers(probe: Probe) -> Iterator[Finding]:
 
 
 def _events(probe: Probe) -> Iterator[Finding]:
-    stream = parse(probe.body, ended=probe.ended_at is not None)
+    stream, about = probe.events, "event stream"
     for problem in islice(stream.problems, 5):
-        yield Finding("problem", "event stream", f"{problem[0].upper()}{problem[1:]}.")
-    if len(stream.problems) > 5:
-        yield Finding("problem", "event stream", f"And {len(stream.problems) - 5} more like these.")
+        yield Finding("problem", about, f"{problem[0].upper()}{problem[1:]}.")
+    if stream.problem_count > 5:
+        yield Finding("problem", about, f"And {stream.problem_count - 5} more like these.")
     if not stream.problems:
         retry = "no retry" if stream.retry is None else f"retry {stream.retry} ms"
-        yield Finding(
-            "ok",
-            "event stream",
-            f"Valid: {_count(stream.events, 'event')}, {len(stream.ids)} with an id, {retry}.",
-        )
+        counts = f"{_count(stream.events, 'event')}, {len(stream.ids)} with an id, {retry}"
+        yield Finding("ok", about, f"Valid: {counts}.")
+    if stream.is_cut:
+        yield Finding("advice", about, "It has more lines than are read here; those after them are not judged.")
+    seen = _last_id(probe)
+    if seen is not None and len(seen.encode()) > _LONGEST_ID:
+        text = f"The last id has {len(seen.encode())} bytes: a server refuses a Last-Event-ID as long as that."
+        yield Finding("problem", "reconnect", text)
     yield from _keepalive(probe, stream)
 
 
@@ -201,12 +214,10 @@ def _keepalive(probe: Probe, stream: EventStream) -> Iterator[Finding]:
     if between:
         interval = statistics.median(between)
         level: Level = "ok" if interval < _PROXIES_WAIT else "advice"
-        yield Finding(
-            level, "keepalive", f"A comment every {_seconds(interval)}; proxies cut at about 60 s of silence."
-        )
+        yield Finding(level, "keepalive", f"A comment every {seconds(interval)}; proxies cut at about 60 s of silence.")
     elif silence > _PROXIES_WAIT:
         yield Finding(
-            "problem", "keepalive", f"Silent for {_seconds(silence)}: proxies cut at about 60 s. Send comments."
+            "problem", "keepalive", f"Silent for {seconds(silence)}: proxies cut at about 60 s. Send comments."
         )
 
 
@@ -216,71 +227,37 @@ def _times_of(probe: Probe, offsets: list[int]) -> list[float]:
     return [probe.reads[bisect_right(ends, offset)].at for offset in offsets]
 
 
-def _compressed(plain: Probe, compressed: Probe) -> Iterator[Finding]:
-    if compressed.status is None:
-        yield Finding(
-            "problem", "compression", f"No response to a request that accepts gzip: {compressed.error or 'silence'}"
-        )
-    elif compressed.coding:
-        if not _flows(plain):
-            pass  # what holds it back has been told, and is not the compressor
-        elif not _flows(compressed):
-            yield Finding(
-                "problem",
-                "compression",
-                f"{compressed.coding} holds back what streams without it: turn it off for this path, send "
-                "Cache-Control: no-transform, or use a compressor that flushes.",
-            )
-        else:
-            yield Finding("ok", "compression", f"{compressed.coding}, and it comes as it does without.")
-        if "accept-encoding" not in compressed.headers.get("vary", "").lower():
-            yield Finding(
-                "advice", "Vary", "It is compressed by Accept-Encoding, and does not say so: caches mix them up."
-            )
-
-
-def _flows(probe: Probe) -> bool:
-    return cadence_of(probe).verdict in {"streams", "begun"}
-
-
 def _head(plain: Probe, head: Probe) -> Iterator[Finding]:
     if head.status is None:
-        text = f"No answer: {head.error}" if head.error else "It hangs: the stream is run although no body may be sent."
+        text = "It hangs: the stream is run although no body may be sent."
+        if head.error:
+            text = f"No answer: {shown(head.error, 200)}"
         yield Finding("problem", "HEAD", text)
     elif head.status == 405:
-        yield Finding("advice", "HEAD", "405: RFC 9110 wants HEAD wherever GET is (9.1).")
+        yield Finding("advice", "HEAD", "405: HEAD must be supported wherever GET is (RFC 9110, 9.1).")
     elif head.status != plain.status:
         yield Finding("advice", "HEAD", f"{head.status}, where GET is {plain.status}.")
     else:
-        yield Finding("ok", "HEAD", f"Answered after {_seconds(head.headers_at)}, as GET is.")
+        yield Finding("ok", "HEAD", f"Answered after {seconds(head.headers_at)}, as GET is.")
 
 
 def _resumed(plain: Probe, resumed: Probe) -> Iterator[Finding]:
-    about, sent = "reconnect", resumed.sent.get("Last-Event-ID")
+    about, sent = "reconnect", shown(resumed.sent.get("Last-Event-ID"))
     if resumed.status is None:
-        yield Finding("problem", about, f"No answer to Last-Event-ID: {sent}: {resumed.error or 'silence'}")
+        text = f"No answer to Last-Event-ID: {sent}: {shown(resumed.error or 'silence', 200)}"
+        yield Finding("problem", about, text)
     elif resumed.status == 204:
         yield Finding("ok", about, f"After id {sent} it answers 204, and the browser stops.")
     elif resumed.status != 200:
         yield Finding("problem", about, f"After id {sent} it answers {resumed.status}: the browser gives up.")
+    elif not (again := resumed.events.ids):
+        yield Finding("ok", about, f"After id {sent} it answers 200, and has sent no event with an id yet.")
+    elif again[0] == plain.events.ids[0]:
+        text = f"After id {sent} it begins again, with id {shown(again[0])}: Last-Event-ID is ignored."
+        yield Finding("advice", about, text)
     else:
-        before = parse(plain.body, ended=False).ids
-        again = parse(resumed.body, ended=False).ids
-        if not again:
-            yield Finding("ok", about, f"After id {sent} it answers 200, and has sent no event with an id yet.")
-        elif again[0] == before[0]:
-            yield Finding(
-                "advice", about, f"After id {sent} it begins anew, with id {again[0]}: Last-Event-ID is ignored."
-            )
-        else:
-            yield Finding("ok", about, f"After id {sent} it goes on with id {again[0]}.")
+        yield Finding("ok", about, f"After id {sent} it goes on with id {shown(again[0])}.")
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return "never"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,17 +1,17 @@
-"""One request, and what arrived when. The only part that does I/O."""
+"""One request, and what arrived when. Plain values: `client` fills them, and everything else reads them."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import httpx
+from .events import EventStream, parse
 
-__all__ = ["Probe", "Read", "ask"]
+__all__ = ["MOST_BYTES", "Probe", "Read", "Recorder"]
 
-_MOST_BYTES = 4 * 2**20  # enough to see how it comes; a download is not fetched whole
+MOST_BYTES = 4 << 20  # of a body: enough to see how it comes; a download is not fetched whole
+_TOGETHER = 0.001  # seconds within which bytes count as one read
+_MOST_READS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,30 @@ class Read:
     data: bytes
 
 
+class Recorder:
+    """Collects reads in bounded memory and linear time, however small the pieces are that a server sends."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+        self._data: list[bytearray] = []
+        self.size = 0
+
+    def add(self, at: float, data: bytes) -> bool:
+        """Add what came. Return True if more is wanted."""
+        data = data[: MOST_BYTES - self.size]
+        self.size += len(data)
+        if self._times and (at - self._times[-1] < _TOGETHER or len(self._times) >= _MOST_READS):
+            self._data[-1] += data
+        else:
+            self._times.append(at)
+            self._data.append(bytearray(data))
+        return self.size < MOST_BYTES
+
+    def reads(self) -> list[Read]:
+        """Return what was collected."""
+        return [Read(at, bytes(data)) for at, data in zip(self._times, self._data, strict=True)]
+
+
 @dataclass(slots=True)
 class Probe:
     """A request, and what came back.
@@ -36,22 +60,29 @@ class Probe:
         sent: the request's headers of interest.
         status: None if no status line came.
         version: HTTP/1.1, HTTP/2.
-        headers: the response's.
+        headers: the response's, by names in lower case; the values of a repeated one are joined by commas.
         headers_at: seconds from the request to them.
         reads: of the body.
         ended_at: seconds from the request to the end of the body; None if it was still open when we left.
         error: what broke the connection, or kept it from being made.
+        redirects: where it was sent on to.
+        misdirected: why the last redirect was not followed; None if it was, or there was none.
+        begun_at: when the request was sent, by the monotonic clock.
     """
 
     method: str
     sent: Mapping[str, str]
     status: int | None = None
     version: str = ""
-    headers: httpx.Headers = field(default_factory=httpx.Headers)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     headers_at: float | None = None
     reads: list[Read] = field(default_factory=list[Read])
     ended_at: float | None = None
     error: str | None = None
+    redirects: list[str] = field(default_factory=list[str])
+    misdirected: str | None = None
+    begun_at: float = 0.0
+    _events: EventStream | None = field(default=None, repr=False, compare=False)
 
     @property
     def body(self) -> bytes:
@@ -61,41 +92,22 @@ class Probe:
     @property
     def media_type(self) -> str:
         """The Content-Type without parameters, in lower case."""
-        content_type: str = self.headers.get("content-type", "")
-        return content_type.partition(";")[0].strip().lower()
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def codings(self) -> list[str]:
+        """The content codings in the order in which they were applied, `identity` left out."""
+        field = self.headers.get("content-encoding", "").lower()
+        return [name for part in field.split(",") if (name := part.strip()) not in {"", "identity"}]
 
     @property
     def coding(self) -> str:
-        """The Content-Encoding; nothing if there is none."""
-        coding: str = self.headers.get("content-encoding", "")
-        return coding.strip().lower().removeprefix("identity")
+        """The content codings as one text; nothing if there is none."""
+        return ", ".join(self.codings)
 
-
-async def ask(client: httpx.AsyncClient, method: str, url: str, headers: Mapping[str, str], *, seconds: float) -> Probe:
-    """Send one request and listen.
-
-    Args:
-        client: without a timeout of its own.
-        method: GET or HEAD.
-        url: the endpoint.
-        headers: of the request.
-        seconds: how long to listen, at most.
-    """
-    probe = Probe(method, headers)
-    begun = time.monotonic()
-    try:
-        async with asyncio.timeout(seconds), client.stream(method, url, headers=dict(headers)) as response:
-            probe.headers_at = time.monotonic() - begun
-            probe.status, probe.headers, probe.version = response.status_code, response.headers, response.http_version
-            size = 0
-            async for data in response.aiter_raw():
-                probe.reads.append(Read(time.monotonic() - begun, data))
-                size += len(data)
-                if size >= _MOST_BYTES:
-                    return probe
-            probe.ended_at = time.monotonic() - begun
-    except TimeoutError:
-        pass  # still open: what came so far is what there is to judge
-    except httpx.HTTPError as error:
-        probe.error = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return probe
+    @property
+    def events(self) -> EventStream:
+        """The body as an event stream, which is parsed once."""
+        if self._events is None:
+            self._events = parse(self.body, ended=self.ended_at is not None)
+        return self._events

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from .cadence import cadence_of
-from .judgement import Finding
+from .finding import Finding, printable, shown
 from .probe import Probe
 
 __all__ = ["as_json", "as_text"]
@@ -14,13 +14,13 @@ __all__ = ["as_json", "as_text"]
 
 def as_text(url: str, probe: Probe, findings: list[Finding]) -> str:
     """Lay it out for a terminal."""
-    answer = (
-        "no response" if probe.status is None else f"{probe.version} {probe.status}, {probe.media_type or 'no type'}"
-    )
+    answer = "no response"
+    if probe.status is not None:
+        answer = f"{shown(probe.version)} {probe.status}, {shown(probe.media_type) or 'no type'}"
     width = max(len(finding.about) for finding in findings)
     lines = [f"GET {url}", f"    {answer}", ""]
     lines += [f"{finding.level:>7}  {finding.about:<{width}}  {finding.text}" for finding in findings]
-    return "\n".join([*lines, "", _conclusion(findings)])
+    return "\n".join(map(printable, [*lines, "", _conclusion(findings)]))
 
 
 def _conclusion(findings: list[Finding]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import stream_adapter as sa
-from stream_adapter.types import Receive, Scope, Send
+from stream_adapter.types import Environ, Receive, Scope, Send, StartResponse
 
 
 async def _rows() -> AsyncIterator[object]:
@@ -28,3 +29,14 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         return
     seen = dict(scope.get("headers", ())).get(b"last-event-id", b"-1")
     await sa.sse(_events(int(seen) + 1))(scope, receive, send)
+
+
+def _slowly() -> Iterator[sa.ServerSentEvent]:
+    for number in range(40):
+        yield sa.ServerSentEvent(str(number))
+        time.sleep(0.1)
+
+
+def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Serve four seconds of events in the thread of the request."""
+    return sa.sse(_slowly())(environ, start_response)

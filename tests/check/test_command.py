@@ -12,8 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from tests.support.gate import BOUND
 from tests.support.servers import ROOT, hypercorn, uvicorn, wait_until_it_listens
 
 _NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -42,7 +44,7 @@ needs_nginx = pytest.mark.skipif(_NGINX is None, reason="no nginx is installed")
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stream_adapter", "check", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def test_a_good_endpoint_is_told_so_in_words(upstream: int) -> None:
 
 
 def test_headers_are_sent_as_given(upstream: int) -> None:
-    result = check(f"http://127.0.0.1:{upstream}/events", "--seconds", "0.5", "-H", "Last-Event-ID: 41", "--json")
+    result = check(f"http://127.0.0.1:{upstream}/events", "--seconds", "3", "-H", "Last-Event-ID: 41", "--json")
     assert '"status": 200' in result.stdout
     assert json.loads(result.stdout)["headers"]["content-type"] == "text/event-stream"
 
@@ -142,7 +144,10 @@ def test_the_version_is_the_newest_that_both_speak(tmp_path: Path) -> None:
     make += ["-subj", "/CN=localhost", "-days", "1", "-keyout", key, "-out", certificate]
     subprocess.run(make, check=True, capture_output=True)
     with hypercorn("tests.check.apps:app", "--keyfile", key, "--certfile", certificate) as server:
-        result = check(f"https://127.0.0.1:{server.port}/events", "--seconds", "0.5", "--insecure", "--json")
+        url = f"https://127.0.0.1:{server.port}/events"
+        with httpx.stream("GET", url, timeout=BOUND, verify=False) as response:  # waits for the server
+            assert response.status_code == 200
+        result = check(url, "--seconds", "3", "--insecure", "--json")
     report = json.loads(result.stdout)
     assert report["http_version"] == "HTTP/2"
     assert level(report, "HTTP/1.1") is None

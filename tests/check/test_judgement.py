@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+
 import httpx
 import pytest
 
@@ -83,12 +86,34 @@ def test_who_buffers_is_told_as_far_as_it_shows(headers: dict[str, str], advice:
 GZIP = {**SSE, "content-encoding": "gzip", "vary": "Accept-Encoding"}
 
 
+def flushed(slower: float = 1.0) -> list[Read]:
+    """Compress events as a good compressor does: one stream, flushed after each."""
+    compressor = zlib.compressobj(wbits=31)
+    parts = [compressor.compress(EVENTS) + compressor.flush(zlib.Z_SYNC_FLUSH) for _ in range(5)]
+    return [Read(0.1 + slower * 0.1 * number * (10 if slower > 1 else 1), part) for number, part in enumerate(parts)]
+
+
 @pytest.mark.parametrize(
     ("compressed", "found"),
     [
-        (probe(headers=GZIP), {"compression": "ok"}),
-        (probe(headers={**SSE, "content-encoding": "gzip"}), {"compression": "ok", "Vary": "advice"}),
-        (probe(headers=GZIP, reads=[Read(2.0, b"\x1f\x8b")], ended_at=2.0), {"compression": "problem"}),
+        (probe(headers=GZIP, reads=flushed()), {"compression": "ok"}),
+        (
+            probe(headers={**SSE, "content-encoding": "gzip"}, reads=flushed()),
+            {"compression": "ok", "Vary": "advice"},
+        ),
+        (probe(headers=GZIP, reads=flushed(6.0)), {"compression": "problem"}),  # the same, six times as slow
+        (
+            probe(headers=GZIP, reads=[Read(0.1 * n, gzip.compress(EVENTS)) for n in range(5)]),
+            {"compression": "problem"},
+        ),
+        (probe(headers=GZIP, reads=[Read(0.1, gzip.compress(b"")[:10])]), {"compression": "problem"}),
+        (probe(headers=GZIP, reads=[Read(0.1, EVENTS)]), {"compression": "problem"}),  # which is not gzip
+        (probe(headers=GZIP, reads=flushed(), ended_at=0.5), {"compression": "ok", "truncated": "problem"}),
+        (probe(headers={**GZIP, "content-encoding": "lzma"}), {"compression": "problem"}),
+        (
+            probe(headers=GZIP, reads=[Read(2.0, b"\x1f\x8b")], ended_at=2.0),
+            {"compression": "problem", "truncated": "problem"},
+        ),
         (probe(headers=GZIP, reads=[]), {"compression": "problem"}),
         (probe(), {}),
         (probe(None), {"compression": "problem"}),
@@ -96,7 +121,7 @@ GZIP = {**SSE, "content-encoding": "gzip", "vary": "Accept-Encoding"}
 )
 def test_a_compressor_that_holds_events_is_found(compressed: Probe, found: dict[str, str]) -> None:
     seen = levels(probe(), compressed)
-    assert {about: seen[about] for about in ("compression", "Vary") if about in seen} == found
+    assert {about: seen[about] for about in ("compression", "Vary", "truncated") if about in seen} == found
 
 
 def test_a_compressor_is_not_blamed_for_what_is_held_without_it() -> None:
@@ -123,7 +148,7 @@ def test_head_is_judged(head: Probe, level: str, text: str) -> None:
     [
         (probe(204, reads=[]), "ok", "204, and the browser stops"),
         (probe(reads=[Read(0, b"id: 2\ndata: b\n\n")]), "ok", "goes on with id 2"),
-        (probe(reads=[Read(0, EVENTS)]), "advice", "begins anew, with id 1"),
+        (probe(reads=[Read(0, EVENTS)]), "advice", "begins again, with id 1"),
         (probe(reads=[Read(0, b"retry: 1\n\n")]), "ok", "no event with an id yet"),
         (probe(503, reads=[]), "problem", "503: the browser gives up"),
         (probe(None, reads=[]), "problem", "No answer"),

@@ -1,0 +1,195 @@
+"""The HTTP client: requests out, probes back. All that does I/O, and all that knows which library does it.
+
+The server is not trusted. A request ends by the clock and by the bytes of its body; redirects are followed here, for
+the library would read their bodies whole; whatever the library raises on what came is an error of the probe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Mapping
+from urllib.parse import urljoin
+
+import httpx
+
+from .finding import shown
+from .probe import Probe, Recorder
+
+__all__ = ["Client", "check_url"]
+
+_MOST_REDIRECTS = 10
+_MOST_LOCATION = 8192  # characters
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LOCATION = "stream_adapter.location"  # the extension of a response in which the field is kept
+_GRACE = 2.0  # seconds that it may take to close connections
+
+
+class Client:
+    """Sends requests to one endpoint.
+
+    Args:
+        own: the user's headers, such as a cookie. They go to the origin of the first URL, and to no other.
+        verify: whether to verify the certificate.
+    """
+
+    def __init__(self, own: Mapping[str, str], *, verify: bool) -> None:
+        self._own = own
+        self._tls = httpx.create_ssl_context(verify=verify)  # once: it reads all authorities
+
+    async def ask(self, method: str, url: str, headers: Mapping[str, str], *, seconds: float) -> Probe:
+        """Send one request over a connection of its own and listen.
+
+        Args:
+            method: GET or HEAD.
+            url: the endpoint.
+            headers: of the request, besides the user's own.
+            seconds: how long to listen, at most.
+        """
+        probe = Probe(method, headers)
+        async with self.connections() as client:
+            await self.ask_over(client, probe, url, seconds=seconds)
+        return probe
+
+    @contextlib.asynccontextmanager
+    async def connections(self) -> AsyncGenerator[httpx.AsyncClient]:
+        """Hold connections that several requests share."""
+        hooks = {"response": [_take_location]}
+        client = httpx.AsyncClient(timeout=None, verify=self._tls, http2=True, event_hooks=hooks)  # noqa: S113  # `ask_over` bounds it
+        try:
+            yield client
+        finally:
+            with contextlib.suppress(Exception):  # it is left, whatever it thinks of that
+                async with asyncio.timeout(_GRACE):
+                    await client.aclose()
+
+    async def ask_over(
+        self,
+        client: httpx.AsyncClient,
+        probe: Probe,
+        url: str,
+        *,
+        seconds: float,
+        began: asyncio.Event | None = None,
+    ) -> None:
+        """Send one request and fill its probe.
+
+        Args:
+            client: of `connections`.
+            probe: with the method and the headers; filled as the response comes.
+            url: the endpoint.
+            seconds: how long to listen, at most.
+            began: set once the first byte of the body has come, or its end.
+        """
+        listener = _Listener(probe, seconds, began or asyncio.Event())
+        try:
+            async with asyncio.timeout(seconds):
+                await self._follow(client, url, listener)
+        except TimeoutError:
+            pass  # still open: what came so far is what there is to judge
+        except httpx.HTTPError as error:
+            probe.error = shown(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 200)
+        except Exception as error:  # noqa: BLE001  # what the library had not expected is the server's doing as well
+            probe.error = shown(f"the response cannot be read ({type(error).__name__}: {error})", 200)
+        finally:
+            listener.stop()
+
+    async def _follow(self, client: httpx.AsyncClient, url: str, listener: _Listener) -> None:
+        first, probe = url, listener.probe
+        while True:
+            own = self._own if _origin(url) == _origin(first) else {}
+            fields = [(name.encode(), value.encode()) for name, value in {**probe.sent, **own}.items()]
+            async with client.stream(probe.method, url, headers=fields) as response:
+                listener.begin(response)
+                location: str | None = response.extensions.get(_LOCATION)
+                if probe.status not in _REDIRECTS or location is None:
+                    await listener.listen(response)
+                    return
+            try:
+                url = _target(url, location, len(probe.redirects))
+            except ValueError as error:
+                probe.misdirected = str(error)
+                return
+            probe.redirects.append(url)
+
+
+class _Listener:
+    """Fills a probe, until its time is over or enough has come."""
+
+    def __init__(self, probe: Probe, seconds: float, began: asyncio.Event) -> None:
+        self.probe = probe
+        self._seconds = seconds
+        self._began = began
+        self._recorder = Recorder()
+        probe.begun_at = time.monotonic()
+
+    def begin(self, response: httpx.Response) -> None:
+        """Note the head."""
+        probe = self.probe
+        probe.headers_at = self._now()
+        probe.status, probe.version = response.status_code, response.http_version
+        probe.headers = dict(response.headers)
+
+    async def listen(self, response: httpx.Response) -> None:
+        """Read the body."""
+        async for data in response.aiter_raw():
+            now = self._now()
+            if data:
+                self._began.set()
+            if not self._recorder.add(now, data) or now > self._seconds:  # a loop that is never idle ends by the clock
+                return
+        self.probe.ended_at = self._now()
+
+    def stop(self) -> None:
+        """Note what came."""
+        self.probe.reads = self._recorder.reads()
+        self._began.set()
+
+    def _now(self) -> float:
+        return time.monotonic() - self.probe.begun_at
+
+
+async def _take_location(response: httpx.Response) -> None:
+    """Keep a redirect from the library, which makes the next request of it even if it is not to follow."""
+    if "location" in response.headers:
+        response.extensions[_LOCATION] = response.headers.pop("location")
+
+
+def check_url(text: str) -> str:
+    """Return the URL if it can be asked.
+
+    Raises:
+        ValueError: it cannot, and why.
+    """
+    try:
+        url = httpx.URL(text)
+        scheme, host, port = url.scheme, url.host, url.port
+    except (httpx.InvalidURL, ValueError) as error:  # ValueError: of a host that IDNA refuses, too
+        raise ValueError(f"{shown(text)!r} is not a URL: {shown(error)}") from None
+    if port is not None and not 0 < port <= 65535:
+        raise ValueError(f"expected a port from 1 to 65535, got {port}")
+    if scheme not in {"http", "https"} or not host:
+        raise ValueError(f"expected http://… or https://…, got {shown(text)!r}")
+    return text
+
+
+def _target(url: str, location: str, before: int) -> str:
+    """Return where to go on after some redirects.
+
+    Raises:
+        ValueError: nowhere, and why.
+    """
+    if before == _MOST_REDIRECTS:
+        raise ValueError(f"there are more than {_MOST_REDIRECTS} redirects")
+    if len(location) > _MOST_LOCATION:
+        raise ValueError(f"its Location has {len(location)} characters")
+    try:
+        return check_url(urljoin(url, location))
+    except ValueError as error:
+        raise ValueError(f"Location: {error}") from None
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parsed = httpx.URL(url)
+    return parsed.scheme, parsed.host, parsed.port

@@ -1,0 +1,64 @@
+"""How a body ended: whether it is whole, as far as the framing and the content tell. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from .finding import Finding
+from .probe import Probe
+
+__all__ = ["ending_findings"]
+
+_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+_MOST_JSON = 1 << 20  # bytes that are parsed to see whether they end where they should
+
+
+def ending_findings(probe: Probe) -> Iterator[Finding]:
+    """Say whether a body that has ended is whole."""
+    if probe.ended_at is None or probe.error is not None or probe.status in {204, 304}:
+        return
+    if probe.version == "HTTP/1.1" and not _says_its_end(probe):
+        yield Finding(
+            "advice",
+            "framing",
+            "It has neither a length nor chunks, and ends where the connection does: without them a client cannot tell "
+            "a broken stream from a whole one.",
+        )
+    if (place := _torn(probe)) is not None:
+        yield Finding(
+            "problem", "truncated", f"It ends {place}, and HTTP calls it complete: the body was cut on its way."
+        )
+
+
+def _says_its_end(probe: Probe) -> bool:
+    return "content-length" in probe.headers or "chunked" in probe.headers.get("transfer-encoding", "").lower()
+
+
+def _torn(probe: Probe) -> str | None:
+    """Return where in its content a body ends, if that is where it cannot end."""
+    if probe.coding or probe.status != 200:
+        return None
+    body = probe.body
+    if probe.media_type in _LINES and body and not body.endswith(b"\n"):
+        return None if _is_json(body[body.rfind(b"\n") + 1 :]) else "within a line of JSON"
+    if probe.media_type == "application/json-seq" and body and not body.endswith(b"\n"):
+        return "within a record"
+    if probe.media_type == "application/json" and len(body) <= _MOST_JSON:
+        return None if _is_json(body) else "within a JSON value"
+    if probe.media_type.startswith("multipart/") and body and not body.rstrip().endswith(b"--"):
+        return "before the last boundary"
+    return None
+
+
+def _is_json(text: bytes) -> bool:
+    """Return True if it is a JSON value, or cannot be told."""
+    if len(text) > _MOST_JSON:
+        return True
+    try:
+        json.loads(text)
+    except RecursionError:
+        return True
+    except ValueError as error:
+        return "digits" in str(error)  # more of them than Python reads are JSON all the same
+    return True
