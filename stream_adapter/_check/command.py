@@ -51,6 +51,7 @@ async def _check(url: str, headers: Mapping[str, str], *, seconds: float, verify
     client, short = Client(headers, verify=verify), min(seconds, _SHORT)
     accepts = {"Accept": "*/*", "Cache-Control": "no-cache"}
     plainly = {**accepts, "Accept-Encoding": "identity"}
+    await client.warm_up()
     plain = await client.ask("GET", url, plainly, seconds=seconds)
     if plain.status is None:
         return plain, judge(plain, None, None, None)

@@ -20,7 +20,7 @@ def reports() -> Iterator[dict[str, dict[str, Any]]]:
     with (
         gunicorn("tests.check.gzip_app:wsgi") as wsgi,
         uvicorn("tests.check.gzip_app:asgi", "--lifespan", "off") as asgi,
-        ThreadPoolExecutor() as pool,
+        ThreadPoolExecutor(2) as pool,
     ):
         urls = {
             f"{name} {path}": f"{server.url}/{path}"
