@@ -17,6 +17,7 @@ from ._types import HeadersInput
 __all__ = [
     "Pairs",
     "add_defaults",
+    "add_safe_defaults",
     "check_field",
     "check_filename",
     "check_media_type",
@@ -185,6 +186,18 @@ def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) ->
             headers[:] = united_vary(headers, value)
         else:
             set_default(headers, name, value)
+
+
+def add_safe_defaults(headers: list[tuple[str, str]]) -> None:
+    """Add what every response with a body says, unless its user or its format has.
+
+    `nosniff`: a browser does not guess another type than the one that is named, and runs none of it as a script.
+    `no-cache`: a cache asks before it answers with it. Without that, many keep a response by heuristics (RFC 9111,
+    4.2.2), or by the ending of its path, and give one user's to the next.
+    """
+    if not any(name.lower() == "expires" for name, _ in headers):
+        set_default(headers, "Cache-Control", "no-cache")
+    set_default(headers, "X-Content-Type-Options", "nosniff")
 
 
 def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:

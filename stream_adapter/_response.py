@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any, Self, TypedDict, Unpack, cast, overload
 
 from werkzeug.datastructures import Headers
@@ -15,6 +14,7 @@ from ._edges import asgi, wsgi
 from ._encode import check_charset
 from ._headers import (
     add_defaults,
+    add_safe_defaults,
     check_media_type,
     check_status,
     content_length,
@@ -62,9 +62,6 @@ _LIMITS = Limits()
 _NOTHING = Source(None)
 _auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
 _OPTIONS = frozenset(ResponseOptions.__annotations__)
-# A browser does not guess what is streamed, and no cache keeps it for others without asking. A format may say more, and
-# what the user says stands.
-_SAFE_HEADERS: Mapping[str, str] = MappingProxyType({"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"})
 _DEFAULTS: dict[str, Any] = {  # of the options that may be set later, as headers may
     "status_code": 200,
     "media_type": None,
@@ -278,7 +275,7 @@ class Response:
         set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
         add_defaults(headers, format.headers)
         if has_body:  # else a 304 would change what a cache has stored
-            add_defaults(headers, _SAFE_HEADERS)
+            add_safe_defaults(headers)
         return headers
 
     def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -18,6 +18,7 @@ from typing import Any, Unpack
 from stream_adapter._codings import acceptable_codings
 from stream_adapter._headers import (
     add_defaults,
+    add_safe_defaults,
     check_filename,
     content_disposition,
     set_default,
@@ -211,11 +212,7 @@ class FileResponse(Response):
     def _headers_of(self, handle: Handle | AsyncHandle, coding: str | None) -> Headers:
         """Return the headers of the whole file; the user's own come first."""
         headers = [pair for pair in without_hop_by_hop(self.headers) if pair[0].lower() != "content-length"]
-        defaults = {"X-Content-Type-Options": "nosniff"}
-        if not any(name.lower() == "expires" for name, _ in headers):
-            # Last-Modified alone allows any cache to keep it for a while (RFC 9111, 4.2.2), and to answer with it what
-            # the application would refuse; to ask first costs a 304
-            defaults["Cache-Control"] = "no-cache"
+        defaults = dict[str, str]()
         if handle.size is not None:
             defaults["Accept-Ranges"] = "bytes"
             if handle.modified_ns is not None and handle.changed_ns is not None:
@@ -226,6 +223,7 @@ class FileResponse(Response):
         if self._precompressed:
             defaults["Vary"] = "Accept-Encoding"
         set_default(headers, "Content-Type", with_charset(str(self.media_type), self.charset))
+        add_safe_defaults(headers)
         add_defaults(headers, defaults)
         if coding is not None:
             headers = [

@@ -49,11 +49,9 @@ NAME = st.text(st.characters(max_codepoint=0x180), max_size=6) | st.sampled_from
 VALUE = st.text(st.characters(max_codepoint=0x180), max_size=12) | st.sampled_from(["a=1; Path=/", "Accept", "*", "3"])
 PAIRS = st.lists(st.tuples(NAME, VALUE), max_size=6)
 TEXT = st.text(max_size=30) | st.text("\r\n\0\x1e\u2028\u2029\x85\x0b\x0c :,\"'=+-@\t\ufeff", max_size=30)
-JSON = st.recursive(
-    TEXT | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=5,
-)
+SCALAR = TEXT | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+INNER = SCALAR | st.lists(SCALAR, max_size=3) | st.dictionaries(TEXT, SCALAR, max_size=3)
+JSON = INNER | st.lists(INNER, max_size=3) | st.dictionaries(TEXT, INNER, max_size=3)
 
 
 def accept(field: str) -> None:
@@ -116,7 +114,8 @@ def merges(both: tuple[list[tuple[str, str]], list[tuple[str, str]]]) -> None:
         merged = []
     assert (stream, framework) == before
     names = [name.lower() for name, _ in merged]
-    assert names.count("vary") <= 1
+    if any(name.lower() == "vary" for name, _ in stream):
+        assert names.count("vary") <= 1
     assert {"te", "connection", "transfer-encoding"}.isdisjoint(names)
     cookies = [value for name, value in merged if name.lower() == "set-cookie"]
     for cookie in {value for name, value in framework if name.lower() == "set-cookie" and merged}:
