@@ -7,15 +7,23 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from stream_adapter.integration import ResponseOptions, as_response
+from stream_adapter.integration import ResponseOptions, checked_options
 
 __all__ = ["app_defaults", "check_defaults"]
 
 
+_last: tuple[dict[str, Any], ResponseOptions] = ({}, {})  # the setting as it was read, and what was made of it
+
+
 def app_defaults() -> ResponseOptions:
-    """Return the options that a response has where it was not given them."""
-    defaults: ResponseOptions | None = getattr(settings, "STREAM_ADAPTER", None)
-    return {} if defaults is None else defaults
+    """Return the options that a response has where it was not given them. An iterator in the setting is read once."""
+    global _last  # noqa: PLW0603  # settings are the process's
+    given: dict[str, Any] = getattr(settings, "STREAM_ADAPTER", None) or {}
+    before, checked = _last
+    if given != before:
+        checked = checked_options(**given)
+        _last = dict(given), checked
+    return checked
 
 
 def check_defaults() -> None:
@@ -24,8 +32,7 @@ def check_defaults() -> None:
     Raises:
         ImproperlyConfigured: STREAM_ADAPTER is no dict of options.
     """
-    options: Any = app_defaults()
     try:
-        as_response(None, **options)
+        app_defaults()
     except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"STREAM_ADAPTER: {error}") from error

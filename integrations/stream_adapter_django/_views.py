@@ -13,7 +13,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.core.handlers.wsgi import WSGIRequest
 from django.http.response import HttpResponseBase
 
-from stream_adapter.integration import ResponseOptions, as_response, run_coroutine
+from stream_adapter.integration import ResponseOptions, checked_options, run_coroutine
 
 from ._inner import awaits_methods, serialized
 from ._operations import held, join_operation
@@ -44,7 +44,7 @@ def streaming(view: View | None = None, /, **options: Unpack[ResponseOptions]) -
         view: the view.
         **options: those of Response.
     """
-    as_response(None, **options)  # a bad option is an error where it is written
+    options = checked_options(**options)  # a bad option is an error where it is written
 
     def decorate(view: View) -> View:
         adapted = adapt(view, functools.partial(convert, **options))

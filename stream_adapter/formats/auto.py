@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from stream_adapter._accept import read_qualities
@@ -63,7 +64,7 @@ class Auto(ChunkFormat):
 
     def offered(self, cls: type[Any]) -> tuple[Format, ...]:
         """Return the formats among which a client may choose if the first item is a `cls`, the default first."""
-        return (_EVENTS,) if is_event(cls) else self._offered[kind_of(cls)]
+        return tuple(map(copy, (_EVENTS,) if is_event(cls) else self._offered[kind_of(cls)]))  # ours are shared
 
     def encoder(self, *, strict: bool, charset: str) -> _AutoEncoder:
         """Make the encoder of one stream, which is undecided."""

@@ -5,20 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FunctionType, MappingProxyType
 from typing import Any, cast
 
+import flask
 import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.test import override_settings
 from django.urls import path
+from fastapi import FastAPI
 from werkzeug.datastructures import Headers
 
 import stream_adapter as sa
+import stream_adapter_django
+import stream_adapter_fastapi
+import stream_adapter_flask
 from stream_adapter.formats import CSV, NDJSON, SSE
 from tests.django.support import as_servers_see_it, urlconf
 from tests.security.apps.users import DEFAULTS, django_view, fastapi_app, flask_wsgi
@@ -131,3 +136,40 @@ def test_snapshot_shows_a_change_however_deep() -> None:
         before = snapshot({"shared": response})
         change()
         assert snapshot({"shared": response}) != before
+
+
+def rows_of_django(request: Any) -> Any:
+    yield b"a"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("way", ["decorator", "setting", "Flask's adapter", "FastAPI's adapter", "Flask's decorator"])
+def test_headers_given_as_a_generator_are_sent_to_every_user(way: str, protocol: str) -> None:
+    def headers() -> Any:
+        yield from [("X-A", "1"), ("X-A", "2")]
+
+    call = call_wsgi if protocol == "wsgi" else call_asgi
+    with ExitStack() as stack:
+        app: Any
+        if way in {"decorator", "setting"}:
+            options: Any = {"headers": headers()}
+            decorator: Any = stream_adapter_django.streaming(**options) if way == "decorator" else None
+            view = (decorator or stream_adapter_django.streaming)(rows_of_django)
+            settings: Any = {"STREAM_ADAPTER": options} if way == "setting" else {}
+            stack.enter_context(override_settings(ROOT_URLCONF=urlconf([path("", view)]), MIDDLEWARE=[], **settings))
+            app = WSGIHandler() if protocol == "wsgi" else as_servers_see_it(ASGIHandler())
+        elif way == "FastAPI's adapter":
+            fastapi = FastAPI()
+            stream_adapter_fastapi.StreamAdapter(fastapi, headers=headers())
+            fastapi.get("/")(lambda: iter([b"a"]))
+            app = fastapi if protocol == "asgi" else sa.to_wsgi(fastapi)
+        else:
+            by_flask = flask.Flask("headers")
+            if way == "Flask's adapter":
+                stream_adapter_flask.StreamAdapter(by_flask, headers=headers())
+                by_flask.get("/")(lambda: iter([b"a"]))
+            else:
+                by_flask.get("/")(stream_adapter_flask.streaming(headers=headers())(lambda: iter([b"a"])))
+            app = by_flask.wsgi_app if protocol == "wsgi" else sa.to_asgi(by_flask.wsgi_app)
+        sent = [", ".join(call(app).header("x-a")) for _ in range(2)]  # Django joins the lines of a field
+        assert sent == ["1, 2", "1, 2"]
