@@ -28,10 +28,10 @@ from ._types import Environ
 
 __all__ = [
     "Connection",
+    "NotifiedConnection",
     "PolledConnection",
     "Sample",
     "SocketConnection",
-    "ToldConnection",
     "acknowledged_bytes",
     "client_connection",
     "unsent_bytes",
@@ -68,6 +68,10 @@ class Connection:
     def sample(self) -> Sample:
         """Return what is known of the client now."""
         raise NotImplementedError
+
+    def gone(self) -> bool:
+        """Return True if the client has left. A half-closed one has not."""
+        return self.sample().peer is Peer.GONE
 
     def on_disconnect(self, callback: Callable[[], object]) -> None:
         """Call `callback` once the client has gone, from any thread, if the connection notifies."""
@@ -179,7 +183,7 @@ class SocketConnection(Connection):
         self.release()  # of a response that was never served, and so never closed
 
 
-class ToldConnection(Connection):
+class NotifiedConnection(Connection):
     """One that announces the disconnect, as ASGI's do."""
 
     def __init__(self) -> None:
@@ -187,16 +191,16 @@ class ToldConnection(Connection):
         self._callbacks: list[Callable[[], object]] = []
 
     def sample(self) -> Sample:
-        """Return whether `tell` was called."""
+        """Return whether `notify` was called."""
         return Sample(Peer.GONE if self._gone else Peer.OPEN)
 
     def on_disconnect(self, callback: Callable[[], object]) -> None:
-        """Have `tell` call `callback`, now if it was called already; twice if the two come together."""
+        """Have `notify` call `callback`, now if it was called already; twice if the two come together."""
         self._callbacks.append(callback)
         if self._gone:
             callback()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Announce that the client has gone."""
         self._gone = True
         for callback in self._callbacks:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import RequestTimeout
 
 from stream_adapter._body import ClientDisconnected
-from stream_adapter._connection import ToldConnection
+from stream_adapter._connection import NotifiedConnection
 from stream_adapter._pump import LoopBell, ThreadBell
 from stream_adapter._read_ahead import DISCARDED, ReadAhead
 from stream_adapter._types import Message, Receive
@@ -62,7 +62,7 @@ class RequestBody(io.RawIOBase):
     """
 
     def __init__(self, receive: Receive, *, awaited: bool, timeout: float | None) -> None:
-        self.connection = ToldConnection()
+        self.connection = NotifiedConnection()
         self.is_held: Callable[[], bool] = _never
         self._receive = receive
         self._timeout = timeout
@@ -84,7 +84,7 @@ class RequestBody(io.RawIOBase):
             raise
         if message["type"] == "http.disconnect":
             self.lose()
-            self.connection.tell()
+            self.connection.notify()
             return message
         part: bytes = message.get("body", b"")
         if self._budget.discards:

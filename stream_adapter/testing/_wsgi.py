@@ -16,7 +16,7 @@ from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from stream_adapter._body import ClientDisconnected
-from stream_adapter._connection import ToldConnection
+from stream_adapter._connection import NotifiedConnection
 from stream_adapter._start_response import HeldHead
 from stream_adapter._types import Environ, WSGIApp
 
@@ -144,7 +144,7 @@ class _Exchange(SyncByteStream):
         self._error: BaseException | None = None
         self._over = False  # the application has closed
         self._gone = False
-        self._connection = ToldConnection()
+        self._connection = NotifiedConnection()
         self._changed = threading.Condition()
         self.unfinished: AssertionError | None = None  # it had not closed when the client left
 
@@ -204,7 +204,7 @@ class _Exchange(SyncByteStream):
         with self._changed:
             self._gone = True
             self._changed.notify_all()
-        self._connection.tell()
+        self._connection.notify()
         if timeout is None:
             return
         self._thread.join(timeout)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 import stream_adapter as sa
-from stream_adapter._connection import Sample, ToldConnection
+from stream_adapter._connection import NotifiedConnection, Sample
 from stream_adapter._tcp import Peer
 from stream_adapter._watch import Client
 from stream_adapter.integration import ClientDisconnected, Connection, Host, StreamAborted, SyncBody, client_connection
@@ -131,16 +131,16 @@ def test_it_is_known_where_a_server_sends_chunks(environ: dict[str, object], ser
 
 
 def test_callback_that_comes_late_is_called_as_well() -> None:
-    connection, called = ToldConnection(), list[str]()
+    connection, called = NotifiedConnection(), list[str]()
     connection.on_disconnect(lambda: called.append("early"))
     assert connection.sample().peer is Peer.OPEN
-    connection.tell()
+    connection.notify()
     connection.on_disconnect(lambda: called.append("late"))
     assert called == ["early", "late"]
     assert connection.sample().peer is Peer.GONE
 
 
-class NeverSampled(ToldConnection):
+class NeverSampled(NotifiedConnection):
     def sample(self) -> Sample:
         raise AssertionError("a connection that notifies need not be sampled")
 
@@ -157,19 +157,19 @@ def test_connection_that_notifies_wakes_the_stream_that_waits() -> None:
     assert next(blocks) == b"first"
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, blocks)
-        connection.tell()
+        connection.notify()
         with pytest.raises(ClientDisconnected):
             following.result(BOUND)
     assert [summary.reason for summary in summaries] == ["disconnect"]
 
 
 def test_first_reason_is_the_reason() -> None:
-    connection, summaries = ToldConnection(), list[sa.StreamSummary]()
+    connection, summaries = NotifiedConnection(), list[sa.StreamSummary]()
     body = SyncBody(sa.Response(idle(), on_close=summaries.append).resolve(), Host(connection=connection))
     blocks = iter(body)
     assert next(blocks) == b"first"
     body.end("shutdown")
-    connection.tell()
+    connection.notify()
     with pytest.raises(StreamAborted):
         next(blocks)
     assert [summary.reason for summary in summaries] == ["shutdown"]
