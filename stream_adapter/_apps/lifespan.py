@@ -76,7 +76,7 @@ class _Life:
         try:
             await self._app(scope, self._to_app.get, self._send)
         except BaseException as error:  # whatever it is, it is not the loop's
-            logger.debug("the ASGI application left its lifespan; it may know none", exc_info=error)
+            logger.debug("the application does not support the ASGI lifespan protocol, or failed in it", exc_info=error)
         finally:
             self._answered.set()
 
@@ -104,7 +104,9 @@ class _Life:
         except TimeoutError:
             self._failure = f"it did not within {_GRACE:g} s"
         if self._failure is not None:
-            logger.error("the lifespan of the ASGI application failed to shut down: %s", self._failure)
+            logger.error(
+                "the application failed to shut down (ASGI lifespan): %s; the process ends nevertheless", self._failure
+            )
 
 
 def _at_exit(act: Callable[[], object]) -> None:

@@ -21,6 +21,7 @@ from stream_adapter._edges.wsgi import begin
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary
+from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._pump import TaskProducer
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
@@ -33,8 +34,6 @@ from .lifespan import Lifespan
 from .scope import scope_of
 
 __all__ = ["to_wsgi"]
-
-logger = logging.getLogger("stream_adapter")
 
 _LIMITS = Limits()
 _NOTICE = 0.05  # seconds in which an application may take notice that its client has gone
@@ -127,16 +126,22 @@ class _Call(AsyncIterator[bytes]):
             raise ClientDisconnected
         raise RuntimeError("the ASGI application returned before its response was complete")
 
+    @property
+    def _name(self) -> str:
+        return describe_stream(RequestHead.from_environ(self._environ), self)
+
     async def _run(self) -> None:
         try:
             await self._app(scope_of(self._environ, self._state), self._inbox.receive, self._send)
-        except BaseException as error:  # it is raised where the response is
+        except BaseException as error:  # noqa: BLE001  # it is raised where the response is
             if not self._inbox.closed:
                 self._error = error
             elif self._complete and not (isinstance(error, asyncio.CancelledError) or follows_from_the_end(error)):
-                logger.exception("an ASGI application failed after its response was complete", exc_info=error)
+                happened, then = "failed after its response was complete", "the response is not affected"
+                log_stream(logging.ERROR, self._name, happened, then, error=error)
             else:
-                logger.debug("an ASGI application ended because its client has gone", exc_info=error)
+                happened, then = "ended because its client has gone", "nothing more is done"
+                log_stream(logging.DEBUG, self._name, happened, then, error=error)
         finally:
             self._ended.set()
 
