@@ -31,6 +31,7 @@ from ._resolved import Flow, OpenFile, Resolvable, Resolved
 from ._response import ResponseOptions, as_response, checked_options, is_stream
 from .errors import CapacityError, NotFoundError, RefusalError
 from .formats._base import FormatEncoder
+from .formats._foreign_events import event_of, is_event
 
 __all__ = [
     "AsyncBody",
@@ -59,7 +60,9 @@ __all__ = [
     "checked_options",
     "client_connection",
     "deliver",
+    "event_of",
     "is_bodiless",
+    "is_event",
     "is_stream",
     "merge_headers",
     "offers_pathsend",

@@ -25,7 +25,8 @@ MEMBERS: dict[str, str] = {
         AsyncBody CapacityError ChunkTable ClientDisconnected Connection Encode Flow FormatDecorators FormatEncoder Host
         NotFoundError OpenFile
         RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions SendWatch ServerFile StreamAborted
-        SyncBody as_response checked_options client_connection deliver is_bodiless is_stream merge_headers
+        SyncBody as_response checked_options client_connection deliver event_of is_bodiless is_event is_stream
+        merge_headers
         offers_pathsend outgoing_head refusal_head run_coroutine server_file status_line
     """,
     "stream_adapter.testing": """

@@ -24,6 +24,7 @@ from ._compat import (
     current_dependant,
     get_dependant,
     iter_route_contexts,
+    set_call,
 )
 from ._openapi import redescribed
 from ._stream import Streamer, make_streamer
@@ -105,7 +106,7 @@ def _handler_of(route: APIRoute, wrapper: Callable[..., Any]) -> Any:
 
 def _redirect(dependant: Dependant, wrapper: Callable[..., Any]) -> None:
     if dependant.call is not wrapper:
-        dependant.call = wrapper
+        set_call(dependant, wrapper)
     if all(dependency.name != PARAMETER for dependency in dependant.dependencies):
         dependant.dependencies.append(get_dependant(path=dependant.path or "", call=make_streamer, name=PARAMETER))
 

@@ -7,7 +7,7 @@ Read at FastAPI 0.138 to 0.165 and Starlette 1.10:
     dependant.call        called with the values of `dependant.dependencies`, and awaited if it was a coroutine function
                           when the route's handler was made
     get_route_handler     called for a route and, with a context variable set, once more by each router that includes it
-                          (up to 0.145 at each request); "integrations may wrap dependant.call" there, says FastAPI
+                          (by 0.138 at each request); "integrations may wrap dependant.call" there, says FastAPI
     get_typed_*           a view's parameters and return annotation, with names resolved where they were written
     Request._receive      what `stream`, `body` and `form` read from, looked up at each message
     original_router, app  where included routers, mounted applications and the middleware of a route keep what is below
@@ -15,7 +15,10 @@ Read at FastAPI 0.138 to 0.165 and Starlette 1.10:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
 from importlib.metadata import version
+from types import GenericAlias
 from typing import Any
 
 from starlette.requests import Request
@@ -53,12 +56,14 @@ __all__ = [
     "ResponseValidationError",
     "RouteContext",
     "current_dependant",
+    "declared_model",
     "get_dependant",
     "get_stream_item_type",
     "get_typed_return_annotation",
     "get_typed_signature",
     "iter_route_contexts",
     "receive_of",
+    "set_call",
     "set_receive",
 ]
 
@@ -70,6 +75,23 @@ def current_dependant(route: APIRoute) -> Dependant:
         return route.dependant
     dependant: Dependant = context.dependant
     return dependant
+
+
+def declared_model(route: APIRoute) -> Any:
+    """Return what FastAPI takes a route's output for, given or by the annotation; None if it takes it for nothing.
+
+    FastAPI 0.138 takes `Iterable[Item]` for the stream of any view, later versions for that of a generator function.
+    """
+    item = route.stream_item_type
+    return route.response_model if item is None else GenericAlias(list, (item,))
+
+
+def set_call(dependant: Dependant, call: Callable[..., Any]) -> None:
+    """Have FastAPI call something else; 0.138 keeps what kind of function it was."""
+    dependant.call = call
+    for name, attribute in vars(type(dependant)).items():
+        if isinstance(attribute, cached_property):
+            vars(dependant).pop(name, None)
 
 
 def receive_of(request: Request) -> Receive:

@@ -24,10 +24,10 @@ from starlette.responses import Response
 import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.formats import SSE, Auto, Format
-from stream_adapter.integration import ChunkTable, Encode, FormatEncoder
+from stream_adapter.integration import ChunkTable, Encode, FormatEncoder, event_of, is_event
 from stream_adapter.types import Scope
 
-from ._compat import APIRoute, ResponseValidationError, get_typed_return_annotation
+from ._compat import APIRoute, ResponseValidationError, declared_model, get_typed_return_annotation
 from ._items import class_of, is_container, item_of
 from ._names import name_of, view_of
 
@@ -134,9 +134,9 @@ class _ContractEncoder(FormatEncoder):
         """Return how an item of type `cls` is encoded."""
         contract, inner = self._contract, self._inner
         encode: Encode
-        if issubclass(cls, sa.ServerSentEvent):
+        if is_event(cls):
             encode = self._encode_event
-            inner.table[cls]
+            inner.table[sa.ServerSentEvent]
         else:
             if isinstance(inner.format, Auto):  # the first item decides, by what it is to the model
                 inner.table[contract.cls or cls]
@@ -163,7 +163,8 @@ class _ContractEncoder(FormatEncoder):
 
         return encode
 
-    def _encode_event(self, event: sa.ServerSentEvent) -> bytes:
+    def _encode_event(self, item: Any) -> bytes:
+        event = item if isinstance(item, sa.ServerSentEvent) else event_of(item)
         if event.data is not None:
             data = self._contract.dump(self._contract.check(event.data))
             event = sa.ServerSentEvent(data, event.event, event.id, event.retry, event.comment)
@@ -206,7 +207,7 @@ def contract_of(scope: Scope) -> Contract | None:
 
 def _make_contract(route: APIRoute) -> Contract | None:
     view = view_of(route.endpoint)
-    declared = route.response_model
+    declared = declared_model(route)
     if declared is None and not _is_switched_off(route):
         declared = get_typed_return_annotation(view)
     item = item_of(declared)

@@ -22,6 +22,7 @@ from typing_extensions import is_typeddict
 
 import stream_adapter as sa
 from stream_adapter.formats import Auto
+from stream_adapter.integration import is_event
 
 __all__ = ["class_of", "is_container", "item_of"]
 
@@ -29,14 +30,13 @@ _CONTAINERS = frozenset(
     {AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Iterator, Sequence}
     | {AbstractSet, deque, frozenset, list, set}
 )
-_CARRIERS = (Response, sa.Response, sa.ServerSentEvent)  # how items are sent, which says nothing of what they are
 
 
 def item_of(declared: Any) -> Any:
     """Return the type of an item; None if nothing is said of it.
 
     `Iterator[Item]`, `list[Item]` and their like are containers of items; any other type is that of an item itself.
-    Response classes and `ServerSentEvent`, which carry items, are left out of a union; None is left out of the outer
+    Response classes and events, which carry items, are left out of a union; None is left out of the outer
     one.
     """
     items: list[Any] = []
@@ -92,7 +92,11 @@ def _members(declared: Any) -> list[Any]:
 
 
 def _carries(declared: Any) -> bool:
-    return isinstance(declared, type) and issubclass(declared, _CARRIERS)
+    """Return True for what items are sent by, which says nothing of what they are."""
+    if not isinstance(declared, type):
+        return False
+    cls: type[Any] = declared
+    return issubclass(cls, (Response, sa.Response)) or is_event(cls)
 
 
 def _union(items: list[Any]) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import ResponseValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.sse import ServerSentEvent
 from pydantic import BaseModel, Field
 
 import stream_adapter as sa
@@ -311,6 +312,19 @@ def test_the_data_of_events_is_what_its_model_says(item: str) -> None:
     assert item == "item" or {"event: user", "id: 1", ": hello"} < set(lines)
 
 
+def test_events_of_fastapi_are_held_to_the_model_too() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    @streaming
+    async def view() -> AsyncIterator[Public | ServerSentEvent]:
+        yield ServerSentEvent(data=User(name="ada"), event="user", id="1")
+
+    text = strict_client_of(app).get("/").text
+
+    assert 'event: user\nid: 1\ndata: {"name":"ada","userId":7,"note":null}\n' in text
+
+
 def test_the_data_of_an_event_that_does_not_fit_is_an_error() -> None:
     app = FastAPI()
 
@@ -499,3 +513,15 @@ def test_a_union_is_each_of_its_members() -> None:
         yield from (Cat(meow=1), Dog(bark=2), None)
 
     assert read_lines(strict_client_of(app).get("/").text) == [{"meow": 1}, {"bark": 2}, None]
+
+
+def test_nan_is_an_error_for_the_schema_has_a_number() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    @streaming(format=NDJSON())
+    def view() -> Iterator[float]:
+        yield float("nan")
+
+    with pytest.raises(sa.ChunkEncodingError, match="expected a finite number"):
+        strict_client_of(app).get("/")

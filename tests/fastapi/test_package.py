@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
+
+import fastapi.routing
+import pytest
 
 import stream_adapter_fastapi
 from tests.fastapi.support import strict_client_of
@@ -24,3 +29,16 @@ def test_the_public_names_are_there() -> None:
 
     assert set(stream_adapter_fastapi.__all__) == public
     assert public <= vars(stream_adapter_fastapi).keys()
+
+
+def test_a_fastapi_that_lacks_a_name_is_an_import_error_that_says_what_is_supported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = Path(stream_adapter_fastapi.__file__).with_name("_compat.py")
+    spec = spec_from_file_location("stream_adapter_fastapi._other_compat", path)
+    assert spec is not None
+    assert spec.loader is not None
+    monkeypatch.delattr(fastapi.routing, "iter_route_contexts")
+
+    with pytest.raises(ImportError, match=r"supports FastAPI 0\.138 and later, .* FastAPI [0-9.]+ is installed"):
+        spec.loader.exec_module(module_from_spec(spec))

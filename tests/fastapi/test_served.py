@@ -137,6 +137,13 @@ def test_background_tasks_run_after_the_stream_and_before_dependencies_close(cli
     assert client.get(f"/told/{key}").json() == ["background task", "dependency closed"]
 
 
+def test_background_tasks_run_after_a_client_has_left(client: httpx2.Client, key: str) -> None:
+    with client.stream("GET", "/stream/asilent", params={"key": key}) as answer:
+        assert next(answer.iter_bytes())
+
+    assert client.get(f"/told/{key}").json() == ["source closed", "background task", "dependency closed"]
+
+
 def test_the_last_event_id_is_read_as_utf_8(client: httpx2.Client) -> None:
     headers = {b"Last-Event-ID": "été".encode()}
 
