@@ -105,7 +105,7 @@ class Client:
     async def _follow(self, client: httpx.AsyncClient, url: str, listener: _Listener) -> None:
         first, probe = url, listener.probe
         while True:
-            own = self._own if _origin(url) == _origin(first) else {}
+            own = self._own if _origin(url) == _origin(first) else dict[str, str]()
             fields = [(name.encode(), value.encode()) for name, value in {**probe.sent, **own}.items()]
             async with client.stream(probe.method, url, headers=fields) as response:
                 listener.begin(response)

@@ -15,7 +15,7 @@ from .judgement import Finding, judge, last_id
 from .probe import Probe
 from .report import as_json, as_text
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "check", "run"]
 
 _SHORT = 5.0  # seconds for what needs no long look
 _BESIDE = 2.0  # seconds, at least, in which a second stream is to begin
@@ -34,7 +34,7 @@ def run(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool, j
     Returns:
         0: it streams; 1: a problem was found; 2: there was no response at all.
     """
-    probe, findings = asyncio.run(_check(url, headers, seconds=seconds, verify=verify))
+    probe, findings = asyncio.run(check(url, headers, seconds=seconds, verify=verify))
     _print((as_json if json else as_text)(url, probe, findings))
     if probe.status is None:
         return 2
@@ -47,7 +47,8 @@ def _print(report: str) -> None:
     sys.stdout.write(report.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
-async def _check(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool) -> tuple[Probe, list[Finding]]:
+async def check(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool) -> tuple[Probe, list[Finding]]:
+    """Send the requests; return the first of them, and what was found."""
     client, short = Client(headers, verify=verify), min(seconds, _SHORT)
     accepts = {"Accept": "*/*", "Cache-Control": "no-cache"}
     plainly = {**accepts, "Accept-Encoding": "identity"}

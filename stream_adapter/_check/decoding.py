@@ -52,14 +52,15 @@ class _Zlib:
         if self.is_complete:
             self.ignored += len(data)
             return b""
-        if self._decoder is None and data:
-            is_bare = self._bits == zlib.MAX_WBITS and data[0] & 15 != 8
-            self._decoder = zlib.decompressobj(-zlib.MAX_WBITS if is_bare else self._bits)
         if not data:
             return b""
-        text: bytes = self._decoder.decompress(data, most)
-        self.is_complete = self._decoder.eof
-        self.ignored = len(self._decoder.unused_data)
+        decoder = self._decoder
+        if decoder is None:
+            is_bare = self._bits == zlib.MAX_WBITS and data[0] & 15 != 8
+            decoder = self._decoder = zlib.decompressobj(-zlib.MAX_WBITS if is_bare else self._bits)
+        text: bytes = decoder.decompress(data, most)
+        self.is_complete = decoder.eof
+        self.ignored = len(decoder.unused_data)
         return text
 
 

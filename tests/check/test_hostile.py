@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import itertools
@@ -16,10 +17,11 @@ import pytest
 
 from stream_adapter._check import client as client_module
 from stream_adapter._check.client import Client
-from stream_adapter._check.command import run
+from stream_adapter._check.command import check, run
 from stream_adapter._check.decoding import decode
 from stream_adapter._check.finding import printable, shown
 from stream_adapter._check.probe import MOST_BYTES, Probe, Read, Recorder
+from stream_adapter._check.report import as_json, as_text
 from tests.check.liar import Answer, Liar, liar
 
 SECONDS = 0.4
@@ -149,24 +151,21 @@ ANSWERS: dict[str, tuple[Answer, str, str, str]] = {
 }
 
 
-def report_of(url: str, capsys: pytest.CaptureFixture[str], *, json_too: bool = True) -> list[dict[str, Any]]:
-    """Check it both ways and return the findings; what is printed is what a terminal may be given."""
-    findings: list[dict[str, Any]] = []
-    if json_too:
-        run(url, {}, seconds=SECONDS, verify=True, json=True)
-        findings = json.loads(capsys.readouterr().out)["findings"]
-    run(url, {}, seconds=SECONDS, verify=True, json=False)
-    lines = capsys.readouterr().out.split("\n")
+def findings_of(url: str) -> list[dict[str, Any]]:
+    """Check it and return the findings; what would be printed is what a terminal may be given."""
+    probe, findings = asyncio.run(check(url, {}, seconds=SECONDS, verify=True))
+    lines = as_text(url, probe, findings).split("\n")
     assert all(line.isprintable() for line in lines)
     assert max(map(len, lines)) < 1000
-    return findings
+    found: list[dict[str, Any]] = json.loads(as_json(url, probe, findings))["findings"]
+    return found
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_hostile_answer_is_a_finding(server: Liar, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_a_hostile_answer_is_a_finding(server: Liar, name: str) -> None:
     server.answers = {path: row[0] for path, row in ANSWERS.items()}
     _, about, level, text = ANSWERS[name]
-    findings = report_of(server.url(name), capsys)
+    findings = findings_of(server.url(name))
     assert [each for each in findings if (each["about"], each["level"]) == (about, level) and text in each["text"]], (
         findings
     )

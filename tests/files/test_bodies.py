@@ -104,7 +104,10 @@ def test_a_strangers_filename_is_typed_by_its_last_extension_only(
 
 
 def test_what_the_systems_table_says_is_sent_only_if_it_is_a_media_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("text/html\r\nX: y", None))
+    def guess(_name: str, *, strict: bool) -> tuple[str, None]:
+        return f"text/html\r\nX: {strict}", None
+
+    monkeypatch.setattr(mimetypes, "guess_type", guess)
     assert sa.file(io.BytesIO(b""), filename="a.odd").media_type == "application/octet-stream"
 
 

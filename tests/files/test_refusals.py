@@ -107,6 +107,11 @@ def test_a_root_that_is_missing_is_named_without_its_directory(tmp_path: Path) -
     assert str(raised.value) == "root: expected a directory, got 'gone': No such file or directory"
 
 
+MAKERS: list[Callable[[Path], sa.Response]] = [
+    lambda root: sa.file("a.txt", root=root),
+    lambda root: sa.file(root / "a.txt"),
+]
+
 FAILURES: dict[str, tuple[int, type[Exception]]] = {
     "no descriptor is left": (errno.EMFILE, CapacityError),
     "the system has none left": (errno.ENFILE, CapacityError),
@@ -115,7 +120,7 @@ FAILURES: dict[str, tuple[int, type[Exception]]] = {
 }
 
 
-@pytest.mark.parametrize("make", [lambda root: sa.file("a.txt", root=root), lambda root: sa.file(root / "a.txt")])
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize(("code", "error"), FAILURES.values(), ids=FAILURES)
 def test_a_failure_of_the_system_is_not_a_404(
     root: Path, make: Callable[[Path], sa.Response], code: int, error: type[Exception], monkeypatch: pytest.MonkeyPatch
