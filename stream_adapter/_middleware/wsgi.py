@@ -9,7 +9,7 @@ before the call: there are deadlines, or the client asks for an event stream, as
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from contextvars import Context
+from contextvars import Context, ContextVar
 from typing import Any, TypeVar, Unpack, cast
 
 from stream_adapter._body import Host, SyncBody
@@ -38,8 +38,12 @@ class _Here:
     def run(function: Callable[..., T], *arguments: Any) -> T:
         return function(*arguments)
 
+    @staticmethod
+    def get(variable: ContextVar[T]) -> T | None:
+        return variable.get(None)
 
-_HERE = cast("Context", _Here())  # of a context a body only calls `run` where there is no loop
+
+_HERE = cast("Context", _Here())  # of a context a body only calls `run` and `get` where there is no loop
 
 
 class StreamAdapterMiddleware:
