@@ -111,8 +111,8 @@ class _Call(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         """Run the application until its response is complete."""
+        self._inbox = Inbox(self._environ, self.body.ask)  # refuses a Content-Length that is not one
         self._begun = True
-        self._inbox = Inbox(self._environ, self.body.ask)
         self._ended = asyncio.Event()
         self._producer = self.body.producer
         self._put = self._producer.put

@@ -156,9 +156,12 @@ def test_failing_stream_with_a_length_sends_no_error_record(way: str, call: Call
         raise ZeroDivisionError
 
     seen: list[BaseException] = []
-    response = sa.ndjson(
-        in_way(way, fail()), headers={"Content-Length": "1000"}, on_error=lambda error: seen.append(error) or "failed"
-    )
+
+    def on_error(error: BaseException) -> str:
+        seen.append(error)
+        return "failed"
+
+    response = sa.ndjson(in_way(way, fail()), headers={"Content-Length": "1000"}, on_error=on_error)
     answer = call(response)
     assert (type(answer.error), answer.body) == (ZeroDivisionError, b"1\n")
     assert [type(error) for error in seen] == [ZeroDivisionError]
