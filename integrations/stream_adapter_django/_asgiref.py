@@ -54,7 +54,7 @@ class _WhileItWaits:
     """A sync middleware's executor, which counts for asgiref only as long as that middleware waits for its view.
 
     While it does, sync code must run in its thread, which is blocked. Afterwards asgiref would go on to submit to it,
-    and be told that it "already quit"; false, it makes asgiref look for the request's thread.
+    and fail because it "already quit"; false, it makes asgiref look for the request's thread.
     """
 
     def __init__(self, executor: Any) -> None:

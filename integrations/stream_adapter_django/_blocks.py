@@ -81,7 +81,7 @@ class Blocks(AsyncIterator[bytes]):
         self._watch.handed += size
 
     def _on_interrupt(self) -> None:
-        """Close the body while Django sends, and may do so for ever: its `send` is not ours to end."""
+        """Close the body while Django sends, and may do so without end: its `send` is not ours to end."""
         self._interrupted = True
         if self._sending:
             self._begin_to_close()

@@ -1,7 +1,7 @@
 """The content of Django's response: opened once, handed out as it is, closed however the response ends.
 
 Under WSGI the server calls `close()`. Under ASGI Django closes what `__aiter__` returns, and only then the response. A
-middleware may replace `streaming_content`, or drop the response for another; what was opened is closed all the same.
+middleware may replace `streaming_content`, or drop the response for another; what was opened is closed in each case.
 """
 
 from __future__ import annotations

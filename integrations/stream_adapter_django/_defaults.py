@@ -30,7 +30,7 @@ def check_defaults() -> None:
     """Refuse a bad option when the application starts.
 
     Raises:
-        ImproperlyConfigured: STREAM_ADAPTER is no dict of options.
+        ImproperlyConfigured: STREAM_ADAPTER is not a dict of options.
     """
     try:
         app_defaults()

@@ -45,7 +45,7 @@ def compressed(blocks: Iterator[bytes], is_bodiless: Callable[[], bool]) -> Iter
 
     Args:
         blocks: the body.
-        is_bodiless: says whether the response has no body, and so no end of one either; asked when there is no block.
+        is_bodiless: says whether the response has no body, and so no end either; asked when there is no block.
     """
     member, empty = _Member(), True
     for block in blocks:

@@ -52,7 +52,7 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
         )
     contract = contract_of(operation)
 
-    def told(response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
+    def bound(response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
         if isinstance(response, StreamResponse):
             response.answer_errors_by(lambda error: operation.api.on_exception(request, error))
         return response
@@ -60,13 +60,13 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(run)
     def sync_run(request: HttpRequest, **arguments: Any) -> Any:
         with _holding(contract):
-            return told(run(request, **arguments), request)
+            return bound(run(request, **arguments), request)
 
     @functools.wraps(run)
     async def async_run(request: HttpRequest, **arguments: Any) -> Any:
         with _holding(contract):
             running: Awaitable[HttpResponseBase] = run(request, **arguments)
-            return told(await running, request)
+            return bound(await running, request)
 
     return async_run if operation.is_async else sync_run
 

@@ -25,7 +25,7 @@ def rows(request: HttpRequest) -> Any:
 
 
 class Instance:
-    """A view that is no function."""
+    """A view that is an object, not a function."""
 
     def __call__(self, request: HttpRequest) -> None:
         return None
