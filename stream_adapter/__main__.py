@@ -27,7 +27,7 @@ def check(arguments: list[str]) -> int:
         description="Say whether an endpoint really streams, and if not, who buffers.",
         epilog="Exit code: 0 it streams, 1 a problem was found, 2 there was no response.",
     )
-    missing = [name for name in ("httpx", "h2") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("httpx2", "h2") if importlib.util.find_spec(name) is None]
     if missing:
         parser.exit(2, f'The check needs {", ".join(missing)}: pip install "stream-adapter[testing]"\n')
     from ._check.command import add_arguments, run  # noqa: PLC0415  # it imports what may be missing

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from importlib import import_module
 from urllib.parse import urljoin
 
-import httpx
+import httpx2
 
 from .finding import shown
 from .probe import Probe, Recorder
@@ -37,7 +37,7 @@ class Client:
 
     def __init__(self, own: Mapping[str, str], *, verify: bool) -> None:
         self._own = own
-        self._tls = httpx.create_ssl_context(verify=verify)  # once: it reads all authorities
+        self._tls = httpx2.create_ssl_context(verify=verify)  # once: it reads all authorities
 
     @staticmethod
     async def warm_up() -> None:
@@ -60,10 +60,10 @@ class Client:
         return probe
 
     @contextlib.asynccontextmanager
-    async def connections(self) -> AsyncGenerator[httpx.AsyncClient]:
+    async def connections(self) -> AsyncGenerator[httpx2.AsyncClient]:
         """Hold connections that several requests share."""
         hooks = {"response": [_take_location]}
-        client = httpx.AsyncClient(timeout=None, verify=self._tls, http2=True, event_hooks=hooks)  # noqa: S113  # `ask_over` bounds it
+        client = httpx2.AsyncClient(timeout=None, verify=self._tls, http2=True, event_hooks=hooks)
         try:
             yield client
         finally:
@@ -73,7 +73,7 @@ class Client:
 
     async def ask_over(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         probe: Probe,
         url: str,
         *,
@@ -95,14 +95,14 @@ class Client:
                 await self._follow(client, url, listener)
         except TimeoutError:
             pass  # still open: what came so far is what there is to judge
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             probe.error = shown(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 200)
         except Exception as error:  # noqa: BLE001  # what the library had not expected is the server's doing as well
             probe.error = shown(f"the response cannot be read ({type(error).__name__}: {error})", 200)
         finally:
             listener.stop()
 
-    async def _follow(self, client: httpx.AsyncClient, url: str, listener: _Listener) -> None:
+    async def _follow(self, client: httpx2.AsyncClient, url: str, listener: _Listener) -> None:
         first, probe = url, listener.probe
         while True:
             own = self._own if _origin(url) == _origin(first) else dict[str, str]()
@@ -131,14 +131,14 @@ class _Listener:
         self._recorder = Recorder()
         probe.begun_at = time.monotonic()
 
-    def begin(self, response: httpx.Response) -> None:
+    def begin(self, response: httpx2.Response) -> None:
         """Note the head."""
         probe = self.probe
         probe.headers_at = self._now()
         probe.status, probe.version = response.status_code, response.http_version
         probe.headers = dict(response.headers)
 
-    async def listen(self, response: httpx.Response) -> None:
+    async def listen(self, response: httpx2.Response) -> None:
         """Read the body."""
         async for data in response.aiter_raw():
             now = self._now()
@@ -157,7 +157,7 @@ class _Listener:
         return time.monotonic() - self.probe.begun_at
 
 
-async def _take_location(response: httpx.Response) -> None:
+async def _take_location(response: httpx2.Response) -> None:
     """Keep a redirect from the library, which makes the next request of it even if it is not to follow."""
     if "location" in response.headers:
         response.extensions[_LOCATION] = response.headers.pop("location")
@@ -170,9 +170,9 @@ def check_url(text: str) -> str:
         ValueError: it cannot, and why.
     """
     try:
-        url = httpx.URL(text)
+        url = httpx2.URL(text)
         scheme, host, port = url.scheme, url.host, url.port
-    except (httpx.InvalidURL, ValueError) as error:  # ValueError: of a host that IDNA refuses, too
+    except (httpx2.InvalidURL, ValueError) as error:  # ValueError: of a host that IDNA refuses, too
         raise ValueError(f"{shown(text)!r} is not a URL: {shown(error)}") from None
     if port is not None and not 0 < port <= 65535:
         raise ValueError(f"expected a port from 1 to 65535, got {port}")
@@ -198,5 +198,5 @@ def _target(url: str, location: str, before: int) -> str:
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
-    parsed = httpx.URL(url)
+    parsed = httpx2.URL(url)
     return parsed.scheme, parsed.host, parsed.port

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from stream_adapter._check.beside import Beside, beside_findings
@@ -53,7 +53,7 @@ def test_more_streams_are_judged_by_whether_they_waited(beside: Beside, level: s
 
 
 def second_stream(url: str, *options: str) -> dict[str, Any] | None:
-    with httpx.stream("GET", url, timeout=BOUND, verify=False) as response:  # waits for the server
+    with httpx2.stream("GET", url, timeout=BOUND, verify=False) as response:  # waits for the server
         assert response.status_code == 200
     report = json.loads(check(url, "--seconds", "3", "--json", *options).stdout)
     return next((each for each in report["findings"] if each["about"] == "second stream"), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from stream_adapter._check.cadence import Verdict, cadence_of
@@ -14,7 +14,7 @@ LINE = b'{"row":1,"text":"%s"}\n' % (b"x" * 78)  # 100 bytes
 def probe(
     *reads: tuple[float, bytes], ended_at: float | None = None, headers_at: float | None = 0.01, coding: str = ""
 ) -> Probe:
-    headers = httpx.Headers({"content-encoding": coding} if coding else {})
+    headers = httpx2.Headers({"content-encoding": coding} if coding else {})
     return Probe("GET", {}, 200, "HTTP/1.1", headers, headers_at, [Read(*read) for read in reads], ended_at)
 
 

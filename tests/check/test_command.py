@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.gate import BOUND
@@ -145,7 +145,7 @@ def test_the_version_is_the_newest_that_both_speak(tmp_path: Path) -> None:
     subprocess.run(make, check=True, capture_output=True)
     with hypercorn("tests.check.apps:app", "--keyfile", key, "--certfile", certificate) as server:
         url = f"https://127.0.0.1:{server.port}/events"
-        with httpx.stream("GET", url, timeout=BOUND, verify=False) as response:  # waits for the server
+        with httpx2.stream("GET", url, timeout=BOUND, verify=False) as response:  # waits for the server
             assert response.status_code == 200
         result = check(url, "--seconds", "3", "--insecure", "--json")
     report = json.loads(result.stdout)

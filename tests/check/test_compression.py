@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.check.test_command import check, level
@@ -29,7 +29,7 @@ def reports() -> Iterator[dict[str, dict[str, Any]]]:
         }
 
         for url in urls.values():  # a first request waits for the server to be there
-            with httpx.stream("GET", url, timeout=BOUND):
+            with httpx2.stream("GET", url, timeout=BOUND):
                 pass
 
         def report(url: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 
-import httpx
+import httpx2
 import pytest
 
 from stream_adapter._check.judgement import judge, last_id
@@ -16,7 +16,7 @@ SSE = {"content-type": "text/event-stream", "cache-control": "no-store, no-trans
 
 
 def probe(status: int | None = 200, headers: dict[str, str] | None = None, **given: object) -> Probe:
-    probe = Probe("GET", {}, status, "HTTP/2", httpx.Headers(SSE if headers is None else headers), 0.01)
+    probe = Probe("GET", {}, status, "HTTP/2", httpx2.Headers(SSE if headers is None else headers), 0.01)
     probe.reads = [Read(0.1 * number, EVENTS) for number in range(5)]
     for name, value in given.items():
         setattr(probe, name, value)
