@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import flask
 from starlette.applications import Starlette
@@ -23,7 +24,7 @@ from stream_adapter.formats import Format
 __all__ = ["middleware", "named", "to_asgi"]
 
 SHORT = 0.5  # seconds
-sa.Limits.__init__.__kwdefaults__["send_timeout"] = SHORT  # pyright: ignore[reportFunctionMemberAccess]
+cast("Any", sa.Limits.__init__).__kwdefaults__["send_timeout"] = SHORT
 Format.send_timeout = SHORT
 flow._SEND_TIMEOUT = SHORT  # pyright: ignore[reportPrivateUsage]
 options._LIMITS = sa.Limits()  # pyright: ignore[reportPrivateUsage]
