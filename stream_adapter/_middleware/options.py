@@ -14,6 +14,7 @@ from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow
 from stream_adapter._types import Message, Scope
 from stream_adapter.formats import Raw
+from stream_adapter.formats._base import ChunkFormat
 
 from .compress import Codec, compressed, revalidated
 
@@ -151,7 +152,8 @@ class Options:
             for name, value in format.headers.items():
                 set_default(headers, name, value)
         flow = Flow(
-            encoder=format.encoder(strict=self.strict, charset=_charset_of(content_type)),
+            # by the chunk table, whatever the type: an application frames its own chunks
+            encoder=ChunkFormat.encoder(format, strict=self.strict, charset=_charset_of(content_type)),
             limits=self.limits,
             flush="auto",
             commit_after=format.commit_after if keeps_time else None,
