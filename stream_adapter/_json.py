@@ -1,6 +1,6 @@
 """One value → compact JSON in UTF-8 (RFC 8259), always valid.
 
-orjson writes what it knows, and what it does not know goes through one table, `stand_in`: class → the simpler value
+orjson writes what it knows, and what it does not know goes through one table, `STAND_INS`: class → the simpler value
 that an instance is written as, one level of it. What orjson refuses as a whole (keys that are not text, whole numbers
 past 64 bits, deep nesting) is written by `_written`, which walks it by the same table: both give the same bytes.
 
@@ -20,7 +20,7 @@ from uuid import UUID
 
 import orjson
 
-from ._json_values import not_finite, stand_in
+from ._json_values import STAND_INS, not_finite
 from ._remedies import name_of, remedy_for
 from ._types import JSONDumps
 from .errors import ChunkEncodingError, ChunkValueError
@@ -109,7 +109,7 @@ def dumper_of(json_dumps: JSONDumps | None) -> Callable[[object], bytes]:
 
 def _default(value: Any) -> object:
     """Give orjson something simpler in place of `value`."""
-    return stand_in(value.__class__)(value)
+    return STAND_INS[value.__class__](value)
 
 
 def dump_slowly(value: object) -> bytes:
@@ -205,7 +205,7 @@ def _refuse_nan(value: Any) -> None:
         for name in cls.__struct_fields__:
             _refuse_nan(getattr(value, name))
     elif cls is not orjson.Fragment:
-        _refuse_nan(stand_in(cls)(value))
+        _refuse_nan(STAND_INS[cls](value))
 
 
 def _refuse_nan_of_model(serializer: Any, model: Any) -> None:

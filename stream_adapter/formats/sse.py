@@ -32,7 +32,9 @@ _FRAMED = "events that are framed already go out with media_type='text/event-str
 
 
 def _encode_text(text: str) -> bytes:
-    if text[-1:] in "\n\r" and text.startswith(_FIELDS) and text.endswith(_BLANK_LINES):
+    if "\n" not in text and "\r" not in text:
+        return f"data: {text}\n\n".encode()
+    if text.startswith(_FIELDS) and text.endswith(_BLANK_LINES):
         raise ChunkValueError(
             f"sse takes the data of an event, got text that is framed already; {_FRAMED}, and text that"
             " only looks so is sent by ServerSentEvent(text)"
