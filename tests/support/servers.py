@@ -94,8 +94,9 @@ def gunicorn(app: str, *options: str, threads: int = 16, cwd: Path = ROOT, **env
 
 @contextmanager
 def uvicorn(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
-    """Serve the ASGI application `module:name` by one process."""
-    command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *options, app]
+    """Serve the ASGI application `module:name` by one process, with h11 unless `options` name another parser."""
+    http = [] if "--http" in options else ["--http", "h11"]  # the default goes by what is installed
+    command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *http, *options, app]
     with _serve(command, _listener(), env, cwd) as server:
         yield server
 
