@@ -287,7 +287,8 @@ def test_a_value_that_is_refused_is_named_in_full_with_what_helps(value: Any, na
     with pytest.raises(sa.ChunkEncodingError) as caught:
         body_of(sa.sse(["first", value]))
     assert str(caught.value).startswith(f"chunk 1: expected a JSON value, {got}")
-    for encode in (lambda: sa.encode_chunk(value), lambda: body_of(sa.csv([[1, value]]))):
+    encodings: list[Callable[[], bytes]] = [lambda: sa.encode_chunk(value), lambda: body_of(sa.csv([[1, value]]))]
+    for encode in encodings:
         with pytest.raises(sa.ChunkEncodingError) as caught:
             encode()
         assert got in str(caught.value)
