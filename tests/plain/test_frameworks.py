@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -58,7 +58,7 @@ def test_a_framework_streams_rows_as_its_block_says(name: str) -> None:
 
 
 @asynccontextmanager
-async def served_by_tornado(app: Any) -> AsyncIterator[int]:
+async def served_by_tornado(app: Any) -> AsyncGenerator[int]:
     sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
     server = tornado.httpserver.HTTPServer(app)
     server.add_sockets(sockets)
@@ -70,7 +70,7 @@ async def served_by_tornado(app: Any) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def served_by_aiohttp(app: Any) -> AsyncIterator[int]:
+async def served_by_aiohttp(app: Any) -> AsyncGenerator[int]:
     runner = web.AppRunner(app)
     await runner.setup()
     try:
