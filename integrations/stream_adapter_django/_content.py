@@ -134,16 +134,23 @@ class StreamContent(StreamingHttpResponse):
         set_content(self, value)
 
     def _is_bodiless(self) -> bool:
-        return self._known.head.method == "HEAD" or is_bodiless(self.status_code)
+        return self._known.head.method == "HEAD" or self._has_no_content
+
+    @property
+    def _has_no_content(self) -> bool:
+        """Whether its status, which a view or a middleware may have set late, is one of responses without content."""
+        return is_bodiless(self.status_code)
 
     block_size = 1 << 18  # bytes that a server reads at a time
 
     @property
     def file_to_stream(self) -> ServerFile | None:
         """The file that Django's WSGI handler gives to a server which sends it by itself."""
-        return self._file if self._is_untouched else None
+        return self._file if self._is_untouched and not self._has_no_content else None
 
     def __iter__(self) -> Iterator[bytes]:
+        if self._has_no_content:
+            return iter(())
         self._open_unrendered(is_async=False)
         if self.is_async:
             return super().__iter__()  # Django's own: it warns, and collects
@@ -153,6 +160,8 @@ class StreamContent(StreamingHttpResponse):
         return handed
 
     def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._has_no_content:
+            return _no_blocks()
         self._open_unrendered(is_async=True)
         if self._is_untouched and self.is_async:
             handed: AsyncIterator[bytes] = self._hand_out()
@@ -181,14 +190,14 @@ class StreamContent(StreamingHttpResponse):
         """
         items = super().items()
         try:
-            outgoing_head(self.status_code, items)
+            _, sent = outgoing_head(self.status_code, items)
         except (ValueError, TypeError):
             self.close()  # a server never gets to
             raise
         if self._opened is not None and self._is_untouched:
             length = self.headers.get("Content-Length")
             self._opened.length = None if length is None else int(length)
-        return items
+        return sent if self._has_no_content else items
 
     def close(self) -> None:
         """Close the stream, in whatever state, and then what Django closes."""
@@ -198,6 +207,11 @@ class StreamContent(StreamingHttpResponse):
 
 def _nothing() -> None:
     """Return what nothing is held by."""
+
+
+async def _no_blocks() -> AsyncIterator[bytes]:
+    for block in tuple[bytes]():
+        yield block
 
 
 def _async_body(resolved: Resolved) -> AsyncBody:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import flask
 import pytest
 from fastapi import FastAPI
 
+import stream_adapter as sa
 import stream_adapter_django
 import stream_adapter_fastapi
 import stream_adapter_flask
@@ -28,6 +30,14 @@ def put(name: str, value: str) -> Change:
 def put_status(status: int) -> Change:
     def change(response: Any) -> None:
         response.status_code = status
+
+    return change
+
+
+def put_status_without_content(status: int) -> Change:
+    def change(response: Any) -> None:
+        response.status_code = status
+        del response.headers["Content-Type"]  # wsgiref's validator wants it so; frameworks leave it
 
     return change
 
@@ -103,3 +113,26 @@ def test_stream_is_held_to_a_length_that_is_set_late(ask: Callable[[Change], Ans
     assert ask(put("Content-Length", "3")).body == b"abc"
     shorter = ask(put("Content-Length", "4"))
     assert (shorter.complete, type(shorter.error).__name__) == (False, "ContentLengthError")
+
+
+@each_framework
+@pytest.mark.parametrize("status", [204, 304])
+def test_stream_whose_late_status_has_no_content_sends_none(ask: Callable[[Change], Answer], status: int) -> None:
+    answer = ask(put_status_without_content(status))
+    assert (answer.status, answer.body, answer.complete) == (status, b"", True)
+
+
+@pytest.mark.parametrize("protocol", ["wsgi", "asgi"])
+@pytest.mark.parametrize("status", [204, 304])
+def test_file_whose_late_status_has_no_content_sends_none_in_django(protocol: str, status: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+
+    def view(request: Any) -> Any:
+        response = stream_adapter_django.stream_response(sa.file(path))
+        response.add_post_render_callback(put_status_without_content(status))
+        return response
+
+    answer = Edge(protocol).get(view)
+
+    assert (answer.status, answer.body, answer.header("content-length")) == (status, b"", [])
