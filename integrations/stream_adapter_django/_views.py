@@ -7,13 +7,13 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, Protocol, TypeVar, Unpack, overload
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.handlers.wsgi import WSGIRequest
 from django.http.response import HttpResponseBase
 
-from stream_adapter.integration import ResponseOptions, checked_options, run_coroutine
+from stream_adapter.integration import FormatDecorators, ResponseOptions, checked_options, run_coroutine
 
 from ._inner import awaits_methods, serialized
 from ._operations import held, join_operation
@@ -29,29 +29,53 @@ View = Callable[..., Any]
 Convert = Callable[[Any], Any]
 
 
-@overload
-def streaming(view: View, /) -> View: ...
-@overload
-def streaming(**options: Unpack[ResponseOptions]) -> Callable[[View], View]: ...
-def streaming(view: View | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+class _Decorator(Protocol):
+    def __call__(self, view: View, /) -> View: ...
+
+
+class _Streaming(FormatDecorators[_Decorator]):
     """Stream what a view yields or returns.
 
     The view, sync or async, is a generator function, or returns a generator, an iterable, a Response or anything else
     that a Response takes. Django's own responses pass untouched. It works as a decorator of functions and of methods,
     of views of Django REST framework and of operations of django-ninja, and of admin actions.
 
-    Args:
-        view: the view.
-        **options: those of Response.
+    Use it as `@streaming`, as `@streaming(**options)` with the options of Response, or by a format with the options of
+    that format: `@streaming.sse(keepalive=5)`.
     """
-    options = checked_options(**options)  # a bad option is an error where it is written
 
-    def decorate(view: View) -> View:
-        adapted = adapt(view, functools.partial(convert, **options))
-        join_operation(adapted)
-        return adapted
+    __slots__ = ()
 
-    return decorate if view is None else decorate(view)
+    @overload
+    def __call__(self, view: View, /) -> View: ...
+    @overload
+    def __call__(self, /, **options: Unpack[ResponseOptions]) -> _Decorator: ...
+    def __call__(self, view: View | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+        """Decorate a view, or return the decorator that has these options.
+
+        Args:
+            view: the view.
+            **options: those of Response.
+
+        Raises:
+            TypeError: an option is unknown or of the wrong type.
+            ValueError: an option has a value that is not allowed.
+        """
+        decorator = self._decorator(options)
+        return decorator if view is None else decorator(view)
+
+    def _decorator(self, options: ResponseOptions) -> _Decorator:
+        options = checked_options(**options)  # a bad option is an error where it is written
+
+        def decorate(view: View, /) -> View:
+            adapted = adapt(view, functools.partial(convert, **options))
+            join_operation(adapted)
+            return adapted
+
+        return decorate
+
+
+streaming = _Streaming()
 
 
 def convert(result: Any, **options: Unpack[ResponseOptions]) -> Any:

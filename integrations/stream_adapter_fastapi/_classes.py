@@ -51,5 +51,5 @@ def refuse_events(response_class: Any, route: str) -> None:
     if isinstance(response_class, type) and issubclass(response_class, EventSourceResponse):
         raise TypeError(
             f"{route}: response_class=EventSourceResponse has FastAPI iterate the view itself; leave it out and write"
-            " @streaming(format=SSE()), or give it to a route of StreamAdapter or StreamRouter"
+            " @streaming.sse(), or give it to a route of StreamAdapter or StreamRouter"
         )

@@ -289,3 +289,31 @@ def test_what_the_view_sets_on_the_response_wins(edge: Edge) -> None:
     assert answer.header("Content-Type") == ["text/x-mine"]
     assert answer.header("X-Accel-Buffering") == ["yes"]
     assert answer.header("Set-Cookie")[0].strip().startswith("seen=1")
+
+
+BY_FORMAT: dict[str, tuple[Any, str, bytes]] = {
+    "sse": (streaming.sse(retry=None, end="over"), "text/event-stream", b"data: one \n\n"),
+    "ndjson": (streaming.ndjson(), "application/x-ndjson", b'"one "\n"two"\n'),
+    "json_array": (streaming.json_array(), "application/json", b'["one ","two"]'),
+    "json_seq": (streaming.json_seq(), "application/json-seq", b'\x1e"two"\n'),
+    "text": (streaming.text(), "text/plain; charset=utf-8", b"one two"),
+    "html": (streaming.html(status_code=202), "text/html; charset=utf-8", b"one two"),
+}
+
+
+@both_edges
+@pytest.mark.parametrize(("decorator", "media_type", "body"), BY_FORMAT.values(), ids=BY_FORMAT)
+@pytest.mark.parametrize("source", [rows, async_rows], ids=["sync", "async"])
+def test_a_generator_view_has_the_options_of_its_format_where_it_is_written(
+    edge: Edge, decorator: Any, source: Callable[[], Any], media_type: str, body: bytes
+) -> None:
+    answer = edge.get(decorator(view_of(source())))
+    assert answer.header("Content-Type") == [media_type]
+    assert body in answer.body
+
+
+def test_a_bad_option_of_a_format_is_an_error_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match=r"did you mean .*@streaming\.sse\(keepalive=…\)"):
+        streaming(keepalive=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]  # must be refused
+    with pytest.raises(ValueError, match="retry: expected"):
+        streaming.sse(retry=-1)

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 import stream_adapter as sa
 from stream_adapter.formats import NDJSON
-from stream_adapter_fastapi import stream_response, streaming
+from stream_adapter_fastapi import StreamAdapter, stream_response, streaming
 from tests.fastapi.support import client_of, strict_client_of
 
 if TYPE_CHECKING:
@@ -323,3 +323,46 @@ def test_an_exception_of_the_view_itself_is_the_frameworks_to_answer() -> None:
     answer = strict_client_of(app).get("/")
 
     assert (answer.status_code, answer.json()) == (418, {"detail": "teapot"})
+
+
+BY_FORMAT: dict[str, tuple[Any, str, bytes]] = {
+    "sse": (streaming.sse(retry=None, end="over"), "text/event-stream", b"data: 1\n\n"),
+    "sse by a profile": (streaming.sse(profile="openai"), "text/event-stream", b"data: [DONE]\n\n"),
+    "ndjson": (streaming.ndjson(), "application/x-ndjson", b'"1"\n"2"\n"3"\n'),
+    "json_array": (streaming.json_array(), "application/json", b'["1","2","3"]'),
+    "json_seq": (streaming.json_seq(), "application/json-seq", b'\x1e"1"\n'),
+    "text": (streaming.text(), "text/plain; charset=utf-8", b"123"),
+    "html": (streaming.html(status_code=202), "text/html; charset=utf-8", b"123"),
+}
+
+
+@pytest.mark.parametrize(("decorator", "media_type", "body"), BY_FORMAT.values(), ids=BY_FORMAT)
+@pytest.mark.parametrize("source", [numbers, anumbers], ids=["sync", "async"])
+def test_a_generator_view_has_the_options_of_its_format_where_it_is_written(
+    decorator: Any, source: Callable[[], Any], media_type: str, body: bytes
+) -> None:
+    items: Any = [{"id": number} for number in range(2)] if decorator is BY_FORMAT["sse by a profile"][0] else None
+
+    def view() -> Any:
+        return source() if items is None else iter(items)
+
+    app = FastAPI()
+    app.get("/")(decorator(view))
+    answer = strict_client_of(app).get("/")
+    assert answer.headers["content-type"] == media_type
+    assert body in answer.content
+
+
+def test_the_document_has_the_media_type_of_the_decorators_format() -> None:
+    app = FastAPI()
+    StreamAdapter(app)
+    app.get("/")(streaming.sse(keepalive=5)(anumbers))
+    content = app.openapi()["paths"]["/"]["get"]["responses"]["200"]["content"]
+    assert list(content) == ["text/event-stream"]
+
+
+def test_a_bad_option_of_a_format_is_an_error_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match=r"did you mean .*@streaming\.sse\(keepalive=…\)"):
+        streaming(keepalive=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]  # must be refused
+    with pytest.raises(ValueError, match="profile: expected"):
+        streaming.sse(profile="none")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be refused

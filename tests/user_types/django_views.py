@@ -21,6 +21,11 @@ async def ticks(request: HttpRequest, count: int) -> AsyncIterator[str]:
         yield f"{number}\n"
 
 
+@streaming.sse(keepalive=5)
+async def live(request: HttpRequest) -> AsyncIterator[dict[str, str]]:
+    yield {"at": request.path}
+
+
 def events(request: HttpRequest) -> StreamResponse:
     return stream_response(sa.sse(iter([{"after": last_event_id(request)}]), keepalive=5))
 
@@ -50,6 +55,7 @@ def words_of(text: str) -> Iterator[str]:
 urlpatterns: list[URLPattern] = [
     path("words", words),
     path("ticks/<int:count>", ticks),
+    path("live", live),
     path("rows", rows, streaming=True),
     path("rows-of-a-class", Rows.as_view()),
 ]

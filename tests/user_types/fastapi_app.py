@@ -36,6 +36,18 @@ async def ticks(count: Annotated[int, Depends(limit)]) -> AsyncIterator[str]:
         yield f"{number}\n"
 
 
+@app.get("/events")
+@streaming.sse(keepalive=5, end="over")
+async def events() -> AsyncIterator[Row]:
+    yield Row(number=1)
+
+
+@app.get("/export")
+@streaming.csv(("number",), filename="rows.csv")
+def export() -> Iterator[Row]:
+    yield Row(number=1)
+
+
 @app.get("/rows", response_model=list[Row])
 async def rows(stream: Stream, response: Response) -> StreamResponse:
     response.set_cookie("seen", "1")
