@@ -12,6 +12,7 @@ from urllib.parse import quote
 from werkzeug.datastructures import Headers
 from werkzeug.http import dump_options_header, parse_options_header, parse_set_header
 
+from ._text import as_text
 from ._types import HeadersInput
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     "add_defaults",
     "add_safe_defaults",
     "check_field",
-    "check_filename",
     "check_media_type",
     "check_status",
     "content_disposition",
@@ -27,6 +27,7 @@ __all__ = [
     "make_headers",
     "media_type_charset",
     "set_default",
+    "text_of_filename",
     "united_vary",
     "with_charset",
 ]
@@ -217,14 +218,16 @@ def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
     return rest
 
 
-def check_filename(filename: object) -> None:
-    """Refuse what is no text.
+def text_of_filename(filename: object) -> str:
+    """Return the name of a file as text; that of a class which is text by all but its class is looked up now.
 
     Raises:
-        TypeError: it is not.
+        TypeError: it is not text.
     """
-    if not isinstance(filename, str):
+    name = as_text(filename)
+    if not isinstance(name, str):
         raise TypeError(f"filename: expected text such as 'report.csv', got {type(filename).__name__}")
+    return name
 
 
 def content_disposition(disposition: str, filename: str) -> str:
@@ -242,8 +245,7 @@ def content_disposition(disposition: str, filename: str) -> str:
     """
     if disposition not in {"attachment", "inline"}:
         raise ValueError(f"disposition: expected 'attachment' or 'inline', got {disposition!r}")
-    check_filename(filename)
-    name = _name_or_default(_UNSAFE.sub("_", filename))
+    name = _name_or_default(_UNSAFE.sub("_", text_of_filename(filename)))
     letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
     approximation = _name_or_default(_AMBIGUOUS.sub("_", "".join(letters)))  # now "℀" is "a/c"
     exact = None if approximation == name else f"UTF-8''{quote(name, safe=_ATTR_CHAR)}"

@@ -19,9 +19,9 @@ from stream_adapter._codings import acceptable_codings
 from stream_adapter._headers import (
     add_defaults,
     add_safe_defaults,
-    check_filename,
     content_disposition,
     set_default,
+    text_of_filename,
     with_charset,
 )
 from stream_adapter._heads import without_hop_by_hop
@@ -119,7 +119,7 @@ class FileResponse(Response):
         if offload is not None:
             check_offload(offload, precompressed=precompressed)
         if filename is not None:
-            check_filename(filename)
+            filename = text_of_filename(filename)
         if self._path is None:
             check_object(file)
             for name, value in {"root": root, "precompressed": precompressed, "offload": offload}.items():

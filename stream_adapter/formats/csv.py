@@ -15,7 +15,7 @@ from stream_adapter._encode import ChunkTable, Encode, explain
 from stream_adapter._headers import content_disposition
 from stream_adapter._records import check_distinct, has_columns, reader_of
 from stream_adapter._remedies import is_frame, name_of, remedy_for
-from stream_adapter._text import as_text, is_text
+from stream_adapter._text import is_text
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
 from ._base import Format, FormatEncoder
@@ -81,7 +81,7 @@ class CSV(Format):
             self.media_type: str = f"text/csv; header={'present' if self.has_header else 'absent'}"
         if filename is not None:
             self.headers: Mapping[str, str] = MappingProxyType(
-                {"Content-Disposition": content_disposition("attachment", cast("str", as_text(filename)))}
+                {"Content-Disposition": content_disposition("attachment", filename)}
             )
 
     def encode(self, item: Any) -> bytes:

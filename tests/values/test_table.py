@@ -7,14 +7,16 @@ import sqlite3
 from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from enum import Enum, IntFlag
 from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import attrs
 import msgspec
@@ -25,6 +27,7 @@ import pydantic
 import pytest
 import sqlalchemy
 from freezegun import freeze_time
+from markupsafe import Markup
 
 import stream_adapter as sa
 from tests.core.test_chunk_table import IDENTITY, MOMENT, Colour, Level, Size
@@ -76,6 +79,22 @@ class Typed(dict[str, Any]):
 class Named(NamedTuple):
     id: int
     name: str
+
+
+class UserText(str):
+    __slots__ = ()
+
+
+class Permission(IntFlag):
+    READ = 4
+
+
+class Since(Enum):
+    THEN = date(2024, 1, 2)
+
+
+class Price(Enum):
+    LOW = Decimal("1.10")
 
 
 VALUES: dict[str, Any] = {"id": 1, "name": "a"}
@@ -210,7 +229,60 @@ SCALARS: list[tuple[Any, bytes]] = [
     (Colour.RED, b'"red"'),
     (Size.BIG, b'"big"'),
     (Level.HIGH, b"3"),
+    ("a b", b'"a b"'),
+    ("日本語 🎌", '"日本語 🎌"'.encode()),
+    ("e\u0301", '"e\u0301"'.encode()),
+    (Markup("<b>"), b'"<b>"'),
+    (UserText("mine"), b'"mine"'),
+    (0, b"0"),
+    (-1, b"-1"),
+    (2**63, b"9223372036854775808"),
+    (-(2**63), b"-9223372036854775808"),
+    (2**64 - 1, b"18446744073709551615"),
+    (10**30, b"1000000000000000000000000000000"),
+    (Count(2**70), b"1180591620717411303424"),
+    (0.1, b"0.1"),
+    (-2.0, b"-2.0"),
+    (-0.0, b"-0.0"),
+    (123456.75, b"123456.75"),
+    (np.float64(0.1), b"0.1"),
+    (Decimal(0), b"0"),
+    (Decimal("-1.5"), b"-1.5"),
+    (Decimal("1E+3"), b"1E+3"),
+    (Decimal("0.000"), b"0.000"),
+    (Decimal("123456789012345678901234567890.5"), b"123456789012345678901234567890.5"),
+    (datetime(2024, 1, 2), b'"2024-01-02T00:00:00"'),
+    (datetime(2024, 1, 2, 3, 4, 5, 678), b'"2024-01-02T03:04:05.000678"'),
+    (datetime(2024, 1, 2, tzinfo=UTC), b'"2024-01-02T00:00:00+00:00"'),
+    (datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=2))), b'"2024-01-02T00:00:00+02:00"'),
+    (datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=-5, minutes=-30))), b'"2024-01-02T00:00:00-05:30"'),
+    (datetime(2024, 7, 2, tzinfo=ZoneInfo("Europe/Berlin")), b'"2024-07-02T00:00:00+02:00"'),
+    (datetime(2024, 1, 2, tzinfo=ZoneInfo("Asia/Kolkata")), b'"2024-01-02T00:00:00+05:30"'),
+    (datetime(1971, 1, 2, tzinfo=ZoneInfo("Africa/Monrovia")), b'"1971-01-02T00:44:30+00:00"'),
+    (datetime.min, b'"0001-01-01T00:00:00"'),
+    (datetime.max, b'"9999-12-31T23:59:59.999999"'),
+    (Moment(1971, 1, 2, tzinfo=ZoneInfo("Africa/Monrovia")), b'"1971-01-02T00:44:30+00:00"'),
+    (pd.Timestamp("2024-01-02"), b'"2024-01-02T00:00:00"'),
+    (pd.Timestamp("2024-01-02", tz="Europe/Berlin"), b'"2024-01-02T00:00:00+01:00"'),
+    (pendulum.datetime(2024, 7, 2, tz="Europe/Berlin"), b'"2024-07-02T00:00:00+02:00"'),
+    (date.min, b'"0001-01-01"'),
+    (date.max, b'"9999-12-31"'),
+    (time(3, 4, 5, 678), b'"03:04:05.000678"'),
+    (time(3, 4, tzinfo=timezone(timedelta(hours=1))), b'"03:04:00+01:00"'),
+    (time(3, 4, tzinfo=UTC), b'"03:04:00+00:00"'),
+    (timedelta(0), b'"P0DT00H00M00S"'),
+    (timedelta(days=2, hours=3, microseconds=4), b'"P2DT03H00M00.000004S"'),
+    (timedelta(days=-1, seconds=30), b'"-P0DT23H59M30S"'),
+    (UUID(int=0), b'"00000000-0000-0000-0000-000000000000"'),
+    (Day(2024, 2, 29), b'"2024-02-29"'),
+    (Permission.READ, b"4"),
+    (Since.THEN, b'"2024-01-02"'),
+    (Price.LOW, b"1.10"),
 ]
+
+
+def test_the_table_has_at_least_120_values() -> None:
+    assert len(RECORDS) + len(SCALARS) + len(REFUSED) >= 120
 
 
 @pytest.mark.parametrize(("value", "json"), SCALARS, ids=[type(value).__qualname__ for value, _ in SCALARS])

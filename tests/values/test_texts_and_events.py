@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -69,6 +70,8 @@ def test_text_of_another_class_is_text_wherever_it_stands(make: Callable[[], Any
     event = sa.ServerSentEvent(text, event=text, id=text, comment=text)
     assert event.encoded == b": Ja\nevent: Ja\nid: Ja\ndata: Ja\n\n"
     assert ("Content-Disposition", "attachment; filename=Ja") in sa.csv([], filename=text).resolve().headers
+    download = sa.file(io.BytesIO(b"a"), filename=text).resolve()
+    assert ("Content-Disposition", "attachment; filename=Ja") in download.headers
 
 
 @every_text
