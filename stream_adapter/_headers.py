@@ -36,12 +36,13 @@ Pairs: TypeAlias = Iterable[tuple[str, str]]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LONGEST_KEPT = 256  # characters of a media type that a cache may keep: an application may have it of a stranger
 _LENGTH = re.compile(r"[0-9]{1,18}")  # the largest file has fewer digits
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 # What no file system takes in a name, or what would be shown as another name: separators, controls, lone surrogates,
 # line and paragraph separators, and the marks that turn the direction of writing
-_UNSAFE = re.compile("[/\\\\\0-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile("[/\\\\\0-\x1f\x7f-\x9f\u061c\u200e\u200f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 # RFC 6266, appendix D: quotes are unescaped by some recipients only, and some decode what looks percent-encoded
 _AMBIGUOUS = re.compile(r'["/\\]|%(?=[0-9A-Fa-f]{2})|[^ -~]')
 _ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1, besides letters and digits
@@ -85,7 +86,8 @@ def check_field(name: object, value: object) -> tuple[str, str]:
             f"headers: the value of {name} has a control or non-latin-1 character, U+{ord(value[place]):04X}"
             f" at position {place}"
         )
-    return name, value
+    # a subclass of str, an Enum for one, may look different once a server formats it
+    return str.__str__(name), str.__str__(value)
 
 
 def _cut(text: str) -> str:
@@ -152,23 +154,34 @@ def check_media_type(value: object) -> str:
         raise TypeError(f"media_type: expected text such as 'text/csv', got {type(value).__name__}")
     media_type, *_ = value.partition(";")
     if not _MEDIA_TYPE.fullmatch(media_type.strip()) or not _VALUE.fullmatch(value):
-        raise ValueError(f"media_type: expected type/subtype such as 'text/csv', got {value!r}")
+        raise ValueError(f"media_type: expected type/subtype such as 'text/csv', got {_cut(value)}")
     return value
 
 
-@lru_cache(maxsize=256)
 def media_type_charset(value: str) -> str | None:
     """Return the charset parameter of a Content-Type."""
+    return _kept_charset(value) if len(value) <= _LONGEST_KEPT else _charset_of(value)
+
+
+def with_charset(media_type: str, charset: str) -> str:
+    """Add the charset parameter to a text type that has none, as browsers expect it."""
+    add = _kept_with_charset if len(media_type) <= _LONGEST_KEPT else _with_charset
+    return add(media_type, charset)
+
+
+def _charset_of(value: str) -> str | None:
     return parse_options_header(value)[1].get("charset")
 
 
-@lru_cache(maxsize=256)
-def with_charset(media_type: str, charset: str) -> str:
-    """Add the charset parameter to a text type that has none, as browsers expect it."""
+def _with_charset(media_type: str, charset: str) -> str:
     kind, options = parse_options_header(media_type)
     if not kind.startswith("text/") or "charset" in options or kind == "text/event-stream":
         return media_type
     return dump_options_header(media_type, {"charset": charset})
+
+
+_kept_charset = lru_cache(maxsize=256)(_charset_of)
+_kept_with_charset = lru_cache(maxsize=256)(_with_charset)
 
 
 def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:

@@ -40,4 +40,4 @@ def is_text(cls: type[Any]) -> bool:
 
 def as_text(value: object) -> object:
     """Return text that is looked up late as `str`, in the language that is active now; anything else as it is."""
-    return str(value) if is_late(type(value)) else value
+    return value if isinstance(value, str) or not is_late(type(value)) else str(value)

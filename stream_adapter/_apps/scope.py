@@ -10,6 +10,8 @@ from stream_adapter._types import Environ, Scope
 
 __all__ = ["scope_of"]
 
+_DEFAULT_PORTS = {"https": 443}
+
 
 def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
     """Translate an environ.
@@ -21,6 +23,7 @@ def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
         environ: the request, kept as `wsgi_environ`.
         state: what the application's lifespan has set up.
     """
+    scheme = environ.get("wsgi.url_scheme", "http")
     root = environ.get("SCRIPT_NAME", "").encode("latin-1")
     path = root + environ.get("PATH_INFO", "").encode("latin-1")
     scope: Scope = {
@@ -28,21 +31,28 @@ def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": environ.get("SERVER_PROTOCOL", "").partition("/")[2] or "1.1",
         "method": environ["REQUEST_METHOD"],
-        "scheme": environ.get("wsgi.url_scheme", "http"),
+        "scheme": scheme,
         "path": path.decode("utf-8", "replace"),
         "raw_path": _raw_path(environ, path),
         "query_string": environ.get("QUERY_STRING", "").encode("latin-1"),
         "root_path": root.decode("utf-8", "replace"),
         "headers": list(_headers(environ)),
-        "server": (environ["SERVER_NAME"], int(environ["SERVER_PORT"])),
+        # on a Unix socket gunicorn takes both from the Host, and so whatever a client has written there
+        "server": (environ["SERVER_NAME"], _port(environ.get("SERVER_PORT"), _DEFAULT_PORTS.get(scheme, 80))),
         "client": None,
         "state": dict(state),
         "extensions": {},
         "wsgi_environ": environ,
     }
     if environ.get("REMOTE_ADDR"):
-        scope["client"] = environ["REMOTE_ADDR"], int(environ.get("REMOTE_PORT") or 0)
+        scope["client"] = environ["REMOTE_ADDR"], _port(environ.get("REMOTE_PORT"), 0)
     return scope
+
+
+def _port(given: object, default: int) -> int:
+    """Return a port, which is text in an environ; `default` for what is not one."""
+    text = str(given)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else default
 
 
 def _raw_path(environ: Environ, path: bytes) -> bytes:

@@ -26,6 +26,8 @@ __all__ = ["CellTable"]
 _Convert: TypeAlias = Callable[[Any], object]
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # spreadsheets take the full-width ones too
+_UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\0"  # a byte order mark is dropped from a file's first cell, for one
+_FIRST_UNSEEN = tuple(_UNSEEN)
 
 
 class CellTable(dict[type, _Convert]):
@@ -58,9 +60,13 @@ def _defused(convert: _Convert) -> _Convert:
 
     def convert_and_defuse(value: object) -> object:
         cell = convert(value)
-        return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+        return f"'{cell}" if isinstance(cell, str) and _is_formula(cell) else cell
 
     return convert_and_defuse
+
+
+def _is_formula(text: str) -> bool:
+    return text.startswith(_FORMULA) or (text.startswith(_FIRST_UNSEEN) and text.lstrip(_UNSEEN).startswith(_FORMULA))
 
 
 def _convert_of(cls: type[Any]) -> _Convert:  # a table in the order in which its rows are tried

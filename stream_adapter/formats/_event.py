@@ -102,7 +102,7 @@ def _encode(data: object, event: str | None, event_id: str | None, retry: int | 
     if retry is not None:
         frame += f"retry: {_milliseconds(retry)}\n"
     if data is not None:
-        frame += lines_of("data: ", data if isinstance(data, str) else _data(data))
+        frame += lines_of("data: ", _data(data))
     if not frame:
         raise ChunkValueError("ServerSentEvent: expected data, event, id, retry or comment, got none of them")
     if data is not None or event is not None or event_id is not None:
@@ -115,15 +115,15 @@ def _encode(data: object, event: str | None, event_id: str | None, retry: int | 
 
 def _data(value: object) -> str:
     text = as_text(value)
-    return text if isinstance(text, str) else dump_json(value).decode()
+    return str.__str__(text) if isinstance(text, str) else dump_json(value).decode()
 
 
 def _text(name: str, value: object) -> str:
-    if not isinstance(value, str):
-        value = as_text(value)
-    if not isinstance(value, str):
-        raise ChunkEncodingError(f"ServerSentEvent.{name}: expected text, got {name_of(type(value))}")
-    return value
+    """Return text as a plain `str`: a subclass of it, an Enum for one, may look different when it is formatted."""
+    text = as_text(value)
+    if not isinstance(text, str):
+        raise ChunkEncodingError(f"ServerSentEvent.{name}: expected text, got {name_of(type(text))}")
+    return str.__str__(text)
 
 
 def _line(name: str, value: object) -> str:
@@ -138,4 +138,4 @@ def _milliseconds(value: object) -> int:
         raise ChunkEncodingError(f"ServerSentEvent.retry: expected whole milliseconds, got {name_of(type(value))}")
     if value < 0:
         raise ChunkValueError(f"ServerSentEvent.retry: expected 0 or more milliseconds, got {value}")
-    return value
+    return int.__int__(value)

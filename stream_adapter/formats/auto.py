@@ -73,17 +73,17 @@ class Auto(ChunkFormat):
     def choose(self, cls: type[Any] | None, *, strict: bool) -> Format:
         """Return the format of a stream whose first item is a `cls`; None: there is none, or not yet."""
         if strict:
-            return _OCTETS
+            return copy(_OCTETS)  # ours are shared
         if cls is None:
-            return self._nothing
-        return _EVENTS if is_event(cls) else self._chosen[kind_of(cls)]
+            return copy(self._nothing)
+        return copy(_EVENTS if is_event(cls) else self._chosen[kind_of(cls)])
 
     def choose_whole(self, cls: type, *, strict: bool) -> Format:
         """Return the format of a body that is one `cls`: no items, so nothing to negotiate, and JSON is a document."""
         kind = kind_of(cls)
         if strict or kind == "bytes":
-            return _OCTETS
-        return _DOCUMENT if kind == "json" else self._text
+            return copy(_OCTETS)
+        return copy(_DOCUMENT if kind == "json" else self._text)
 
 
 class _AutoEncoder(FormatEncoder):
@@ -92,7 +92,7 @@ class _AutoEncoder(FormatEncoder):
     __slots__ = ("_auto", "_charset", "_chosen", "_strict")
 
     def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
-        super().__init__(auto, ChunkTable(lambda cls: self._settled(cls).table[cls]))
+        super().__init__(copy(auto), ChunkTable(lambda cls: self._settled(cls).table[cls]))
         self._auto = auto
         self._strict = strict
         self._charset = charset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from werkzeug.http import parse_options_header
@@ -26,19 +25,20 @@ _LINES = frozenset(
 _LIVE = frozenset({"text/plain", "text/html", "application/json-seq"}) | _LINES
 
 
-@lru_cache(maxsize=256)
 def _framing(media_type: str) -> Format | None:
-    """Return the format that a media type promises; None if it promises none that we have."""
-    kind, parameters = parse_options_header(media_type)
-    kind = kind.lower()
+    """Return the format that a media type promises, a new one; None if it promises none that we have."""
+    kind = media_type.partition(";")[0].strip().lower()
     if kind in _LINES:
         return NDJSON()
     if kind == JSONSeq.media_type or kind.endswith("+json-seq"):
         return JSONSeq()
     if kind in {"text/csv", "text/tab-separated-values"}:
         dialect = "excel" if kind == "text/csv" else "excel-tab"
+        parameters = parse_options_header(media_type)[1]
         return CSV(False, dialect=dialect) if parameters.get("header") == "absent" else CSV(dialect=dialect)  # noqa: FBT003  # RFC 4180
-    return {JSONArray.media_type: JSONArray(), SSE.media_type: SSE()}.get(kind)
+    if kind == JSONArray.media_type:
+        return JSONArray()
+    return SSE() if kind == SSE.media_type else None
 
 
 class Raw(ChunkFormat):

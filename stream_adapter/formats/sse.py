@@ -46,6 +46,10 @@ def _encode_late_text(text: object) -> bytes:
     return _encode_text(str(text))
 
 
+def _encode_text_of_a_subclass(text: str) -> bytes:
+    return _encode_text(str.__str__(text))  # it may say of itself what is not in it
+
+
 def _encode_foreign(event: object) -> bytes:
     return event_of(event).encoded
 
@@ -123,7 +127,9 @@ class SSE(Format):
             return _refuse_bytes
         if is_late(cls):
             return _encode_late_text
-        return _encode_text if issubclass(cls, str) else self._encode_json
+        if issubclass(cls, str):
+            return _encode_text if cls is str else _encode_text_of_a_subclass
+        return self._encode_json
 
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream; event streams are always UTF-8."""
