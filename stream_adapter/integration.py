@@ -23,7 +23,7 @@ from ._edges.asgi import deliver, offers_pathsend
 from ._edges.progress import SendWatch
 from ._edges.server_file import ServerFile, server_file
 from ._edges.wsgi import status_line
-from ._encode import ChunkTable, Encode
+from ._encode import ChunkTable, Encode, Kind, kind_of
 from ._heads import is_bodiless, merge_headers, outgoing_head
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
@@ -44,6 +44,7 @@ __all__ = [
     "FormatDecorators",
     "FormatEncoder",
     "Host",
+    "Kind",
     "NotFoundError",
     "OpenFile",
     "RefusalError",
@@ -64,6 +65,7 @@ __all__ = [
     "is_bodiless",
     "is_event",
     "is_stream",
+    "kind_of",
     "merge_headers",
     "offers_pathsend",
     "outgoing_head",

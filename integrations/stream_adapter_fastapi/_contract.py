@@ -11,9 +11,11 @@ not look into what a `response_class` of one's own streams), files, and what `on
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -24,7 +26,7 @@ from starlette.responses import Response
 import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.formats import SSE, Auto, Format
-from stream_adapter.integration import ChunkTable, Encode, FormatEncoder, event_of, is_event
+from stream_adapter.integration import ChunkTable, Encode, FormatEncoder, event_of, is_event, kind_of
 from stream_adapter.types import Scope
 
 from ._compat import APIRoute, ResponseValidationError, declared_model, get_typed_return_annotation
@@ -36,7 +38,6 @@ __all__ = ["Contract", "ItemValidationError", "contract_of"]
 logger = logging.getLogger("stream_adapter")
 
 _KEY = "stream_adapter_contract"  # among a route's attributes
-_CHUNKS = (bytes, bytearray, memoryview, str)
 _OPTIONS = ("include", "exclude", "by_alias", "exclude_unset", "exclude_defaults", "exclude_none")
 
 
@@ -89,7 +90,7 @@ class Contract:
             view=view,
             item=item,
             cls=stands_for,
-            is_chunks=stands_for in _CHUNKS,
+            is_chunks=item is str or (stands_for is not None and kind_of(stands_for) == "bytes"),
             validate=partial(validate, from_attributes=True),
             dump=partial(dump, mode="json", **options),
         )
@@ -113,6 +114,11 @@ class Contract:
     def encoder(self, inner: FormatEncoder) -> FormatEncoder:
         """Return the encoder that holds the items of a stream to this contract."""
         return _ContractEncoder(self, inner)
+
+
+def _is_text(checked: object) -> bool:
+    """Return True for what the chunk table takes for text, too, rather than for JSON."""
+    return kind_of(type(checked)) == "text"
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -146,27 +152,32 @@ class _ContractEncoder(FormatEncoder):
 
     def _passes(self, cls: type[Any], format: Format) -> bool:
         """Return True for chunks of a body: bytes and text, unless a format makes items of them."""
-        return not format.frames and issubclass(cls, _CHUNKS) and (self._is_named or self._contract.is_chunks)
+        is_chunk = not format.frames and kind_of(cls) in {"bytes", "text"}
+        return is_chunk and (self._is_named or self._contract.is_chunks)
 
     def _encoder_of_items(self, format: Format) -> Encode:
         check, dump, table = self._contract.check, self._contract.dump, self._inner.table
-        has_text = (
-            isinstance(format, SSE) or not format.frames
-        )  # text is sent as it is there, and other scalars are not
+        if format.frames and not isinstance(format, SSE):
+            return lambda item: table[type(value := dump(check(item)))](value)
+        as_json = table[dict]  # text here is JSON only if the item is not text to its model
 
         def encode(item: Any) -> bytes:
             checked = check(item)
             value = dump(checked)
-            if has_text and type(value) is str and not isinstance(checked, str):
-                value = checked
-            return table[type(value)](value)
+            if type(value) is not str or _is_text(checked):
+                return table[type(value)](value)
+            is_number = isinstance(checked, Decimal) and value == str(checked) and not isinstance(format, SSE)
+            return table[type(checked)](checked) if is_number else as_json(value)
 
         return encode
 
     def _encode_event(self, item: Any) -> bytes:
         event = item if isinstance(item, sa.ServerSentEvent) else event_of(item)
         if event.data is not None:
-            data = self._contract.dump(self._contract.check(event.data))
+            checked = self._contract.check(event.data)
+            data = self._contract.dump(checked)
+            if type(data) is str and not _is_text(checked):
+                data = json.dumps(data, ensure_ascii=False)
             event = sa.ServerSentEvent(data, event.event, event.id, event.retry, event.comment)
         return self._inner.table[sa.ServerSentEvent](event)
 

@@ -15,16 +15,15 @@ from collections.abc import (
 )
 from collections.abc import Set as AbstractSet
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from starlette.responses import Response
-from typing_extensions import is_typeddict
+from typing_extensions import TypeAliasType, is_typeddict
 
 import stream_adapter as sa
-from stream_adapter.formats import Auto
-from stream_adapter.integration import is_event
+from stream_adapter.integration import is_event, kind_of
 
-__all__ = ["class_of", "is_container", "item_of"]
+__all__ = ["class_of", "is_container", "item_of", "may_be_text"]
 
 _CONTAINERS = frozenset(
     {AsyncGenerator, AsyncIterable, AsyncIterator, Collection, Generator, Iterable, Iterator, Sequence}
@@ -54,18 +53,31 @@ def is_container(declared: Any) -> bool:
 def class_of(item: Any) -> type[Any] | None:
     """Return a class that stands for all items of a type where the first of them decides the format; None if none does.
 
-    Each member of a union must have the same formats to choose from.
+    Members of a union that are JSON need it for the numbers beside them, too. Text and JSON have no format in common.
     """
     classes = [_class_of_member(member) for member in _members(item)]
-    offered = {Auto().offered(cls)[0].media_type if cls is not None else None for cls in classes}
-    return classes[0] if len(offered) == 1 else None
+    kinds = {None if cls is None else kind_of(cls) for cls in classes}
+    if len(kinds) == 1 or kinds == {"text", "number"}:
+        return classes[0]
+    return dict if kinds == {"json", "number"} else None
+
+
+def may_be_text(item: Any) -> bool:
+    """Return True if items of a type, or some of them, are text, which events have as it is."""
+    classes = [_class_of_member(member) for member in _members(item)]
+    return any(cls is not None and kind_of(cls) == "text" for cls in classes)
 
 
 def _class_of_member(item: Any) -> type[Any] | None:
     if get_origin(item) is Annotated:
         return class_of(get_args(item)[0])
-    cls: Any = dict if is_typeddict(item) else get_origin(item) or item
-    return cls if isinstance(cls, type) else None
+    if get_origin(item) is Literal:
+        return class_of(_union([type(value) for value in get_args(item)]))
+    cls: Any = get_origin(item) or getattr(item, "__supertype__", item)  # a NewType's
+    if not isinstance(cls, type) or cls in {Any, object}:
+        return None
+    is_known = is_event(cls) or (kind_of(cls) is not None and not is_typeddict(cls))
+    return cls if is_known else dict  # Pydantic makes JSON of it
 
 
 def _items_of(declared: Any) -> list[Any]:
@@ -84,6 +96,8 @@ def _contained(declared: Any) -> Any:
 
 def _members(declared: Any) -> list[Any]:
     """Return the members of a union; of another type, itself; of None, NoneType."""
+    while isinstance(declared, TypeAliasType):
+        declared = declared.__value__
     if get_origin(declared) is Annotated and get_origin(get_args(declared)[0]) in _CONTAINERS:
         declared = get_args(declared)[0]
     if get_origin(declared) in {Union, UnionType}:

@@ -19,10 +19,10 @@ from starlette.routing import BaseRoute
 
 import stream_adapter as sa
 from stream_adapter.formats import NDJSON, SSE, Auto, Format, JSONArray, JSONSeq, Raw
-from stream_adapter.integration import ResponseOptions
+from stream_adapter.integration import ResponseOptions, is_event, kind_of
 
 from ._compat import DefaultPlaceholder, RouteContext, get_stream_item_type, iter_route_contexts
-from ._items import class_of, is_container, item_of
+from ._items import class_of, is_container, item_of, may_be_text
 from ._names import documentation_of
 
 __all__ = ["Described", "annotation_of", "describe", "document_streams", "redescribed"]
@@ -73,7 +73,7 @@ def redescribed(described: type[Described], model: Any = None, **of_route: Unpac
     """
     if model is None and not of_route:
         return described
-    item = described.item if model is None else _item_in(model)
+    item = described.item if model is None else item_of(model)
     return _described(described.declared.with_defaults(**of_route), item, of_route)
 
 
@@ -108,9 +108,12 @@ def _formats_of(declared: sa.Response, item: Any) -> dict[str, Format]:
     named = declared.headers.get("Content-Type") or declared.media_type
     if declared.format is not None:
         return {named or declared.format.media_type: declared.format}
+    cls = None if item is None else class_of(item)
     if named is not None:
-        return {named: Raw(named)}
-    cls = class_of(item)
+        raw = Raw(named)
+        has_values = cls is not None and (is_event(cls) or kind_of(cls) in {"json", "number"})
+        framing = raw.framing if has_values and not declared.strict else None
+        return {named: raw if framing is None else framing}
     offered = Auto().offered(cls) if cls is not None else ()
     if declared.strict or not any(isinstance(format, (NDJSON, SSE)) for format in offered[:1]):
         return {}
@@ -129,11 +132,27 @@ def document_streams(
     """
     for context in iter_route_contexts(routes):
         described, written_as = _description_in(context)
-        if described is not None and written_as is not None:
-            formats = _formats_of(described.declared.with_defaults(**defaults), described.item)
+        if described is not None:
+            declared = described.declared.with_defaults(**_status_of(context)).with_defaults(**defaults)
+            formats = _formats_of(declared, described.item)
             in_list = is_container(getattr(context, "response_model", None))
-            for content in _contents(document, context):
-                _document(content, written_as, formats, in_list=in_list)
+            for responses in _responses(document, context):
+                answer = _under_status(responses, str(context.status_code or 200), str(declared.status_code))
+                _document(answer.get("content", {}), written_as, formats, described.item, in_list=in_list)
+
+
+def _status_of(context: RouteContext) -> ResponseOptions:
+    return {} if context.status_code is None else {"status_code": context.status_code}
+
+
+def _under_status(responses: dict[str, Any], written: str, sent: str) -> dict[str, Any]:
+    """Return what is said of an answer, under the status that it has: FastAPI knows the route's only."""
+    if sent != written and written in responses and sent not in responses:
+        renamed = {sent if status == written else status: said for status, said in responses.items()}
+        responses.clear()
+        responses.update(renamed)
+    answer: dict[str, Any] = responses.get(sent, {})
+    return answer
 
 
 def _description_in(context: RouteContext) -> tuple[type[Described] | None, str | None]:
@@ -150,27 +169,29 @@ def _description_in(context: RouteContext) -> tuple[type[Described] | None, str 
     return documentation_of(dependant.call), JSONResponse.media_type
 
 
-def _contents(document: dict[str, Any], context: RouteContext) -> Iterator[dict[str, Any]]:
+def _responses(document: dict[str, Any], context: RouteContext) -> Iterator[dict[str, Any]]:
     operations: dict[str, Any] = document["paths"].get(context.path_format or "", {})
     for method in context.methods or ():
-        responses = operations.get(method.lower(), {}).get("responses", {})
-        yield responses.get(str(context.status_code or 200), {}).get("content", {})
+        yield operations.get(method.lower(), {}).get("responses", {})
 
 
-def _document(content: dict[str, Any], media_type: str, formats: dict[str, Format], *, in_list: bool) -> None:
+def _document(
+    content: dict[str, Any], media_type: str | None, formats: dict[str, Format], item_type: Any, *, in_list: bool
+) -> None:
     """Say of each format what FastAPI has said of the one media type that it knows of."""
-    written: dict[str, Any] = content.get(media_type, {})
-    if "schema" not in written or not formats:
+    written: dict[str, Any] = content.get(media_type or "", {})
+    if "schema" not in written or (not formats and written["schema"]):
         return
-    del content[media_type]
+    del content[media_type or ""]
     schema: dict[str, Any] = written.pop("schema")
     item = schema.get("items", {}) if in_list else schema
-    content.update({name: {**written, **_schema_of(format, item)} for name, format in formats.items()})
+    event = _EVENT if may_be_text(item_type) else _event_of(item)
+    content.update({name: {**written, **_schema_of(format, item, event)} for name, format in formats.items()})
 
 
-def _schema_of(format: Format, item: dict[str, Any]) -> dict[str, Any]:
+def _schema_of(format: Format, item: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
     if isinstance(format, SSE):
-        return {"itemSchema": _event_of(item)}
+        return {"itemSchema": event}
     if isinstance(format, JSONArray):
         return {"schema": {"type": "array", "items": item}}
     if isinstance(format, (NDJSON, JSONSeq)):
@@ -179,7 +200,7 @@ def _schema_of(format: Format, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _event_of(item: dict[str, Any]) -> dict[str, Any]:
-    if item in ({}, _RAW_TEXT):
+    if not item:
         return _EVENT
     data = {**_RAW_TEXT, "contentMediaType": "application/json", "contentSchema": item}
     return {**_EVENT, "required": ["data"], "properties": {**_EVENT["properties"], "data": data}}

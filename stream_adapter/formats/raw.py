@@ -65,9 +65,14 @@ class Raw(ChunkFormat):
         elif kind in _LIVE:
             self.headers = NO_BUFFERING
 
+    @property
+    def framing(self) -> Format | None:
+        """The format that frames values under this media type, a new one; None if it promises none."""
+        return _framing(self.media_type)
+
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream."""
-        framing = None if strict else _framing(self.media_type)
+        framing = None if strict else self.framing
         if framing is None:
             return super().encoder(strict=strict, charset=charset)
         make = _ArrayEncoder if isinstance(framing, JSONArray) else _FramingEncoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import httpx2
 import pytest
@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import ResponseValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import ServerSentEvent
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer
 
 import stream_adapter as sa
 from stream_adapter.formats import CSV, NDJSON, SSE, JSONArray, JSONSeq
@@ -28,6 +28,10 @@ class Public(BaseModel):
 
 class User(Public):
     password: str = "hunter2"
+
+
+def name_of_user(user: User) -> str:
+    return user.name
 
 
 class Row:
@@ -376,6 +380,32 @@ def test_text_and_bytes_are_chunks_where_no_format_makes_items_of_them(
     app.get("/")(streaming(**options)(view))
 
     assert text_of(strict_client_of(app).get("/")) == sent
+
+
+@pytest.mark.parametrize("options", [{}, {"format": SSE()}, {"format": NDJSON()}])
+def test_what_an_annotation_says_of_text_holds_in_every_format(options: dict[str, Any]) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    @streaming(**options)
+    async def view(word: str) -> AsyncIterator[Annotated[str, Field(max_length=3), PlainSerializer(str.upper)]]:
+        yield word
+
+    assert "ABC" in strict_client_of(app).get("/?word=abc").text
+    assert client_of(app).get("/?word=abcd").status_code == 500
+
+
+@pytest.mark.parametrize("is_event", [False, True])
+def test_a_model_that_is_written_as_text_is_that_text_as_json_in_events(*, is_event: bool) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    @streaming(format=SSE())
+    async def view() -> AsyncIterator[Annotated[User, PlainSerializer(name_of_user, str)] | sa.ServerSentEvent]:
+        user = User(name="ada")
+        yield sa.ServerSentEvent(user) if is_event else user
+
+    assert strict_client_of(app).get("/").text.endswith('\ndata: "ada"\n\n')
 
 
 def test_text_where_the_model_is_another_is_an_error() -> None:

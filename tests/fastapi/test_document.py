@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import Enum
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import httpx2
@@ -15,7 +16,7 @@ import pytest
 from fastapi import APIRouter, BackgroundTasks, Body, FastAPI, HTTPException, Request, Response, status
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from jsonschema import Draft202012Validator, validate
-from pydantic import BaseModel, Field, computed_field
+from pydantic import BaseModel, Field, PlainSerializer, computed_field
 from typing_extensions import TypedDict
 
 from stream_adapter.formats import CSV, NDJSON, SSE, JSONArray, JSONSeq
@@ -59,6 +60,14 @@ class Typed(TypedDict):
     a: int
 
 
+class Shade(str, Enum):  # noqa: UP042  # whose text, formatted, is its name
+    DARK = "dark"
+
+
+def name_of_item(item: Item) -> str:
+    return item.name
+
+
 ITEMS: dict[str, tuple[Any, list[Any]]] = {
     "models": (Item, [Secret(itemName="a", parts=[Part(size=1.5)]), {"itemName": "b", "password": "hunter2"}]),
     "dataclasses": (Point, [Point(1), {"x": 2, "y": 3}]),
@@ -66,6 +75,14 @@ ITEMS: dict[str, tuple[Any, list[Any]]] = {
     "typed dicts": (Typed, [{"a": 1}]),
     "unions": (Item | Point, [Point(1), Secret(itemName="c")]),
     "lists": (list[int], [[1, 2], []]),
+    "sets": (set[int], [{1}, {2}]),
+    "paths": (PurePosixPath, [PurePosixPath("/a")]),
+    "models or null": (Item | None, [None, Secret(itemName="d")]),
+    "numbers or null": (int | None, [1, None]),
+    "models or numbers": (Item | int, [3, Secret(itemName="e")]),
+    "models that are written as text": (Annotated[Secret, PlainSerializer(name_of_item, str)], [Secret(itemName="f")]),
+    "durations": (timedelta, [timedelta(seconds=90)]),
+    "enums of text": (Shade, [Shade.DARK]),
 }
 
 FORMATS: dict[str, dict[str, Any]] = {
@@ -75,6 +92,11 @@ FORMATS: dict[str, dict[str, Any]] = {
     "json_array": {"format": JSONArray()},
     "json_seq": {"format": JSONSeq()},
     "sse": {"format": SSE()},
+    "named ndjson": {"media_type": "application/x-ndjson"},
+    "named jsonl": {"media_type": "application/jsonl"},
+    "named json": {"media_type": "application/json"},
+    "named json_seq": {"media_type": "application/json-seq"},
+    "named sse": {"media_type": "text/event-stream"},
 }
 
 Declare = Callable[[FastAPI, Any, list[Any], dict[str, Any]], object]
@@ -166,6 +188,54 @@ def test_every_item_of_a_body_is_what_the_document_says(declare: Declare, format
         accepted += ["application/json", "application/json-seq", "text/event-stream"]
     for accept in accepted:
         assert check(client.get("/", headers={"Accept": accept}), document) >= 1
+
+
+def test_a_response_model_of_one_item_is_that_of_each_item_of_a_stream() -> None:
+    app = FastAPI()
+    StreamAdapter(app).get("/", streaming=True, response_model=Item)(lambda: iter([Secret(itemName="a")]))
+    client = strict_client_of(app)
+
+    assert check(client.get("/"), client.get("/openapi.json").json()) == 1
+
+
+@pytest.mark.parametrize(("of_route", "of_view", "of_app"), [(None, 202, 200), (202, None, 203), (None, None, 202)])
+def test_an_answer_is_documented_under_the_status_that_it_has(
+    of_route: int | None, of_view: int | None, of_app: int
+) -> None:
+    app = FastAPI()
+
+    async def view() -> AsyncIterator[Item]:
+        yield Secret(itemName="a")
+
+    stated = {} if of_view is None else {"status_code": of_view}
+    app.get("/", status_code=of_route)(streaming(**stated)(view))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  # one option
+    StreamAdapter(app, status_code=of_app)
+    client = strict_client_of(app)
+
+    assert client.get("/").status_code == 202
+    assert list(client.get("/openapi.json").json()["paths"]["/"]["get"]["responses"]) == ["202"]
+
+
+def test_a_stream_of_text_is_not_documented_as_json() -> None:
+    app = FastAPI()
+    by_annotation_under_the_adapter(app, str, ["a"], {})
+    client = strict_client_of(app)
+
+    assert client.get("/").headers["content-type"].startswith("text/plain")
+    assert "application/json" not in client.get("/openapi.json").json()["paths"]["/"]["get"]["responses"]["200"].get(
+        "content", {}
+    )
+
+
+def test_text_in_events_is_not_documented_as_json() -> None:
+    app = FastAPI()
+    by_annotation(app, Literal["a", "b"], ["a", "b"], {"format": SSE()})
+    client = strict_client_of(app)
+    (operation,) = client.get("/openapi.json").json()["paths"]["/"].values()
+
+    assert "data: a\n" in client.get("/").text
+    event = operation["responses"]["200"]["content"]["text/event-stream"]["itemSchema"]
+    assert event["properties"]["data"] == {"type": "string"}
 
 
 def test_a_document_is_the_same_each_time_that_it_is_asked_for() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 import httpx
@@ -126,3 +127,14 @@ def test_what_was_sent_is_what_a_client_reads() -> None:
     read = list(EventSource(response).iter_sse())
     assert [event.data for event in read if event.event == "tick"] == texts
     assert [event.id for event in read if event.event == "tick"] == [str(number) for number in range(len(texts))]
+
+
+class Kind(str, Enum):  # noqa: UP042  # whose text, formatted, is its name
+    DELTA = "delta"
+
+
+def test_a_member_of_an_enum_of_text_is_its_text_in_every_field() -> None:
+    event = sa.ServerSentEvent(Kind.DELTA, event=Kind.DELTA, id=Kind.DELTA, comment=Kind.DELTA)
+
+    assert event.encoded == b": delta\nevent: delta\nid: delta\ndata: delta\n\n"
+    assert SSE().encode(Kind.DELTA) == b"data: delta\n\n"
