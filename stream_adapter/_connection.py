@@ -23,7 +23,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from ._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, unsent_bytes
+from ._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, silence, stop_receiving, unsent_bytes
 from ._types import Environ
 
 __all__ = [
@@ -60,10 +60,12 @@ class Connection:
     Attributes:
         is_watched: whether it must be sampled from time to time; one that notifies need not be.
         chunks: whether the server sends a body of unknown length in chunks, whose last one marks its end.
+        departure: the server's own exception for a client that has gone, where it reports any other as a failure.
     """
 
     is_watched = False
     chunks = True
+    departure: type[Exception] | None = None
 
     def sample(self) -> Sample:
         """Return what is known of the client now."""
@@ -86,6 +88,13 @@ class Connection:
 
     def reset(self) -> None:
         """Break it by RST, at once (RFC 9112, 8: so a body that the close would end is known to be incomplete)."""
+
+    def silence(self) -> float | None:
+        """Return for how many seconds the client has sent nothing; None if that is not known."""
+        return None
+
+    def stop_receiving(self) -> None:
+        """Have a read of the request's body that waits return, as at its end."""
 
     def release(self) -> None:
         """Give it back to the server, and do nothing from now on. Does nothing the second time."""
@@ -116,6 +125,7 @@ class SocketConnection(Connection):
         chunks: whether the server sends a body of unknown length in chunks.
         is_duplicate: whether the socket is a duplicate of the server's, to be closed by `release`.
         buffered: returns the bytes that the server itself holds back.
+        departure: the server's own exception for a client that has gone.
     """
 
     is_watched = True
@@ -127,8 +137,10 @@ class SocketConnection(Connection):
         chunks: bool,
         is_duplicate: bool = False,
         buffered: Callable[[], int] = int,
+        departure: type[Exception] | None = None,
     ) -> None:
         self.chunks = chunks
+        self.departure = departure
         self._client: socket.socket | None = client
         self._is_duplicate = is_duplicate
         self._buffered = buffered
@@ -166,6 +178,18 @@ class SocketConnection(Connection):
     def reset(self) -> None:
         """Reset the connection: a `send` that blocks fails."""
         self._do(reset)
+
+    def silence(self) -> float | None:
+        """Ask the kernel."""
+        with self._lock:
+            try:
+                return None if self._client is None else silence(self._client)
+            except OSError:  # the server has closed it
+                return None
+
+    def stop_receiving(self) -> None:
+        """Shut down the reading half of the socket."""
+        self._do(stop_receiving)
 
     def _do(self, act: Callable[[socket.socket], object]) -> None:
         with self._lock:
@@ -238,7 +262,8 @@ def _of_waitress(is_disconnected: Callable[[], bool], *, chunks: bool) -> Connec
     client = getattr(channel, "socket", None)
     if not isinstance(client, socket.socket):
         return PolledConnection(is_disconnected)
-    return SocketConnection(client, chunks=chunks, buffered=lambda: channel.total_outbufs_len)
+    departure: Any = getattr(sys.modules.get(type(channel).__module__), "ClientDisconnected", None)
+    return SocketConnection(client, chunks=chunks, buffered=lambda: channel.total_outbufs_len, departure=departure)
 
 
 def _uwsgi_descriptor() -> int | None:

@@ -16,11 +16,24 @@ import sys
 from enum import Enum
 from typing import Any, Protocol
 
-__all__ = ["HasFileno", "Peer", "acknowledged_bytes", "can_send", "peer", "reset", "shut_down", "unsent_bytes"]
+__all__ = [
+    "HasFileno",
+    "Peer",
+    "acknowledged_bytes",
+    "can_send",
+    "peer",
+    "reset",
+    "shut_down",
+    "silence",
+    "stop_receiving",
+    "unsent_bytes",
+]
 
-# struct tcp_info of linux/tcp.h: tcpi_state is its first byte, tcpi_bytes_acked (Linux 4.1) the 64 bits at 120
+# struct tcp_info of linux/tcp.h: tcpi_state is its first byte, tcpi_last_data_recv the 32 bits at 52, tcpi_bytes_acked
+# (Linux 4.1) the 64 bits at 120
 _TCP_INFO: int | None = socket.TCP_INFO if sys.platform == "linux" else None
 _ACKNOWLEDGED = struct.Struct("=120xQ")
+_SILENCE = struct.Struct("=52xI")
 _CLOSE, _CLOSE_WAIT = 7, 8  # linux/tcp_states.h: reset or closed on both sides; closed by the peer
 
 _READABLE, _WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
@@ -128,6 +141,16 @@ def acknowledged_bytes(client: socket.socket) -> int | None:
     return None if info is None or len(info) < _ACKNOWLEDGED.size else int(_ACKNOWLEDGED.unpack(info)[0])
 
 
+def silence(client: socket.socket) -> float | None:
+    """Return for how many seconds the peer has sent no data; None if the system does not say.
+
+    Raises:
+        OSError: the socket is closed.
+    """
+    info = _tcp_info(client, _SILENCE.size)
+    return None if info is None or len(info) < _SILENCE.size else int(_SILENCE.unpack(info)[0]) / 1000
+
+
 def _tcp_info(client: socket.socket, size: int) -> bytes | None:
     if _TCP_INFO is None or client.family == socket.AF_UNIX:
         return None
@@ -150,6 +173,14 @@ def reset(client: socket.socket) -> None:
         # its owner reads the end from now on, and not ENOTCONN, which servers do not expect
         socket.socket.shutdown(client, socket.SHUT_RDWR)
     except OSError:  # ENOTCONN, which shuts it down all the same; or the peer, or the owner, was first
+        return
+
+
+def stop_receiving(client: socket.socket) -> None:
+    """Receive nothing more: a thread that waits in `recv` reads the end. What is sent still is."""
+    try:
+        socket.socket.shutdown(client, socket.SHUT_RD)
+    except OSError:  # the peer, or the owner, was first
         return
 
 

@@ -16,11 +16,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from stream_adapter._body import BodyNotWanted, ClientDisconnected, Host, SyncBody, follows_from_the_end
-from stream_adapter._connection import client_connection
+from stream_adapter._connection import Connection, client_connection
 from stream_adapter._edges.wsgi import begin
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
-from stream_adapter._limits import Limits, StreamSummary
+from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._pump import TaskProducer
 from stream_adapter._request import RequestHead
@@ -28,8 +28,9 @@ from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
 from stream_adapter._types import ASGIApp, Environ, Message, StartResponse, WSGIApp
 
+from .body import BodyTimeout
 from .flow import flow_of
-from .inbox import Inbox
+from .inbox import Inbox, Patience
 from .lifespan import Lifespan
 from .scope import scope_of
 
@@ -48,6 +49,7 @@ def to_wsgi(
     *,
     limits: Limits = _LIMITS,
     on_close: Callable[[StreamSummary], object] | None = None,
+    receive_timeout: float | None = 30.0,
 ) -> WSGIApp:
     """Serve an ASGI application under WSGI.
 
@@ -60,15 +62,23 @@ def to_wsgi(
         app: the application (ASGI 3.0). Its scope has the environ as `wsgi_environ`.
         limits: bounds and deadlines of each response.
         on_close: called with a StreamSummary when a response is over.
+        receive_timeout: seconds for which the request's body is waited for while the client sends nothing, since that
+            occupies a thread; then the application is told of a disconnect, and the answer is 408. None for any. It
+            holds where the server reads from a socket that it shows: gunicorn, Werkzeug, cheroot, on Linux.
+
+    Raises:
+        TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
     """
+    check_seconds("receive_timeout", receive_timeout)
     lifespan = Lifespan(app)
 
     def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        call = _Call(app, environ, lifespan.begin())
+        connection = client_connection(environ)
+        call = _Call(app, environ, lifespan.begin(), _patience(connection, receive_timeout))
         flow = flow_of(call.head, limits, on_close)
         head = RequestHead.from_environ(environ)
         resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
-        call.body = SyncBody(resolved, Host(connection=client_connection(environ)))
+        call.body = SyncBody(resolved, Host(connection=connection))
         call.body.expect_reports()
         return begin(call.body, environ, start_response)
 
@@ -82,6 +92,7 @@ class _Call(AsyncIterator[bytes]):
         app: the application.
         environ: the request.
         state: what the application's lifespan has set up.
+        patience: with a client that withholds its body.
 
     Attributes:
         log_name: what it is in the log.
@@ -96,8 +107,9 @@ class _Call(AsyncIterator[bytes]):
     _producer: TaskProducer
     _put: Callable[[bytes], bool]
 
-    def __init__(self, app: ASGIApp, environ: Environ, state: dict[str, Any]) -> None:
+    def __init__(self, app: ASGIApp, environ: Environ, state: dict[str, Any], patience: Patience | None) -> None:
         self._app = app
+        self._patience = patience
         self._environ = environ
         self._state = state
         self._status: int | None = None
@@ -111,7 +123,7 @@ class _Call(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         """Run the application until its response is complete."""
-        self._inbox = Inbox(self._environ, self.body.ask)  # refuses a Content-Length that is not one
+        self._inbox = Inbox(self._environ, self.body.ask, self._patience)  # refuses a Content-Length that is not one
         self._begun = True
         self._ended = asyncio.Event()
         self._producer = self.body.producer
@@ -122,6 +134,8 @@ class _Call(AsyncIterator[bytes]):
             raise self._error
         if self._complete:
             raise StopAsyncIteration
+        if self._patience is not None and self._patience.is_over:
+            raise BodyTimeout(self._patience.seconds)
         if self._inbox.closed:
             raise ClientDisconnected
         raise RuntimeError("the ASGI application returned before its response was complete")
@@ -244,6 +258,10 @@ class _Call(AsyncIterator[bytes]):
     def _close(self) -> None:
         self._flows = False
         self._inbox.close()
+
+
+def _patience(connection: Connection | None, seconds: float | None) -> Patience | None:
+    return None if connection is None or seconds is None else Patience(connection, seconds)
 
 
 def _check_status(status: object) -> int:

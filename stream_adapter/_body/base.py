@@ -25,7 +25,7 @@ from stream_adapter._source import Kind, Source
 from stream_adapter._types import Reason
 from stream_adapter.errors import ChunkEncodingError, ContentLengthError, StreamTimeoutError
 
-from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted
+from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted, departure
 from .host import NO_HOST, Host
 
 __all__ = ["CLOSING", "Body", "raisable", "result_of"]
@@ -174,7 +174,8 @@ class Body:
     def ending(self) -> Exception:
         """Return what to raise where the stream was told to end, by the reason that it was given."""
         if self._reason in {None, "disconnect", "send_timeout"}:  # one that is let go has gone, to all who send to it
-            return ClientDisconnected()
+            connection = self._host.connection
+            return departure(None if connection is None else connection.departure)
         return StreamAborted(self._reason or "disconnect")
 
     @property
@@ -202,6 +203,8 @@ class Body:
 
     def _fail(self, error: BaseException) -> bytes:
         """Note and log what ended a stream after commit; return what tells the client, or nothing."""
+        if self._reason is None and isinstance(error, ClientDisconnected):
+            self._reason = "disconnect"  # a stream within this one was the first to see it
         if self._reason is not None:  # it was told to end: nobody failed
             return b""
         self._note(error)

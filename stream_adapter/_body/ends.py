@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from functools import cache
 
 from stream_adapter._types import Reason
 from stream_adapter.errors import StreamTimeoutError
@@ -14,6 +15,7 @@ __all__ = [
     "ClientDisconnected",
     "StreamAborted",
     "chain_of",
+    "departure",
     "follows_from_the_end",
 ]
 
@@ -33,6 +35,16 @@ class ClientDisconnected(ConnectionResetError):  # noqa: N818  # no error of any
 
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "the client disconnected")
+
+
+@cache
+def _known_as(known: type[Exception]) -> type[ClientDisconnected]:
+    return type(ClientDisconnected.__name__, (ClientDisconnected, known), {"__module__": ClientDisconnected.__module__})
+
+
+def departure(known: type[Exception] | None) -> ClientDisconnected:
+    """Return what is raised where the client has gone; it is the server's own exception for that as well."""
+    return ClientDisconnected() if known is None else _known_as(known)()
 
 
 class BodyNotWanted(ClientDisconnected):
