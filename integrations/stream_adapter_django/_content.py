@@ -141,6 +141,14 @@ class StreamContent(StreamingHttpResponse):
         """Whether its status, which a view or a middleware may have set late, is one of responses without content."""
         return is_bodiless(self.status_code)
 
+    def has_header(self, header: str) -> bool:
+        """Return True if it has the header; and where it cannot have a Content-Encoding, for a compressor asks so.
+
+        A part of a file is that of the bytes which Content-Range numbers, and 204 has nothing to compress.
+        """
+        is_settled = self.status_code in {204, 206} and header.lower() == "content-encoding"
+        return is_settled or super().has_header(header)
+
     block_size = 1 << 18  # bytes that a server reads at a time
 
     @property

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -161,6 +162,22 @@ def test_an_empty_body_is_an_empty_member_and_no_body_is_none(edge: Edge) -> Non
     assert (none.status, none.body) == (204, b"")
     head = edge.get(streaming(view_of(iter(["a"]))), middleware=[GZIP], headers=ACCEPTS, method="HEAD")
     assert (head.status, head.body) == (200, b"")
+
+
+@both_edges
+@pytest.mark.parametrize("by", ["middleware", "gzip_page"])
+def test_a_part_of_a_file_is_not_compressed(edge: Edge, by: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"0123456789" * 100)
+    view = streaming(view_of(sa.file(path)))
+    view, middleware = (gzip_page(view), []) if by == "gzip_page" else (view, [GZIP])
+
+    part = edge.get(view, middleware=middleware, headers=[*ACCEPTS, ("Range", "bytes=2-5")])
+    whole = edge.get(view, middleware=middleware, headers=ACCEPTS)
+
+    assert (part.status, part.body, part.header("Content-Encoding")) == (206, b"2345", [])
+    assert part.header("Content-Length") == ["4"]
+    assert first_member(whole) == path.read_bytes()
 
 
 @both_edges
