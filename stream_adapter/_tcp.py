@@ -34,7 +34,9 @@ __all__ = [
 _TCP_INFO: int | None = socket.TCP_INFO if sys.platform == "linux" else None
 _ACKNOWLEDGED = struct.Struct("=120xQ")
 _SILENCE = struct.Struct("=52xI")
-_CLOSE, _CLOSE_WAIT = 7, 8  # linux/tcp_states.h: reset or closed on both sides; closed by the peer
+# linux/tcp_states.h: closed by the peer; and reset, or closed on this side too, so that nothing can be sent any more:
+# FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSE, LAST_ACK, CLOSING
+_CLOSE_WAIT, _CLOSED = 8, frozenset({4, 5, 6, 7, 9, 11})
 
 _READABLE, _WRITABLE = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
 _GONE = sum(getattr(select, name, 0) for name in ("POLLERR", "POLLHUP", "POLLNVAL")) or 8
@@ -68,7 +70,8 @@ class Peer(Enum):
 def peer(client: socket.socket) -> Peer:
     """Return what the other end has done, also if it left unread bytes behind.
 
-    Without TCP_INFO and POLLRDHUP (macOS), a FIN behind unread bytes is not seen. A socket that is closed here is GONE.
+    Without TCP_INFO and POLLRDHUP (macOS), a FIN behind unread bytes is not seen. A socket that is closed here is GONE,
+    and so, on Linux, is one that its owner has shut down.
     """
     try:
         info = _tcp_info(client, 1)
@@ -76,7 +79,9 @@ def peer(client: socket.socket) -> Peer:
             return _polled(client)
     except OSError:
         return Peer.GONE
-    return {_CLOSE: Peer.GONE, _CLOSE_WAIT: Peer.FINISHED}.get(info[0], Peer.OPEN)
+    if info[0] in _CLOSED:
+        return Peer.GONE
+    return Peer.FINISHED if info[0] == _CLOSE_WAIT else Peer.OPEN
 
 
 def _polled(client: socket.socket) -> Peer:

@@ -172,6 +172,7 @@ def check_url(text: str) -> str:
     try:
         url = httpx2.URL(text)
         scheme, host, port = url.scheme, url.host, url.port
+        url.raw_host.decode("idna")  # a name in Punycode that is none
     except (httpx2.InvalidURL, ValueError) as error:  # ValueError: of a host that IDNA refuses, too
         raise ValueError(f"{shown(text)!r} is not a URL: {shown(error)}") from None
     if port is not None and not 0 < port <= 65535:

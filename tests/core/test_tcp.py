@@ -66,6 +66,16 @@ def test_closed_connection_is_gone_once_something_was_sent(tcp: Pair) -> None:
     wait_for(lambda: peer(server) is Peer.GONE)
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the system does not say what its owner did to a socket")
+@pytest.mark.parametrize("how", [socket.SHUT_WR, socket.SHUT_RDWR])
+def test_socket_that_its_owner_has_shut_down_is_gone(tcp: Pair, how: int) -> None:
+    server, client = tcp
+    server.shutdown(how)
+    assert peer(server) is Peer.GONE
+    client.close()
+    assert peer(server) is Peer.GONE
+
+
 def test_socket_that_is_closed_here_is_gone(pair: Pair) -> None:
     server, _ = pair
     server.close()

@@ -106,13 +106,12 @@ def test_a_file_that_is_closed_in_mid_read_is_closed_after_that_read(
         body = AsyncBody(await sa.file(path).aresolve(RequestHead()))
         step = asyncio.create_task(body.next())
         assert await asyncio.to_thread(reading.wait, BOUND)
-        step.cancel()
-        await asyncio.wait([step])
-        closing = asyncio.create_task(body.aclose())
+        step.cancel()  # it closes the body, and waits for the thread
         await asyncio.sleep(0)
         assert open_descriptors(path), "it was closed while a thread was reading"
         go_on.set()
-        await asyncio.wait_for(closing, BOUND)
+        await asyncio.wait([step])
+        await body.aclose()
         assert not open_descriptors(path)
 
     asyncio.run(calls())
