@@ -61,10 +61,12 @@ class Connection:
         is_watched: whether it must be sampled from time to time; one that notifies need not be.
         chunks: whether the server sends a body of unknown length in chunks, whose last one marks its end.
         departure: the server's own exception for a client that has gone, where it reports any other as a failure.
+        breaks: whether `break_off` does so; then the server need not be given an error for that.
     """
 
     is_watched = False
     chunks = True
+    breaks = False
     departure: type[Exception] | None = None
 
     def sample(self) -> Sample:
@@ -129,6 +131,7 @@ class SocketConnection(Connection):
     """
 
     is_watched = True
+    breaks = True
 
     def __init__(
         self,

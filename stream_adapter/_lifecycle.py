@@ -6,6 +6,7 @@ it tells every live stream to end, each in its own thread or loop, where its sou
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import atexit
 import os
@@ -133,13 +134,14 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
         os.kill(os.getpid(), number)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        # in a thread: the handler may have interrupted one that holds what drain needs
+        # in a thread: the handler may have interrupted one that holds what drain needs. It is not waited for, as
+        # `Thread.start` does: gevent runs the handler in its hub, where nothing may wait
         if callable(before):
-            threading.Thread(target=drain, args=(timeout,), name="stream_adapter.drain", daemon=True).start()
+            _thread.start_new_thread(drain, (timeout,))
             before(number, frame)
         else:
             signal.signal(number, signal.SIG_DFL if before is None else before)
-            threading.Thread(target=drain_and_raise, name="stream_adapter.drain", daemon=True).start()
+            _thread.start_new_thread(drain_and_raise, ())
 
     signal.signal(number, on_signal)
 

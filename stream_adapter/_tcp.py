@@ -6,6 +6,7 @@ Elsewhere, and for Unix sockets, `poll` answers; the functions say what is left 
 
 from __future__ import annotations
 
+import _socket
 import ctypes
 import errno
 import os
@@ -176,7 +177,7 @@ def reset(client: socket.socket) -> None:
             libc = ctypes.CDLL(None, use_errno=True)
             libc.connect(client.fileno(), _AF_UNSPEC_ADDRESS, len(_AF_UNSPEC_ADDRESS))
         # its owner reads the end from now on, and not ENOTCONN, which servers do not expect
-        socket.socket.shutdown(client, socket.SHUT_RDWR)
+        _shut_down(client, socket.SHUT_RDWR)
     except OSError:  # ENOTCONN, which shuts it down all the same; or the peer, or the owner, was first
         return
 
@@ -195,6 +196,21 @@ def shut_down(client: socket.socket) -> None:
     A TLS socket does not say goodbye first, so its peer knows that something is missing (RFC 8446, 6.1).
     """
     try:
-        socket.socket.shutdown(client, socket.SHUT_WR)  # SSLSocket's own would drop the encryption at once
+        _shut_down(client, socket.SHUT_WR)
     except OSError:  # the peer, or the owner, was first
         return
+
+
+def _shut_down(client: socket.socket, how: int) -> None:
+    """Shut the connection down, and nothing else.
+
+    An SSLSocket's own method would drop the encryption at once, and that of gevent have `send` fail with EBADF, which
+    servers take for a fault of theirs.
+    """
+    if client.fileno() < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    borrowed = _socket.socket(fileno=client.fileno())
+    try:
+        borrowed.shutdown(how)
+    finally:
+        borrowed.detach()

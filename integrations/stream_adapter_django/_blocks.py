@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
 
 from stream_adapter.integration import AsyncBody, Resolved, SendWatch
 
@@ -68,17 +67,17 @@ class Blocks(AsyncIterator[bytes]):
         if block is None:
             await self.aclose()
             raise StopAsyncIteration
-        if body.send_timeout is not None:
-            self._watch_progress(body, body.send_timeout, len(block))
+        self._watch_progress(body, len(block))
         self._sending = True
         return block
 
-    def _watch_progress(self, body: AsyncBody, limit: float, size: int) -> None:
+    def _watch_progress(self, body: AsyncBody, size: int) -> None:
         """Look, once in a while, whether the client takes what Django sends it."""
         if self._watch is None:
-            self._watch = SendWatch(body.client, limit, partial(body.interrupt, "send_timeout"))
-        self._watch.since = asyncio.get_running_loop().time()
-        self._watch.handed += size
+            self._watch = SendWatch.of(body)
+        if self._watch is not None:
+            self._watch.since = asyncio.get_running_loop().time()
+            self._watch.handed += size
 
     def _on_interrupt(self) -> None:
         """Close the body while Django sends, and may do so without end: its `send` is not ours to end."""

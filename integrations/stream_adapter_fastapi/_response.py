@@ -108,12 +108,15 @@ class StreamResponse(StreamingResponse):
             HTTPException: the stream was refused: 503, no thread is left for another sync source; 404, no such file.
             Exception: what ended the source; before the first item nothing was sent.
         """
+        body: AsyncBody | None = None
         try:
             body = await self._open(RequestHead.from_scope(scope), contract_of(scope))
             if self._replacement is not None:
                 body = await self._replaced(body, self._replacement)
             await deliver(body, watched_receive(self.request, receive), send, pathsend=offers_pathsend(scope))
         except RefusalError as error:
+            if body is not None and body.begun:
+                raise
             status, headers = refusal_head(error)
             raise HTTPException(status, headers=dict(headers)) from error
         finally:

@@ -76,7 +76,7 @@ def to_asgi(
         try:
             await deliver(body, request.receive, send)
         except RefusalError as error:  # no thread is left, or the client withholds its body
-            if call.has_begun:
+            if body.begun:
                 raise
             await refuse(error, send)
 
@@ -138,11 +138,6 @@ class _Call:
         close: Callable[[], object] | None = getattr(self._chunks, "close", None)
         if close is not None:
             close()
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the head of the response has gone out."""
-        return self._start_response.committed
 
     def head(self) -> tuple[int, list[tuple[str, str]]]:
         """Return status and headers, which are final once there is a chunk."""

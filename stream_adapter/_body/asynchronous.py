@@ -36,14 +36,19 @@ T = TypeVar("T")
 
 
 class AsyncBody(Body):
-    """A body for an edge that runs on an event loop. `start`, iteration and `aclose` belong to one loop."""
+    """A body for an edge that runs on an event loop. `start`, iteration and `aclose` belong to one loop.
 
-    __slots__ = ("_consumer", "_holds_log", "_loop", "_pending", "_unlogged", "interrupted")
+    Attributes:
+        begun: whether the head was sent, after which a refusal is a failure like any other. `deliver` sets it.
+    """
+
+    __slots__ = ("_consumer", "_holds_log", "_loop", "_pending", "_unlogged", "begun", "interrupted")
 
     def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
         super().__init__(resolved, host)
         self._consumer: AsyncConsumer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.begun = False
         self._pending: list[bytes] = []  # no deque: an empty one is 700 bytes, and two thousand streams are silent
         self._holds_log = False
         self._unlogged: Callable[[], None] | None = None

@@ -173,21 +173,36 @@ class Body:
 
     def ending(self) -> Exception:
         """Return what to raise where the stream was told to end, by the reason that it was given."""
-        if self._reason in {None, "disconnect", "send_timeout"}:  # one that is let go has gone, to all who send to it
-            connection = self._host.connection
+        if self._reason == "total_timeout":
+            return StreamTimeoutError(self._reason, self._flow.limits.total_timeout or 0)
+        connection = self._host.connection
+        breaks = connection is not None and connection.breaks
+        if breaks or self._reason in {None, "disconnect", "send_timeout"}:  # to all who send to it, the client has gone
             return departure(None if connection is None else connection.departure)
         return StreamAborted(self._reason or "disconnect")
 
     @property
-    def is_let_go(self) -> bool:
-        """Whether the client is still connected, but has taken nothing for too long."""
-        return self._reason == "send_timeout"
+    def seconds_left(self) -> float | None:
+        """Seconds until `total_timeout`, counted from now; None if there is none."""
+        total = self._flow.limits.total_timeout
+        return None if total is None else self._started_at + total - time.monotonic()
+
+    @property
+    def has_client_left(self) -> bool:
+        """Whether it was the client who ended the stream, if anything has."""
+        return self._reason in {None, "disconnect"}
 
     def _end_for(self, reason: Reason) -> None:
         """Note why the stream was told to end."""
         self._reason = reason
-        if reason == "send_timeout":
+        self._log_told()
+
+    def _log_told(self) -> None:
+        """Log why the stream was told to end, if that is of interest."""
+        if self._reason == "send_timeout":
             self._log(logging.INFO, f"the client took nothing for {self.send_timeout or 0:g} s", CLOSING)
+        elif self._reason == "total_timeout":
+            self._log(logging.WARNING, f"ended by {self.ending()}", CLOSING)
 
     def _interrupted(self, interruption: Interrupted) -> Exception:
         self._reason = self._reason or interruption.reason

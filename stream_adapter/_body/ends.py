@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from functools import cache
+from types import MappingProxyType
 
 from stream_adapter._types import Reason
-from stream_adapter.errors import StreamTimeoutError
+from stream_adapter.errors import RefusalError, StreamTimeoutError
 
 __all__ = [
     "CLIENT_CLOSED_REQUEST",
     "BodyNotWanted",
     "ClientDisconnected",
+    "ShuttingDown",
     "StreamAborted",
     "chain_of",
     "departure",
@@ -37,14 +38,27 @@ class ClientDisconnected(ConnectionResetError):  # noqa: N818  # no error of any
         super().__init__(errno.ECONNRESET, "the client disconnected")
 
 
-@cache
-def _known_as(known: type[Exception]) -> type[ClientDisconnected]:
-    return type(ClientDisconnected.__name__, (ClientDisconnected, known), {"__module__": ClientDisconnected.__module__})
+_known_as: dict[type[Exception], type[ClientDisconnected]] = {}
 
 
 def departure(known: type[Exception] | None) -> ClientDisconnected:
     """Return what is raised where the client has gone; it is the server's own exception for that as well."""
-    return ClientDisconnected() if known is None else _known_as(known)()
+    if known is None:
+        return ClientDisconnected()
+    if known not in _known_as:
+        namespace = {"__module__": ClientDisconnected.__module__}
+        _known_as[known] = type(ClientDisconnected.__name__, (ClientDisconnected, known), namespace)
+    return _known_as[known]()
+
+
+class ShuttingDown(RefusalError):  # noqa: N818  # as its answer is named
+    """The process is drained, and the stream had no item yet: 503, so that the client asks again elsewhere."""
+
+    status_code = 503
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(self) -> None:
+        super().__init__("the process shuts down")
 
 
 class BodyNotWanted(ClientDisconnected):

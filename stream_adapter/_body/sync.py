@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from functools import partial
@@ -36,8 +35,8 @@ from stream_adapter._types import Reason
 from stream_adapter._watch import Client, watcher
 from stream_adapter.errors import ContentLengthError
 
-from .base import CLOSING, Body, raisable, result_of
-from .ends import ClientDisconnected
+from .base import Body, raisable, result_of
+from .ends import ClientDisconnected, ShuttingDown, StreamAborted
 from .host import NO_HOST, Host
 
 __all__ = ["SyncBody"]
@@ -50,7 +49,7 @@ _LARGE = 65536  # bytes of a whole body for which a server may have to wait
 class SyncBody(Body):
     """A body for an edge that blocks. `start`, iteration and `close` belong to one thread."""
 
-    __slots__ = ("_client", "_consumer", "_generator", "_iterator", "_missing", "_ready")
+    __slots__ = ("_client", "_consumer", "_generator", "_iterator", "_missing", "_ready", "_told")
 
     def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
         super().__init__(resolved, host)
@@ -58,6 +57,7 @@ class SyncBody(Body):
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
         self._ready: list[bytes] = []
+        self._told = False  # whether it was told to end, which is still to be logged
         self._missing = 0  # bytes of a promised length
         self._client: Client | None = None  # what the watcher knows of it
 
@@ -77,9 +77,11 @@ class SyncBody(Body):
             self._ready = self._open()
             if self._whole is not None and len(self._whole) > _LARGE:
                 self.watch()
-        except ClientDisconnected as error:
+        except (ClientDisconnected, StreamAborted) as error:
             self._note(error)
             self.close()
+            if self._reason == "shutdown":
+                raise ShuttingDown from None
             if self._reason != "disconnect":
                 raise
             self._answer_departed()
@@ -292,8 +294,8 @@ class SyncBody(Body):
                     self._warn_stuck()
         finally:
             self._give_back_connection()
-            if self._reason == "send_timeout":
-                self._log(logging.INFO, f"the client took nothing for {self.send_timeout or 0:g} s", CLOSING)
+            if self._told:
+                self._log_told()
             report = self._report()
             if inspect.iscoroutine(report):
                 self._finish_report(report)
@@ -305,12 +307,17 @@ class SyncBody(Body):
             self._end_for(reason)
         if self._consumer is not None:
             self._consumer.interrupt(reason)
+        if self._is_sent:
+            self._break_off(0)
+
+    @property
+    def _is_sent(self) -> bool:
+        """Whether the server has a block of ours, and may wait long for its client to take it."""
         generator = self._generator
-        if generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED:
-            self._break_off(0)  # the server has a block of ours, and may wait long for its client to take it
+        return generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED
 
     def _end_for(self, reason: Reason) -> None:
-        self._reason = reason  # `close` logs it: an iteration counts to its end
+        self._reason, self._told = reason, True  # `close` logs it: an iteration counts to its end
 
     def _break_off(self, delivery: float) -> None:
         connection = self._host.connection
@@ -326,16 +333,23 @@ class SyncBody(Body):
             watcher.add(self)
 
     def look(self, now: float) -> None:
-        """End the stream of a client that has gone, or takes nothing; in the watcher's thread."""
+        """End the stream of a client that has gone, or takes nothing, or too long; in the watcher's thread."""
         client, connection = self._client, self._host.connection
         if client is None or connection is None:
             return
         reason = client.verdict(connection.sample(), self.send_timeout, now)
+        if reason is None and self._is_overdue():
+            reason = "total_timeout"
         if reason is None or self._done:
             return
         self.end(reason)
-        if reason == "send_timeout":
+        if reason == "send_timeout" or self.file is not None:
             connection.reset()
+
+    def _is_overdue(self) -> bool:
+        """Return True if `total_timeout` has passed while the server sends. In the source, the stream sees to it."""
+        rest = self.seconds_left
+        return rest is not None and rest <= 0 and (self._is_sent or self.file is not None)
 
     def _give_back_connection(self) -> None:
         if self._client is not None:

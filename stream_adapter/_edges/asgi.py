@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 
-from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, ClientDisconnected, Host
+from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, ClientDisconnected, Host, ShuttingDown, StreamAborted
 from stream_adapter._heads import outgoing_head
 from stream_adapter._lifecycle import drain
 from stream_adapter._log import logger
@@ -42,10 +42,13 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
     if scope["type"] != "http":
         await answer_other(scope, receive, send)
         return
+    body: AsyncBody | None = None
     try:
-        resolved = await response.aresolve(RequestHead.from_scope(scope))
-        await deliver(AsyncBody(resolved, Host()), receive, send, pathsend=offers_pathsend(scope))
+        body = AsyncBody(await response.aresolve(RequestHead.from_scope(scope)), Host())
+        await deliver(body, receive, send, pathsend=offers_pathsend(scope))
     except RefusalError as error:
+        if body is not None and body.begun:
+            raise
         await refuse(error, send)
 
 
@@ -97,10 +100,12 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
         pathsend: whether a whole file is left to the server.
 
     Raises:
-        Exception: what ended the source; before the first item nothing was sent.
-        StreamTimeoutError: a deadline of the source passed. A client that took nothing is not an error: this returns
-            before the response is complete, and the server closes the connection.
-        StreamAborted: the stream was told to end.
+        Exception: what ended the source. `body.begun` says whether something was sent; a RefusalError can be answered
+            only before that.
+        StreamTimeoutError: a deadline passed.
+
+    A client that takes nothing and a drain are not errors: this returns before the response is complete, and the server
+    closes the connection.
     """
     delivery = _Delivery(body, send)
     body.hold_log()
@@ -112,17 +117,12 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
                 await (delivery.run_watched(receive) if body.waits else delivery.run())
         finally:
             await body.aclose()
-    except ClientDisconnected as departure:
-        if not delivery.begun:
-            await _answer_departed(send)
-        elif body.is_let_go:
-            await break_response(send, departure, lambda: None)
-        if not body.is_let_go:
-            body.log_departure()
+    except (ClientDisconnected, StreamAborted) as ending:
+        await delivery.end(ending)
     except asyncio.CancelledError:
         raise
     except BaseException as error:
-        if delivery.begun:
+        if body.begun:
             await break_response(send, error, body.log_failure)
         raise
     finally:
@@ -130,14 +130,14 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
 
 
 class _Delivery:
-    __slots__ = ("_body", "_loop", "_send", "_watch", "begun")
+    __slots__ = ("_body", "_handed_head", "_loop", "_send", "_watch")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
         self._send = send
         self._loop = running_loop()
         self._watch: SendWatch | None = None
-        self.begun = False
+        self._handed_head = False
 
     async def run_watched(self, receive: Receive) -> None:
         """Run until the end, or until the client goes or stops reading."""
@@ -163,11 +163,11 @@ class _Delivery:
         """Pull and send."""
         body = self._body
         await body.start()
-        limit = body.send_timeout if body.waits else None  # what is known whole is not watched
-        if limit is not None:
-            self._watch = SendWatch(body.client, limit, self._let_go)
+        if body.waits:  # what is known whole is not watched
+            self._watch = SendWatch.of(body)
+        self._handed_head = True
         await self._put(_start(body.status, body.headers))
-        self.begun = True
+        body.begun = True
         block = await body.next()
         if not body.waits:
             await self._put(_block(block or b"", more=False))
@@ -185,10 +185,24 @@ class _Delivery:
             FileChangedError: it did not, just before the server was given it or just after.
         """
         await self._put(_start(self._body.status, self._body.headers))
-        self.begun = True
+        self._body.begun = True
         await _check_path(file)
         await self._put({"type": "http.response.pathsend", "path": file.path})
         await _check_path(file)
+
+    async def end(self, ending: ClientDisconnected | StreamAborted) -> None:
+        """End a response that was told to end, without an error for the server to log."""
+        body = self._body
+        if body.begun and not body.has_client_left:
+            await break_response(self._send, ending, lambda: None)
+        elif isinstance(ending, StreamAborted):
+            if self._handed_head:  # the server has not returned from it
+                raise ending
+            raise ShuttingDown from None
+        elif not body.begun:
+            await _answer_departed(self._send)
+        if body.has_client_left:
+            body.log_departure()
 
     async def _put(self, message: Message) -> None:
         watch = self._watch
@@ -202,9 +216,6 @@ class _Delivery:
             raise ClientDisconnected from error
         if watch is not None:
             watch.since = None
-
-    def _let_go(self) -> None:
-        self._body.interrupt("send_timeout")
 
     def _gone(self) -> None:
         self._body.interrupt("disconnect")

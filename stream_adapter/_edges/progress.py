@@ -20,12 +20,15 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 
+from stream_adapter._body import AsyncBody
 from stream_adapter._tcp import acknowledged_bytes
 
 __all__ = ["FRESH", "SendWatch", "acknowledged_by"]
 
 _LOOKS = 4  # in one timeout
+_INTERVAL = 1.0  # seconds between looks, where there is no timeout
 _KERNEL = 4 * 1024 * 1024  # bytes that a send buffer grows to (tcp_wmem)
 _LEAST = 4096 * 60  # bytes that a client takes within one timeout, at least
 FRESH = 1.0  # seconds for which a list of the process's sockets is good
@@ -38,26 +41,61 @@ class SendWatch:
 
     Args:
         client: its address, as the scope has it; None if that is not known.
-        limit: seconds without progress after which it is let go.
+        limit: seconds without progress after which it is let go; None for any.
         let_go: called then, once.
+        deadline: the time of the loop at which the stream is over, also while a `send` waits; None for never.
+        overdue: called then, once.
 
     Attributes:
         since: when the `send` began that waits now; None while there is none. Whoever sends sets it.
         handed: bytes that were handed over. Whoever sends counts them.
     """
 
-    __slots__ = ("_acknowledged", "_client", "_let_go", "_limit", "_loop", "_progress_at", "_timer", "handed", "since")
+    __slots__ = (
+        "_acknowledged",
+        "_client",
+        "_deadline",
+        "_let_go",
+        "_limit",
+        "_loop",
+        "_overdue",
+        "_progress_at",
+        "_timer",
+        "handed",
+        "since",
+    )
 
-    def __init__(self, client: Address | None, limit: float, let_go: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        client: Address | None,
+        limit: float | None,
+        let_go: Callable[[], object],
+        deadline: float | None = None,
+        overdue: Callable[[], object] = int,
+    ) -> None:
         self._client = client
         self._limit = limit
         self._let_go = let_go
+        self._deadline = deadline
+        self._overdue = overdue
         self._loop = asyncio.get_running_loop()
         self._acknowledged: int | None = None
         self._progress_at = 0.0
         self.since: float | None = None
         self.handed = 0
-        self._timer = self._loop.call_later(limit / _LOOKS, self._look)
+        self._timer = self._look_again(self._loop.time())
+
+    @classmethod
+    def of(cls, body: AsyncBody) -> SendWatch | None:
+        """Return what looks after the client of a body that has started; None if nothing bounds it."""
+        limit, rest = body.send_timeout, body.seconds_left
+        if limit is None and rest is None:
+            return None
+        deadline = None if rest is None else asyncio.get_running_loop().time() + rest
+        interrupt = body.interrupt
+        return cls(
+            body.client, limit, partial(interrupt, "send_timeout"), deadline, partial(interrupt, "total_timeout")
+        )
 
     def stop(self) -> None:
         """Look no more."""
@@ -65,15 +103,25 @@ class SendWatch:
 
     def _look(self) -> None:
         now, since = self._loop.time(), self.since
-        if since is not None and self.is_stalled(since, now):
+        if since is not None and self._deadline is not None and now >= self._deadline:
+            self._overdue()
+        elif since is not None and self.is_stalled(since, now):
             self._let_go()
         else:
-            self._timer = self._loop.call_at(now + self._limit / _LOOKS, self._look)
+            self._timer = self._look_again(now)
+
+    def _look_again(self, now: float) -> asyncio.TimerHandle:
+        at = now + (self._limit or _INTERVAL * _LOOKS) / _LOOKS
+        if (
+            self._deadline is not None and self._deadline > now
+        ):  # after it the stream ends itself, unless it is in `send`
+            at = min(at, self._deadline)
+        return self._loop.call_at(at, self._look)
 
     def is_stalled(self, since: float, now: float) -> bool:
         """Return True if a `send` that began at `since` has been without progress for too long."""
         waiting = now - since
-        if waiting < self._limit / _LOOKS:
+        if self._limit is None or waiting < self._limit / _LOOKS:
             return False
         acknowledged = None if self._client is None else acknowledged_by(self._client)
         if acknowledged is None:

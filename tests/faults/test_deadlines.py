@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .harness import MIB, Subject
-from .hosts import ASGI, HOSTS, on
+from .hosts import ASGI, FURTHER_WSGI, HOSTS, WSGI, on
 
 
 @on(HOSTS)
@@ -32,6 +32,16 @@ def test_a_client_that_takes_nothing_for_too_long(subject: Subject, way: str) ->
     client = subject.stream("fast", way, "send_timeout").read(65536)
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"send_timeout": 1}
+    assert not client.read_to_the_end().complete
+
+
+@on([*_WITH_SEND, *WSGI, *FURTHER_WSGI])
+def test_stream_that_lives_for_too_long_ends_while_its_server_waits_for_a_stalled_client(
+    subject: Subject, way: str
+) -> None:
+    client = subject.stream("fast", way, "total_timeout_1", buffer=65536).read(65536)
+    subject.probe.wait(lambda it: it.reasons == {"total_timeout": 1})
+    subject.probe.wait_all_closed(1)
     assert not client.read_to_the_end().complete
 
 

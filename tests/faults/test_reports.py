@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from .harness import Host, Subject
-from .hosts import ASGI, BY_DEFAULT, HOSTS, marks, on
+from .hosts import ASGI, BY_DEFAULT, FURTHER_WSGI, HOSTS, WSGI, marks, on
 
 _ERRORS = ("Traceback", "ERROR", "Error", "rror in ASGI", "No response returned")
+# uWSGI itself adds a line for each write that fails
+_SHOWN = [host for host in WSGI + FURTHER_WSGI if host.framework != "to_wsgi" and host.server != "uwsgi"]
 FAILED = "failed after the response started (2 items, 8 bytes); closing the connection"
 
 _BEHIND_TWO = [
@@ -73,5 +75,38 @@ def test_client_that_leaves_in_the_middle_is_not_an_error(subject: Subject, way:
     client = subject.stream("ticking", way).read_until(b"tick")
     client.reset()
     subject.probe.wait_all_closed(1)
+    log = log_since(subject, start)
+    assert not [word for word in _ERRORS if word in log], log
+
+
+@_on(HOSTS, ("sync", "async"))
+def test_refusal_after_the_head_was_sent_breaks_the_response_as_any_failure(subject: Subject, way: str) -> None:
+    start = len(subject.server.log())
+    client = subject.stream("refusing_late", way).read_to_the_end()
+    subject.probe.wait(lambda it: it.reasons == {"error": 1})
+    assert client.status == 200
+    assert client.received.count(b"HTTP/1.1") == 1
+    assert not client.complete
+    log = log_since(subject, start)
+    assert log.count(FAILED) == 1
+    assert "already started" not in log
+    assert "http.response.start" not in log
+
+
+@on([host for host in HOSTS if host in WSGI])
+def test_silent_client_that_leaves_is_not_an_error(subject: Subject, way: str) -> None:
+    start = len(subject.server.log())
+    client = subject.stream("empty" if way == "sync" else "idle", way).read_until(b"first")
+    client.reset()
+    subject.probe.wait(lambda it: it.reasons == {"disconnect": 1})
+    log = log_since(subject, start)
+    assert not [word for word in _ERRORS if word in log], log
+
+
+@on(_SHOWN)
+def test_client_that_is_let_go_is_one_line_at_info(subject: Subject, way: str) -> None:
+    start = len(subject.server.log())
+    subject.stream("fast", way, "send_timeout").read(65536)
+    subject.probe.wait(lambda it: it.reasons == {"send_timeout": 1})
     log = log_since(subject, start)
     assert not [word for word in _ERRORS if word in log], log

@@ -10,9 +10,11 @@ import pytest
 
 from .client import Client
 from .harness import Host, Subject, run
-from .hosts import HOSTS, marks
+from .hosts import HOSTS, WSGI, marks
 
 OPEN = 20
+# behind a middleware that catches, and where Django sends, an ASGI server is given the error that ended the stream
+QUIET = {host.name for host in HOSTS if host in WSGI or host.framework not in {"middleware", "Django"}}
 
 _SYNC = [("ticking", "sync"), ("fast", "sync")]
 _ASYNC = [("idle", "async"), ("ticking", "async"), ("fast", "async")]
@@ -50,3 +52,5 @@ def test_sigterm_with_open_streams_closes_each_of_them(
         subject.probe.wait(lambda it: not it.processes)
         assert subject.probe.reasons == {"shutdown": OPEN}
         assert not any(client.complete for client in clients)
+        if host.name in QUIET:
+            assert "Traceback" not in subject.server.log()

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 import stream_adapter as sa
+from stream_adapter.errors import CapacityError
 
 from .reporter import reporter
 
@@ -150,6 +151,20 @@ async def async_raising() -> AsyncSource:
         raise LookupError("a secret")
 
 
+def sync_refusing_late() -> SyncSource:
+    with reporter.source():
+        yield b"one,"
+        yield b"two,"
+        raise CapacityError("a secret")
+
+
+async def async_refusing_late() -> AsyncSource:
+    with reporter.source():
+        yield b"one,"
+        yield b"two,"
+        raise CapacityError("a secret")
+
+
 def sync_finite() -> SyncSource:
     with reporter.source():
         for _ in range(100):
@@ -273,6 +288,7 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "tardy": {"async": async_tardy},
     "stubborn": {"sync": sync_stubborn, "async": async_stubborn},
     "raising": {"sync": sync_raising, "async": async_raising},
+    "refusing_late": {"sync": sync_refusing_late, "async": async_refusing_late},
     "large": {"sync": sync_large, "async": async_large},
     "finite": {"sync": sync_finite, "async": async_finite},
     "failing": {"sync": sync_failing, "async": async_failing},
@@ -286,6 +302,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "unlimited": {},
     "idle_timeout": {"limits": sa.Limits(idle_timeout=0.2, close_timeout=0.2)},
     "total_timeout": {"limits": sa.Limits(total_timeout=0.2)},
+    "total_timeout_1": {"limits": sa.Limits(total_timeout=1.0, send_timeout=None)},
     "send_timeout": {"limits": sa.Limits(send_timeout=0.2)},
     "send_timeout_1": {"limits": sa.Limits(send_timeout=1.0)},
     "close_timeout": {"limits": sa.Limits(close_timeout=0.2, idle_timeout=60)},  # for which a sync source has a thread
