@@ -12,18 +12,32 @@ import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from stream_adapter import Response
+from stream_adapter.integration import ResponseOptions
+
 from ._response import StreamResponse
-from ._schema import Contract, contract_of
+from ._schema import Contract, contracts_of
 
 __all__ = ["held", "join_operation"]
 
-_contract: ContextVar[Contract | None] = ContextVar("stream_adapter_django.contract", default=None)
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """An operation that answers a request, and the contracts of its responses."""
+
+    operation: Any
+    request: HttpRequest
+    contracts: dict[Any, Contract | None]
+
+
+_running: ContextVar[_Running | None] = ContextVar("stream_adapter_django.operation", default=None)
 
 
 def join_operation(view: Any) -> None:
@@ -32,10 +46,59 @@ def join_operation(view: Any) -> None:
         import_module("ninja.decorators").decorate_view(_operated)(view)
 
 
-def held(result: Any) -> Any:
-    """Return what an operation streams, held to the schema that it declares; anything else is returned as it is."""
-    contract = _contract.get()
-    return result if contract is None else contract.hold(result)
+def held(result: Any, options: ResponseOptions) -> tuple[Any, ResponseOptions]:
+    """Return what to stream, and its options: in an operation, held to the schema that it declares for the status.
+
+    Args:
+        result: what the view returned; in an operation it may bring its status, as the framework has it.
+        options: those of Response.
+
+    Raises:
+        TypeError: the operation declares a response, and none of this status.
+    """
+    running = _running.get()
+    if running is None:
+        return result, options
+    status, content = _status_and_content(result)
+    if status is None and isinstance(content, Response):
+        status = content.status_code
+    elif status is None:
+        status = options.get("status_code") or _only_status(running.contracts)
+    contract = _contract_for(running, status)
+    if contract is not None:
+        content = contract.hold(content, {"request": running.request, "response_status": status})
+    return content, options if status == 200 else {**options, "status_code": status}
+
+
+def _only_status(contracts: dict[Any, Contract | None]) -> int:
+    """Return the status of an operation that declares one response, as the framework answers it; 200 for others."""
+    (only, *others) = contracts
+    return only if not others and _is_success(only) else 200
+
+
+def _contract_for(running: _Running, status: int) -> Contract | None:
+    declared = running.contracts
+    if status in declared or Ellipsis in declared:
+        return declared.get(status, declared.get(Ellipsis))
+    if any(contract is not None for code, contract in declared.items() if _is_success(code)):
+        raise TypeError(
+            f"{running.operation.view_func.__qualname__}: response= has no schema for status {status}; declare it, or"
+            " give @streaming the status_code that is declared"
+        )
+    return None
+
+
+def _is_success(status: Any) -> bool:
+    return status is not Ellipsis and 200 <= status < 300
+
+
+def _status_and_content(result: Any) -> tuple[Any, Any]:
+    """Take apart a status and a body, which the framework's views may return together."""
+    if type(result) is tuple and len(result) == 2 and type(result[0]) is int:
+        return result
+    if type(result).__name__ == "Status" and type(result).__module__.partition(".")[0] == "ninja":
+        return result.status_code, result.value
+    return None, result
 
 
 def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +113,7 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
             f"{operation.view_func.__qualname__}: got both @streaming and a stream of django-ninja's own in response=;"
             " leave out the one or the other (with @streaming, declare a list of the items)"
         )
-    contract = contract_of(operation)
+    contracts = contracts_of(operation)
 
     def bound(response: HttpResponseBase, request: HttpRequest) -> HttpResponseBase:
         if isinstance(response, StreamResponse):
@@ -59,12 +122,12 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(run)
     def sync_run(request: HttpRequest, **arguments: Any) -> Any:
-        with _holding(contract):
+        with _holding(_Running(operation, request, contracts)):
             return bound(run(request, **arguments), request)
 
     @functools.wraps(run)
     async def async_run(request: HttpRequest, **arguments: Any) -> Any:
-        with _holding(contract):
+        with _holding(_Running(operation, request, contracts)):
             running: Awaitable[HttpResponseBase] = run(request, **arguments)
             return bound(await running, request)
 
@@ -72,10 +135,10 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _holding(contract: Contract | None) -> Generator[None]:
-    before = _contract.get()
-    _contract.set(contract)
+def _holding(running: _Running) -> Generator[None]:
+    before = _running.get()
+    _running.set(running)
     try:
         yield
     finally:
-        _contract.set(before)
+        _running.set(before)

@@ -7,19 +7,22 @@ in a stream either. A `response=list[User]` is a stream of users, and so is `res
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any, get_args, get_origin
 
 from stream_adapter import Response, ServerSentEvent
 from stream_adapter.errors import ChunkValueError
 
-__all__ = ["Contract", "contract_of"]
+__all__ = ["Contract", "contracts_of"]
 
 
-def contract_of(operation: Any) -> Contract | None:
-    """Return the contract of an operation's successful response; None if it declares none."""
-    models = operation.response_models
-    model = models.get(200, models.get(Ellipsis))
+def contracts_of(operation: Any) -> dict[Any, Contract | None]:
+    """Return the contract for each status that an operation declares, Ellipsis for any; None where it has no schema."""
+    return {status: _contract_of(operation, model) for status, model in operation.response_models.items()}
+
+
+def _contract_of(operation: Any, model: Any) -> Contract | None:
     fields = getattr(model, "model_fields", None)  # NOT_SET has none, and None is an empty response
     if fields is None:
         return None
@@ -45,8 +48,12 @@ class Contract:
             name: getattr(operation, name) for name in ("by_alias", "exclude_unset", "exclude_defaults", "exclude_none")
         }
 
-    def hold(self, result: Any) -> Any:
+    def hold(self, result: Any, context: dict[str, Any]) -> Any:
         """Return what a view returned, its items held to the contract.
+
+        Args:
+            result: what it returned.
+            context: what the resolvers of a schema are given.
 
         Raises:
             TypeError: it is a Response, whose items cannot be seen.
@@ -59,17 +66,17 @@ class Contract:
         is_sync, is_async = hasattr(result, "__iter__"), hasattr(result, "__aiter__")
         is_one = isinstance(result, (str, bytes, dict)) or hasattr(result.__class__, "model_fields")
         if is_one or not (is_sync or is_async):
-            return self._serialized(result, 0)
+            return self._serialized(result, 0, context)
         items = _EitherItems if is_sync and is_async else _AsyncItems if is_async else _SyncItems
-        return items(result, self._serialized)
+        return items(result, partial(self._serialized, context=context))
 
-    def _serialized(self, item: Any, index: int) -> Any:
+    def _serialized(self, item: Any, index: int, context: dict[str, Any]) -> Any:
         if isinstance(item, ServerSentEvent):
-            data = None if item.data is None else self._serialized(item.data, index)
+            data = None if item.data is None else self._serialized(item.data, index, context)
             return ServerSentEvent(data, item.event, item.id, item.retry, item.comment)
         errors = import_module("pydantic_core")
         try:
-            valid = self._adapter.validate_python(item, from_attributes=True)
+            valid = self._adapter.validate_python(item, from_attributes=True, context=context)
         except errors.ValidationError as error:
             problems = [f"{'.'.join(map(str, found['loc'])) or 'item'}: {found['msg']}" for found in error.errors()]
             raise ChunkValueError(  # without a value of the item, which may be what the schema keeps from clients
@@ -77,7 +84,7 @@ class Contract:
                 f" {type(item).__name__}; {'; '.join(problems[:5])}",
                 index=index,
             ) from None
-        return self._adapter.dump_python(valid, mode="json", **self._options)
+        return self._adapter.dump_python(valid, mode="json", context=context, **self._options)
 
 
 class _Items:

@@ -82,7 +82,8 @@ def convert(result: Any, **options: Unpack[ResponseOptions]) -> Any:
     """Make a response of what a view returned. Django's own pass, and so does None, of which Django complains."""
     if result is None or isinstance(result, HttpResponseBase):
         return result
-    return stream_response(held(serialized(result)), **options)
+    content, options = held(serialized(result), options)
+    return stream_response(content, **options)
 
 
 def adapt(view: View, convert: Convert) -> View:

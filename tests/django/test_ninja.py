@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest
 from django.urls import path
 from ninja import NinjaAPI, Query, Router, Schema
 from ninja.errors import HttpError
+from ninja.responses import Status
 
 import stream_adapter as sa
 from stream_adapter_django import stream_response, streaming
@@ -241,3 +242,69 @@ def test_to_the_app_wide_adapter_the_error_says_what_to_write(edge: Edge) -> Non
     with exceptions() as caught:
         assert edge.get(routes(rows), middleware=[ADAPTER]).status == 500
     assert "write @streaming directly above" in " ".join(caught[0].__notes__)
+
+
+class Placed(Schema):
+    name: str
+    path: str = ""
+
+    @staticmethod
+    def resolve_path(item: Any, context: Any) -> str:
+        request: HttpRequest = context["request"]
+        return f"{request.path}:{context['response_status']}"
+
+
+def stated(make: Make) -> Any:
+    @streaming(status_code=201)
+    def operation(request: HttpRequest) -> Any:
+        return make(request)
+
+    return operation
+
+
+def alone(items: Any) -> Any:
+    return items
+
+
+def in_a_status(items: Any) -> Any:
+    return Status(201, items)
+
+
+def in_a_tuple(items: Any) -> Any:
+    return 201, items
+
+
+STATUSES: dict[str, tuple[Any, Any, Any]] = {
+    "the only one": (returns, {201: list[Out]}, alone),
+    "that of the decorator": (stated, {200: list[Page], 201: list[Out]}, alone),
+    "brought by a Status": (returns, {200: list[Page], 201: list[Out]}, in_a_status),
+    "brought in a tuple": (returns, {200: list[Page], 201: list[Out]}, in_a_tuple),
+}
+
+
+@both_edges
+@pytest.mark.parametrize(("kind", "declared", "answered"), STATUSES.values(), ids=STATUSES)
+def test_the_response_that_is_declared_for_the_status_is_held(
+    edge: Edge, kind: Any, declared: Any, answered: Any
+) -> None:
+    answer = edge.get(routes(kind(view_of(answered(iter(SECRETS)))), response=declared))
+    assert (answer.status, b"password" in answer.body) == (201, False)
+    assert json.loads(answer.body.splitlines()[0]) == {"name": "ada"}
+
+
+def test_a_status_that_is_not_declared_beside_one_that_is_is_an_error() -> None:
+    with exceptions() as caught:
+        assert Edge("wsgi").get(routes(stated(view_of(iter(SECRETS))), response={200: list[Out]})).status == 500
+    assert "no schema for status 201" in str(caught[0])
+
+
+@pytest.mark.parametrize("declared", [{}, {"response": {404: Page}}], ids=["nothing", "an error"])
+def test_a_stream_that_is_not_declared_has_the_status_of_its_decorator(declared: Any) -> None:
+    assert Edge("wsgi").get(routes(stated(view_of(iter("ab"))), **declared)).status == 201
+    assert Edge("wsgi").get(routes(returns(view_of(iter("ab"))), **declared)).status == 200
+
+
+@both_edges
+def test_the_resolvers_of_a_schema_see_the_request(edge: Edge) -> None:
+    answer = edge.get(routes(returns(view_of(iter([{"name": "ada"}]))), response=list[Placed]))
+    assert json.loads(answer.body) == {"name": "ada", "path": "/:200"}
