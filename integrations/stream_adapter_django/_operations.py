@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -94,9 +94,10 @@ def _is_success(status: Any) -> bool:
 
 def _status_and_content(result: Any) -> tuple[Any, Any]:
     """Take apart a status and a body, which the framework's views may return together."""
-    if type(result) is tuple and len(result) == 2 and type(result[0]) is int:
-        return result
-    if type(result).__name__ == "Status" and type(result).__module__.partition(".")[0] == "ninja":
+    cls = cast("type[object]", type(result))
+    if cls is tuple and len(result) == 2 and isinstance(result[0], int):
+        return result[0], result[1]
+    if cls.__name__ == "Status" and cls.__module__.partition(".")[0] == "ninja":
         return result.status_code, result.value
     return None, result
 

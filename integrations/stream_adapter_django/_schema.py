@@ -7,9 +7,12 @@ in a stream either. A `response=list[User]` is a stream of users, and so is `res
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from datetime import date, time, timedelta
+from enum import Enum
 from functools import partial
 from importlib import import_module
 from typing import Any, get_args, get_origin
+from uuid import UUID
 
 from stream_adapter import Response, ServerSentEvent
 from stream_adapter.errors import ChunkValueError
@@ -43,6 +46,7 @@ class Contract:
     def __init__(self, operation: Any, item: Any) -> None:
         self._view: str = operation.view_func.__qualname__
         self._item = item
+        self._is_scalar = isinstance(item, type) and issubclass(item, (date, time, timedelta, UUID, Enum))
         self._adapter: Any = import_module("pydantic").TypeAdapter(item)
         self._options = {
             name: getattr(operation, name) for name in ("by_alias", "exclude_unset", "exclude_defaults", "exclude_none")
@@ -84,6 +88,8 @@ class Contract:
                 f" {type(item).__name__}; {'; '.join(problems[:5])}",
                 index=index,
             ) from None
+        if self._is_scalar:
+            return valid  # JSON, which has frames; its text would have none
         return self._adapter.dump_python(valid, mode="json", context=context, **self._options)
 
 

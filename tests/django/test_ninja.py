@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -308,3 +309,9 @@ def test_a_stream_that_is_not_declared_has_the_status_of_its_decorator(declared:
 def test_the_resolvers_of_a_schema_see_the_request(edge: Edge) -> None:
     answer = edge.get(routes(returns(view_of(iter([{"name": "ada"}]))), response=list[Placed]))
     assert json.loads(answer.body) == {"name": "ada", "path": "/:200"}
+
+
+@both_edges
+def test_declared_dates_are_framed_as_json(edge: Edge) -> None:
+    answer = edge.get(routes(returns(view_of(iter(["2026-01-02", "2026-01-03"]))), response=list[date]))
+    assert answer.body == b'"2026-01-02"\n"2026-01-03"\n'
