@@ -24,10 +24,12 @@ __all__ = [
     "describe_source",
     "describe_stream",
     "expect_reports",
+    "forget_reports",
     "is_first_report",
     "log_close_failure",
     "log_stream",
     "logger",
+    "printable",
 ]
 
 logger = logging.getLogger("stream_adapter")
@@ -86,6 +88,12 @@ def expect_reports() -> None:
     _reported.set([])
 
 
+def forget_reports() -> None:
+    """Let go of what was reported, with the frames that it has, now that the application has ended."""
+    if reported := _reported.get(None):
+        reported.clear()
+
+
 def is_first_report(error: BaseException, context: Context) -> bool:
     """Return True if no stream within the one of `context` has reported this error, and note that this one does."""
     reported = context.get(_reported)
@@ -104,7 +112,7 @@ def describe_stream(request: RequestHead | None, content: object) -> str:
     source = describe_source(content)
     if request is None or not request.path:
         return source
-    return f"{_printable(request.method, _LONGEST_METHOD)} {_printable(request.path, _LONGEST_PATH)} ({source})"
+    return f"{printable(request.method, _LONGEST_METHOD)} {printable(request.path)} ({source})"
 
 
 def describe_source(content: Any) -> str:
@@ -119,7 +127,8 @@ def describe_source(content: Any) -> str:
     return str(content.log_name) if hasattr(cls, "log_name") else cls.__qualname__
 
 
-def _printable(text: str, longest: int) -> str:
+def printable(text: str, longest: int = _LONGEST_PATH) -> str:
+    """Return text that somebody else chose, such that it can neither break nor fake a line of the log."""
     quoted = quote(text[: longest + 1], safe=_IN_A_PATH, errors="surrogatepass")
     return quoted if len(quoted) <= longest else f"{quoted[:longest]}…"
 

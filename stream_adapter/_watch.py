@@ -15,13 +15,13 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from ._connection import Sample
+from ._log import log_stream
 from ._tcp import Peer
 from ._types import Reason
 
 __all__ = ["Client", "Watched", "watcher"]
 
-logger = logging.getLogger("stream_adapter")
-
+_NAME = "the watcher of clients"
 _INTERVAL = 0.25  # seconds between two looks at a client
 _IDLE_LOOKS = 20  # looks at nobody after which the thread ends
 _FINISHED_GRACE = 3.0  # seconds of silence after which a client that sent a FIN is taken to have gone
@@ -88,9 +88,12 @@ class _Watcher:
             self._runs = True
         try:
             threading.Thread(target=self._watch, name="stream_adapter.watcher", daemon=True).start()
-        except RuntimeError:  # the process has no more threads, or is about to end: a stream runs without being watched
+        except (
+            RuntimeError
+        ) as error:  # the process has no more threads, or is about to end: a stream runs without being watched
             self._runs = False
-            logger.warning("no thread to watch clients in: one that stalls keeps its thread", exc_info=True)
+            happened, then = "no thread can be started", "a client that stalls keeps its thread"
+            log_stream(logging.WARNING, _NAME, happened, then, error=error)
 
     def discard(self, stream: Watched) -> None:
         """Look no more; one look may be under way."""
@@ -116,8 +119,8 @@ class _Watcher:
             if stream is not None:
                 try:
                     stream.look(now)
-                except Exception:
-                    logger.exception("looking after a client failed")
+                except Exception as error:  # noqa: BLE001  # the others are to be looked at
+                    log_stream(logging.ERROR, _NAME, "a look at a client failed", "it is looked at again", error=error)
         return bool(references)
 
 

@@ -9,6 +9,7 @@ time, as a test may, closes the last one first.
 from __future__ import annotations
 
 import logging
+from urllib.parse import quote
 
 from ._compat import current_context, session_of
 
@@ -22,6 +23,7 @@ class HeldContext:
 
     def __init__(self) -> None:
         context = current_context()
+        self._stream = f"{context.request.method} {quote(context.request.path)}"
         self._pop = context.pop
         self._session = session_of(context)
         self._modified = self._session.modified
@@ -34,7 +36,5 @@ class HeldContext:
             error: what ended the stream, for the teardown functions; None if nothing did.
         """
         if self._session.modified and not self._modified:
-            logger.debug(
-                "the session was modified after the first item, when its cookie had been sent; it is not saved"
-            )
+            logger.debug("%s: the session was modified after the first item; it is not saved", self._stream)
         self._pop(error)

@@ -17,13 +17,13 @@ from functools import partial
 from typing import Any
 
 from stream_adapter._connection import Connection
+from stream_adapter._log import describe_stream, log_stream
+from stream_adapter._request import RequestHead
 from stream_adapter._types import Environ, Message
 from stream_adapter._watch import watcher
 from stream_adapter.errors import RefusalError
 
 __all__ = ["Inbox", "Patience", "body_length"]
-
-logger = logging.getLogger("stream_adapter")
 
 _BLOCK = 65536  # bytes: a server's `read` waits for all of them, or for the end
 
@@ -47,6 +47,7 @@ class Inbox:
         ask: Callable[[Callable[[], object]], object],
         patience: Patience | None = None,
     ) -> None:
+        self._request = RequestHead.from_environ(environ)
         self._input: Any = environ["wsgi.input"]
         self._rest = body_length(environ)  # bytes; None: as many as there are
         self._ask = ask
@@ -84,8 +85,9 @@ class Inbox:
                 part: bytes = self._input.read(_BLOCK if self._rest is None else min(_BLOCK, self._rest))
             if (not part and self._rest) or (self._patience is not None and self._patience.is_over):
                 raise EOFError("a part of the body is missing")  # noqa: TRY301  # one way to be lost
-        except Exception as error:  # whatever a server raises, nothing more comes
-            logger.debug("the request's body ended early, which is taken for a disconnect", exc_info=error)
+        except Exception as error:  # noqa: BLE001  # whatever a server raises, nothing more comes
+            name = describe_stream(self._request, self)
+            log_stream(logging.DEBUG, name, "the request ended early", "it is taken for a disconnect", error=error)
             act = self.close
         else:
             if self._rest is not None:

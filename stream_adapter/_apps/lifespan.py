@@ -15,12 +15,13 @@ from contextvars import copy_context
 from typing import Any
 
 from stream_adapter._lifecycle import drain
+from stream_adapter._log import log_stream
 from stream_adapter._pump import run
 from stream_adapter._types import ASGIApp, Message
 
 __all__ = ["Lifespan"]
 
-logger = logging.getLogger("stream_adapter")
+_NAME = "lifespan (ASGI application)"
 
 _GRACE = 5.0  # seconds that live streams have at the end of the process, and then the application's shutdown
 
@@ -75,8 +76,8 @@ class _Life:
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         try:
             await self._app(scope, self._to_app.get, self._send)
-        except BaseException as error:  # whatever it is, it is not the loop's
-            logger.debug("the application does not support the ASGI lifespan protocol, or failed in it", exc_info=error)
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is not the loop's
+            log_stream(logging.DEBUG, _NAME, "not supported, or failed", "the application does without", error=error)
         finally:
             self._answered.set()
 
@@ -104,9 +105,8 @@ class _Life:
         except TimeoutError:
             self._failure = f"it did not within {_GRACE:g} s"
         if self._failure is not None:
-            logger.error(
-                "the application failed to shut down (ASGI lifespan): %s; the process ends nevertheless", self._failure
-            )
+            happened = f"the application failed to shut down: {self._failure}"
+            log_stream(logging.ERROR, _NAME, happened, "the process ends nevertheless")
 
 
 def _at_exit(act: Callable[[], object]) -> None:

@@ -296,6 +296,10 @@ class Body:
         """Log that the client has left, which is not an error, whenever it is."""
         self._log(logging.DEBUG, "the client disconnected", "nothing more is sent")
 
+    def log_receive_failure(self, error: Exception) -> None:
+        """Log that the server's `receive` raised, which is taken for a disconnect."""
+        self._log(logging.DEBUG, "receive failed", "it is taken for a disconnect", error)
+
     def _log_report_failure(self, error: Exception) -> None:
         self._log(logging.ERROR, "on_close failed", f"the stream has ended ({self._summary().reason})", error)
 

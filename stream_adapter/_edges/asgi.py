@@ -15,7 +15,6 @@ from functools import partial
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, ClientDisconnected, Host, ShuttingDown, StreamAborted
 from stream_adapter._heads import outgoing_head
 from stream_adapter._lifecycle import drain
-from stream_adapter._log import logger
 from stream_adapter._pump import in_file_thread, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolvable
@@ -142,7 +141,7 @@ class _Delivery:
     async def run_watched(self, receive: Receive) -> None:
         """Run until the end, or until the client goes or stops reading."""
         body = self._body
-        watcher = self._loop.create_task(_watch(receive, self._gone))
+        watcher = self._loop.create_task(_watch(receive, self._gone, body.log_receive_failure))
         interruptible = asyncio.timeout(None)
         try:
             async with interruptible:
@@ -249,7 +248,7 @@ def _interrupt(scope: asyncio.Timeout) -> None:
         scope.reschedule(asyncio.get_running_loop().time())
 
 
-async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
+async def _watch(receive: Receive, gone: Callable[[], None], log: Callable[[Exception], None]) -> None:
     """Drain the request's body, then wait for the disconnect."""
     complete = False
     try:
@@ -261,7 +260,7 @@ async def _watch(receive: Receive, gone: Callable[[], None]) -> None:
                 return
             complete = not message.get("more_body", False)
     except Exception as error:  # noqa: BLE001  # a receive that fails has no client behind it
-        logger.debug("receive failed, which is taken for a disconnect", exc_info=error)
+        log(error)
     gone()
 
 

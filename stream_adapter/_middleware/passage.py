@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 
 from stream_adapter._body import ClientDisconnected, follows_from_the_end
+from stream_adapter._log import log_stream
 from stream_adapter._types import Message, Send
 from stream_adapter.errors import StreamTimeoutError
 
@@ -21,7 +22,7 @@ from .stream import clear_traceback_frames
 
 __all__ = ["Passage"]
 
-logger = logging.getLogger("stream_adapter")
+_NAME = "a response that passes the middleware (application)"
 
 _SHORT = 0.05  # seconds after which a response is one that lasts
 
@@ -107,7 +108,7 @@ class Passage:
         if watch.cancelled():
             return
         if (error := watch.exception()) is not None:  # a receive that fails has no client behind it
-            logger.debug("receive failed, which is taken for a disconnect", exc_info=error)
+            log_stream(logging.DEBUG, _NAME, "receive failed", "it is taken for a disconnect", error=error)
         self._end(ClientDisconnected)
 
     def _end(self, ending: Callable[[], Exception]) -> None:

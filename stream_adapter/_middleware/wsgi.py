@@ -15,6 +15,7 @@ from typing import Any, TypeVar, Unpack, cast
 from stream_adapter._body import Host, SyncBody
 from stream_adapter._connection import client_connection
 from stream_adapter._edges.wsgi import refuse
+from stream_adapter._log import expect_reports, forget_reports
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Source
@@ -74,7 +75,8 @@ class StreamAdapterMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._options.bounds_silence or self._expects_events(environ):
             return self._call_in_a_thread(environ, start_response)
-        call = Call(self.app, environ, start_response)
+        call = Call(self.app, environ, start_response, forget_reports)
+        expect_reports()
         call.begin()
         try:
             if call.may_stream():
@@ -101,6 +103,7 @@ class StreamAdapterMiddleware:
         except RefusalError as error:
             return refuse(error, start_response)
         call = Call(self.app, environ, start_response, thread.release)
+        thread.context.run(expect_reports)
 
         def begin() -> None:
             call.begin()

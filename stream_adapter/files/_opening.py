@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TypeAlias
 
+from stream_adapter._log import log_stream, printable
 from stream_adapter.errors import CapacityError, NotFoundError
 
 from ._handles import DescriptorHandle, PipeHandle
@@ -27,7 +28,6 @@ __all__ = ["OpenedPath", "not_found", "open_below", "open_path", "open_resolved"
 
 OpenedPath: TypeAlias = DescriptorHandle | PipeHandle
 
-logger = logging.getLogger("stream_adapter")
 
 _FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -95,7 +95,7 @@ def open_below(root: str, path: str) -> OpenedPath:
 def not_found(path: str, reason: str) -> NotFoundError:
     """Return the error of a path that leads to no file which may be sent, and log the reason."""
     shown = shown_path(path)
-    logger.debug("file: nothing to send at %r: %s", shown, reason)
+    log_stream(logging.DEBUG, f"file {printable(shown)}", f"nothing to send: {reason}", "the answer is a 404")
     return NotFoundError(f"file: nothing to send at {shown!r}")
 
 
