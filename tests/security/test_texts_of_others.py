@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import io
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -85,14 +86,14 @@ def test_error_about_a_media_type_cuts_it() -> None:
 
 
 def test_media_types_of_strangers_are_not_kept() -> None:
-    from stream_adapter import _headers  # noqa: PLC0415
-
-    before = _headers._kept_charset.cache_info().currsize, _headers._kept_with_charset.cache_info().currsize
+    module: Any = import_module("stream_adapter._headers")
+    caches = (module._kept_charset, module._kept_with_charset)
+    before = [cache.cache_info().currsize for cache in caches]
     for number in range(20):
         media_type = f"text/csv; a{number}={'x' * 8000}"
         answer = call_wsgi(sa.Response(iter([{"a": 1}]), media_type=media_type))
         assert answer.header("content-type")[0].endswith("charset=utf-8")
-    assert (_headers._kept_charset.cache_info().currsize, _headers._kept_with_charset.cache_info().currsize) == before
+    assert [cache.cache_info().currsize for cache in caches] == before
 
 
 SPOILED: dict[str, Callable[[], Format]] = {
