@@ -45,7 +45,9 @@ def _kind_of(cls: type[Any]) -> Kind | None:
     return None
 
 
-kind_of = cast("Callable[[type[Any]], Kind | None]", lru_cache(maxsize=1024)(_kind_of))
+kind_of: Callable[[type[Any]], Kind | None] = cast(
+    "Callable[[type[Any]], Kind | None]", lru_cache(maxsize=1024)(_kind_of)
+)
 
 
 class ChunkTable(dict[type, Encode]):

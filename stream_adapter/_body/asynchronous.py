@@ -48,7 +48,7 @@ class AsyncBody(Body):
         super().__init__(resolved, host)
         self._consumer: AsyncConsumer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.begun = False
+        self.begun: bool = False
         self._pending: list[bytes] = []  # no deque: an empty one is 700 bytes, and two thousand streams are silent
         self._holds_log = False
         self._unlogged: Callable[[], None] | None = None

@@ -82,7 +82,7 @@ class SendWatch:
         self._acknowledged: int | None = None
         self._progress_at = 0.0
         self.since: float | None = None
-        self.handed = 0
+        self.handed: int = 0
         self._timer = self._look_again(self._loop.time())
 
     @classmethod

@@ -21,7 +21,7 @@ def _is_event(cls: type[Any]) -> bool:
     return issubclass(cls, ServerSentEvent) or any("ServerSentEvent" in base.__name__ for base in cls.__mro__)
 
 
-is_event = cast("Callable[[type[Any]], bool]", lru_cache(maxsize=1024)(_is_event))
+is_event: Callable[[type[Any]], bool] = cast("Callable[[type[Any]], bool]", lru_cache(maxsize=1024)(_is_event))
 """Return True if instances are server-sent events: our own, or another library's."""
 
 

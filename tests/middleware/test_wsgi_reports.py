@@ -24,11 +24,14 @@ def test_failure_of_a_response_inside_the_middleware_is_logged_once_each_time(
     def inner(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return sa.Response(failing())(environ, start_response)
 
+    def start(*_: object) -> None:
+        pass
+
     app: Any = StreamAdapterMiddleware(inner, limits=limits)
     for _ in range(2):
         caplog.clear()
         environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/rows", "SERVER_PROTOCOL": "HTTP/1.1"}
-        body = app(environ, lambda status, headers, exc_info=None: None)
+        body = app(environ, start)
         with pytest.raises(LookupError, match="a secret"):
             list(body)
         body.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+from functools import partial
 from typing import Any
 
 from django.core.handlers.asgi import ASGIHandler
@@ -16,13 +17,14 @@ from stream_adapter.wsgi import StreamAdapterMiddleware as WSGIMiddleware
 
 def wrap() -> None:
     """Have each call of a handler go through a middleware around it."""
-    asgi, wsgi = ASGIHandler.__call__, WSGIHandler.__call__
+    asgi: Any = ASGIHandler.__call__
+    wsgi: Any = WSGIHandler.__call__
 
     async def call_asgi(self: Any, scope: Any, receive: Any, send: Any) -> None:
-        await ASGIMiddleware(lambda *arguments: asgi(self, *arguments))(scope, receive, send)
+        await ASGIMiddleware(partial(asgi, self))(scope, receive, send)
 
     def call_wsgi(self: Any, environ: Any, start_response: Any) -> Any:
-        return WSGIMiddleware(lambda *arguments: wsgi(self, *arguments))(environ, start_response)
+        return WSGIMiddleware(partial(wsgi, self))(environ, start_response)
 
     ASGIHandler.__call__ = call_asgi  # type: ignore[method-assign]
     WSGIHandler.__call__ = call_wsgi  # type: ignore[method-assign]

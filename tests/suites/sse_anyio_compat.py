@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
 
 @contextmanager
@@ -12,7 +13,7 @@ def collapse_excgroups() -> Generator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
+        error: Any = group
+        while isinstance(error, BaseExceptionGroup) and len(cast("Any", error).exceptions) == 1:
+            error = cast("Any", error).exceptions[0]
         raise error from None

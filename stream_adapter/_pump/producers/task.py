@@ -73,13 +73,13 @@ class TaskProducer(Producer):
         around: Callable[[], AbstractAsyncContextManager[object]] | None,
     ) -> None:
         super().__init__(*owned)
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self._crossing = crossing
         self._around = around
         self._task: asyncio.Task[None] | None = None
         self._iterating = False
         self._blocks = False  # the source was seen to block the loop
-        self.thread_id = 0
+        self.thread_id: int = 0
         self._room: LoopBell | None = None
         self._granted = self._left = 0  # of the room for chunks that are put
 
