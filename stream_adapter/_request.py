@@ -70,7 +70,7 @@ class RequestHead:
         headers: looked up with `get`, by lower-case name.
         query: the query string, still encoded.
         path: decoded, with what the application is mounted at; for the log.
-        client: its address, where the server names it with its port.
+        client: its address, where the server names it with its port and the connection carries nothing else.
     """
 
     method: str = "GET"
@@ -90,13 +90,9 @@ class RequestHead:
     def from_scope(cls, scope: Scope) -> RequestHead:
         """Make it from an ASGI http scope."""
         query = scope.get("query_string", b"").decode("latin-1")
-        return cls(
-            scope.get("method", "GET"),
-            _ScopeHeaders(scope),
-            query,
-            scope.get("path", ""),
-            _client_of(scope.get("client")),
-        )
+        # over HTTP/2 a connection moves though one of its streams is stalled: it tells nothing of this client
+        client = _client_of(scope.get("client")) if scope.get("http_version", "1.1").startswith("1") else None
+        return cls(scope.get("method", "GET"), _ScopeHeaders(scope), query, scope.get("path", ""), client)
 
     @property
     def last_event_id(self) -> str | None:

@@ -108,8 +108,8 @@ class Subject:
 
 
 @contextmanager
-def run(host: Host, *options: str, **env: str) -> Generator[Subject]:
-    """Serve a host.
+def probed(host: Host, *options: str, **env: str) -> Generator[tuple[Server, Probe]]:
+    """Serve a host, and listen to what its application tells.
 
     Args:
         host: what is served, and by what.
@@ -125,15 +125,23 @@ def run(host: Host, *options: str, **env: str) -> Generator[Subject]:
         try:
             app = f"tests.faults.apps.{host.app}"
             with host.serve(app, *host.options, *options, FAULTS_PROBE=path, **env) as server:
-                subject = Subject(server, probe)
                 try:
                     probe.wait(lambda it: it.processes)
-                    subject.hello()  # it has started, and has what it needs for an ordinary request
-                    yield subject
+                    yield server, probe
                 except BaseException:
                     print(server.log())  # noqa: T201  # what pytest shows with a failed test
                     raise
-                finally:
-                    subject.leave()
         finally:
             probe.close()
+
+
+@contextmanager
+def run(host: Host, *options: str, **env: str) -> Generator[Subject]:
+    """Serve a host over HTTP/1.1; the arguments are those of `probed`."""
+    with probed(host, *options, **env) as (server, probe):
+        subject = Subject(server, probe)
+        try:
+            subject.hello()  # it has started, and has what it needs for an ordinary request
+            yield subject
+        finally:
+            subject.leave()
