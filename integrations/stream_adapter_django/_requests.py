@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -61,6 +61,13 @@ def request_in(arguments: tuple[Any, ...]) -> Any:
     return next((argument for argument in arguments[:2] if django_request(argument) is not None), None)
 
 
+def _head_of(request: HttpRequest) -> RequestHead:
+    head = RequestHead.from_environ(request.META)
+    if not isinstance(request, ASGIRequest):
+        return head
+    return replace(head, client=RequestHead.from_scope({**request.scope}).client)  # META does not say HTTP/2
+
+
 def known(request: object) -> Known:
     """Return what is known by a request, which may be that of Django REST framework.
 
@@ -71,7 +78,7 @@ def known(request: object) -> Known:
     if plain is None:
         raise TypeError(f"request: expected a request of Django, got {type(request).__name__}")
     return Known(
-        head=RequestHead.from_environ(plain.META),
+        head=_head_of(plain),
         environ=plain.environ if isinstance(plain, WSGIRequest) else None,
         is_asgi=True if isinstance(plain, ASGIRequest) else False if isinstance(plain, WSGIRequest) else None,
         answer=None if plain is request else _answer_of(request),

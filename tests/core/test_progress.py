@@ -114,3 +114,9 @@ def test_connection_is_found_by_its_client_and_left_open(family: socket.AddressF
 )
 def test_client_of_a_scope_is_an_address_or_not_known(given: object, address: object) -> None:
     assert RequestHead.from_scope({"type": "http", "client": given}).client == address
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_client_of_a_connection_of_many_streams_is_not_known(version: str) -> None:
+    scope = {"type": "http", "client": ("127.0.0.1", 50000), "http_version": version}
+    assert RequestHead.from_scope(scope).client is None

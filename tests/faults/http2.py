@@ -54,6 +54,7 @@ class Connection:
 
     def __init__(self, port: int, tls: ssl.SSLContext, patience: float = BOUND) -> None:
         tls.set_alpn_protocols(["h2"])
+        self._authority = f"127.0.0.1:{port}"
         self._patience = patience
         plain = socket.create_connection(("127.0.0.1", port), BOUND)
         self._socket = tls.wrap_socket(plain, server_hostname="localhost")
@@ -69,7 +70,7 @@ class Connection:
     def get(self, path: str, *, is_stalled: bool = False) -> Stream:
         """Ask for something."""
         number = self._h2.get_next_available_stream_id()
-        fields = [(":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", path)]
+        fields = [(":method", "GET"), (":scheme", "https"), (":authority", self._authority), (":path", path)]
         self._h2.send_headers(number, fields, end_stream=True)
         stream = self._streams[number] = Stream(number, is_stalled=is_stalled)
         self._flush()
@@ -88,7 +89,7 @@ class Connection:
                 raise AssertionError(f"it did not come to that within {self._patience} s")
             if self.is_over:
                 raise AssertionError("it did not come to that before the connection ended")
-            self._receive(left)
+            self.receive(left)
 
     def read_to_the_end(self, *streams: Stream) -> Connection:
         """Read until streams have ended, in whatever way."""
@@ -105,7 +106,8 @@ class Connection:
         self.is_over = True
         self._socket.close()
 
-    def _receive(self, patience: float) -> None:
+    def receive(self, patience: float) -> None:
+        """Take what comes, and wait for it no longer than `patience` seconds."""
         self._socket.settimeout(patience)
         try:
             data = self._socket.recv(65536)
@@ -150,5 +152,5 @@ class Connection:
                 pass
 
     def _flush(self) -> None:
-        with contextlib.suppress(OSError):  # the server has gone: `_receive` sees that
+        with contextlib.suppress(OSError):  # the server has gone: `receive` sees that
             self._socket.sendall(self._h2.data_to_send())

@@ -58,9 +58,13 @@ class Probe:
 
     def wait(self, holds: Callable[[Probe], object]) -> None:
         """Wait until a condition on what was told holds; a test fails if it never does."""
+        if not self.comes_to(holds, BOUND):
+            raise AssertionError(f"it never came to that: {self}")
+
+    def comes_to(self, holds: Callable[[Probe], object], seconds: float) -> bool:
+        """Wait until a condition holds, for so long. Return True if it does."""
         with self._changed:
-            if not self._changed.wait_for(lambda: holds(self), BOUND):
-                raise AssertionError(f"it never came to that: {self}")
+            return bool(self._changed.wait_for(lambda: holds(self), seconds))
 
     def wait_all_closed(self, count: int) -> None:
         """Wait until `count` sources have been opened, and closed, and each stream has said why it ended."""

@@ -41,6 +41,10 @@ LIMITS = {
     "stall": {"hypercorn": _UNBOUNDED, "uvicorn": _UNBOUNDED, "gthread": _ONE_BY_ONE},
     "many": {"gthread": _ONE_BY_ONE},
 }
+# hosts that answer nothing, whatever the test
+UNANSWERED = {
+    ("uvicorn", "Django"): "uvicorn's receive() never returns where a request has no body, and Django reads it first",
+}
 SILENT = 3.0  # seconds after which a server that is known to be silent is taken to be
 
 
@@ -115,18 +119,22 @@ def served(host: Host, running_http2: Running, request: pytest.FixtureRequest) -
     probe.wait(lambda it: it.opened == it.closed == it.reasons.total())
 
 
-def _marks(host: Host) -> list[pytest.MarkDecorator]:
+def _marks(host: Host, fault: str = "") -> list[pytest.MarkDecorator]:
     found = [mark for mark in marks(host) if mark.name == "skip"]
-    return found if host.name == BY_DEFAULT else [*found, pytest.mark.servers]
+    if host.name != BY_DEFAULT:
+        found.append(pytest.mark.servers)
+    reason = UNANSWERED.get((host.server, host.framework)) or LIMITS.get(fault, {}).get(host.server)
+    if reason is None:
+        return found
+    strict = host.framework != "Flask"  # by to_asgi a source may pause on a busy machine, and so seem to be stopped
+    return [*found, pytest.mark.xfail(reason=reason, raises=AssertionError, strict=strict)]
 
 
 def over_http2(fault: str = "", hosts: Sequence[Host] = HOSTS) -> pytest.MarkDecorator:
     """Run a test on each server, with each way; on those that make it impossible, expect it to fail."""
     cases: list[ParameterSet] = []
     for host in hosts:
-        found = _marks(host)
-        if (reason := LIMITS.get(fault, {}).get(host.server)) is not None:
-            found.append(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
+        found = _marks(host, fault)
         cases += [pytest.param(host, way, id=f"{host.name}-{way}", marks=found) for way in ("sync", "async")]
     return pytest.mark.parametrize(("host", "way"), cases)
 
@@ -192,7 +200,8 @@ def test_stalled_stream_stops_its_source_while_another_flows(served: Served, way
     assert flowing.is_complete
 
 
-@over_http2("stall")
+# behind a middleware, and in a WSGI application, `send` is not the server's
+@over_http2("stall", [host for host in HOSTS if host.framework not in {"middleware", "Flask"}])
 def test_stalled_stream_is_let_go_while_another_flows(served: Served, way: str) -> None:
     connection, probe = served.connect(), served.subject.probe
     flowing = connection.stream("ticking", way)

@@ -18,6 +18,7 @@ from .reporter import reporter
 BLOCK = bytes(16384)
 ROW = b"a row of twenty-two b\n"
 TICK = 0.02  # seconds
+BEAT = 0.1  # seconds
 PAUSE = 0.6  # seconds, longer than the watcher's interval and shorter than its patience with a half-closed client
 SIZE = 4 << 20  # bytes of one chunk, with which a server is busy as long as its client reads
 
@@ -106,6 +107,35 @@ async def async_idle() -> AsyncSource:
     with reporter.source():
         yield b"first\n"
         await asyncio.Event().wait()
+
+
+def sync_quiet() -> SyncSource:
+    """Say one event, and another when released; between them there is room for keepalives."""
+    with reporter.source():
+        yield b"data: first\n\n"
+        reporter.waiting()
+        reporter.released.wait()
+        yield b"data: last\n\n"
+
+
+async def async_quiet() -> AsyncSource:
+    with reporter.source():
+        yield b"data: first\n\n"
+        await asyncio.Event().wait()
+
+
+def sync_beating() -> SyncSource:
+    with reporter.source():
+        while True:
+            yield b"data: beat\n\n"
+            time.sleep(BEAT)
+
+
+async def async_beating() -> AsyncSource:
+    with reporter.source():
+        while True:
+            yield b"data: beat\n\n"
+            await asyncio.sleep(BEAT)
 
 
 async def async_tardy() -> AsyncSource:
@@ -285,6 +315,8 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "pausing": {"sync": sync_pausing, "async": async_pausing},
     "sized": {"sync": sync_sized, "async": async_sized},
     "idle": {"sync": sync_idle, "async": async_idle},
+    "quiet": {"sync": sync_quiet, "async": async_quiet},
+    "beating": {"sync": sync_beating, "async": async_beating},
     "tardy": {"async": async_tardy},
     "stubborn": {"sync": sync_stubborn, "async": async_stubborn},
     "raising": {"sync": sync_raising, "async": async_raising},
