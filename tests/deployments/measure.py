@@ -16,7 +16,9 @@ from .running import Deployment
 
 _SOON = 4.0  # seconds in which what is streamed has come, on a machine that is busy
 _PATIENCE = 10.0  # seconds in which a failure or a departure is to be noticed
-_KEPT_ALIVE = 40.0  # seconds for a departure that is noticed by keepalives: two of them, 15 s apart
+_KEPT_ALIVE = (
+    75.0  # seconds for a departure that is noticed by keepalives, 15 s apart, of which a proxy may swallow some
+)
 _SHUTDOWN = 15.0
 
 
