@@ -37,10 +37,10 @@ class Deployment:
     Attributes:
         row: which.
         port: where its client connects.
-        server: the process of the application's server, which is told to end.
+        server: the process of the application's server, which is sent SIGTERM.
         probe: what the application tells.
         certificate: of the face, if that speaks TLS.
-        logs: what the programs write.
+        folder: of the programs, with what they write.
     """
 
     row: Row
