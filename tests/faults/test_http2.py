@@ -221,5 +221,6 @@ def test_sigterm_closes_each_stream_of_a_connection(host: Host) -> None:
         served.subject.server.process.send_signal(signal.SIGTERM)
         probe.wait(lambda it: it.closed == 20)
         connection.read_until(lambda: connection.is_over)
+        probe.wait(lambda it: not it.processes)
         assert probe.reasons == {"shutdown": 20}
         assert not any(stream.is_complete for stream in streams)
