@@ -29,8 +29,10 @@ http {{
     gzip_types *; gzip_proxied any; gzip_min_length 0;
     server {{
         listen 127.0.0.1:{port};
-        location /as_we_ask/ {{ proxy_pass http://127.0.0.1:{upstream}/; }}
-        location /buffering/ {{ proxy_ignore_headers X-Accel-Buffering; proxy_pass http://127.0.0.1:{upstream}/; }}
+        location /as_we_ask/ {{ proxy_http_version 1.0; proxy_pass http://127.0.0.1:{upstream}/; }}
+        location /buffering/ {{
+            proxy_http_version 1.0; proxy_ignore_headers X-Accel-Buffering; proxy_pass http://127.0.0.1:{upstream}/;
+        }}
         location /gzip/ {{ gzip on; proxy_pass http://127.0.0.1:{upstream}/; }}
         location /gzip_buffering/ {{
             gzip on; proxy_http_version 1.1; proxy_ignore_headers X-Accel-Buffering;
