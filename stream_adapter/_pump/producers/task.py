@@ -120,10 +120,10 @@ class TaskProducer(Producer):
 
     def block(self, where: str | None) -> None:
         """Let others have their turn after each item from now on: the source does not."""
-        if where is not None:
-            self.source.blocks(where)
         self._blocks = True
         self.bell.insist()
+        if where is not None:  # after that: what reads the log may rely on it
+            self.source.blocks(where)
 
     def put(self, chunk: bytes) -> bool:
         """Put a chunk from within the source's own step; say whether to wait for room before the next."""
