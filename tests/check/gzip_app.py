@@ -1,11 +1,17 @@
-"""Event streams behind Django's GZipMiddleware, which compresses each chunk by itself (ASGI) or holds them (WSGI)."""
+"""Event streams behind a middleware that compresses as Django's GZipMiddleware did before Django 6.
+
+Under ASGI each chunk is a gzip member of its own, of which browsers read the first; under WSGI chunks are held back.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import itertools
 import time
+import zlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from django.conf import settings
 from django.core.asgi import get_asgi_application
@@ -13,13 +19,39 @@ from django.core.handlers.asgi import ASGIRequest
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import path
+from django.utils.deprecation import MiddlewareMixin
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF=__name__,
     SECRET_KEY="of a test",
-    MIDDLEWARE=["django.middleware.gzip.GZipMiddleware"],
+    MIDDLEWARE=[f"{__name__}.GZipMiddleware"],
 )
+
+
+class GZipMiddleware(MiddlewareMixin):
+    """Compress what says nothing of its coding."""
+
+    def process_response(self, request: HttpRequest, response: StreamingHttpResponse) -> StreamingHttpResponse:
+        """Replace the content."""
+        if response.has_header("Content-Encoding") or "gzip" not in request.headers.get("Accept-Encoding", ""):
+            return response
+        content: Any = response.streaming_content
+        response.streaming_content = _members(content) if response.is_async else _held(content)
+        response.headers["Content-Encoding"] = "gzip"
+        return response
+
+
+async def _members(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        yield gzip.compress(chunk)
+
+
+def _held(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    encoder = zlib.compressobj(wbits=31)
+    for chunk in chunks:
+        yield encoder.compress(chunk)  # most often nothing, but for the head of the member
+    yield encoder.flush()
 
 
 def _numbers() -> Iterator[str]:

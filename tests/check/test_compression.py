@@ -43,7 +43,7 @@ PATHS = ("events", "left-out")
 
 
 @pytest.mark.parametrize("protocol", ["WSGI", "ASGI"])
-def test_djangos_gzip_is_found_to_keep_events_from_browsers(reports: dict[str, dict[str, Any]], protocol: str) -> None:
+def test_compressor_that_keeps_events_from_browsers_is_found(reports: dict[str, dict[str, Any]], protocol: str) -> None:
     report = reports[f"{protocol} events"]
     assert report["cadence"]["verdict"] == "streams"
     assert (level(report, "compression"), report["ok"]) == ("problem", False)
@@ -52,7 +52,9 @@ def test_djangos_gzip_is_found_to_keep_events_from_browsers(reports: dict[str, d
 
 
 @pytest.mark.parametrize("protocol", ["WSGI", "ASGI"])
-def test_the_advice_leaves_the_response_out_of_djangos_gzip(reports: dict[str, dict[str, Any]], protocol: str) -> None:
+def test_the_advice_leaves_the_response_out_of_the_compressor(
+    reports: dict[str, dict[str, Any]], protocol: str
+) -> None:
     report = reports[f"{protocol} left-out"]
     assert (level(report, "compression"), report["ok"]) == (None, True)
     assert report["cadence"]["verdict"] == "streams"
