@@ -48,8 +48,9 @@ class ItemValidationError(ChunkValueError, ResponseValidationError):
     """
 
     def __init__(self, problem: str, errors: list[Any], item: object) -> None:
+        ChunkValueError.__init__(self, problem)  # from Python 3.14 on, it calls the other one, with the text
         ResponseValidationError.__init__(self, errors, body=item)
-        ChunkValueError.__init__(self, problem)
+        self.args = (problem,)
         self._problem = problem
 
     def __str__(self) -> str:
