@@ -327,7 +327,11 @@ REFUSED: list[tuple[Any, str, str]] = [
     (Speaking(), "tests.values.test_table.Speaking", "; write str(value), if that is the text you mean"),
     (1j, "complex", ""),
     (Fraction(1, 2), "fractions.Fraction", "; write str(value), if that is the text you mean"),
-    (PurePosixPath("a"), "pathlib.PurePosixPath", "; write str(value), if that is the text you mean"),
+    (
+        PurePosixPath("a"),
+        f"{PurePosixPath.__module__}.PurePosixPath",
+        "; write str(value), if that is the text you mean",
+    ),
     (ip_address("::1"), "ipaddress.IPv6Address", "; write str(value), if that is the text you mean"),
     (deque([1]), "collections.deque", ""),
     (SimpleNamespace(a=1), "types.SimpleNamespace", ""),
