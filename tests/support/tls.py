@@ -29,7 +29,7 @@ class Certificate:
     def client(self) -> ssl.SSLContext:
         """Return a client's context."""
         context = ssl.create_default_context()
-        self.authority.configure_trust(context)
+        context.load_verify_locations(cadata=self.authority.cert_pem.bytes().decode())
         return context
 
 
