@@ -118,7 +118,7 @@ def describe_stream(request: RequestHead | None, content: object) -> str:
 def describe_source(content: Any) -> str:
     """Return the name of a source: a generator's function, or the type of another object.
 
-    An object of ours that stands for somebody's application or file says itself what it is, by `log_name`.
+    An object of this library that stands for a user's application or file says itself what it is, by `log_name`.
     """
     cls: type[Any] = content.__class__
     kind = _KINDS.get(cls)
@@ -128,7 +128,7 @@ def describe_source(content: Any) -> str:
 
 
 def printable(text: str, longest: int = _LONGEST_PATH) -> str:
-    """Return text that somebody else chose, such that it can neither break nor fake a line of the log."""
+    """Return text that a client or an application chose, such that it can neither break nor fake a line of the log."""
     quoted = quote(text[: longest + 1], safe=_IN_A_PATH, errors="surrogatepass")
     return quoted if len(quoted) <= longest else f"{quoted[:longest]}…"
 

@@ -178,7 +178,7 @@ def reset(client: socket.socket) -> None:
             libc.connect(client.fileno(), _AF_UNSPEC_ADDRESS, len(_AF_UNSPEC_ADDRESS))
         # its owner reads the end from now on, and not ENOTCONN, which servers do not expect
         _shut_down(client, socket.SHUT_RDWR)
-    except OSError:  # ENOTCONN, which shuts it down all the same; or the peer, or the owner, was first
+    except OSError:  # ENOTCONN, which still shuts it down; or the peer, or the owner, was first
         return
 
 

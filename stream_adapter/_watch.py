@@ -23,7 +23,7 @@ __all__ = ["Client", "Watched", "watcher"]
 
 _NAME = "the watcher of clients"
 _INTERVAL = 0.25  # seconds between two looks at a client
-_IDLE_LOOKS = 20  # looks at nobody after which the thread ends
+_IDLE_LOOKS = 20  # looks without a stream after which the thread ends
 _FINISHED_GRACE = 3.0  # seconds of silence after which a client that sent a FIN is taken to have gone
 
 
@@ -32,7 +32,7 @@ class Client:
 
     A FIN does not mean that the client has gone: it may have shut down only its write side, which does not "imply that
     the client is no longer interested in a response" (RFC 9112, 9.6). What is sent to it tells: one that has closed
-    answers by RST, one that reads acknowledges. While nothing is sent nobody can know, and a FIN that nothing has
+    answers by RST, one that reads acknowledges. While nothing is sent it cannot be known, and a FIN that nothing has
     followed for `_FINISHED_GRACE` is taken for the end. (nginx, uvicorn and hypercorn take any FIN for it, at once.)
 
     Args:

@@ -63,7 +63,7 @@ def to_wsgi(
         limits: bounds and deadlines of each response.
         on_close: called with a StreamSummary when a response is over.
         receive_timeout: seconds for which the request's body is waited for while the client sends nothing, since that
-            occupies a thread; then the application is told of a disconnect, and the answer is 408. None for any. It
+            occupies a thread; then the application receives a disconnect, and the answer is 408. None for any. It
             holds where the server reads from a socket that it shows: gunicorn, Werkzeug, cheroot, on Linux.
 
     Raises:

@@ -60,5 +60,5 @@ def _is_json(text: bytes) -> bool:
     except RecursionError:
         return True
     except ValueError as error:
-        return "digits" in str(error)  # more of them than Python reads are JSON all the same
+        return "digits" in str(error)  # more of them than Python reads are still JSON
     return True

@@ -47,8 +47,8 @@ class SendWatch:
         overdue: called then, once.
 
     Attributes:
-        since: when the `send` began that waits now; None while there is none. Whoever sends sets it.
-        handed: bytes that were handed over. Whoever sends counts them.
+        since: when the `send` began that waits now; None while there is none. The sender sets it.
+        handed: bytes that were handed over. The sender counts them.
     """
 
     __slots__ = (

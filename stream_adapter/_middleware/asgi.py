@@ -160,7 +160,7 @@ class _Exchange:
             await self._send(self._options.passed_head(head, self._scope))
             return
         self._held = head
-        # if nothing follows at once, there is somebody to watch and time to keep meanwhile
+        # if nothing follows at once, a client must be watched and time kept meanwhile
         self._beginning = asyncio.get_running_loop().call_soon(self._begin, head)
 
     async def _follow(self, head: Message, message: Message) -> None:
