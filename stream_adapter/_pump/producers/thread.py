@@ -81,6 +81,8 @@ class ThreadProducer(Producer):
             if self._iterator is None and not self.stopping:
                 self._iterator = self._iterate_source()
             while not self.stopping and self._iterator is not None and not self._fill(self._iterator):
+                if self.stopping:
+                    break  # close here: the thread may be given up by now, and the next job would find another
                 if self._slice is not None and self._wait_for_room():
                     continue
                 if not self.window.is_full():
