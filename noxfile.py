@@ -6,6 +6,7 @@
     nox -s distribution          wheel and sdist: built twice alike, checked, installed where nothing else is
     nox -s user_types            mypy, pyright and ty over programs as users write them
     nox -s table                 docs/versions.md, from the results of the runs
+    nox -s words                 words that the style sheet bans
 
 Arguments after `--` go to pytest.
 """
@@ -144,3 +145,9 @@ def user_types(session: nox.Session) -> None:
 def table(session: nox.Session) -> None:
     """Write the table of docs/versions.md from the results of the last runs."""
     session.run(sys.executable, "docs/versions.py", str(RESULTS))
+
+
+@nox.session(python=False)
+def words(session: nox.Session) -> None:
+    """Find words that the style sheet bans, in these paths or in every tracked file."""
+    session.run(sys.executable, ".ci/words", *session.posargs)
