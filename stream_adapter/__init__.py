@@ -14,11 +14,11 @@ stream_adapter_fastapi.
 
 from . import _free_threading as _free_threading
 from ._encode import encode_chunk
+from ._iter_bytes import aiter_bytes, iter_bytes
 from ._lifecycle import active_streams, configure, drain, drain_on_signal
 from ._limits import Limits, StreamSummary
-from ._normalize import aiter_bytes, iter_bytes
 from ._response import Response
-from ._verbs import csv, html, json_array, json_seq, ndjson, sse, text
+from ._shortcuts import csv, html, json_array, json_seq, ndjson, sse, text
 from .asgi import to_asgi
 from .errors import (
     ChunkEncodingError,

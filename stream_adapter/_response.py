@@ -10,7 +10,6 @@ from typing import Any, Self, TypedDict, Unpack, cast, overload
 from werkzeug.datastructures import Headers
 
 from ._accept import clipped
-from ._edges import asgi, wsgi
 from ._encode import check_charset
 from ._headers import (
     add_defaults,
@@ -29,6 +28,7 @@ from ._limits import Limits, StreamSummary, check_seconds
 from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
+from ._serve import asgi, wsgi
 from ._source import Source
 from ._source import is_stream as _is_iterator
 from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse

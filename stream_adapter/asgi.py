@@ -6,7 +6,7 @@ app = to_asgi(flask_app)
 app = StreamAdapterMiddleware(app)
 """
 
-from ._apps.to_asgi import to_asgi
+from ._adapters.to_asgi import to_asgi
 from ._middleware.asgi import StreamAdapterMiddleware
 
 __all__ = ["StreamAdapterMiddleware", "to_asgi"]

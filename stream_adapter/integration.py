@@ -17,18 +17,18 @@ The checklist:
 
 from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
 from ._connection import Connection, client_connection
-from ._decorators import FormatDecorators
-from ._edges._refusal import refusal_head
-from ._edges.asgi import deliver, offers_pathsend
-from ._edges.progress import SendWatch
-from ._edges.server_file import ServerFile, server_file
-from ._edges.wsgi import status_line
 from ._encode import ChunkTable, Encode, Kind, kind_of
 from ._heads import is_bodiless, merge_headers, outgoing_head
 from ._pump import run as run_coroutine
 from ._request import RequestHead, RequestHeaders
 from ._resolved import Flow, OpenFile, Resolvable, Resolved
 from ._response import ResponseOptions, as_response, checked_options, is_stream
+from ._serve.asgi import deliver, offers_pathsend
+from ._serve.progress import SendWatch
+from ._serve.refusal import refusal_head
+from ._serve.server_file import ServerFile, server_file
+from ._serve.wsgi import status_line
+from ._shortcut_decorators import FormatDecorators
 from .errors import CapacityError, NotFoundError, RefusalError
 from .formats._base import FormatEncoder
 from .formats._foreign_events import event_of, is_event

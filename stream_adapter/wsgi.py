@@ -6,7 +6,7 @@ application = to_wsgi(starlette_app)
 application = StreamAdapterMiddleware(application)
 """
 
-from ._apps.to_wsgi import to_wsgi
+from ._adapters.to_wsgi import to_wsgi
 from ._middleware.wsgi import StreamAdapterMiddleware
 
 __all__ = ["StreamAdapterMiddleware", "to_wsgi"]

@@ -17,7 +17,7 @@ from .ends import (
     chain_of,
     follows_from_the_end,
 )
-from .host import Host
+from .hooks import Host
 from .pushed import PushedBody
 from .sync import SyncBody
 

@@ -28,7 +28,7 @@ from stream_adapter._types import Reason
 from stream_adapter.errors import ContentLengthError
 
 from .base import Body, raisable, result_of
-from .host import NO_HOST, Host
+from .hooks import NO_HOST, Host
 
 __all__ = ["AsyncBody"]
 

@@ -26,7 +26,7 @@ from stream_adapter._types import Reason
 from stream_adapter.errors import ChunkEncodingError, ContentLengthError, StreamTimeoutError
 
 from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted, departure
-from .host import NO_HOST, Host
+from .hooks import NO_HOST, Host
 
 __all__ = ["CLOSING", "Body", "raisable", "result_of"]
 

@@ -37,7 +37,7 @@ from stream_adapter.errors import ContentLengthError
 
 from .base import Body, raisable, result_of
 from .ends import ClientDisconnected, ShuttingDown, StreamAborted
-from .host import NO_HOST, Host
+from .hooks import NO_HOST, Host
 
 __all__ = ["SyncBody"]
 

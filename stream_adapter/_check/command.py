@@ -8,12 +8,12 @@ import sys
 from collections.abc import Mapping
 
 from .beside import Beside, how_many
-from .cadence import cadence_of
 from .client import Client, check_url
 from .decoding import offered
-from .judgement import Finding, judge, last_id
+from .findings import Finding, judge, last_id
 from .probe import Probe
 from .report import as_json, as_text
+from .timing import cadence_of
 
 __all__ = ["add_arguments", "check", "run"]
 

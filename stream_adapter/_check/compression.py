@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .cadence import cadence_of
 from .decoding import Decoded, decode
 from .finding import Finding, seconds, shown
 from .probe import Probe
+from .timing import cadence_of
 
 __all__ = ["compression_findings"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from .cadence import cadence_of
 from .finding import Finding, printable, shown
 from .probe import Probe
+from .timing import cadence_of
 
 __all__ = ["as_json", "as_text"]
 

@@ -26,10 +26,10 @@ from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
 
-from .inbox import Inbox
+from .asgi_stream import Stream, clear_traceback_frames
 from .options import MiddlewareOptions, Options
 from .passage import Passage
-from .stream import Stream, clear_traceback_frames
+from .receive import Inbox
 
 __all__ = ["StreamAdapterMiddleware"]
 

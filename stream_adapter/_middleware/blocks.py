@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable, Iterator
 
 from stream_adapter._body import SyncBody
 
-from .compress import Codec
+from .compression import Codec
 
 __all__ = ["Blocks", "compress", "gather"]
 

@@ -16,7 +16,7 @@ from stream_adapter._types import Message, Scope
 from stream_adapter.formats import Raw
 from stream_adapter.formats._base import ChunkFormat
 
-from .compress import Codec, compressed, revalidated
+from .compression import Codec, compressed, revalidated
 
 __all__ = ["LIVE", "MiddlewareOptions", "Options", "Outgoing"]
 

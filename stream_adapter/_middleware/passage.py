@@ -17,8 +17,8 @@ from stream_adapter._log import log_stream
 from stream_adapter._types import Message, Send
 from stream_adapter.errors import StreamTimeoutError
 
-from .inbox import Inbox
-from .stream import clear_traceback_frames
+from .asgi_stream import clear_traceback_frames
+from .receive import Inbox
 
 __all__ = ["Passage"]
 

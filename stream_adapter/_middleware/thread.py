@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from stream_adapter._pump import lease
 
-from .call import Call
+from .wsgi_call import Call
 
 __all__ = ["Thread"]
 

@@ -14,18 +14,18 @@ from typing import Any, TypeVar, Unpack, cast
 
 from stream_adapter._body import Host, SyncBody
 from stream_adapter._connection import client_connection
-from stream_adapter._edges.wsgi import refuse
 from stream_adapter._log import expect_reports, forget_reports
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
+from stream_adapter._serve.wsgi import refuse
 from stream_adapter._source import Source
 from stream_adapter._types import Environ, StartResponse, WSGIApp
 from stream_adapter.errors import RefusalError
 
 from .blocks import Blocks, compress, gather
-from .call import Call
 from .options import MiddlewareOptions, Options
 from .thread import Thread
+from .wsgi_call import Call
 
 __all__ = ["StreamAdapterMiddleware"]
 

@@ -12,14 +12,14 @@ Who owns what, and who may touch it:
 This package knows errors and limits, and of sources and formats only the two Protocols in producers/base.py.
 """
 
-from .bells import LoopBell, ThreadBell
+from .background_loop import background_loop, run, running_loop
 from .blocking import set_warn_blocking
-from .clock import Clock
+from .buffer import Window
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
-from .loop import background_loop, run, running_loop
+from .deadlines import Clock
 from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
-from .threads import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
-from .window import Window
+from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
+from .wakeups import LoopBell, ThreadBell
 
 __all__ = [
     "AsyncConsumer",

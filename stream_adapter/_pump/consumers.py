@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from stream_adapter._types import Reason
 
-from .bells import LoopBell, ThreadBell
-from .clock import Clock
+from .deadlines import Clock
 from .producers import Producer
+from .wakeups import LoopBell, ThreadBell
 
 __all__ = ["AsyncConsumer", "Interrupted", "SyncConsumer"]
 

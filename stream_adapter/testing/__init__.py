@@ -13,10 +13,10 @@
 """
 
 from ._asgi import ASGIStreamTransport
+from ._assertions import aassert_closes, aassert_streams, assert_closes, assert_streams
 from ._clients import async_stream_client, stream_client
 from ._items import Items, events, rows
 from ._live import LiveServer
-from ._proofs import aassert_closes, aassert_streams, assert_closes, assert_streams
 from ._reading import anext_chunk, next_chunk
 from ._sockets import SlowClient, StalledClient
 from ._wsgi import WSGIStreamTransport

@@ -18,8 +18,8 @@ from stream_adapter._types import ASGIApp, Message, Scope
 
 from ._httpx import AnyRequest, AsyncByteStream, AsyncTransport, is_whole, library_of
 from ._lifespan import Lifespan
-from ._where import task_stands
-from ._wire import (
+from ._location import task_stands
+from ._transcript import (
     CLIENT,
     CLOSE_TIMEOUT,
     EXCHANGE,

@@ -12,8 +12,8 @@ from stream_adapter._types import ASGIApp
 
 from ._asgi import ASGIStreamTransport
 from ._httpx import AnyRequest, AsyncByteStream, SyncByteStream, SyncTransport, is_whole, library_of
-from ._where import thread_stands
-from ._wire import CLOSE_TIMEOUT, fail, read_timeout
+from ._location import thread_stands
+from ._transcript import CLOSE_TIMEOUT, fail, read_timeout
 
 __all__ = ["BlockingASGITransport"]
 

@@ -10,7 +10,7 @@ from stream_adapter._types import ASGIApp, WSGIApp
 from ._asgi import ASGIStreamTransport
 from ._bridge import BlockingASGITransport
 from ._httpx import SyncTransport, library
-from ._wire import CLOSE_TIMEOUT
+from ._transcript import CLOSE_TIMEOUT
 from ._wsgi import WSGIStreamTransport
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Protocol, Self, cast
 from stream_adapter._types import ASGIApp, WSGIApp
 
 from ._clients import is_asgi
-from ._where import thread_stands
+from ._location import thread_stands
 
 __all__ = ["LiveServer", "Runner"]
 

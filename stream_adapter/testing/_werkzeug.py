@@ -13,7 +13,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from stream_adapter._types import WSGIApp
 
-from ._where import thread_stands
+from ._location import thread_stands
 
 __all__ = ["WerkzeugRunner"]
 

@@ -17,12 +17,12 @@ from urllib.parse import unquote_to_bytes
 
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
-from stream_adapter._start_response import HeldHead
 from stream_adapter._types import Environ, WSGIApp
+from stream_adapter._wsgi_protocol import HeldHead
 
 from ._httpx import AnyRequest, SyncByteStream, SyncTransport, library_of
-from ._where import thread_stands
-from ._wire import (
+from ._location import thread_stands
+from ._transcript import (
     CLIENT,
     CLOSE_TIMEOUT,
     EXCHANGE,

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stream_adapter._edges import progress
-from stream_adapter._edges.progress import SendWatch
+from stream_adapter._serve import progress
+from stream_adapter._serve.progress import SendWatch
 from stream_adapter.integration import RequestHead
 
 CLIENT = ("127.0.0.1", 40_000)

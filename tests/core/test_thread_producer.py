@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 
-from stream_adapter._pump.bells import ThreadBell
+from stream_adapter._pump.buffer import Window
 from stream_adapter._pump.producers import ThreadProducer
-from stream_adapter._pump.window import Window
+from stream_adapter._pump.wakeups import ThreadBell
 from stream_adapter._source import Source
 from stream_adapter.formats import Text
 

@@ -8,8 +8,8 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from stream_adapter._check.cadence import cadence_of
 from stream_adapter._check.command import check
+from stream_adapter._check.timing import cadence_of
 
 from .reader import Ending, Reader, Reader1, Reader2
 from .running import Deployment

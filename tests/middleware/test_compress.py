@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stream_adapter._middleware.compress import codecs, compressed
+from stream_adapter._middleware.compression import codecs, compressed
 from stream_adapter._request import RequestHead
 
 brotli: Any = import_module("brotli")  # it has no types

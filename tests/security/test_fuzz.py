@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import stream_adapter as sa
 from stream_adapter._accept import quality_of, read_qualities
-from stream_adapter._apps.environ import environ_of
-from stream_adapter._apps.scope import scope_of
+from stream_adapter._adapters.environ import environ_of
+from stream_adapter._adapters.scope import scope_of
 from stream_adapter._check.events import parse
 from stream_adapter._codings import CODINGS, acceptable_codings
 from stream_adapter._headers import content_disposition, content_length

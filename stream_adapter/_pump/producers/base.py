@@ -8,8 +8,8 @@ from contextvars import Context
 from itertools import chain, islice
 from typing import Any, Protocol
 
-from stream_adapter._pump.bells import Bell
-from stream_adapter._pump.window import Window
+from stream_adapter._pump.buffer import Window
+from stream_adapter._pump.wakeups import Bell
 
 __all__ = ["AnySource", "Encoder", "Producer", "undecided"]
 

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from stream_adapter._pump import blocking
-from stream_adapter._pump.bells import LoopBell
+from stream_adapter._pump.wakeups import LoopBell
 
 from .base import Producer, undecided
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from stream_adapter._pump.bells import ThreadBell
+from stream_adapter._pump.wakeups import ThreadBell
 
 from .base import Producer
 

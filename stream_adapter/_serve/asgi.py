@@ -21,9 +21,9 @@ from stream_adapter._resolved import OpenFile, Resolvable
 from stream_adapter._types import Message, Receive, Scope, Send
 from stream_adapter.errors import FileChangedError, RefusalError
 
-from ._refusal import bare_refusal
 from .breaking import break_response
 from .progress import SendWatch
+from .refusal import bare_refusal
 
 __all__ = ["answer_other", "deliver", "offers_pathsend", "refuse", "serve"]
 

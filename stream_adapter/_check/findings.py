@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from itertools import accumulate, islice, pairwise
 
 from .beside import Beside, beside_findings
-from .cadence import Cadence, cadence_of
 from .compression import compression_findings
 from .ending import ending_findings
 from .events import EventStream
 from .finding import Finding, Level, seconds, shown
 from .probe import Probe
+from .timing import Cadence, cadence_of
 
 __all__ = ["EVENT_STREAM", "Finding", "Level", "judge", "last_id"]
 

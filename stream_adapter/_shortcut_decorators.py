@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Generic, Literal, TypeVar, Unpack
 
 from ._response import Response, ResponseOptions, options_of
+from ._shortcuts import csv, html, json_array, json_seq, ndjson, sse, text
 from ._types import JSONDumps
-from ._verbs import csv, html, json_array, json_seq, ndjson, sse, text
 from .formats._profiles import Profile
 from .formats.csv import Dialect, Extras
 

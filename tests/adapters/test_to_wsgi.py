@@ -20,9 +20,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import stream_adapter as sa
-from stream_adapter._apps.scope import scope_of
+from stream_adapter._adapters.scope import scope_of
 from stream_adapter.types import ASGIApp, Environ, Message, Receive, Scope, Send
-from tests.apps.wsgi_client import environ_for, open_reply, reply_of
+from tests.adapters.wsgi_client import environ_for, open_reply, reply_of
 from tests.support.gate import BOUND, Gate
 
 

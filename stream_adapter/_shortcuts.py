@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Generator, Iterable
 from typing import Any, Literal, Unpack
 
-from ._normalize import AsyncBytes, aiter_bytes, iter_bytes
+from ._iter_bytes import AsyncBytes, aiter_bytes, iter_bytes
 from ._response import Response, ResponseOptions
 from ._source import Kind, Source
 from ._types import JSONDumps

@@ -18,9 +18,9 @@ from tests.support.gate import BOUND
 from tests.support.servers import Server
 
 MIB = 1024 * 1024
-STARLETTE = "tests.apps.served:starlette_app"
+STARLETTE = "tests.adapters.served:starlette_app"
 HOSTS: dict[str, Callable[[], contextlib.AbstractContextManager[Server]]] = {
-    "Flask on uvicorn": partial(servers.uvicorn, "tests.apps.served:flask_app"),
+    "Flask on uvicorn": partial(servers.uvicorn, "tests.adapters.served:flask_app"),
     "Starlette on gunicorn": partial(servers.gunicorn, STARLETTE, "--preload"),
 }
 
@@ -159,7 +159,7 @@ def test_the_lifespan_is_that_of_the_process_that_serves_and_ends_with_it(tmp_pa
 
 
 def test_clients_that_withhold_their_bodies_do_not_keep_the_threads_of_to_asgi() -> None:
-    with servers.uvicorn("tests.apps.served:impatient_app", MAX_THREADS="4") as server:
+    with servers.uvicorn("tests.adapters.served:impatient_app", MAX_THREADS="4") as server:
         clients = [
             Client(server, "/upload", "Content-Length: 10", "Connection: close", method="POST") for _ in range(4)
         ]
@@ -175,7 +175,7 @@ def test_clients_that_withhold_their_bodies_do_not_keep_the_threads_of_to_asgi()
 
 def test_a_length_beside_chunks_is_not_believed() -> None:
     """h11 passes both on; httptools and granian refuse such a request."""
-    with servers.uvicorn("tests.apps.served:flask_app", "--http", "h11") as server:
+    with servers.uvicorn("tests.adapters.served:flask_app", "--http", "h11") as server:
         headers = ["Content-Length: 5", "Transfer-Encoding: chunked", "Connection: close"]
         client = Client(server, "/upload", *headers, method="POST")
         client.socket.sendall(b"c\r\nhello, world\r\n0\r\n\r\n")

@@ -17,7 +17,6 @@ from typing import Any
 
 from stream_adapter._body import BodyNotWanted, ClientDisconnected, Host, SyncBody, follows_from_the_end
 from stream_adapter._connection import Connection, client_connection
-from stream_adapter._edges.wsgi import begin
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
@@ -25,13 +24,14 @@ from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._pump import TaskProducer
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
+from stream_adapter._serve.wsgi import begin
 from stream_adapter._source import Source
 from stream_adapter._types import ASGIApp, Environ, Message, StartResponse, WSGIApp
 
-from .body import BodyTimeout
 from .flow import flow_of
-from .inbox import Inbox, Patience
 from .lifespan import Lifespan
+from .receive import Inbox, Patience
+from .request_body import BodyTimeout
 from .scope import scope_of
 
 __all__ = ["to_wsgi"]

@@ -13,7 +13,7 @@ from stream_adapter._resolved import Resolvable
 from stream_adapter._types import Environ, StartResponse
 from stream_adapter.errors import RefusalError
 
-from ._refusal import bare_refusal
+from .refusal import bare_refusal
 from .server_file import server_file
 
 __all__ = ["begin", "refuse", "serve", "status_line"]

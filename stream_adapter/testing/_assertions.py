@@ -18,9 +18,9 @@ from stream_adapter._types import ASGIApp, WSGIApp
 
 from ._clients import async_stream_client, stream_client
 from ._httpx import READ_TIMEOUT, AnyAsyncClient, AnyClient, AnyResponse, is_async_client, is_client
-from ._left import Census
+from ._leaks import Census
 from ._reading import Reading
-from ._wire import EXCHANGE
+from ._transcript import EXCHANGE
 
 __all__ = ["aassert_closes", "aassert_streams", "assert_closes", "assert_streams"]
 

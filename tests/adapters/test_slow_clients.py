@@ -27,7 +27,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["middleware", "to_asgi"])
 def server(request: pytest.FixtureRequest, file: Path) -> Iterator[Server]:
-    with servers.uvicorn(f"tests.apps.slow_app:{request.param}", SLOW_FILE=str(file)) as running:
+    with servers.uvicorn(f"tests.adapters.slow_app:{request.param}", SLOW_FILE=str(file)) as running:
         yield running
 
 
@@ -72,7 +72,7 @@ def test_slow_and_steady_download_is_whole(server: Server, file: Path) -> None:
 
 
 def test_limits_that_name_a_send_timeout_hold_for_a_download(file: Path) -> None:
-    with servers.uvicorn("tests.apps.slow_app:named", SLOW_FILE=str(file)) as server, ask(server) as client:
+    with servers.uvicorn("tests.adapters.slow_app:named", SLOW_FILE=str(file)) as server, ask(server) as client:
         received = read(client, 1000)
         deadline = time.monotonic() + BOUND
         while "send_timeout" not in server.log():

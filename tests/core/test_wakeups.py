@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from stream_adapter._pump import LoopBell, ThreadBell
-from stream_adapter._pump.bells import Bell
+from stream_adapter._pump.wakeups import Bell
 from tests.support.gate import BOUND
 
 

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse
 from starlette.routing import Route
 
 import stream_adapter as sa
-from stream_adapter._apps import flow
+from stream_adapter._adapters import flow
 from stream_adapter._middleware import options
 from stream_adapter.asgi import StreamAdapterMiddleware
 from stream_adapter.formats import Format

@@ -8,7 +8,7 @@ import zlib
 import httpx2
 import pytest
 
-from stream_adapter._check.judgement import judge, last_id
+from stream_adapter._check.findings import judge, last_id
 from stream_adapter._check.probe import Probe, Read
 
 EVENTS = b"id: 1\ndata: a\n\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from stream_adapter._check.cadence import Verdict, cadence_of
 from stream_adapter._check.probe import Probe, Read
+from stream_adapter._check.timing import Verdict, cadence_of
 
 LINE = b'{"row":1,"text":"%s"}\n' % (b"x" * 78)  # 100 bytes
 

@@ -8,14 +8,14 @@ from functools import partial
 from traceback import clear_frames
 
 from stream_adapter._body import BodyNotWanted, PushedBody, chain_of, follows_from_the_end
-from stream_adapter._edges.asgi import deliver
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
+from stream_adapter._serve.asgi import deliver
 from stream_adapter._source import Source
 from stream_adapter._types import Message, Send
 
-from .inbox import Inbox
 from .options import Options
+from .receive import Inbox
 
 __all__ = ["Stream", "clear_traceback_frames"]
 

@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from stream_adapter._body import AsyncBody, Host
-from stream_adapter._edges.asgi import answer_other, deliver, refuse
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
+from stream_adapter._serve.asgi import answer_other, deliver, refuse
 from stream_adapter._source import Source
-from stream_adapter._start_response import HeldHead
 from stream_adapter._types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp
+from stream_adapter._wsgi_protocol import HeldHead
 from stream_adapter.errors import RefusalError
 
-from .body import RequestBody
 from .environ import environ_of
 from .flow import flow_of
+from .request_body import RequestBody
 
 __all__ = ["to_asgi"]
 

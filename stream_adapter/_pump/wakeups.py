@@ -12,7 +12,7 @@ import contextlib
 import queue
 from collections.abc import Callable
 
-from .loop import running_loop
+from .background_loop import running_loop
 
 __all__ = ["Bell", "LoopBell", "ThreadBell"]
 
