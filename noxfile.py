@@ -5,7 +5,7 @@
     nox -s next                  … with pre-releases of the frameworks; may fail, and is looked at
     nox -s distribution          wheel and sdist: built twice alike, checked, installed where nothing else is
     nox -s user_types            mypy, pyright and ty over programs as users write them
-    nox -s table                 docs/versions.md, from the results of the runs
+    nox -s table                 docs/reference/versions.md, from the results of the runs
     nox -s words                 words that the style sheet bans
 
 Arguments after `--` go to pytest.
@@ -143,7 +143,7 @@ def user_types(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def table(session: nox.Session) -> None:
-    """Write the table of docs/versions.md from the results of the last runs."""
+    """Write the table of docs/reference/versions.md from the results of the last runs."""
     session.run(sys.executable, "docs/versions.py", str(RESULTS))
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-PAGE = Path(__file__).with_name("versions.md")
+PAGE = Path(__file__).parent / "reference" / "versions.md"
 BEGIN, END = "<!-- table: nox -s table -->", "<!-- end of the table -->"
 HEAD = "| Python | versions of the dependencies | passed | skipped | failed |\n|---|---|---|---|---|\n"
 

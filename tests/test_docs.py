@@ -14,7 +14,7 @@ import stream_adapter.types
 from tests.support.servers import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = sorted(path.name for path in DOCS.glob("*.md"))
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 BLOCKS = [
     pytest.param(block, id=f"{page}-{number}")
     for page in PAGES
@@ -54,14 +54,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_page_is_in_the_site_and_in_its_contents(site: Path) -> None:
     contents = (site / "index.html").read_text()
-    assert [page for page in PAGES if page != "index.md" and f'href="{Path(page).stem}.html"' not in contents] == []
+    assert [
+        page for page in PAGES if page != "index.md" and f'href="{page.removesuffix(".md")}.html"' not in contents
+    ] == []
 
 
 def test_the_reference_has_every_public_name(site: Path) -> None:
-    reference = (site / "api.html").read_text()
+    reference = (site / "reference" / "api.html").read_text()
     assert [name for name in stream_adapter.__all__ if f'id="stream_adapter.{name}"' not in reference] == []
 
 
 def test_the_reference_has_every_public_type(site: Path) -> None:
-    reference = (site / "api.html").read_text()
+    reference = (site / "reference" / "api.html").read_text()
     assert [name for name in stream_adapter.types.__all__ if name not in reference] == []

@@ -8,5 +8,5 @@ running.py     a row, started on ports of the system, in a folder of its own
 reader.py      a client over HTTP/1.1 and HTTP/2 that tells how a body ended
 measure.py     what is asked of each row
 record.py      what was measured, by the last run of each row (measured.json)
-page.py        the table of docs/deployment.md, and the configurations beside it
+page.py        the table of docs/reference/deployments.md, and the configurations beside it
 """

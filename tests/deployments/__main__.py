@@ -1,4 +1,4 @@
-"""`python -m tests.deployments`: run the rows, print their table, and write it into docs/deployment.md."""
+"""`python -m tests.deployments`: run the rows, print their table, and write it into docs/reference/deployments.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose name has this in it, such as nginx")
     parser.add_argument("--silence", type=float, default=60.0, help="seconds that an event stream says nothing")
     parser.add_argument("--jobs", type=int, default=3, help="rows that run at a time; most of it is waiting")
-    parser.add_argument("--write", action="store_true", help="record it, and write docs/deployment.md")
+    parser.add_argument("--write", action="store_true", help="record it, and write docs/reference/deployments.md")
     parser.add_argument("--list", action="store_true", help="print the names of the rows, and what is missing")
     arguments = parser.parse_args()
     rows = [row for row in ROWS if arguments.only.lower() in row.name.lower()]

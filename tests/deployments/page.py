@@ -1,4 +1,4 @@
-"""The table of docs/deployment.md, and the configurations that were measured."""
+"""The table of docs/reference/deployments.md, and the configurations that were measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .record import Entry
 from .rows import Row
 from .running import filled
 
-PAGE = ROOT / "docs" / "deployment.md"
+PAGE = ROOT / "docs" / "reference" / "deployments.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 _SHOWN = {  # what a reader would write

@@ -47,8 +47,8 @@ class Row:
         return [self.server] if self.front is None else [self.front, self.server]
 
 
-# What the framework changes is in docs/reliability.md, from tests/faults: each server here has one, the two that most
-# people run have more.
+# What the framework changes is in docs/reference/servers.md, from tests/faults. Each server here has one framework; the
+# two servers that most people run have more.
 ROWS = [
     Row(p.GUNICORN, "Flask"),
     Row(p.GUNICORN, "Django"),

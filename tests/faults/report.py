@@ -1,4 +1,6 @@
-"""Measure every host, and print the table of docs/reliability.md: `python -m tests.faults.report [pytest's options]`.
+"""Measure every host, and print the table of docs/reference/servers.md.
+
+Run it by `python -m tests.faults.report [pytest's options]`.
 
 Each figure is the worst of all tests that recorded it.
 """

@@ -31,8 +31,8 @@ OPTIONS = {
 HOSTS = [*ASGI, Host("gthread", "plain", servers.gunicorn, "plain_wsgi:app")]
 BY_DEFAULT = "granian-plain"
 
-# What a server makes impossible; docs/reliability.md says so. A test that passes there is a failure, which asks for
-# the expectation, and that sentence, to be removed.
+# What a server makes impossible; docs/reference/servers.md says so. A test that passes there is a failure: remove the
+# expectation, and that sentence.
 _DROPPED = "it drops a failed stream, with neither END_STREAM nor RST_STREAM"
 _UNBOUNDED = "it takes all that a source has, though the stream's window is empty"
 _ONE_BY_ONE = "it serves the streams of a connection one after the other, and reads nothing while it serves one"

@@ -1,6 +1,6 @@
 """No format named: where several can carry the first item, the client's Accept chooses (RFC 9110, 12.5.1).
 
-The table of docs/negotiation.md is what is tested here, every cell of it.
+The table of docs/reference/negotiation.md is what is tested here, every cell of it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.support.edges import Call, Watcher, call_asgi, call_wsgi, four_paths
 from tests.support.gate import Gate
 from tests.support.sources import in_way
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "negotiation.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "negotiation.md"
 
 FIRST_ITEMS: dict[str, tuple[object, ...]] = {
     "bytes": (b"a", bytearray(b"a"), memoryview(b"a")),

@@ -1,4 +1,4 @@
-"""The blocks of docs/plain.md, each with its framework: rows are streamed, one by one."""
+"""The blocks of docs/how-to/plain.md, each with its framework: rows are streamed, one by one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from tests.support.gate import BOUND
 from tests.support.servers import ROOT
 
 BLOCKS = dict(
-    re.findall(r"^### (\w+)\n.*?^```python\n(.*?)^```", (ROOT / "docs/plain.md").read_text(), re.DOTALL | re.MULTILINE)
+    re.findall(
+        r"^### (\w+)\n.*?^```python\n(.*?)^```", (ROOT / "docs/how-to/plain.md").read_text(), re.DOTALL | re.MULTILINE
+    )
 )
 LINES = [b'{"id":1}\n', b'{"id":2}\n']
 

@@ -1,7 +1,7 @@
 """The test suites of other projects on this library: `python -m pytest -m suites`, some twenty minutes.
 
 Each runs in an environment of its own, with nothing of ours and then with each way of this library. What passes without
-us and not with us must be in the table of docs/suites.md, and what is in the table must still differ.
+us and not with us must be in the table of docs/reference/suites.md, and what is in the table must still differ.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from .catalog import SUITES, Suite
 from .running import Outcomes, differences, prepare, run
 
-PAGE = Path(__file__).parents[2] / "docs" / "suites.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "suites.md"
 ROW = re.compile(r"^\| (?P<suite>[\w-]+) \| (?P<way>[\w ()]+) \| `(?P<tests>[^`]+)` \| (?P<why>.+) \|$", re.MULTILINE)
 
 
@@ -53,5 +53,5 @@ def test_suite_differs_from_a_run_without_us_only_as_documented(suite: Suite, tm
     assert sum(outcome == "passed" for outcome in plain.values()) > 10, "the suite itself does not run here"
     for way in suite.ways:
         unnamed, unused = unexplained(differences(plain, run(prepared, way)), documented(suite.name, way))
-        assert not unnamed, f"{suite.project}, {way}: not in docs/suites.md: {unnamed}"
-        assert not unused, f"{suite.project}, {way}: in docs/suites.md, but no longer different: {unused}"
+        assert not unnamed, f"{suite.project}, {way}: not in docs/reference/suites.md: {unnamed}"
+        assert not unused, f"{suite.project}, {way}: in docs/reference/suites.md, but no longer different: {unused}"

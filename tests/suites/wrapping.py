@@ -88,7 +88,7 @@ def asgi_middleware() -> None:
 
 
 def flask_middleware() -> None:
-    """Wrap every Flask application as docs/middleware.md has it."""
+    """Wrap every Flask application as docs/how-to/middleware.md has it."""
 
     def act(app: Any) -> None:
         app.wsgi_app = _wsgi(app.wsgi_app)
