@@ -24,7 +24,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, silence, stop_receiving, unsent_bytes
-from ._types import Environ
+from .types import Environ
 
 __all__ = [
     "Connection",

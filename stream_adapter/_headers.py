@@ -13,7 +13,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.http import dump_options_header, parse_options_header, parse_set_header
 
 from ._text import as_text
-from ._types import HeadersInput
+from .types import HeadersInput
 
 __all__ = [
     "Pairs",

@@ -8,8 +8,8 @@ from ._body import AsyncBody, SyncBody
 from ._limits import Limits
 from ._resolved import Resolved
 from ._response import Response
-from ._types import Source
 from .formats._base import ChunkFormat
+from .types import Source
 
 __all__ = ["AsyncBytes", "aiter_bytes", "iter_bytes"]
 

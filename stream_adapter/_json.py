@@ -22,8 +22,8 @@ import orjson
 
 from ._json_values import STAND_INS, not_finite
 from ._remedies import name_of, remedy_for
-from ._types import JSONDumps
 from .errors import ChunkEncodingError, ChunkValueError
+from .types import JSONDumps
 
 __all__ = ["dump_json", "dump_json_line", "dump_slowly", "dumper_of", "in_one_line"]
 

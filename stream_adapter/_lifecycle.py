@@ -19,7 +19,7 @@ from weakref import WeakValueDictionary
 
 from ._limits import check_seconds
 from ._pump import set_max_threads, set_warn_blocking
-from ._types import Reason
+from .types import Reason
 
 __all__ = ["Live", "active_streams", "configure", "drain", "drain_on_signal", "enter", "leave"]
 

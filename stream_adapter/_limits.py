@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._types import Reason
+    from .types import Reason
 
 __all__ = ["Limits", "StreamSummary"]
 

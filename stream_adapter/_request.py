@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from ._types import Environ, Scope
+from .types import Environ, Scope
 
 __all__ = ["LONGEST_FIELD", "RequestHead", "RequestHeaders", "valid_event_id"]
 

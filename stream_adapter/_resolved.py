@@ -9,9 +9,9 @@ from typing import Protocol, TypeAlias
 from ._limits import Limits, StreamSummary
 from ._request import RequestHead
 from ._source import Kind, Source
-from ._types import Chunk, Flush
 from .formats import Format
 from .formats._base import FormatEncoder
+from .types import Chunk, Flush
 
 __all__ = ["Flow", "OpenFile", "Resolvable", "Resolved", "Submit", "whole_body"]
 

@@ -31,11 +31,11 @@ from ._resolved import Flow, Resolved, whole_body
 from ._serve import asgi, wsgi
 from ._source import Source
 from ._source import is_stream as _is_iterator
-from ._types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
-from ._types import Source as SourceInput
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
 from .formats._base import FormatEncoder
+from .types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
+from .types import Source as SourceInput
 
 __all__ = ["Response", "ResponseOptions", "as_response", "checked_options", "is_stream", "options_of"]
 

@@ -7,9 +7,9 @@ from typing import Generic, Literal, TypeVar, Unpack
 
 from ._response import Response, ResponseOptions, options_of
 from ._shortcuts import csv, html, json_array, json_seq, ndjson, sse, text
-from ._types import JSONDumps
 from .formats._profiles import Profile
 from .formats.csv import Dialect, Extras
+from .types import JSONDumps
 
 __all__ = ["FormatDecorators"]
 

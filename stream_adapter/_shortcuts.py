@@ -8,11 +8,11 @@ from typing import Any, Literal, Unpack
 from ._iter_bytes import AsyncBytes, aiter_bytes, iter_bytes
 from ._response import Response, ResponseOptions
 from ._source import Kind, Source
-from ._types import JSONDumps
-from ._types import Source as SourceInput
 from .formats import CSV, HTML, NDJSON, SSE, JSONArray, JSONSeq, Text
 from .formats._profiles import PROFILES, Profile
 from .formats.csv import Dialect, Extras
+from .types import JSONDumps
+from .types import Source as SourceInput
 
 __all__ = ["csv", "html", "json_array", "json_seq", "ndjson", "sse", "text"]
 

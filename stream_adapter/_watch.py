@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from ._connection import Sample
 from ._log import log_stream
 from ._tcp import Peer
-from ._types import Reason
+from .types import Reason
 
 __all__ = ["Client", "Watched", "watcher"]
 

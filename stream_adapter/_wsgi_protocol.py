@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ._types import ExcInfo
+from .types import ExcInfo
 
 __all__ = ["HeldHead"]
 

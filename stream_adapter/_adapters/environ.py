@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
-from stream_adapter._types import Environ, Scope
+from stream_adapter.types import Environ, Scope
 
 __all__ = ["environ_of"]
 

@@ -17,7 +17,7 @@ from typing import Any
 from stream_adapter._lifecycle import drain
 from stream_adapter._log import log_stream
 from stream_adapter._pump import run
-from stream_adapter._types import ASGIApp, Message
+from stream_adapter.types import ASGIApp, Message
 
 __all__ = ["Lifespan"]
 

@@ -19,9 +19,9 @@ from typing import Any
 from stream_adapter._connection import Connection
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._request import RequestHead
-from stream_adapter._types import Environ, Message
 from stream_adapter._watch import watcher
 from stream_adapter.errors import RefusalError
+from stream_adapter.types import Environ, Message
 
 __all__ = ["Inbox", "Patience", "body_length"]
 

@@ -21,8 +21,8 @@ from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
 from stream_adapter._pump import LoopBell, ThreadBell
 from stream_adapter._read_ahead import DISCARDED, ReadAhead
-from stream_adapter._types import Message, Receive
 from stream_adapter.errors import RefusalError
+from stream_adapter.types import Message, Receive
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from stream_adapter._types import Environ, Scope
+from stream_adapter.types import Environ, Scope
 
 __all__ = ["scope_of"]
 

@@ -20,9 +20,9 @@ from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.asgi import answer_other, deliver, refuse
 from stream_adapter._source import Source
-from stream_adapter._types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp
 from stream_adapter._wsgi_protocol import HeldHead
 from stream_adapter.errors import RefusalError
+from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp
 
 from .environ import environ_of
 from .flow import flow_of

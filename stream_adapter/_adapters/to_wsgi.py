@@ -26,7 +26,7 @@ from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.wsgi import begin
 from stream_adapter._source import Source
-from stream_adapter._types import ASGIApp, Environ, Message, StartResponse, WSGIApp
+from stream_adapter.types import ASGIApp, Environ, Message, StartResponse, WSGIApp
 
 from .flow import flow_of
 from .lifespan import Lifespan

@@ -22,8 +22,8 @@ from stream_adapter._pump import (
 )
 from stream_adapter._resolved import OpenFile, Resolved, whole_body
 from stream_adapter._source import Kind, Source
-from stream_adapter._types import Reason
 from stream_adapter.errors import ChunkEncodingError, ContentLengthError, StreamTimeoutError
+from stream_adapter.types import Reason
 
 from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted, departure
 from .hooks import NO_HOST, Host

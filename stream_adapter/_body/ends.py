@@ -6,8 +6,8 @@ import errno
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from stream_adapter._types import Reason
 from stream_adapter.errors import RefusalError, StreamTimeoutError
+from stream_adapter.types import Reason
 
 __all__ = [
     "CLIENT_CLOSED_REQUEST",

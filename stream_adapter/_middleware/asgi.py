@@ -24,7 +24,7 @@ from stream_adapter._heads import is_bodiless
 from stream_adapter._log import expect_reports
 from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead
-from stream_adapter._types import ASGIApp, Message, Receive, Scope, Send
+from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
 
 from .asgi_stream import Stream, clear_traceback_frames
 from .options import MiddlewareOptions, Options

@@ -12,7 +12,7 @@ from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.asgi import deliver
 from stream_adapter._source import Source
-from stream_adapter._types import Message, Send
+from stream_adapter.types import Message, Send
 
 from .options import Options
 from .receive import Inbox

@@ -12,9 +12,9 @@ from stream_adapter._headers import check_media_type, media_type_charset, set_de
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow
-from stream_adapter._types import Message, Scope
 from stream_adapter.formats import Raw
 from stream_adapter.formats._base import ChunkFormat
+from stream_adapter.types import Message, Scope
 
 from .compression import Codec, compressed, revalidated
 

@@ -14,8 +14,8 @@ from functools import partial
 
 from stream_adapter._body import ClientDisconnected, follows_from_the_end
 from stream_adapter._log import log_stream
-from stream_adapter._types import Message, Send
 from stream_adapter.errors import StreamTimeoutError
+from stream_adapter.types import Message, Send
 
 from .asgi_stream import clear_traceback_frames
 from .receive import Inbox

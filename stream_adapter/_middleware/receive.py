@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stream_adapter._read_ahead import DISCARDED, ReadAhead
-from stream_adapter._types import Message, Receive
+from stream_adapter.types import Message, Receive
 
 __all__ = ["Inbox"]
 

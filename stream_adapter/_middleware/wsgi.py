@@ -19,8 +19,8 @@ from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.wsgi import refuse
 from stream_adapter._source import Source
-from stream_adapter._types import Environ, StartResponse, WSGIApp
 from stream_adapter.errors import RefusalError
+from stream_adapter.types import Environ, StartResponse, WSGIApp
 
 from .blocks import Blocks, compress, gather
 from .options import MiddlewareOptions, Options

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import Any
 
 from stream_adapter._heads import is_bodiless
-from stream_adapter._types import Environ, ExcInfo, StartResponse, WSGIApp
 from stream_adapter._wsgi_protocol import HeldHead
+from stream_adapter.types import Environ, ExcInfo, StartResponse, WSGIApp
 
 __all__ = ["Call"]
 

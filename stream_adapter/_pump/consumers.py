@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 
-from stream_adapter._types import Reason
+from stream_adapter.types import Reason
 
 from .deadlines import Clock
 from .producers import Producer

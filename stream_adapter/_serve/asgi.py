@@ -18,8 +18,8 @@ from stream_adapter._lifecycle import drain
 from stream_adapter._pump import in_file_thread, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolvable
-from stream_adapter._types import Message, Receive, Scope, Send
 from stream_adapter.errors import FileChangedError, RefusalError
+from stream_adapter.types import Message, Receive, Scope, Send
 
 from .breaking import break_response
 from .progress import SendWatch

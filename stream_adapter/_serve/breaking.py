@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from stream_adapter._types import Send
+from stream_adapter.types import Send
 
 __all__ = ["break_response"]
 

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from stream_adapter._body import SyncBody
 from stream_adapter._resolved import OpenFile
-from stream_adapter._types import Environ
 from stream_adapter.errors import FileChangedError
+from stream_adapter.types import Environ
 
 __all__ = ["ServerFile", "server_file"]
 

@@ -10,8 +10,8 @@ from stream_adapter._connection import client_connection
 from stream_adapter._heads import outgoing_head
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
-from stream_adapter._types import Environ, StartResponse
 from stream_adapter.errors import RefusalError
+from stream_adapter.types import Environ, StartResponse
 
 from .refusal import bare_refusal
 from .server_file import server_file

@@ -14,8 +14,8 @@ from typing import Any, Literal, TypeAlias
 
 from stream_adapter._encode import Encode
 from stream_adapter._json import dump_json
-from stream_adapter._types import JSONDumps
 from stream_adapter.errors import ChunkValueError
+from stream_adapter.types import JSONDumps
 
 from ._event import ServerSentEvent
 from ._foreign_events import event_of, is_event

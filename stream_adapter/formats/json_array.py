@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream_adapter._json import dumper_of
-from stream_adapter._types import JSONDumps
+from stream_adapter.types import JSONDumps
 
 from ._json_items import JSONItems
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from stream_adapter._encode import Encode
 from stream_adapter._json import dump_json_line, dumper_of
-from stream_adapter._types import JSONDumps
 from stream_adapter.errors import ChunkValueError
+from stream_adapter.types import JSONDumps
 
 from ._base import NO_BUFFERING
 from ._json_items import JSONItems

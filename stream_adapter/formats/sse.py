@@ -13,8 +13,8 @@ from stream_adapter._limits import check_seconds
 from stream_adapter._remedies import name_of
 from stream_adapter._request import RequestHead, valid_event_id
 from stream_adapter._text import is_late
-from stream_adapter._types import JSONDumps
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
+from stream_adapter.types import JSONDumps
 
 from ._base import NO_BUFFERING, Format, FormatEncoder
 from ._event import ServerSentEvent, lines_of

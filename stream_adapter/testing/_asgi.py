@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
 
-from stream_adapter._types import ASGIApp, Message, Scope
+from stream_adapter.types import ASGIApp, Message, Scope
 
 from ._httpx import AnyRequest, AsyncByteStream, AsyncTransport, is_whole, library_of
 from ._lifespan import Lifespan

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
-from stream_adapter._types import ASGIApp, WSGIApp
+from stream_adapter.types import ASGIApp, WSGIApp
 
 from ._clients import async_stream_client, stream_client
 from ._httpx import READ_TIMEOUT, AnyAsyncClient, AnyClient, AnyResponse, is_async_client, is_client

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from stream_adapter._types import ASGIApp
+from stream_adapter.types import ASGIApp
 
 from ._asgi import ASGIStreamTransport
 from ._httpx import AnyRequest, AsyncByteStream, SyncByteStream, SyncTransport, is_whole, library_of

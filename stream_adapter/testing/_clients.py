@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
-from stream_adapter._types import ASGIApp, WSGIApp
+from stream_adapter.types import ASGIApp, WSGIApp
 
 from ._asgi import ASGIStreamTransport
 from ._bridge import BlockingASGITransport

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from stream_adapter._types import ASGIApp, Message, Scope
+from stream_adapter.types import ASGIApp, Message, Scope
 
 __all__ = ["Lifespan"]
 

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import Protocol, Self, cast
 
-from stream_adapter._types import ASGIApp, WSGIApp
+from stream_adapter.types import ASGIApp, WSGIApp
 
 from ._clients import is_asgi
 from ._location import thread_stands

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import uvicorn
 
-from stream_adapter._types import ASGIApp
+from stream_adapter.types import ASGIApp
 
 __all__ = ["UvicornRunner"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from stream_adapter._types import WSGIApp
+from stream_adapter.types import WSGIApp
 
 from ._location import thread_stands
 

@@ -17,8 +17,8 @@ from urllib.parse import unquote_to_bytes
 
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
-from stream_adapter._types import Environ, WSGIApp
 from stream_adapter._wsgi_protocol import HeldHead
+from stream_adapter.types import Environ, WSGIApp
 
 from ._httpx import AnyRequest, SyncByteStream, SyncTransport, library_of
 from ._location import thread_stands
