@@ -12,9 +12,15 @@
     ├── UnsupportedError      (RuntimeError)   the server cannot run this kind of source
     ├── ContentLengthError    (RuntimeError)   a stream is not as long as its Content-Length says
     ├── FileChangedError      (OSError)        a file is no longer the one that was promised
+    ├── BrokerError                            a broker cannot do what it was asked
+    │   ├── BrokerUnavailableError (ConnectionError)   … its engine cannot be reached: 503 where a stream begins
+    │   ├── PublishTimeoutError    (TimeoutError)      … no answer came in time; the event may be stored or not
+    │   ├── RunConflictError                   … a run of that key is there, and `if_running` is "reject": 409
+    │   └── FencedError                        … another producer has taken this one's place, or its run has ended
     └── RefusalError                           there is nothing to stream; the answer is a status of its own
         ├── CapacityError     (RuntimeError)   no thread is left for another sync source: 503
-        └── NotFoundError     (FileNotFoundError)   there is no such file, or none that may be sent: 404
+        ├── NotFoundError     (FileNotFoundError)   there is no such file, or none that may be sent: 404
+        └── GoneError         (LookupError)    the events after the client's cursor are no longer stored: 410
 
 Each is also the builtin in brackets, so an `except TypeError` that stands in an application already goes on working.
 """
@@ -26,13 +32,19 @@ from types import MappingProxyType
 from typing import Literal
 
 __all__ = [
+    "BrokerError",
+    "BrokerUnavailableError",
     "CapacityError",
     "ChunkEncodingError",
     "ChunkValueError",
     "ContentLengthError",
+    "FencedError",
     "FileChangedError",
+    "GoneError",
     "NotFoundError",
+    "PublishTimeoutError",
     "RefusalError",
+    "RunConflictError",
     "SourceError",
     "StreamAdapterError",
     "StreamConsumedError",
@@ -140,3 +152,37 @@ class FileChangedError(StreamAdapterError, OSError):
 
 class UnsupportedError(StreamAdapterError, RuntimeError):
     """The server runs its applications in a way in which this kind of source cannot be streamed."""
+
+
+class GoneError(RefusalError, LookupError):
+    """The events that follow the client's cursor are no longer stored, and `on_gap` is "gone": 410 (RFC 9110)."""
+
+    status_code: int = 410
+
+
+class BrokerError(StreamAdapterError):
+    """A broker cannot do what it was asked; the root of its errors."""
+
+
+class BrokerUnavailableError(BrokerError, RefusalError, ConnectionError):
+    """The engine cannot be reached, or the broker is closed. A subscription that cannot begin is answered 503."""
+
+    status_code: int = 503
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
+
+
+class PublishTimeoutError(BrokerError, TimeoutError):
+    """The engine did not answer within `publish_timeout`.
+
+    The event may be stored or not. With a `key` it can be published again, and is stored once.
+    """
+
+
+class RunConflictError(BrokerError, RefusalError):
+    """A run of that key is there already, and `if_running` is "reject": 409 (RFC 9110, 15.5.10)."""
+
+    status_code: int = 409
+
+
+class FencedError(BrokerError):
+    """The run of this token has ended, or another producer has taken its place: nothing more of it is stored."""

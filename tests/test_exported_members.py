@@ -15,8 +15,13 @@ MEMBERS: dict[str, str] = {
         encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi to_wsgi
     """,
     "stream_adapter.asgi": "StreamAdapterMiddleware to_asgi",
+    "stream_adapter.engines": """
+        BaseEngine Engine Entry FencedError Frame History KEY_SECONDS MemoryEngine Page Position Receiver RunState
+        RunStatus engine_of new_epoch
+    """,
     "stream_adapter.errors": """
-        CapacityError ChunkEncodingError ChunkValueError ContentLengthError FileChangedError NotFoundError RefusalError
+        BrokerError BrokerUnavailableError CapacityError ChunkEncodingError ChunkValueError ContentLengthError
+        FencedError FileChangedError GoneError NotFoundError PublishTimeoutError RefusalError RunConflictError
         SourceError StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError UnsupportedError
     """,
     "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
@@ -31,8 +36,9 @@ MEMBERS: dict[str, str] = {
         offers_pathsend outgoing_head refusal_head run_coroutine server_file status_line
     """,
     "stream_adapter.testing": """
-        ASGIStreamTransport Items LiveServer SlowClient StalledClient WSGIStreamTransport aassert_closes aassert_streams
-        anext_chunk assert_closes assert_streams async_stream_client events next_chunk rows stream_client
+        ASGIStreamTransport EngineConformance Items LiveServer ManualClock RecordingReceiver SlowClient
+        StalledClient WSGIStreamTransport aassert_closes aassert_streams anext_chunk assert_closes
+        assert_streams async_stream_client events next_chunk rows stream_client
     """,
     "stream_adapter.types": """
         ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source

@@ -15,6 +15,7 @@
 from ._asgi import ASGIStreamTransport
 from ._assertions import aassert_closes, aassert_streams, assert_closes, assert_streams
 from ._clients import async_stream_client, stream_client
+from ._engines import EngineConformance, ManualClock, RecordingReceiver
 from ._items import Items, events, rows
 from ._live import LiveServer
 from ._reading import anext_chunk, next_chunk
@@ -23,8 +24,11 @@ from ._wsgi import WSGIStreamTransport
 
 __all__ = [
     "ASGIStreamTransport",
+    "EngineConformance",
     "Items",
     "LiveServer",
+    "ManualClock",
+    "RecordingReceiver",
     "SlowClient",
     "StalledClient",
     "WSGIStreamTransport",

@@ -1,0 +1,157 @@
+"""The base of engines: the async verbs, made of the sync ones, and what belongs to a process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from stream_adapter.errors import BrokerUnavailableError
+
+from ._protocol import Engine, Receiver
+from ._values import Frame, History, Page, Position, RunState, RunStatus
+
+__all__ = ["BaseEngine"]
+
+T = TypeVar("T")
+
+_THREADS = 4  # that wait for the store on behalf of event loops; the store is asked in parallel, not each caller
+
+
+class _Unbound(Receiver):
+    """Stands for the receiver until there is one."""
+
+    def received(self, channel: str, epoch: str, entries: object) -> None: ...
+    def changed(self, channel: str | None = None) -> None: ...
+    def disconnected(self, error: BaseException) -> None: ...
+    def reconnected(self) -> None: ...
+
+
+class BaseEngine(Engine):
+    """An engine that has the sync verbs; derive from it.
+
+    If `blocks` is False the async verbs call the sync ones on the loop, otherwise in a few threads. An engine whose
+    client is async as well overrides them.
+
+    Attributes:
+        receiver: what the engine reports to.
+    """
+
+    blocks: bool = True
+
+    def __init__(self) -> None:
+        self.receiver: Receiver = _Unbound()
+        self.is_closed: bool = False
+        self._owner = os.getpid()
+        self._lock = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+
+    def bind(self, receiver: Receiver) -> None:
+        """Report to `receiver` from now on."""
+        if not isinstance(self.receiver, _Unbound):
+            raise ValueError(  # noqa: TRY004  # not its type: what it was given before
+                "engine: expected an engine without a Broker, got that of another one; make one for each"
+            )
+        self.receiver = receiver
+
+    def check_process(self) -> None:
+        """Call it first in every verb: it refuses a closed engine, and calls `after_fork` in a forked child."""
+        if self.is_closed:
+            raise BrokerUnavailableError("the broker is closed")
+        pid = os.getpid()
+        if self._owner != pid:
+            self._owner = pid
+            self._lock = threading.Lock()  # the parent's may be held by a thread that does not live here
+            self._executor = None
+            self.after_fork()
+
+    def after_fork(self) -> None:
+        """Forget connections, threads and locks of the parent without closing them. Called once in a forked child."""
+
+    def append(
+        self,
+        channel: str,
+        frame: bytes,
+        key: str | None = None,
+        token: int | None = None,
+        *,
+        history: History | None = None,
+        timeout: float | None = None,
+    ) -> Position:
+        """Append one frame; see `append_many`."""
+        frames = [Frame(frame, key)]
+        return self.append_many(channel, frames, history=history or History(), token=token, timeout=timeout)[0]
+
+    async def call(self, verb: Callable[[], T]) -> T:
+        """Run a sync verb on behalf of an event loop."""
+        if not self.blocks:
+            return verb()
+        self.check_process()
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="stream_adapter.engine")
+            executor = self._executor
+        return await asyncio.get_running_loop().run_in_executor(executor, verb)
+
+    async def aappend_many(
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Position]:
+        """Append frames, on an event loop."""
+        return await self.call(
+            partial(self.append_many, channel, frames, history=history, token=token, timeout=timeout)
+        )
+
+    async def apositions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        """Return the newest position of each channel, on an event loop."""
+        return await self.call(partial(self.positions, channels))
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        """Return the newest position of each channel. Override it to do so in one round trip."""
+        pages: dict[str, Page] = {channel: self.read(channel, None, 0) for channel in channels}
+        return {channel: Position(page.epoch, page.top) for channel, page in pages.items()}
+
+    def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
+        """Refuse: an engine may carry events and no runs."""
+        raise NotImplementedError(f"{type(self).__name__} does not carry runs")
+
+    def renew(self, channel: str, token: int, *, lease: float) -> RunState:
+        """Refuse: an engine may carry events and no runs."""
+        raise NotImplementedError(f"{type(self).__name__} does not carry runs")
+
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+        """Refuse: an engine may carry events and no runs."""
+        raise NotImplementedError(f"{type(self).__name__} does not carry runs")
+
+    def cancel(self, channel: str, epoch: str) -> RunState | None:
+        """Return None: without runs there is none to cancel."""
+        del channel, epoch
+        return None
+
+    def run_state(self, channel: str) -> RunState | None:
+        """Return None: without runs there is none."""
+        del channel
+        return None
+
+    def close(self) -> None:
+        """Close what belongs to this process. Override it, and call it last."""
+        self.is_closed = True
+        executor, self._executor = self._executor, None
+        if executor is not None and self._owner == os.getpid():
+            executor.shutdown(wait=False)
+
+    async def aclose(self) -> None:
+        """Close it, on an event loop."""
+        if self.blocks:
+            await asyncio.get_running_loop().run_in_executor(None, self.close)
+        else:
+            self.close()

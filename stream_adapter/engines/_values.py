@@ -1,0 +1,129 @@
+"""The values that a broker and its engine exchange. They are frozen, and know no engine."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+__all__ = ["KEY_SECONDS", "Entry", "Frame", "History", "Page", "Position", "RunState", "RunStatus", "new_epoch"]
+
+KEY_SECONDS = 300.0
+"""Seconds during which an append with a key that was seen returns the first append's position."""
+
+RunStatus: TypeAlias = Literal["running", "done", "error", "cancelled", "lost"]
+
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def new_epoch() -> str:
+    """Return a name for a channel's next epoch: 8 letters and digits, 47 random bits."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+
+
+class Position(NamedTuple):
+    """A place in a channel: after the entry `offset` of `epoch`.
+
+    Attributes:
+        epoch: letters, digits, `_` and `-`; an epoch belongs to one channel and ends when offsets begin again.
+        offset: of the entry; 0 is the place before the first one.
+    """
+
+    epoch: str
+    offset: int
+
+
+class Frame(NamedTuple):
+    """What is appended: bytes that the engine stores and never looks into.
+
+    Attributes:
+        payload: the bytes.
+        key: publishes once in `KEY_SECONDS`; None: always.
+    """
+
+    payload: bytes
+    key: str | None = None
+
+
+class Entry(NamedTuple):
+    """What was appended.
+
+    Attributes:
+        offset: 1, 2, 3 and so on within the epoch, without holes.
+        time: seconds since 1970, when it was appended.
+        payload: the bytes of the frame.
+    """
+
+    offset: int
+    time: float
+    payload: bytes
+
+
+class Page(NamedTuple):
+    """What `read` returns: entries, and where they stand in the channel, all seen at one moment.
+
+    Attributes:
+        epoch: the channel's present epoch.
+        top: offset of the newest entry ever appended in it, 0 if there was none. It never falls.
+        earliest: offset of the oldest entry that is still stored; `top + 1` if none is.
+        entries: contiguous, the oldest first.
+    """
+
+    epoch: str
+    top: int
+    earliest: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How much of a channel is kept for those who come back.
+
+    Args:
+        count: events.
+        age: seconds, of each event.
+        bytes: of the stored events together; the newest event is kept in any case.
+
+    Raises:
+        ValueError: a bound is not positive, or the count is more than 1,000,000.
+        TypeError: a bound is not a number.
+    """
+
+    count: int = 100
+    age: float = 300.0
+    bytes: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        for name, most in (("count", 1_000_000), ("bytes", 1 << 40)):
+            value: object = getattr(self, name)
+            if type(value) is not int:
+                raise TypeError(f"history.{name}: expected a whole number, got {type(value).__name__}")
+            if not 1 <= value <= most:
+                raise ValueError(f"history.{name}: expected 1 to {most}, got {value}")
+        age: object = self.age
+        if not isinstance(age, (int, float)) or isinstance(age, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"history.age: expected seconds, got {type(age).__name__}")
+        if not (math.isfinite(age) and age > 0):
+            raise ValueError(f"history.age: expected a positive number of seconds, got {age}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What an engine knows of a channel's newest run.
+
+    Attributes:
+        epoch: of the channel while the run writes to it; it names the run.
+        token: the fencing token, greater than that of any earlier run of the channel.
+        status: "running" until `finish`.
+        expires: seconds since 1970 when its lease ends, or when a finished run is forgotten.
+        cancelled: whether the producer was asked to end.
+        granted: whether the `claim` that returned this began the run.
+    """
+
+    epoch: str
+    token: int
+    status: RunStatus
+    expires: float
+    cancelled: bool = False
+    granted: bool = False

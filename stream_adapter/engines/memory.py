@@ -1,0 +1,285 @@
+"""The engine inside one process: a dict of channels under one lock. No entry leaves the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import warnings
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from stream_adapter.errors import FencedError
+
+from ._base import BaseEngine
+from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
+
+__all__ = ["MemoryEngine"]
+
+_KEPT = 86400.0  # seconds that the epoch and offset of an idle channel are kept, and at least ten times its age
+_WORKERS = {"celery": "worker", "rq": "worker", "dramatiq": "", "huey_consumer": "", "manage.py": "shell"}
+_REMEDY = "listeners of other processes receive nothing; use redis:// or sqlite:/// where several processes serve"
+
+
+class _Channel:
+    """One channel's entries; touched under the engine's lock."""
+
+    __slots__ = ("age", "bytes", "entries", "epoch", "keys", "retain", "run", "top", "used")
+
+    def __init__(self, now: float) -> None:
+        self.epoch = new_epoch()
+        self.top = 0
+        self.entries: deque[Entry] = deque()
+        self.bytes = 0
+        self.keys: OrderedDict[str, tuple[float, Position]] = OrderedDict()  # the oldest first
+        self.age = History().age
+        self.run: RunState | None = None
+        self.retain = 0.0
+        self.used = now
+
+    def begin(self, epoch: str) -> None:
+        """Begin an epoch without entries."""
+        self.epoch, self.top, self.bytes = epoch, 0, 0
+        self.entries.clear()
+        self.keys.clear()
+
+    def append(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
+        """Return the frame's position, and the entry that it became unless its key was there."""
+        keys = self.keys
+        while keys and next(iter(keys.values()))[0] <= now - KEY_SECONDS:
+            keys.popitem(last=False)
+        if frame.key is not None and frame.key in keys:
+            return keys[frame.key][1], None
+        self.top += 1
+        entry = Entry(self.top, now, frame.payload)
+        self.entries.append(entry)
+        self.bytes += len(frame.payload)
+        position = Position(self.epoch, self.top)
+        if frame.key is not None:
+            keys[frame.key] = now, position
+        return position, entry
+
+    def trim(self, history: History) -> None:
+        """Drop what is more than the history's count and bytes."""
+        self.age = history.age
+        while len(self.entries) > history.count or (self.bytes > history.bytes and len(self.entries) > 1):
+            self._drop()
+
+    def expire(self, now: float) -> None:
+        """Drop entries past their age, and a run that has ended and is past its own."""
+        if self.run is not None:
+            if self.run.status != "running" and self.run.expires <= now:
+                self.run = None
+                self.begin(new_epoch())
+            return
+        while self.entries and self.entries[0].time <= now - self.age:
+            self._drop()
+
+    def _drop(self) -> None:
+        self.bytes -= len(self.entries.popleft().payload)
+
+    def page(self, since: int | None, limit: int) -> Page:
+        """Return up to `limit` entries after `since`, or the newest ones."""
+        entries = self.entries
+        earliest = entries[0].offset if entries else self.top + 1
+        first = len(entries) - limit if since is None else since + 1 - earliest
+        first = max(first, 0)
+        chosen = tuple(entries[at] for at in range(first, min(first + limit, len(entries))))
+        return Page(self.epoch, self.top, earliest, chosen)
+
+
+class MemoryEngine(BaseEngine):
+    """Channels in the memory of this process; gone with it.
+
+    Who owns what: `_guard` guards everything. The receiver is called under it, so that it sees entries in their order,
+    and calls no verb of the engine from there.
+
+    Args:
+        clock: seconds since 1970.
+    """
+
+    blocks: bool = False
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self._clock = clock
+        self._warned = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._guard = threading.RLock()  # reentrant: a signal handler may publish
+        self._channels: dict[str, _Channel] = {}
+        self._watched: set[str] = set()
+        self._swept = self._clock()
+        self._served = False
+
+    def after_fork(self) -> None:
+        """Begin empty: what the parent appends from now on is not seen here."""
+        self._reset()
+        self._warn("memory:// is used after a fork")
+
+    def _warn(self, problem: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(f"{problem}: {_REMEDY}", RuntimeWarning, stacklevel=2)
+
+    def _channel(self, channel: str) -> tuple[_Channel, float]:
+        now = self._clock()
+        self._sweep(now)
+        found = self._channels.get(channel)
+        if found is None:
+            found = self._channels[channel] = _Channel(now)
+        found.used = now
+        found.expire(now)
+        return found, now
+
+    def _sweep(self, now: float) -> None:
+        """Forget idle channels, once a minute: a name that a user makes up must not stay."""
+        if now - self._swept < 60:
+            return
+        self._swept = now
+        for name, channel in list(self._channels.items()):
+            channel.expire(now)
+            kept = max(_KEPT, 10 * channel.age)
+            if channel.used < now - kept and channel.run is None and name not in self._watched:
+                del self._channels[name]
+
+    def append_many(
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Position]:
+        """Append frames."""
+        del timeout
+        self.check_process()
+        if not self._served and _is_worker():
+            self._warn("memory:// is published to in a process that serves no listeners")
+        with self._guard:
+            found, now = self._channel(channel)
+            if token is not None:
+                _check_token(found.run, token)
+            return self._append(channel, found, frames, now, None if token is not None else history)
+
+    def _append(
+        self, name: str, channel: _Channel, frames: Sequence[Frame], now: float, history: History | None
+    ) -> list[Position]:
+        appended = [channel.append(frame, now) for frame in frames]
+        if history is not None:
+            channel.trim(history)
+        entries = [entry for _, entry in appended if entry is not None]
+        if entries and name in self._watched:
+            self.receiver.received(name, channel.epoch, entries)
+        return [position for position, _ in appended]
+
+    def read(self, channel: str, since: int | None, limit: int) -> Page:
+        """Read entries."""
+        self.check_process()
+        with self._guard:
+            return self._channel(channel)[0].page(since, limit)
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        """Return the newest position of each channel."""
+        self.check_process()
+        with self._guard:
+            found = {name: self._channel(name)[0] for name in channels}
+            return {name: Position(channel.epoch, channel.top) for name, channel in found.items()}
+
+    def watch(self, channel: str) -> None:
+        """Report what is appended to a channel from now on."""
+        self.check_process()
+        with self._guard:
+            self._served = True
+            self._watched.add(channel)
+
+    def unwatch(self, channel: str) -> None:
+        """Report a channel no more."""
+        with self._guard:
+            self._watched.discard(channel)
+
+    def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
+        """Begin a run on a channel."""
+        self.check_process()
+        with self._guard:
+            found, now = self._channel(channel)
+            before = found.run
+            if before is not None and (before.status == "running" or not restart):
+                return before
+            found.begin(new_epoch())
+            found.retain = retain
+            token = max(1 if before is None else before.token + 1, time.time_ns())
+            found.run = RunState(found.epoch, token, "running", now + lease)
+            self._notify(channel)
+            return replace(found.run, granted=True)
+
+    def renew(self, channel: str, token: int, *, lease: float) -> RunState:
+        """Extend a run's lease."""
+        self.check_process()
+        with self._guard:
+            found, now = self._channel(channel)
+            found.run = replace(_check_token(found.run, token), expires=now + lease)
+            return found.run
+
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+        """Append the last frames of a run and end it."""
+        self.check_process()
+        with self._guard:
+            found, now = self._channel(channel)
+            run = _check_token(found.run, token)
+            if status == "lost" and run.expires > now:
+                return run
+            found.run = replace(run, status=status, expires=now + found.retain)
+            self._append(channel, found, frames, now, None)
+            self._notify(channel)
+            return found.run
+
+    def cancel(self, channel: str, epoch: str) -> RunState | None:
+        """Ask the producer of a run to end."""
+        self.check_process()
+        with self._guard:
+            found, _ = self._channel(channel)
+            if found.run is not None and found.run.epoch == epoch and found.run.status == "running":
+                found.run = replace(found.run, cancelled=True)
+                self._notify(channel)
+            return found.run
+
+    def run_state(self, channel: str) -> RunState | None:
+        """Return the state of the channel's newest run."""
+        self.check_process()
+        with self._guard:
+            return self._channel(channel)[0].run
+
+    def _notify(self, channel: str) -> None:
+        if channel in self._watched:
+            self.receiver.changed(channel)
+
+
+def _check_token(run: RunState | None, token: int) -> RunState:
+    if run is None or run.token != token or run.status != "running":
+        raise FencedError("this run has ended, or another one has taken its place")
+    return run
+
+
+def _is_worker() -> bool:
+    """Return True in a process that is started to run tasks or a shell, and serves no requests."""
+    name, *arguments = [os.path.basename(sys.argv[0] if sys.argv else ""), *sys.argv[1:]]
+    command = _WORKERS.get(name)
+    return command is not None and (not command or command in arguments)
+
+
+def engine_from_url(url: str) -> MemoryEngine:
+    """Make the engine of `memory://`.
+
+    Raises:
+        ValueError: the URL names more than that.
+    """
+    parts = urlsplit(url)
+    if parts.netloc or parts.path or parts.query or parts.fragment:
+        raise ValueError(f"url: expected memory://, got {url!r}")
+    return MemoryEngine()

@@ -1,0 +1,74 @@
+"""Every engine passes the public conformance suite."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import pytest
+
+from stream_adapter.engines import Engine, Frame, History, MemoryEngine, engine_of
+from stream_adapter.testing import EngineConformance, ManualClock
+
+
+class TestMemory(EngineConformance):
+    def make_engine(self, clock: ManualClock) -> Engine:
+        return MemoryEngine(clock)
+
+
+@pytest.mark.parametrize("url", ["memory", "", "http://x", "memory://host", "memory:///path", "memory://?a=1", "//["])
+def test_engine_of_bad_url_names_what_is_expected(url: str) -> None:
+    with pytest.raises(ValueError, match="url: expected"):
+        engine_of(url)
+
+
+def test_engine_of_bad_url_does_not_show_a_password() -> None:
+    with pytest.raises(ValueError, match="url: expected") as caught:
+        engine_of("rdis://user:secret@host")
+    assert "secret" not in str(caught.value)
+
+
+def test_missing_client_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
+    with pytest.raises(ImportError, match=r"pip install 'stream-adapter\[postgres\]'"):
+        engine_of("postgresql://localhost/x")
+
+
+def test_memory_engine_warns_once_when_it_is_used_after_a_fork() -> None:
+    engine = MemoryEngine()
+    engine.append_many("a", [Frame(b"parent")], history=History())
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            entries = engine.read("a", 0, 10).entries
+            engine.append_many("a", [Frame(b"child")], history=History())
+            os.write(writer, f"{len(entries)} {len(caught)} {caught[0].message}".encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writer)
+    with open(reader, "rb") as said:
+        assert said.read().startswith(b"0 1 memory:// is used after a fork")
+    assert len(engine.read("a", 0, 10).entries) == 1
+    engine.close()
+
+
+def test_memory_engine_warns_once_in_a_process_that_serves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/celery", "-A", "site", "worker"])
+    engine = MemoryEngine()
+    with pytest.warns(RuntimeWarning, match="serves no listeners"):
+        engine.append_many("a", [Frame(b"x")], history=History())
+    engine.append_many("a", [Frame(b"y")], history=History())  # a second warning would be an error
+    engine.close()
+
+
+def test_memory_engine_forgets_idle_channels() -> None:
+    clock = ManualClock()
+    engine = MemoryEngine(clock)
+    for n in range(1000):
+        engine.read(f"made:up:{n}", None, 0)
+    clock.advance(2 * 86400)
+    engine.read("another", None, 0)
+    assert len(engine._channels) == 1  # pyright: ignore[reportPrivateUsage]
+    engine.close()
