@@ -19,7 +19,7 @@ from werkzeug.exceptions import RequestTimeout
 
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
-from stream_adapter._pump import LoopBell, ThreadBell
+from stream_adapter._pump import LoopWaker, ThreadWaker
 from stream_adapter._read_ahead import DISCARDED, ReadAhead
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import Message, Receive
@@ -71,8 +71,8 @@ class RequestBody(io.RawIOBase):
         self._part = memoryview(b"")
         self._budget = ReadAhead()
         self._complete = self._lost = False
-        self._arrived = ThreadBell()
-        self._room = LoopBell(crossing=True)
+        self._arrived = ThreadWaker()
+        self._room = LoopWaker(threadsafe=True)
 
     async def receive(self) -> Message:
         """Receive the next message, note it, and return it; once the body is complete, that is the disconnect."""
@@ -93,13 +93,13 @@ class RequestBody(io.RawIOBase):
             self._budget.received(len(part))
             self._parts.append(part)
         self._complete = not message.get("more_body", False)
-        self._arrived.ring()
+        self._arrived.wake()
         return message
 
     def lose(self) -> None:
         """Say that nothing more comes: the client has gone, or nothing receives."""
         self._lost = True
-        self._arrived.ring()
+        self._arrived.wake()
 
     async def _wait_for_room(self) -> None:
         budget = self._budget
@@ -113,7 +113,7 @@ class RequestBody(io.RawIOBase):
     def want(self) -> None:
         """Say, in any thread, that the body is wanted."""
         self._wanted = True
-        self._room.ring()
+        self._room.wake()
 
     def readable(self) -> bool:
         """It is."""
@@ -151,7 +151,7 @@ class RequestBody(io.RawIOBase):
             part = self._parts.popleft()
             self._part = memoryview(part)
             self._budget.read(len(part))
-            self._room.ring()
+            self._room.wake()
 
     def _wait_for_more(self) -> None:
         self._arrived.wait(self._has_arrived, self._timeout)

@@ -16,7 +16,7 @@ from stream_adapter._pump import (
     Clock,
     InlineProducer,
     Interrupted,
-    LoopBell,
+    LoopWaker,
     Producer,
     TaskProducer,
     ThreadProducer,
@@ -79,9 +79,9 @@ class AsyncBody(Body):
             self._settle_for(await self._in_context(result_of(self._source.content)))
         if self._whole is not None:
             return [self._commit()]
-        producer, bell = self._producer()
+        producer, waker = self._producer()
         clock = Clock(self._flow.limits, time.monotonic())
-        consumer = self._consumer = AsyncConsumer(producer, bell, clock, one_by_one=self._one_by_one)
+        consumer = self._consumer = AsyncConsumer(producer, waker, clock, one_by_one=self._one_by_one)
         if self._host.rests:
             self._window.high_water = self._window.max_items = 1
         producer.start()
@@ -96,16 +96,16 @@ class AsyncBody(Body):
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
 
-    def _producer(self) -> tuple[Producer, LoopBell]:
-        """Return what fills the window, and the bell that it rings."""
+    def _producer(self) -> tuple[Producer, LoopWaker]:
+        """Return what fills the window, and the waker of its consumer."""
         kind = self._source.kind
-        bell = LoopBell(crossing=kind is Kind.SYNC)
-        owned = (self._source, self._flow.encoder, self._window, bell, self._context)
+        waker = LoopWaker(threadsafe=kind is Kind.SYNC)
+        owned = (self._source, self._flow.encoder, self._window, waker, self._context)
         if kind in {Kind.ONE, Kind.ITEMS}:
-            return InlineProducer(*owned), bell
+            return InlineProducer(*owned), waker
         if kind is Kind.SYNC:
-            return self._leased_thread(*owned), bell
-        return TaskProducer(*owned, loop=asyncio.get_running_loop(), crossing=False, around=None), bell
+            return self._leased_thread(*owned), waker
+        return TaskProducer(*owned, loop=asyncio.get_running_loop(), threadsafe=False, around=None), waker
 
     async def _wait_first(self, consumer: AsyncConsumer, commit_after: float | None) -> None:
         """Wait for the first item and leave it where it is, for to take it is to ask for the second."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stream_adapter._log import describe_stream
-from stream_adapter._pump import LoopBell, Producer, PushProducer
+from stream_adapter._pump import LoopWaker, Producer, PushProducer
 from stream_adapter._resolved import Resolved
 
 from .asynchronous import AsyncBody
@@ -31,17 +31,17 @@ class PushedBody(AsyncBody):
         producer: where chunks are put. Whoever puts them says the end there, too.
     """
 
-    __slots__ = ("_bell", "producer")
+    __slots__ = ("_waker", "producer")
 
     def __init__(self, resolved: Resolved, on_stop: Callable[[], object]) -> None:
         super().__init__(resolved)
-        self._bell = LoopBell(crossing=False)
-        owned = (self._source, self._flow.encoder, self._window, self._bell, self._context)
+        self._waker = LoopWaker(threadsafe=False)
+        owned = (self._source, self._flow.encoder, self._window, self._waker, self._context)
         self.producer = PushProducer(*owned, on_stop=on_stop, ending=self.ending)
 
     @property
     def _name(self) -> str:
         return describe_stream(self._request, _APPLICATION)
 
-    def _producer(self) -> tuple[Producer, LoopBell]:
-        return self.producer, self._bell
+    def _producer(self) -> tuple[Producer, LoopWaker]:
+        return self.producer, self._waker

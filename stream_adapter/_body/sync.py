@@ -23,7 +23,7 @@ from stream_adapter._pump import (
     Producer,
     SyncConsumer,
     TaskProducer,
-    ThreadBell,
+    ThreadWaker,
     background_loop,
     run,
     undecided,
@@ -102,23 +102,25 @@ class SyncBody(Body):
         if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and apart):
             return self._cross(kind)
         if self._flow.flush == "bulk" or timed:
-            bell = ThreadBell()
-            return self._consume(InlineProducer(*self._owned(bell)), bell)
+            waker = ThreadWaker()
+            return self._consume(InlineProducer(*self._owned(waker)), waker)
         return self._open_directly()
 
-    def _owned(self, bell: ThreadBell) -> tuple[Any, ...]:
-        return self._source, self._flow.encoder, self._window, bell, self._context
+    def _owned(self, waker: ThreadWaker) -> tuple[Any, ...]:
+        return self._source, self._flow.encoder, self._window, waker, self._context
 
     def _cross(self, kind: Kind) -> list[bytes]:
-        bell = ThreadBell()
+        waker = ThreadWaker()
         if kind is not Kind.ASYNC:
-            return self._consume(self._leased_thread(*self._owned(bell)), bell)
+            return self._consume(self._leased_thread(*self._owned(waker)), waker)
         loop = background_loop()
-        return self._consume(TaskProducer(*self._owned(bell), loop=loop, crossing=True, around=self._host.around), bell)
+        return self._consume(
+            TaskProducer(*self._owned(waker), loop=loop, threadsafe=True, around=self._host.around), waker
+        )
 
-    def _consume(self, producer: Producer, bell: ThreadBell) -> list[bytes]:
+    def _consume(self, producer: Producer, waker: ThreadWaker) -> list[bytes]:
         clock = Clock(self._flow.limits, time.monotonic())
-        consumer = self._consumer = SyncConsumer(producer, bell, clock, one_by_one=self._one_by_one)
+        consumer = self._consumer = SyncConsumer(producer, waker, clock, one_by_one=self._one_by_one)
         if self._reason is not None:  # looked at again: the watcher may have seen the client go meanwhile
             consumer.interrupt(self._reason)
         if self._host.connection is not None:

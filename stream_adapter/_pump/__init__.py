@@ -19,20 +19,20 @@ from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .deadlines import Clock
 from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
-from .wakeups import LoopBell, ThreadBell
+from .wakeups import LoopWaker, ThreadWaker
 
 __all__ = [
     "AsyncConsumer",
     "Clock",
     "InlineProducer",
     "Interrupted",
-    "LoopBell",
+    "LoopWaker",
     "Producer",
     "PushProducer",
     "SyncConsumer",
     "TaskProducer",
-    "ThreadBell",
     "ThreadProducer",
+    "ThreadWaker",
     "Window",
     "background_loop",
     "in_file_thread",

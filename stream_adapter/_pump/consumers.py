@@ -14,7 +14,7 @@ from stream_adapter.types import Reason
 
 from .deadlines import Clock
 from .producers import Producer
-from .wakeups import LoopBell, ThreadBell
+from .wakeups import LoopWaker, ThreadWaker
 
 __all__ = ["AsyncConsumer", "Interrupted", "SyncConsumer"]
 
@@ -107,14 +107,14 @@ class AsyncConsumer(_Consumer):
     """Consumes in a task.
 
     Args:
-        bell: the one that the producer rings.
+        waker: the producer wakes it.
     """
 
-    __slots__ = ("_bell",)
+    __slots__ = ("_waker",)
 
-    def __init__(self, producer: Producer, bell: LoopBell, clock: Clock, *, one_by_one: bool) -> None:
+    def __init__(self, producer: Producer, waker: LoopWaker, clock: Clock, *, one_by_one: bool) -> None:
         super().__init__(producer, clock, one_by_one=one_by_one)
-        self._bell = bell
+        self._waker = waker
 
     async def next(self) -> list[bytes]:
         """Return what is ready, waiting for it; [] at the end, of which `window.error` is the cause.
@@ -126,7 +126,7 @@ class AsyncConsumer(_Consumer):
         if self.window.items or self.producer.pull():
             await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
         while (batch := self._take()) is None:
-            await self._bell.wait(self.ready, self.clock.rest(time.monotonic()))
+            await self._waker.wait(self.ready, self.clock.rest(time.monotonic()))
             if not self.ready() and (keepalive := self._overdue()) is not None:
                 return keepalive
         return batch
@@ -145,27 +145,27 @@ class AsyncConsumer(_Consumer):
             rest = None if deadline is None else deadline - time.monotonic()
             if rest is not None and rest <= 0:
                 return False
-            await self._bell.wait(holds, rest)
+            await self._waker.wait(holds, rest)
         return True
 
     def interrupt(self, reason: Reason) -> None:
         """End the stream from within its loop."""
         self.interruption = reason
-        self._bell.ring()
+        self._waker.wake()
 
 
 class SyncConsumer(_Consumer):
     """Consumes in a thread.
 
     Args:
-        bell: the one that the producer rings.
+        waker: the producer wakes it.
     """
 
-    __slots__ = ("_bell", "_jobs", "_jobs_waited")
+    __slots__ = ("_jobs", "_jobs_waited", "_waker")
 
-    def __init__(self, producer: Producer, bell: ThreadBell, clock: Clock, *, one_by_one: bool) -> None:
+    def __init__(self, producer: Producer, waker: ThreadWaker, clock: Clock, *, one_by_one: bool) -> None:
         super().__init__(producer, clock, one_by_one=one_by_one)
-        self._bell = bell
+        self._waker = waker
         self._jobs: list[Callable[[], object]] = []
         self._jobs_waited = False
 
@@ -181,7 +181,7 @@ class SyncConsumer(_Consumer):
         if not self.window.items:
             self.producer.pull()
         while (batch := self._take()) is None:
-            self._bell.wait(self._is_wanted, self.clock.rest(time.monotonic()))
+            self._waker.wait(self._is_wanted, self.clock.rest(time.monotonic()))
             if self._run_jobs() or self.ready():
                 continue
             if (keepalive := self._overdue()) is not None:
@@ -192,7 +192,7 @@ class SyncConsumer(_Consumer):
     def ask(self, job: Callable[[], object]) -> None:
         """Have the consuming thread run a job when it waits, or after one more batch; from any thread."""
         self._jobs.append(job)
-        self._bell.ring()
+        self._waker.wake()
 
     def _is_wanted(self) -> bool:
         return bool(self._jobs) or self.ready()
@@ -219,10 +219,10 @@ class SyncConsumer(_Consumer):
             rest = None if deadline is None else deadline - time.monotonic()
             if rest is not None and rest <= 0:
                 return False
-            self._bell.wait(holds, rest)
+            self._waker.wait(holds, rest)
         return True
 
     def interrupt(self, reason: Reason) -> None:
         """End the stream from any thread."""
         self.interruption = reason
-        self._bell.ring()
+        self._waker.wake()

@@ -1,8 +1,9 @@
-"""How one side wakes the other: a bell is rung only while somebody listens for it.
+"""How one side of a buffer wakes the other: a wake-up is sent only while the other side waits.
 
-The listener sets `listening`, looks once more, and only then waits; the ringer changes the state, and only then looks
-at `listening`. Whichever comes second sees the other, so no ring is lost. A ring too many is harmless: the listener
-looks again. (Dekker's protocol; it needs the sequential consistency that CPython's threads give.)
+The waiting side sets `waiting`, checks its condition once more, and only then waits. The waking side changes the state
+first, and then reads `waiting`. One of the two always sees the other's change, so no wake-up is lost. A spurious one is
+harmless: the waiting side checks its condition again. (Dekker's protocol; it needs the sequential consistency that
+CPython's threads give.)
 """
 
 from __future__ import annotations
@@ -14,58 +15,58 @@ from collections.abc import Callable
 
 from .background_loop import running_loop
 
-__all__ = ["Bell", "LoopBell", "ThreadBell"]
+__all__ = ["LoopWaker", "ThreadWaker", "Waker"]
 
 
-class Bell:
-    """What the ringing side sees.
+class Waker:
+    """The waking side's view.
 
     Attributes:
-        listening: whether to ring. A fast loop looks at this first.
+        waiting: whether the other side waits. A hot loop reads this before it calls `wake`.
     """
 
-    __slots__ = ("_insistent", "listening")
+    __slots__ = ("_always", "waiting")
 
     def __init__(self) -> None:
-        self.listening: bool = False
-        self._insistent = False
+        self.waiting: bool = False
+        self._always = False
 
-    def ring(self) -> None:
-        """Wake the listener if there is one."""
-        if self.listening:
-            self.listening = self._insistent
-            self._wake()
+    def wake(self) -> None:
+        """Wake the other side if it waits."""
+        if self.waiting:
+            self.waiting = self._always
+            self._notify()
 
-    def insist(self) -> None:
-        """Have every change rung from now on: the listener is about to leave, and the ringer is to notice."""
-        self._insistent = self.listening = True
+    def wake_always(self) -> None:
+        """Wake the other side on every change, so that a stopping producer notices."""
+        self._always = self.waiting = True
 
-    def _wake(self) -> None:
+    def _notify(self) -> None:
         raise NotImplementedError
 
 
-class LoopBell(Bell):
+class LoopWaker(Waker):
     """Wakes one task.
 
     Args:
-        crossing: whether it is rung from other threads.
+        threadsafe: whether other threads call `wake`.
     """
 
-    __slots__ = ("_crossing", "_loop", "_waiter")
+    __slots__ = ("_loop", "_threadsafe", "_waiter")
 
-    def __init__(self, *, crossing: bool) -> None:
+    def __init__(self, *, threadsafe: bool) -> None:
         super().__init__()
         self._loop = running_loop()
-        self._crossing = crossing
+        self._threadsafe = threadsafe
         self._waiter: asyncio.Future[None] | None = None
 
-    def _wake(self) -> None:
-        if not self._crossing:
+    def _notify(self) -> None:
+        if not self._threadsafe:
             self._set()
             return
         try:
             self._loop.call_soon_threadsafe(self._set)
-        except RuntimeError:  # the loop is closed: nobody is there to be woken
+        except RuntimeError:  # the loop is closed, and no task of it waits
             return
 
     def _set(self) -> None:
@@ -74,36 +75,36 @@ class LoopBell(Bell):
             waiter.set_result(None)
 
     async def wait(self, ready: Callable[[], object], timeout: float | None = None) -> None:
-        """Return when the bell rings, at once if `ready()` holds, and at the latest after `timeout` seconds."""
+        """Wait for `wake`: not at all if `ready()` holds, and for at most `timeout` seconds."""
         waiter = self._waiter = self._loop.create_future()
         timer = None if timeout is None else self._loop.call_later(timeout, self._set)
-        self.listening = True
+        self.waiting = True
         try:
             if not ready():
                 await waiter
         finally:
-            self.listening = self._insistent
+            self.waiting = self._always
             self._waiter = None
             if timer is not None:
                 timer.cancel()
 
 
-class ThreadBell(Bell):
+class ThreadWaker(Waker):
     """Wakes one thread."""
 
-    __slots__ = ("_rings",)
+    __slots__ = ("_wakes",)
 
     def __init__(self) -> None:
         super().__init__()
-        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()  # looked up late: gevent may replace it
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()  # looked up late: gevent may replace it
 
-    def _wake(self) -> None:
-        self._rings.put(None)
+    def _notify(self) -> None:
+        self._wakes.put(None)
 
     def wait(self, ready: Callable[[], object], timeout: float | None = None) -> None:
-        """Return when the bell rings, at once if `ready()` holds, and at the latest after `timeout` seconds."""
-        self.listening = True
+        """Wait for `wake`: not at all if `ready()` holds, and for at most `timeout` seconds."""
+        self.waiting = True
         if not ready():
             with contextlib.suppress(queue.Empty):
-                self._rings.get(timeout=None if timeout is None else max(timeout, 0))
-        self.listening = self._insistent
+                self._wakes.get(timeout=None if timeout is None else max(timeout, 0))
+        self.waiting = self._always

@@ -7,7 +7,7 @@ from contextvars import copy_context
 
 from stream_adapter._pump.buffer import Window
 from stream_adapter._pump.producers import ThreadProducer
-from stream_adapter._pump.wakeups import ThreadBell
+from stream_adapter._pump.wakeups import ThreadWaker
 from stream_adapter._source import Source
 from stream_adapter.formats import Text
 
@@ -24,13 +24,13 @@ def test_source_stopped_during_its_step_is_closed_by_the_same_job() -> None:
         finally:
             closed.append("closed")
 
-    bell = ThreadBell()
-    bell.listening = True
+    waker = ThreadWaker()
+    waker.waiting = True
     producer = ThreadProducer(
         Source(source()),
         Text().encoder(strict=False, charset="utf-8"),
         Window(1024, 16),
-        bell,
+        waker,
         copy_context(),
         submit=jobs.append,
         release=lambda: None,

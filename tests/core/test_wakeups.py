@@ -1,4 +1,4 @@
-"""The bells: no ring is lost, none is needed, and nobody is rung for who does not listen."""
+"""The wakers: no wake-up is lost, and none is sent while the other side does not wait."""
 
 from __future__ import annotations
 
@@ -7,67 +7,67 @@ import threading
 
 import pytest
 
-from stream_adapter._pump import LoopBell, ThreadBell
-from stream_adapter._pump.wakeups import Bell
+from stream_adapter._pump import LoopWaker, ThreadWaker
+from stream_adapter._pump.wakeups import Waker
 from tests.support.gate import BOUND
 
 
-class CountingBell(Bell):
+class CountingWaker(Waker):
     def __init__(self) -> None:
         super().__init__()
         self.wakes = 0
 
-    def _wake(self) -> None:
+    def _notify(self) -> None:
         self.wakes += 1
 
 
-def test_it_is_rung_only_while_somebody_listens_and_once() -> None:
-    bell = CountingBell()
-    bell.ring()
-    assert bell.wakes == 0
-    bell.listening = True
-    bell.ring()
-    bell.ring()
-    assert bell.wakes == 1
-    assert not bell.listening
+def test_wake_notifies_once_and_only_while_the_other_side_waits() -> None:
+    waker = CountingWaker()
+    waker.wake()
+    assert waker.wakes == 0
+    waker.waiting = True
+    waker.wake()
+    waker.wake()
+    assert waker.wakes == 1
+    assert not waker.waiting
 
 
-def test_once_it_insists_every_ring_wakes() -> None:
-    bell = CountingBell()
-    bell.insist()
-    bell.ring()
-    bell.ring()
-    assert bell.wakes == 2
+def test_wake_always_notifies_on_every_wake() -> None:
+    waker = CountingWaker()
+    waker.wake_always()
+    waker.wake()
+    waker.wake()
+    assert waker.wakes == 2
 
 
 def test_a_thread_that_has_what_it_waits_for_does_not_wait() -> None:
-    bell = ThreadBell()
-    bell.wait(lambda: True)
-    assert not bell.listening
+    waker = ThreadWaker()
+    waker.wait(lambda: True)
+    assert not waker.waiting
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 0.001])
 def test_a_thread_waits_no_longer_than_its_timeout(timeout: float) -> None:
-    bell = ThreadBell()
-    bell.wait(lambda: False, timeout)
-    assert not bell.listening
+    waker = ThreadWaker()
+    waker.wait(lambda: False, timeout)
+    assert not waker.waiting
 
 
 def test_a_thread_is_woken_by_a_change_that_comes_while_it_looks() -> None:
-    bell, state = ThreadBell(), list[int]()
+    waker, state = ThreadWaker(), list[int]()
 
     def looks() -> bool:
         found = bool(state)
         state.append(1)  # the change comes just after the look …
-        bell.ring()  # … and the ring just before the wait
+        waker.wake()  # … and the wake-up just before the wait
         return found
 
-    bell.wait(looks, BOUND)
+    waker.wait(looks, BOUND)
     assert state == [1]
 
 
 def test_a_thread_is_woken_from_another() -> None:
-    bell, state, looked = ThreadBell(), list[int](), threading.Event()
+    waker, state, looked = ThreadWaker(), list[int](), threading.Event()
 
     def looks() -> bool:
         looked.set()
@@ -76,20 +76,20 @@ def test_a_thread_is_woken_from_another() -> None:
     def change() -> None:
         assert looked.wait(BOUND)
         state.append(1)
-        bell.ring()
+        waker.wake()
 
     changer = threading.Thread(target=change)
     changer.start()
     while not state:
-        bell.wait(looks, BOUND)
+        waker.wait(looks, BOUND)
     changer.join()
 
 
 def test_a_task_that_has_what_it_waits_for_does_not_wait() -> None:
     async def wait() -> None:
-        bell = LoopBell(crossing=False)
-        await bell.wait(lambda: True)
-        assert not bell.listening
+        waker = LoopWaker(threadsafe=False)
+        await waker.wait(lambda: True)
+        assert not waker.waiting
 
     asyncio.run(wait())
 
@@ -97,25 +97,25 @@ def test_a_task_that_has_what_it_waits_for_does_not_wait() -> None:
 @pytest.mark.parametrize("timeout", [0, -1, 0.001])
 def test_a_task_waits_no_longer_than_its_timeout(timeout: float) -> None:
     async def wait() -> None:
-        bell = LoopBell(crossing=False)
-        await bell.wait(lambda: False, timeout)
-        assert not bell.listening
+        waker = LoopWaker(threadsafe=False)
+        await waker.wait(lambda: False, timeout)
+        assert not waker.waiting
 
     asyncio.run(wait())
 
 
-@pytest.mark.parametrize("crossing", [False, True])
-def test_a_task_is_woken_by_a_change_that_comes_while_it_looks(crossing: bool) -> None:
+@pytest.mark.parametrize("threadsafe", [False, True])
+def test_a_task_is_woken_by_a_change_that_comes_while_it_looks(threadsafe: bool) -> None:
     async def wait() -> None:
-        bell, state = LoopBell(crossing=crossing), list[int]()
+        waker, state = LoopWaker(threadsafe=threadsafe), list[int]()
 
         def looks() -> bool:
             found = bool(state)
             state.append(1)
-            bell.ring()
+            waker.wake()
             return found
 
-        await asyncio.wait_for(bell.wait(looks), BOUND)
+        await asyncio.wait_for(waker.wait(looks), BOUND)
         assert state == [1]
 
     asyncio.run(wait())
@@ -123,14 +123,14 @@ def test_a_task_is_woken_by_a_change_that_comes_while_it_looks(crossing: bool) -
 
 def test_a_task_is_woken_from_another_task() -> None:
     async def wait() -> None:
-        bell, state = LoopBell(crossing=False), list[int]()
+        waker, state = LoopWaker(threadsafe=False), list[int]()
 
         async def change() -> None:
             state.append(1)
-            bell.ring()
+            waker.wake()
 
         changer = asyncio.create_task(change())
-        await asyncio.wait_for(bell.wait(lambda: bool(state)), BOUND)
+        await asyncio.wait_for(waker.wait(lambda: bool(state)), BOUND)
         await changer
 
     asyncio.run(wait())
@@ -138,7 +138,7 @@ def test_a_task_is_woken_from_another_task() -> None:
 
 def test_a_task_is_woken_from_a_thread() -> None:
     async def wait() -> None:
-        bell, state, looked = LoopBell(crossing=True), list[int](), threading.Event()
+        waker, state, looked = LoopWaker(threadsafe=True), list[int](), threading.Event()
 
         def looks() -> bool:
             looked.set()
@@ -147,35 +147,35 @@ def test_a_task_is_woken_from_a_thread() -> None:
         def change() -> None:
             assert looked.wait(BOUND)
             state.append(1)
-            bell.ring()
+            waker.wake()
 
         changing = asyncio.create_task(asyncio.to_thread(change))
         while not state:
-            await asyncio.wait_for(bell.wait(looks), BOUND)
+            await asyncio.wait_for(waker.wait(looks), BOUND)
         await changing
 
     asyncio.run(wait())
 
 
-def test_a_task_that_is_cancelled_no_longer_listens() -> None:
+def test_cancelled_task_no_longer_waits() -> None:
     async def wait() -> None:
-        bell = LoopBell(crossing=False)
-        task = asyncio.create_task(bell.wait(lambda: False))
+        waker = LoopWaker(threadsafe=False)
+        task = asyncio.create_task(waker.wait(lambda: False))
         await asyncio.sleep(0)
-        assert bell.listening
+        assert waker.waiting
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not bell.listening
-        bell.ring()
+        assert not waker.waiting
+        waker.wake()
 
     asyncio.run(wait())
 
 
-def test_a_ring_for_a_loop_that_is_closed_is_no_error() -> None:
-    async def make() -> LoopBell:
-        return LoopBell(crossing=True)
+def test_wake_after_the_loop_is_closed_does_nothing() -> None:
+    async def make() -> LoopWaker:
+        return LoopWaker(threadsafe=True)
 
-    bell = asyncio.run(make())
-    bell.listening = True
-    bell.ring()
+    waker = asyncio.run(make())
+    waker.waiting = True
+    waker.wake()

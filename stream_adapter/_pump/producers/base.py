@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any, Protocol
 
 from stream_adapter._pump.buffer import Window
-from stream_adapter._pump.wakeups import Bell
+from stream_adapter._pump.wakeups import Waker
 
 __all__ = ["AnySource", "Encoder", "Producer", "undecided"]
 
@@ -49,13 +49,13 @@ def undecided(_: Any) -> bytes:
 class Producer:
     """What the consumer sees."""
 
-    __slots__ = ("bell", "context", "encoder", "source", "stopping", "window")
+    __slots__ = ("context", "encoder", "source", "stopping", "waker", "window")
 
-    def __init__(self, source: AnySource, encoder: Encoder, window: Window, bell: Bell, context: Context) -> None:
+    def __init__(self, source: AnySource, encoder: Encoder, window: Window, waker: Waker, context: Context) -> None:
         self.source: AnySource = source
         self.encoder: Encoder = encoder
         self.window: Window = window
-        self.bell: Bell = bell
+        self.waker: Waker = waker
         self.context: Context = context
         self.stopping: bool = False
 
@@ -72,7 +72,7 @@ class Producer:
     def stop(self) -> None:
         """Close the source as soon as it lets go, then end the window."""
         self.stopping = True
-        self.bell.insist()  # so that the loop stops to ring at its next item, and looks at `stopping`
+        self.waker.wake_always()  # so that the hot loop looks at `stopping` after its next item
 
     def _iterate_source(self) -> Iterator[object]:
         """Open a sync source for `_fill`."""
@@ -80,7 +80,7 @@ class Producer:
 
     def _fill(self, iterator: Iterator[object]) -> bool:
         """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources."""
-        window, bell, table = self.window, self.bell, self.encoder.table
+        window, waker, table = self.window, self.waker, self.encoder.table
         items = window.items
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
@@ -101,8 +101,8 @@ class Producer:
                     raise problem from problem.__cause__
                 items.append(chunk)
                 room -= len(chunk)
-                if bell.listening:
-                    bell.ring()
+                if waker.waiting:
+                    waker.wake()
                     if not self._may_go_on():
                         window.grant(granted - room)
                         return False

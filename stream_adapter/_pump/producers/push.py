@@ -52,8 +52,8 @@ class PushProducer(Producer):
             return
         self._idle = False
         is_full = window.put(chunk)
-        if self.bell.listening:
-            self.bell.ring()
+        if self.waker.waiting:
+            self.waker.wake()
         if is_full:
             await self._wait(lambda: not window.is_full())
 
@@ -61,7 +61,7 @@ class PushProducer(Producer):
         """Wait until all that was put has been sent, and the head of the response even if nothing was."""
         self._idle = False
         self.window.put_frame(b"")
-        self.bell.ring()
+        self.waker.wake()
         await self._wait(lambda: self._idle and not self.window.items)
 
     def finish(self, error: BaseException | None = None) -> None:
@@ -71,7 +71,7 @@ class PushProducer(Producer):
         if error is None:
             self._finish()
         self.window.end(error)
-        self.bell.ring()
+        self.waker.wake()
 
     def pull(self) -> bool:
         """Be told that the window is empty and what was in it sent."""

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from stream_adapter._pump import blocking
-from stream_adapter._pump.wakeups import LoopBell
+from stream_adapter._pump.wakeups import LoopWaker
 
 from .base import Producer, undecided
 
@@ -47,7 +47,7 @@ class TaskProducer(Producer):
 
     Args:
         loop: where the task runs.
-        crossing: whether the consumer is in another thread.
+        threadsafe: whether the consumer is in another thread.
         around: a context manager to hold around the source, entered in its task.
     """
 
@@ -55,12 +55,12 @@ class TaskProducer(Producer):
         "__weakref__",  # by which the watcher of blocking sources holds it
         "_around",
         "_blocks",
-        "_crossing",
         "_granted",
         "_iterating",
         "_left",
         "_room",
         "_task",
+        "_threadsafe",
         "loop",
         "thread_id",
     )
@@ -69,18 +69,18 @@ class TaskProducer(Producer):
         self,
         *owned: Any,
         loop: asyncio.AbstractEventLoop,
-        crossing: bool,
+        threadsafe: bool,
         around: Callable[[], AbstractAsyncContextManager[object]] | None,
     ) -> None:
         super().__init__(*owned)
         self.loop: asyncio.AbstractEventLoop = loop
-        self._crossing = crossing
+        self._threadsafe = threadsafe
         self._around = around
         self._task: asyncio.Task[None] | None = None
         self._iterating = False
         self._blocks = False  # the source was seen to block the loop
         self.thread_id: int = 0
-        self._room: LoopBell | None = None
+        self._room: LoopWaker | None = None
         self._granted = self._left = 0  # of the room for chunks that are put
 
     def start(self) -> None:
@@ -91,7 +91,7 @@ class TaskProducer(Producer):
         """Wake the task if it waits for room."""
         room = self._room
         if room is not None:
-            room.ring()
+            room.wake()
 
     def stop(self) -> None:
         """Cancel the source's step; its task then closes it."""
@@ -99,7 +99,7 @@ class TaskProducer(Producer):
         self._in_loop(self._cancel)
 
     def _in_loop(self, act: Callable[[], None]) -> None:
-        if not self._crossing:
+        if not self._threadsafe:
             act()
             return
         try:
@@ -121,18 +121,18 @@ class TaskProducer(Producer):
     def block(self, where: str | None) -> None:
         """Let others have their turn after each item from now on: the source does not."""
         self._blocks = True
-        self.bell.insist()
+        self.waker.wake_always()
         if where is not None:  # after that: what reads the log may rely on it
             self.source.blocks(where)
 
     def put(self, chunk: bytes) -> bool:
         """Put a chunk from within the source's own step; say whether to wait for room before the next."""
-        window, bell = self.window, self.bell
+        window, waker = self.window, self.waker
         items = window.items
         items.append(chunk)
         left = self._left = self._left - len(chunk)
-        if bell.listening:
-            bell.ring()
+        if waker.waiting:
+            waker.wake()
         return left <= 0 or len(items) >= window.max_items
 
     async def wait_for_room(self) -> None:
@@ -150,12 +150,12 @@ class TaskProducer(Producer):
         if self._iterating and self._task is not None:
             self._task.cancel()
         if self._room is not None:
-            self._room.ring()
+            self._room.wake()
 
     async def _run(self) -> None:
         error: BaseException | None = None
         try:
-            self._room = LoopBell(crossing=self._crossing)
+            self._room = LoopWaker(threadsafe=self._threadsafe)
             if self._around is None:
                 error = await self._own()
             else:
@@ -167,7 +167,7 @@ class TaskProducer(Producer):
             error = None
         blocking.unwatch(self)
         self.window.end(error)
-        self.bell.ring()
+        self.waker.wake()
 
     async def _own(self) -> BaseException | None:
         error: BaseException | None = None
@@ -199,7 +199,7 @@ class TaskProducer(Producer):
         Returns:
             The cancellation that came while the source stood at a `yield`, and that is its own; None at the end.
         """
-        window, bell, table = self.window, self.bell, self.encoder.table
+        window, waker, table = self.window, self.waker, self.encoder.table
         items, max_items = window.items, window.max_items
         granted = room = window.grant(0)
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
@@ -215,8 +215,8 @@ class TaskProducer(Producer):
                 raise problem from problem.__cause__
             items.append(chunk)
             room -= len(chunk)
-            if bell.listening:
-                bell.ring()
+            if waker.waiting:
+                waker.wake()
                 if self.stopping:
                     return None
                 if self._blocks:

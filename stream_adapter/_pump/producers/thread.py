@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from stream_adapter._pump.wakeups import ThreadBell
+from stream_adapter._pump.wakeups import ThreadWaker
 
 from .base import Producer
 
@@ -39,7 +39,7 @@ class ThreadProducer(Producer):
         self._release = release
         self._slice = slice_seconds
         self._until = 0.0
-        self._room = ThreadBell()
+        self._room = ThreadWaker()
         self._parked = False  # no job runs, and the next one is the consumer's to submit
         self._parking = threading.Lock()
         self._iterator: Iterator[object] | None = None
@@ -50,7 +50,7 @@ class ThreadProducer(Producer):
 
     def resume(self) -> None:
         """Wake the job that waits for room, or submit the next one if the last found the window full."""
-        self._room.ring()
+        self._room.wake()
         if self._parked and self._unpark():
             self.start()
 
@@ -62,7 +62,7 @@ class ThreadProducer(Producer):
     def push(self, chunk: bytes) -> bool:
         """Put a chunk from within the source's own step, and wait for room behind it; say whether more is wanted."""
         self.window.put(chunk)
-        self.bell.ring()
+        self.waker.wake()
         while not self._has_room():
             self._room.wait(self._has_room)
         return not self.stopping
@@ -95,7 +95,7 @@ class ThreadProducer(Producer):
         self._close_sync()
         self._release()
         self.window.end(error)
-        self.bell.ring()
+        self.waker.wake()
 
     def _wait_for_room(self) -> bool:
         """Wait for room for the rest of the slice; say whether there is room, and time to use it."""
