@@ -1,6 +1,6 @@
 """An ASGI application under a WSGI server.
 
-It runs in a task of the background loop and sends into the window; the request's thread takes from there. To the pump
+It runs in a task of the background loop and sends into the buffer; the request's thread takes from there. To the pump
 it is an async source of one step, the whole call, that yields nothing: its chunks are put meanwhile.
 
 Once its response is complete the request is over, and an application that has something left to do goes on without it.
@@ -245,7 +245,7 @@ class _Call(AsyncIterator[bytes]):
 
     def _commit(self) -> None:
         """Have the head sent by an empty chunk, where the server does that, for the first event may be a while."""
-        if not self._inbox.closed and not self._producer.window.count:
+        if not self._inbox.closed and not self._producer.buffer.count:
             self._producer.put(b"")
 
     def _finish(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from stream_adapter._lifecycle import enter, leave
 from stream_adapter._pump import (
     AsyncConsumer,
-    Clock,
+    Deadlines,
     InlineProducer,
     Interrupted,
     LoopWaker,
@@ -80,10 +80,10 @@ class AsyncBody(Body):
         if self._whole is not None:
             return [self._commit()]
         producer, waker = self._producer()
-        clock = Clock(self._flow.limits, time.monotonic())
-        consumer = self._consumer = AsyncConsumer(producer, waker, clock, one_by_one=self._one_by_one)
+        deadlines = Deadlines(self._flow.limits, time.monotonic())
+        consumer = self._consumer = AsyncConsumer(producer, waker, deadlines, one_by_one=self._one_by_one)
         if self._host.rests:
-            self._window.high_water = self._window.max_items = 1
+            self._buffer.high_water = self._buffer.max_items = 1
         producer.start()
         commit_after, batch = self._flow.commit_after, list[bytes]()
         if self._host.rests:
@@ -97,10 +97,10 @@ class AsyncBody(Body):
         return [prefix, *batch] if prefix else batch
 
     def _producer(self) -> tuple[Producer, LoopWaker]:
-        """Return what fills the window, and the waker of its consumer."""
+        """Return what fills the buffer, and the waker of its consumer."""
         kind = self._source.kind
         waker = LoopWaker(threadsafe=kind is Kind.SYNC)
-        owned = (self._source, self._flow.encoder, self._window, waker, self._context)
+        owned = (self._source, self._flow.encoder, self._buffer, waker, self._context)
         if kind in {Kind.ONE, Kind.ITEMS}:
             return InlineProducer(*owned), waker
         if kind is Kind.SYNC:
@@ -109,11 +109,12 @@ class AsyncBody(Body):
 
     async def _wait_first(self, consumer: AsyncConsumer, commit_after: float | None) -> None:
         """Wait for the first item and leave it where it is, for to take it is to ask for the second."""
-        times = [seconds for seconds in (commit_after, consumer.clock.rest(time.monotonic())) if seconds is not None]
+        left = consumer.deadlines.time_left(time.monotonic())
+        times = [seconds for seconds in (commit_after, left) if seconds is not None]
         await consumer.wait_ready(min(times, default=None))
         if not consumer.ready():
-            consumer.clock.due(time.monotonic())
-        self._raise_unless(self._window.items)
+            consumer.deadlines.check(time.monotonic())
+        self._raise_unless(self._buffer.items)
 
     async def _next_batch(self, consumer: AsyncConsumer) -> list[bytes]:
         try:
@@ -128,7 +129,7 @@ class AsyncBody(Body):
         if not self._host.rests:
             return
         limits = self._flow.limits
-        self._window.high_water, self._window.max_items = limits.high_water, limits.max_items
+        self._buffer.high_water, self._buffer.max_items = limits.high_water, limits.max_items
 
     async def _in_context(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.get_running_loop().create_task(coroutine, context=self._context)
@@ -238,7 +239,7 @@ class AsyncBody(Body):
             if self._host.stopping is not None:
                 self._host.stopping()
             consumer.producer.stop()
-            if self._window.ended and self._flow.on_close is None:
+            if self._buffer.ended and self._flow.on_close is None:
                 leave(self)
                 return
         elif self._source.kind is Kind.ONE and self._flow.on_close is None:

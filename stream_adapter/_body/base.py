@@ -15,9 +15,9 @@ from stream_adapter._headers import content_length, set_default
 from stream_adapter._limits import StreamSummary
 from stream_adapter._log import describe_stream, expect_reports, is_first_report, log_close_failure, log_stream
 from stream_adapter._pump import (
+    Buffer,
     Interrupted,
     ThreadProducer,
-    Window,
     lease,
 )
 from stream_adapter._resolved import OpenFile, Resolved, whole_body
@@ -53,6 +53,7 @@ class Body:
 
     __slots__ = (
         "__weakref__",  # by which the registry holds it
+        "_buffer",
         "_bytes",
         "_closed",
         "_context",
@@ -67,7 +68,6 @@ class Body:
         "_started",
         "_started_at",
         "_whole",
-        "_window",
         "file",
         "headers",
         "length",
@@ -85,7 +85,7 @@ class Body:
         self._whole = resolved.body
         self._host = host
         self._context = copy_context() if host.context is None else host.context
-        self._window = Window(flow.limits.high_water, flow.limits.max_items)
+        self._buffer = Buffer(flow.limits.high_water, flow.limits.max_items)
         self._started_at = time.monotonic()
         self._first_at: float | None = None
         self.length: int | None = None
@@ -116,7 +116,7 @@ class Body:
 
     def is_held(self) -> bool:
         """Return True while the source waits for the client to take what is ready."""
-        return self._window.is_full()
+        return self._buffer.is_full()
 
     @property
     def client(self) -> tuple[str, int] | None:
@@ -125,7 +125,7 @@ class Body:
 
     def _commit(self) -> bytes:
         """Make the headers final and return what the format begins with."""
-        if self._window.count:
+        if self._buffer.count:
             self._first_at = time.monotonic()
         format = self._flow.encoder.settle()
         if self._flow.head_of is not None:
@@ -156,11 +156,11 @@ class Body:
 
     def _raise_unless(self, batch: list[bytes]) -> None:
         """Raise what ended the source, if there is nothing left to send before that."""
-        error = self._window.error
+        error = self._buffer.error
         if batch or error is None:
             return
         if isinstance(error, ChunkEncodingError) and error.index is None:
-            error.index = self._window.count  # all before it have been taken, so this is its number
+            error.index = self._buffer.count  # all before it have been taken, so this is its number
         raise raisable(error)
 
     def _leased_thread(self, *owned: Any) -> ThreadProducer:
@@ -248,7 +248,7 @@ class Body:
         return StreamSummary(
             reason=reason,
             error=self._error,
-            chunks=self._window.count,
+            chunks=self._buffer.count,
             bytes_sent=self._bytes,
             time_to_first_chunk=None if self._first_at is None else self._first_at - self._started_at,
             duration=now - self._started_at,
@@ -275,7 +275,7 @@ class Body:
 
     @property
     def _progress(self) -> tuple[int, int]:
-        return self._window.count, self._bytes
+        return self._buffer.count, self._bytes
 
     def _log(self, level: int, happened: str, then: str, error: BaseException | None = None) -> None:
         log_stream(level, self._name, happened, then, progress=self._progress, error=error)

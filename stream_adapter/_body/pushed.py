@@ -36,7 +36,7 @@ class PushedBody(AsyncBody):
     def __init__(self, resolved: Resolved, on_stop: Callable[[], object]) -> None:
         super().__init__(resolved)
         self._waker = LoopWaker(threadsafe=False)
-        owned = (self._source, self._flow.encoder, self._window, self._waker, self._context)
+        owned = (self._source, self._flow.encoder, self._buffer, self._waker, self._context)
         self.producer = PushProducer(*owned, on_stop=on_stop, ending=self.ending)
 
     @property

@@ -17,7 +17,7 @@ from typing import Any
 from stream_adapter._headers import content_length
 from stream_adapter._lifecycle import enter, leave
 from stream_adapter._pump import (
-    Clock,
+    Deadlines,
     InlineProducer,
     Interrupted,
     Producer,
@@ -107,7 +107,7 @@ class SyncBody(Body):
         return self._open_directly()
 
     def _owned(self, waker: ThreadWaker) -> tuple[Any, ...]:
-        return self._source, self._flow.encoder, self._window, waker, self._context
+        return self._source, self._flow.encoder, self._buffer, waker, self._context
 
     def _cross(self, kind: Kind) -> list[bytes]:
         waker = ThreadWaker()
@@ -119,8 +119,8 @@ class SyncBody(Body):
         )
 
     def _consume(self, producer: Producer, waker: ThreadWaker) -> list[bytes]:
-        clock = Clock(self._flow.limits, time.monotonic())
-        consumer = self._consumer = SyncConsumer(producer, waker, clock, one_by_one=self._one_by_one)
+        deadlines = Deadlines(self._flow.limits, time.monotonic())
+        consumer = self._consumer = SyncConsumer(producer, waker, deadlines, one_by_one=self._one_by_one)
         if self._reason is not None:  # looked at again: the watcher may have seen the client go meanwhile
             consumer.interrupt(self._reason)
         if self._host.connection is not None:
@@ -151,7 +151,7 @@ class SyncBody(Body):
         if item is _END:
             return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
         chunk = self._within(item.__class__, self._flow.encoder.encode_first)(item)
-        self._window.taken_count = 1
+        self._buffer.taken_count = 1
         prefix = self._commit()
         return [prefix, chunk] if prefix else [chunk]
 
@@ -199,9 +199,9 @@ class SyncBody(Body):
             raise ContentLengthError(length, length - self._missing, complete=True)
 
     def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901  # a hot loop
-        """Send each chunk before the source is asked for the next: no window, no other thread."""
+        """Send each chunk before the source is asked for the next: no buffer, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
-        count, sent = self._window.count, 0
+        count, sent = self._buffer.count, 0
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
         try:
@@ -237,14 +237,14 @@ class SyncBody(Body):
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._window.taken_count, self._bytes = count, sent
+            self._buffer.taken_count, self._bytes = count, sent
             if record := self._fail(error):
                 sent += len(record)
                 yield record
             self._break_off(_DELIVERY)
             raise
         finally:
-            self._window.taken_count, self._bytes = count, sent
+            self._buffer.taken_count, self._bytes = count, sent
             self._end_of_iteration()
 
     def _taken_blocks(self) -> Generator[bytes]:

@@ -3,7 +3,7 @@
 Who owns what, and who may touch it:
 
     the source     its producer: one task, one thread, or the consumer itself; nobody else iterates or closes it
-    the window     one producer puts, one consumer takes (window.py says which fields are whose)
+    the buffer     one producer puts, one consumer takes (buffer.py says which fields are whose)
     the context    one copy a stream; every step and the close run in it, one at a time
     a worker       leased by one stream for its life (threads.py)
     a file thread  every download's, for one step of it (threads.py)
@@ -14,16 +14,17 @@ This package knows errors and limits, and of sources and formats only the two Pr
 
 from .background_loop import background_loop, run, running_loop
 from .blocking import set_warn_blocking
-from .buffer import Window
+from .buffer import Buffer
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
-from .deadlines import Clock
+from .deadlines import Deadlines
 from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
 from .wakeups import LoopWaker, ThreadWaker
 
 __all__ = [
     "AsyncConsumer",
-    "Clock",
+    "Buffer",
+    "Deadlines",
     "InlineProducer",
     "Interrupted",
     "LoopWaker",
@@ -33,7 +34,6 @@ __all__ = [
     "TaskProducer",
     "ThreadProducer",
     "ThreadWaker",
-    "Window",
     "background_loop",
     "in_file_thread",
     "in_thread",

@@ -1,21 +1,21 @@
-"""The window: what is ready and not yet taken. Pure: it neither waits nor wakes.
+"""The buffer between a producer and a consumer: chunks that are ready. Pure: it neither waits nor wakes.
 
-One side puts, the other takes, and each field is written by one side only. That is what lets the two sides stand in
-different threads without a lock (list.append, a slice and a del of a slice are atomic in CPython):
+The producer puts and the consumer takes. Each field is written by one side only, so the two sides can run in different
+threads without a lock (list.append, a slice and a del of a slice are atomic in CPython):
 
-    the putter's    items (append), put_bytes, frames, ended, error
-    the taker's     items (from the front), taken_bytes, taken_count
+    producer    items (append), put_bytes, frames, ended, error
+    consumer    items (from the front), taken_bytes, taken_count
 
-A putter that must be fast appends to `items` itself: `grant` says how many bytes it may append before it asks again.
+A hot loop appends to `items` itself: `credit` returns how many bytes it may append before it calls `credit` again.
 """
 
 from __future__ import annotations
 
-__all__ = ["Window"]
+__all__ = ["Buffer"]
 
 
-class Window:
-    """A bounded line of chunks.
+class Buffer:
+    """A bounded queue of chunks.
 
     Args:
         high_water: bytes at which it is full.
@@ -47,26 +47,26 @@ class Window:
 
     @property
     def count(self) -> int:
-        """How many chunks have passed, or stand here."""
+        """The number of chunks put so far, taken or not."""
         return self.taken_count + len(self.items) - self.frames
 
-    def grant(self, appended: int) -> int:
-        """Account for bytes that were appended since the last grant, and say how many more may be: 0 if it is full."""
+    def credit(self, appended: int) -> int:
+        """Account for appended bytes; return how many more may be appended, 0 if the buffer is full."""
         self.put_bytes += appended
         return 0 if self.is_full() else self.high_water - (self.put_bytes - self.taken_bytes)
 
     def put(self, chunk: bytes) -> bool:
-        """Append a chunk and say whether the window is full now."""
+        """Append a chunk; return True if the buffer is full now."""
         self.items.append(chunk)
-        return not self.grant(len(chunk))
+        return not self.credit(len(chunk))
 
     def put_frame(self, frame: bytes) -> None:
-        """Append bytes that are no chunk of the source's: what a format ends with."""
+        """Append bytes that are not a chunk of the source: the end of a format."""
         self.frames += 1
         self.put(frame)
 
     def is_full(self) -> bool:
-        """Say whether the source must pause."""
+        """Return True if the source must pause."""
         return self.put_bytes - self.taken_bytes >= self.high_water or len(self.items) >= self.max_items
 
     def take(self) -> list[bytes]:
@@ -90,6 +90,6 @@ class Window:
         return batch
 
     def end(self, error: BaseException | None = None) -> None:
-        """Say that nothing follows: the source is exhausted, or failed, and is closed."""
+        """Mark the end: the source is exhausted or failed, and is closed."""
         self.error = error
         self.ended = True

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from stream_adapter.types import Reason
 
-from .deadlines import Clock
+from .deadlines import Deadlines
 from .producers import Producer
 from .wakeups import LoopWaker, ThreadWaker
 
@@ -41,17 +41,17 @@ class _Consumer:
 
     Args:
         producer: the other side.
-        clock: its deadlines.
+        deadlines: its deadlines.
         one_by_one: give chunks as they were yielded, rather than joined.
     """
 
-    __slots__ = ("_keepalive_frame", "_one_by_one", "_tail", "clock", "interruption", "producer", "window")
+    __slots__ = ("_keepalive_frame", "_one_by_one", "_tail", "buffer", "deadlines", "interruption", "producer")
 
-    def __init__(self, producer: Producer, clock: Clock, *, one_by_one: bool) -> None:
+    def __init__(self, producer: Producer, deadlines: Deadlines, *, one_by_one: bool) -> None:
         self._one_by_one = one_by_one
         self.producer = producer
-        self.window = producer.window
-        self.clock = clock
+        self.buffer = producer.buffer
+        self.deadlines = deadlines
         self.interruption: Reason | None = None
         self._keepalive_frame = b""
         self._tail = b"\n\n"  # what was sent last: a keepalive may follow the end of a frame, and nothing else
@@ -59,37 +59,37 @@ class _Consumer:
     def commit(self, keepalive: float | None, keepalive_frame: bytes) -> None:
         """Keep the connection alive from now on: the status line goes out, and before it there was nothing to keep."""
         self._keepalive_frame = keepalive_frame
-        self.clock.sent_at = time.monotonic()
-        self.clock.keepalive = keepalive
+        self.deadlines.last_sent_at = time.monotonic()
+        self.deadlines.keepalive = keepalive
 
     def ready(self) -> bool:
         """Say whether `next` returns, or raises, at once."""
-        return bool(self.window.items) or self.window.ended or self.interruption is not None
+        return bool(self.buffer.items) or self.buffer.ended or self.interruption is not None
 
     def _take(self) -> list[bytes] | None:
         """Return what is ready, in blocks; [] at the end, None if one must wait."""
         if self.interruption is not None:
             raise Interrupted(self.interruption)
-        window = self.window
-        if not window.items:
-            if not window.ended:
+        buffer = self.buffer
+        if not buffer.items:
+            if not buffer.ended:
                 return None
-            if not window.items:  # looked at again: the last chunk may have come just before the end
+            if not buffer.items:  # looked at again: the last chunk may have come just before the end
                 return []
-        batch = window.take() if self._one_by_one else [window.take_joined()]
+        batch = buffer.take() if self._one_by_one else [buffer.take_joined()]
         self.producer.resume()
         self._tail = _tail(self._tail, batch)  # of the first batch too, which comes before there is a keepalive
-        if self.clock.runs:
-            self.clock.item_at = self.clock.sent_at = time.monotonic()
-            self.clock.due(self.clock.item_at)
+        if self.deadlines.any_set:
+            self.deadlines.last_item_at = self.deadlines.last_sent_at = time.monotonic()
+            self.deadlines.check(self.deadlines.last_item_at)
         return batch
 
     def _overdue(self) -> list[bytes] | None:
         """Return a keepalive if it is time for one."""
         now = time.monotonic()
-        if self.clock.due(now) is None:
+        if self.deadlines.check(now) is None:
             return None
-        self.clock.sent_at = now
+        self.deadlines.last_sent_at = now
         return [self._keepalive_frame] if _FRAME_END.search(self._tail) else None
 
 
@@ -112,21 +112,21 @@ class AsyncConsumer(_Consumer):
 
     __slots__ = ("_waker",)
 
-    def __init__(self, producer: Producer, waker: LoopWaker, clock: Clock, *, one_by_one: bool) -> None:
-        super().__init__(producer, clock, one_by_one=one_by_one)
+    def __init__(self, producer: Producer, waker: LoopWaker, deadlines: Deadlines, *, one_by_one: bool) -> None:
+        super().__init__(producer, deadlines, one_by_one=one_by_one)
         self._waker = waker
 
     async def next(self) -> list[bytes]:
-        """Return what is ready, waiting for it; [] at the end, of which `window.error` is the cause.
+        """Return what is ready, waiting for it; [] at the end, of which `buffer.error` is the cause.
 
         Raises:
             Interrupted: the stream was told to end.
             StreamTimeoutError: a deadline passed.
         """
-        if self.window.items or self.producer.pull():
+        if self.buffer.items or self.producer.pull():
             await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
         while (batch := self._take()) is None:
-            await self._waker.wait(self.ready, self.clock.rest(time.monotonic()))
+            await self._waker.wait(self.ready, self.deadlines.time_left(time.monotonic()))
             if not self.ready() and (keepalive := self._overdue()) is not None:
                 return keepalive
         return batch
@@ -137,7 +137,7 @@ class AsyncConsumer(_Consumer):
 
     async def wait_ended(self, timeout: float | None) -> bool:
         """Wait until the source is closed; False if that took longer than `timeout` seconds."""
-        return await self._wait(lambda: self.window.ended, timeout)
+        return await self._wait(lambda: self.buffer.ended, timeout)
 
     async def _wait(self, holds: Callable[[], bool], timeout: float | None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -163,14 +163,14 @@ class SyncConsumer(_Consumer):
 
     __slots__ = ("_jobs", "_jobs_waited", "_waker")
 
-    def __init__(self, producer: Producer, waker: ThreadWaker, clock: Clock, *, one_by_one: bool) -> None:
-        super().__init__(producer, clock, one_by_one=one_by_one)
+    def __init__(self, producer: Producer, waker: ThreadWaker, deadlines: Deadlines, *, one_by_one: bool) -> None:
+        super().__init__(producer, deadlines, one_by_one=one_by_one)
         self._waker = waker
         self._jobs: list[Callable[[], object]] = []
         self._jobs_waited = False
 
     def next(self) -> list[bytes]:
-        """Return what is ready, waiting for it; [] at the end, of which `window.error` is the cause.
+        """Return what is ready, waiting for it; [] at the end, of which `buffer.error` is the cause.
 
         Raises:
             Interrupted: the stream was told to end.
@@ -178,10 +178,10 @@ class SyncConsumer(_Consumer):
         """
         if self._jobs_waited:
             self._run_jobs()
-        if not self.window.items:
+        if not self.buffer.items:
             self.producer.pull()
         while (batch := self._take()) is None:
-            self._waker.wait(self._is_wanted, self.clock.rest(time.monotonic()))
+            self._waker.wait(self._is_wanted, self.deadlines.time_left(time.monotonic()))
             if self._run_jobs() or self.ready():
                 continue
             if (keepalive := self._overdue()) is not None:
@@ -211,7 +211,7 @@ class SyncConsumer(_Consumer):
 
     def wait_ended(self, timeout: float | None) -> bool:
         """Wait until the source is closed; False if that took longer than `timeout` seconds."""
-        return self._wait(lambda: self.window.ended, timeout)
+        return self._wait(lambda: self.buffer.ended, timeout)
 
     def _wait(self, holds: Callable[[], bool], timeout: float | None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout

@@ -1,4 +1,4 @@
-"""What a waiting consumer must do although the source is silent, and when. Pure: the time is an argument."""
+"""The deadlines of a stream: idle_timeout, total_timeout and keepalive. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -9,45 +9,47 @@ from stream_adapter.errors import StreamTimeoutError
 if TYPE_CHECKING:
     from stream_adapter._limits import Limits
 
-__all__ = ["Clock"]
+__all__ = ["Deadlines"]
 
 
-class Clock:
-    """The deadlines of one stream. All times are seconds on one monotonic clock.
+class Deadlines:
+    """The deadlines of one stream. All times are seconds on one monotonic deadlines.
 
     Args:
         limits: the deadlines.
-        now: the start.
+        now: when the stream started.
 
     Attributes:
-        keepalive: the longest silence on the wire, once the stream is committed; None if there is nothing to say.
+        keepalive: seconds without output after which a keepalive is sent, once the stream is committed; None for never.
+        last_item_at: when the source last yielded.
+        last_sent_at: when something was last sent.
     """
 
-    __slots__ = ("_idle", "_total", "_total_at", "item_at", "keepalive", "sent_at")
+    __slots__ = ("_idle", "_total", "_total_at", "keepalive", "last_item_at", "last_sent_at")
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._idle = limits.idle_timeout
         self._total = limits.total_timeout
         self._total_at = None if limits.total_timeout is None else now + limits.total_timeout
         self.keepalive: float | None = None
-        self.item_at = now  # when the source last gave something
-        self.sent_at = now  # when something was last sent
+        self.last_item_at = now
+        self.last_sent_at = now
 
     @property
-    def runs(self) -> bool:
-        """Whether there is any deadline at all."""
+    def any_set(self) -> bool:
+        """Whether any deadline is set."""
         return not (self._idle is None and self._total is None and self.keepalive is None)
 
-    def rest(self, now: float) -> float | None:
-        """Return the seconds until the next deadline; None if there is none."""
+    def time_left(self, now: float) -> float | None:
+        """Return the seconds until the next deadline; None without one."""
         times = [at for at in (self._idle_at(), self._total_at, self._keepalive_at()) if at is not None]
         return max(0.0, min(times) - now) if times else None
 
-    def due(self, now: float) -> Literal["keepalive"] | None:
-        """Say whether a keepalive is due.
+    def check(self, now: float) -> Literal["keepalive"] | None:
+        """Return "keepalive" if one is due.
 
         Raises:
-            StreamTimeoutError: the source has been silent, or the stream alive, for too long.
+            StreamTimeoutError: idle_timeout or total_timeout has passed.
         """
         if self._total_at is not None and now >= self._total_at:
             raise StreamTimeoutError("total_timeout", self._total or 0)
@@ -58,7 +60,7 @@ class Clock:
         return "keepalive" if keepalive_at is not None and now >= keepalive_at else None
 
     def _idle_at(self) -> float | None:
-        return None if self._idle is None else self.item_at + self._idle
+        return None if self._idle is None else self.last_item_at + self._idle
 
     def _keepalive_at(self) -> float | None:
-        return None if self.keepalive is None else self.sent_at + self.keepalive
+        return None if self.keepalive is None else self.last_sent_at + self.keepalive

@@ -1,4 +1,4 @@
-"""The window, against a model of it, over every short sequence of what its two sides can do."""
+"""The buffer, compared with a model over every short sequence of operations."""
 
 from __future__ import annotations
 
@@ -7,84 +7,84 @@ import threading
 
 import pytest
 
-from stream_adapter._pump import Window
+from stream_adapter._pump import Buffer
 
 STEPS = {"": b"", "1": b"x", "2": b"yy"}
 TAKES = ("take", "join")
 
 
 @pytest.mark.parametrize(("high_water", "max_items"), [(1, 1), (2, 3), (3, 2), (100, 2), (3, 100)])
-def test_every_sequence_of_puts_and_takes_agrees_with_a_plain_list(high_water: int, max_items: int) -> None:
+def test_every_sequence_of_puts_and_takes_agrees_with_a_list(high_water: int, max_items: int) -> None:
     for steps in itertools.product([*STEPS, *TAKES], repeat=5):
-        window, model, put = Window(high_water, max_items), list[bytes](), 0
+        buffer, model, put = Buffer(high_water, max_items), list[bytes](), 0
         for step in steps:
             if step == "take":
-                assert window.take() == model
+                assert buffer.take() == model
                 model.clear()
             elif step == "join":
-                assert window.take_joined() == b"".join(model)
+                assert buffer.take_joined() == b"".join(model)
                 model.clear()
             else:
                 model.append(STEPS[step])
                 put += 1
                 full = sum(map(len, model)) >= high_water or len(model) >= max_items
-                assert window.put(STEPS[step]) == full
-            assert window.items == model
-            assert window.is_full() == (sum(map(len, model)) >= high_water or len(model) >= max_items)
-            assert window.count == put
+                assert buffer.put(STEPS[step]) == full
+            assert buffer.items == model
+            assert buffer.is_full() == (sum(map(len, model)) >= high_water or len(model) >= max_items)
+            assert buffer.count == put
 
 
-def test_what_is_granted_is_what_may_be_appended_before_it_is_full() -> None:
-    window = Window(10, 100)
-    assert window.grant(0) == 10
-    window.items.append(b"xxxx")
-    assert window.grant(4) == 6
-    window.items.append(b"xxxxxx")
-    assert window.grant(6) == 0
-    assert window.take_joined() == b"x" * 10
-    assert window.grant(0) == 10
+def test_credit_is_the_bytes_that_may_be_appended_before_the_buffer_is_full() -> None:
+    buffer = Buffer(10, 100)
+    assert buffer.credit(0) == 10
+    buffer.items.append(b"xxxx")
+    assert buffer.credit(4) == 6
+    buffer.items.append(b"xxxxxx")
+    assert buffer.credit(6) == 0
+    assert buffer.take_joined() == b"x" * 10
+    assert buffer.credit(0) == 10
 
 
-def test_one_chunk_larger_than_the_window_fills_it_and_passes() -> None:
-    window = Window(4, 100)
-    assert window.put(b"x" * 100)
-    assert window.grant(0) == 0
-    assert window.take() == [b"x" * 100]
-    assert window.grant(0) == 4
+def test_chunk_larger_than_the_buffer_fills_it_and_passes() -> None:
+    buffer = Buffer(4, 100)
+    assert buffer.put(b"x" * 100)
+    assert buffer.credit(0) == 0
+    assert buffer.take() == [b"x" * 100]
+    assert buffer.credit(0) == 4
 
 
-def test_a_frame_is_taken_like_a_chunk_and_not_counted_as_one() -> None:
-    window = Window(100, 100)
-    window.put(b"a")
-    window.put_frame(b"]")
-    assert window.count == 1
-    assert window.take() == [b"a", b"]"]
-    assert window.count == 1
-    assert window.put_bytes == window.taken_bytes == 2
+def test_frame_is_taken_like_a_chunk_and_not_counted() -> None:
+    buffer = Buffer(100, 100)
+    buffer.put(b"a")
+    buffer.put_frame(b"]")
+    assert buffer.count == 1
+    assert buffer.take() == [b"a", b"]"]
+    assert buffer.count == 1
+    assert buffer.put_bytes == buffer.taken_bytes == 2
 
 
-def test_it_ends_with_or_without_an_error() -> None:
-    window, error = Window(1, 1), ValueError()
-    assert not window.ended
-    window.end()
-    assert (window.ended, window.error) == (True, None)
-    window.end(error)
-    assert window.error is error
+def test_buffer_ends_with_or_without_an_error() -> None:
+    buffer, error = Buffer(1, 1), ValueError()
+    assert not buffer.ended
+    buffer.end()
+    assert (buffer.ended, buffer.error) == (True, None)
+    buffer.end(error)
+    assert buffer.error is error
 
 
 def test_two_threads_lose_nothing_and_keep_the_order() -> None:
-    window, total, taken = Window(1 << 30, 1 << 30), 20_000, list[bytes]()
+    buffer, total, taken = Buffer(1 << 30, 1 << 30), 20_000, list[bytes]()
 
     def put() -> None:
         for number in range(total):
-            window.put(b"%d" % number)
-        window.end()
+            buffer.put(b"%d" % number)
+        buffer.end()
 
     putter = threading.Thread(target=put)
     putter.start()
-    while not window.ended or window.items:
-        taken += window.take()
+    while not buffer.ended or buffer.items:
+        taken += buffer.take()
     putter.join()
     assert taken == [b"%d" % number for number in range(total)]
-    assert window.count == total
-    assert window.put_bytes == window.taken_bytes
+    assert buffer.count == total
+    assert buffer.put_bytes == buffer.taken_bytes

@@ -1,4 +1,4 @@
-"""The clock: a table of moments. It is pure, so the time is ours."""
+"""The deadlines, as a table of moments: the time is an argument."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import itertools
 import pytest
 
 import stream_adapter as sa
-from stream_adapter._pump import Clock
+from stream_adapter._pump import Deadlines
 
 START = 100.0
 SECONDS = (None, 1.0, 2.0, 3.0)
 
 
-def clock(idle: float | None, total: float | None, keepalive: float | None) -> Clock:
-    made = Clock(sa.Limits(idle_timeout=idle, total_timeout=total), START)
+def deadlines(idle: float | None, total: float | None, keepalive: float | None) -> Deadlines:
+    made = Deadlines(sa.Limits(idle_timeout=idle, total_timeout=total), START)
     made.keepalive = keepalive
     return made
 
 
 @pytest.mark.parametrize(("idle", "total", "keepalive"), [*itertools.product(SECONDS, repeat=3)])
-def test_each_deadline_is_due_at_its_moment_and_a_timeout_before_a_keepalive(
+def test_deadline_passes_at_its_moment_and_timeouts_precede_keepalives(
     idle: float | None, total: float | None, keepalive: float | None
 ) -> None:
-    made = clock(idle, total, keepalive)
+    made = deadlines(idle, total, keepalive)
     given = [seconds for seconds in (idle, total, keepalive) if seconds is not None]
-    assert made.runs == bool(given)
-    assert made.rest(START) == (min(given) if given else None)
+    assert made.any_set == bool(given)
+    assert made.time_left(START) == (min(given) if given else None)
     for passed in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 9.0):
         now = START + passed
         if total is not None and passed >= total:
@@ -38,12 +38,12 @@ def test_each_deadline_is_due_at_its_moment_and_a_timeout_before_a_keepalive(
         else:
             expected = None
         assert outcome(made, now) == expected
-        assert made.rest(now) == (max(0.0, min(given) - passed) if given else None)
+        assert made.time_left(now) == (max(0.0, min(given) - passed) if given else None)
 
 
-def outcome(made: Clock, now: float) -> str | None:
+def outcome(made: Deadlines, now: float) -> str | None:
     try:
-        return made.due(now)
+        return made.check(now)
     except sa.StreamTimeoutError as error:
         return error.reason
 
@@ -51,29 +51,29 @@ def outcome(made: Clock, now: float) -> str | None:
 @pytest.mark.parametrize(
     ("idle", "total", "text"), [(1.5, None, "idle_timeout: 1.5 s"), (None, 2, "total_timeout: 2 s")]
 )
-def test_a_timeout_says_which_and_how_long(idle: float | None, total: float | None, text: str) -> None:
+def test_timeout_error_names_the_deadline_and_its_seconds(idle: float | None, total: float | None, text: str) -> None:
     with pytest.raises(sa.StreamTimeoutError, match=text):
-        clock(idle, total, None).due(START + 10)
+        deadlines(idle, total, None).check(START + 10)
 
 
-def test_an_item_puts_off_the_idle_timeout_and_not_the_total() -> None:
-    made = clock(2.0, 3.0, None)
-    made.item_at = START + 1.5
-    assert made.rest(START + 1.5) == 1.5
+def test_item_restarts_idle_timeout_but_not_total_timeout() -> None:
+    made = deadlines(2.0, 3.0, None)
+    made.last_item_at = START + 1.5
+    assert made.time_left(START + 1.5) == 1.5
     assert outcome(made, START + 2.5) is None
     assert outcome(made, START + 3.0) == "total_timeout"
 
 
-def test_anything_that_is_sent_puts_off_the_keepalive() -> None:
-    made = clock(None, None, 2.0)
-    made.sent_at = START + 1.5
+def test_output_restarts_keepalive() -> None:
+    made = deadlines(None, None, 2.0)
+    made.last_sent_at = START + 1.5
     assert outcome(made, START + 3.0) is None
-    assert made.rest(START + 3.0) == 0.5
+    assert made.time_left(START + 3.0) == 0.5
     assert outcome(made, START + 3.5) == "keepalive"
 
 
-def test_before_commit_there_is_nothing_to_keep_alive() -> None:
-    made = Clock(sa.Limits(), START)
-    assert not made.runs
-    assert made.rest(START) is None
-    assert made.due(START + 1000) is None
+def test_keepalive_is_not_due_before_commit() -> None:
+    made = Deadlines(sa.Limits(), START)
+    assert not made.any_set
+    assert made.time_left(START) is None
+    assert made.check(START + 1000) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 
-from stream_adapter._pump.buffer import Window
+from stream_adapter._pump.buffer import Buffer
 from stream_adapter._pump.producers import ThreadProducer
 from stream_adapter._pump.wakeups import ThreadWaker
 from stream_adapter._source import Source
@@ -29,7 +29,7 @@ def test_source_stopped_during_its_step_is_closed_by_the_same_job() -> None:
     producer = ThreadProducer(
         Source(source()),
         Text().encoder(strict=False, charset="utf-8"),
-        Window(1024, 16),
+        Buffer(1024, 16),
         waker,
         copy_context(),
         submit=jobs.append,

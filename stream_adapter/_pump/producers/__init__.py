@@ -1,12 +1,12 @@
 """The side of the crossing that owns the source: it iterates it, encodes its items, and closes it.
 
     TaskProducer     an async source, in one task: iterated and closed there, in the stream's context
-    ThreadProducer   a sync source, in one thread, in jobs: a job ends when the window is full, and the consumer submits
+    ThreadProducer   a sync source, in one thread, in jobs: a job ends when the buffer is full, and the consumer submits
                      the next one, so a thread never stands waiting for a slow client
     InlineProducer   a sync source that never waits (a list), or may fill a block: iterated by the consumer itself
     PushProducer     a source that puts its chunks itself, as an ASGI application does, and closes itself
 
-Whoever consumes sees the end (`window.ended`) only after the source is closed.
+Whoever consumes sees the end (`buffer.ended`) only after the source is closed.
 """
 
 from .base import Producer, undecided

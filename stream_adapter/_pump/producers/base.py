@@ -8,7 +8,7 @@ from contextvars import Context
 from itertools import chain, islice
 from typing import Any, Protocol
 
-from stream_adapter._pump.buffer import Window
+from stream_adapter._pump.buffer import Buffer
 from stream_adapter._pump.wakeups import Waker
 
 __all__ = ["AnySource", "Encoder", "Producer", "undecided"]
@@ -49,12 +49,12 @@ def undecided(_: Any) -> bytes:
 class Producer:
     """What the consumer sees."""
 
-    __slots__ = ("context", "encoder", "source", "stopping", "waker", "window")
+    __slots__ = ("buffer", "context", "encoder", "source", "stopping", "waker")
 
-    def __init__(self, source: AnySource, encoder: Encoder, window: Window, waker: Waker, context: Context) -> None:
+    def __init__(self, source: AnySource, encoder: Encoder, buffer: Buffer, waker: Waker, context: Context) -> None:
         self.source: AnySource = source
         self.encoder: Encoder = encoder
-        self.window: Window = window
+        self.buffer: Buffer = buffer
         self.waker: Waker = waker
         self.context: Context = context
         self.stopping: bool = False
@@ -63,14 +63,14 @@ class Producer:
         """Begin to iterate the source."""
 
     def pull(self) -> bool:
-        """Fill the empty window if it is the consumer's to do; say whether it was."""
+        """Fill the empty buffer if it is the consumer's to do; say whether it was."""
         return False
 
     def resume(self) -> None:
         """Go on: the consumer has taken what was there."""
 
     def stop(self) -> None:
-        """Close the source as soon as it lets go, then end the window."""
+        """Close the source as soon as it lets go, then end the buffer."""
         self.stopping = True
         self.waker.wake_always()  # so that the hot loop looks at `stopping` after its next item
 
@@ -80,16 +80,16 @@ class Producer:
 
     def _fill(self, iterator: Iterator[object]) -> bool:
         """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources."""
-        window, waker, table = self.window, self.waker, self.encoder.table
-        items = window.items
+        buffer, waker, table = self.buffer, self.waker, self.encoder.table
+        items = buffer.items
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
-        while granted := window.grant(0):
-            room = granted
-            for item in islice(iterator, window.max_items - len(items)):  # not one length a chunk
+        while credit := buffer.credit(0):
+            room = credit
+            for item in islice(iterator, buffer.max_items - len(items)):  # not one length a chunk
                 if type(item) is not last:
                     if item is _END:
-                        window.grant(granted - room)
+                        buffer.credit(credit - room)
                         self._finish()
                         return True
                     last = type(item)
@@ -104,16 +104,16 @@ class Producer:
                 if waker.waiting:
                     waker.wake()
                     if not self._may_go_on():
-                        window.grant(granted - room)
+                        buffer.credit(credit - room)
                         return False
                 if room <= 0:
                     break
-            window.grant(granted - room)
+            buffer.credit(credit - room)
         return False
 
     def _finish(self) -> None:
         if tail := self.encoder.finish():
-            self.window.put_frame(tail)
+            self.buffer.put_frame(tail)
 
     def _may_go_on(self) -> bool:
         return not self.stopping

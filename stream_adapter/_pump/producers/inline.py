@@ -20,12 +20,12 @@ class InlineProducer(Producer):
         self._iterator: Iterator[object] | None = None
 
     def start(self) -> None:
-        """Fill the window a first time."""
+        """Fill the buffer a first time."""
         self.pull()
 
     def pull(self) -> bool:
-        """Run the source until the window is full."""
-        if not self.window.ended:
+        """Run the source until the buffer is full."""
+        if not self.buffer.ended:
             self.context.run(self._pull)
         return True
 
@@ -39,11 +39,11 @@ class InlineProducer(Producer):
         except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
             error = raised
         self._close_sync()
-        self.window.end(error)
+        self.buffer.end(error)
 
     def stop(self) -> None:
         """Close the source at once: nobody is inside it."""
         super().stop()
-        if not self.window.ended:
+        if not self.buffer.ended:
             self.context.run(self._close_sync)
-            self.window.end()
+            self.buffer.end()

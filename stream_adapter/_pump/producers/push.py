@@ -31,7 +31,7 @@ class PushProducer(Producer):
         self._encode: Callable[[Any], bytes] = undecided
 
     async def put(self, item: object) -> None:
-        """Append a chunk, and wait while the window is full.
+        """Append a chunk, and wait while the buffer is full.
 
         Raises:
             ChunkEncodingError: it cannot be sent.
@@ -39,7 +39,7 @@ class PushProducer(Producer):
         """
         if self.stopping:
             raise self._ending()
-        window = self.window
+        buffer = self.buffer
         if type(item) is not self._last:
             self._last = type(item)
             self._encode = self.encoder.table[type(item)]
@@ -51,30 +51,30 @@ class PushProducer(Producer):
         if not chunk:
             return
         self._idle = False
-        is_full = window.put(chunk)
+        is_full = buffer.put(chunk)
         if self.waker.waiting:
             self.waker.wake()
         if is_full:
-            await self._wait(lambda: not window.is_full())
+            await self._wait(lambda: not buffer.is_full())
 
     async def flush(self) -> None:
         """Wait until all that was put has been sent, and the head of the response even if nothing was."""
         self._idle = False
-        self.window.put_frame(b"")
+        self.buffer.put_frame(b"")
         self.waker.wake()
-        await self._wait(lambda: self._idle and not self.window.items)
+        await self._wait(lambda: self._idle and not self.buffer.items)
 
     def finish(self, error: BaseException | None = None) -> None:
         """Say that nothing follows. Does nothing the second time."""
-        if self.window.ended:
+        if self.buffer.ended:
             return
         if error is None:
             self._finish()
-        self.window.end(error)
+        self.buffer.end(error)
         self.waker.wake()
 
     def pull(self) -> bool:
-        """Be told that the window is empty and what was in it sent."""
+        """Be told that the buffer is empty and what was in it sent."""
         self._idle = True
         self._changed.set()
         return False
@@ -86,7 +86,7 @@ class PushProducer(Producer):
     def stop(self) -> None:
         """Have the source end, and then wake those who still wait, for one may have escaped that."""
         super().stop()
-        if not self.window.ended:
+        if not self.buffer.ended:
             self._on_stop()
         asyncio.get_running_loop().call_soon(self._changed.set)
 

@@ -55,7 +55,7 @@ class TaskProducer(Producer):
         "__weakref__",  # by which the watcher of blocking sources holds it
         "_around",
         "_blocks",
-        "_granted",
+        "_credit",
         "_iterating",
         "_left",
         "_room",
@@ -81,7 +81,7 @@ class TaskProducer(Producer):
         self._blocks = False  # the source was seen to block the loop
         self.thread_id: int = 0
         self._room: LoopWaker | None = None
-        self._granted = self._left = 0  # of the room for chunks that are put
+        self._credit = self._left = 0  # of the room for chunks that are put
 
     def start(self) -> None:
         """Create the task."""
@@ -105,7 +105,7 @@ class TaskProducer(Producer):
         try:
             self.loop.call_soon_threadsafe(act)
         except RuntimeError:  # the loop is closed, and with it every task of it ended
-            self.window.end()
+            self.buffer.end()
 
     def _begin(self) -> None:
         self._task = self.loop.create_task(self._run(), context=self.context)
@@ -127,13 +127,13 @@ class TaskProducer(Producer):
 
     def put(self, chunk: bytes) -> bool:
         """Put a chunk from within the source's own step; say whether to wait for room before the next."""
-        window, waker = self.window, self.waker
-        items = window.items
+        buffer, waker = self.buffer, self.waker
+        items = buffer.items
         items.append(chunk)
         left = self._left = self._left - len(chunk)
         if waker.waiting:
             waker.wake()
-        return left <= 0 or len(items) >= window.max_items
+        return left <= 0 or len(items) >= buffer.max_items
 
     async def wait_for_room(self) -> None:
         """Wait until there is room, or nothing more is wanted; let others have their turn, in any case."""
@@ -143,7 +143,7 @@ class TaskProducer(Producer):
         self._account()
 
     def _account(self) -> None:
-        self._granted = self._left = self.window.grant(self._granted - self._left)
+        self._credit = self._left = self.buffer.credit(self._credit - self._left)
 
     def _cancel(self) -> None:
         # Before, the task looks at `stopping` first; afterwards, it is closing the source, which is not to be cut short
@@ -166,7 +166,7 @@ class TaskProducer(Producer):
         if self.stopping and isinstance(error, asyncio.CancelledError):
             error = None
         blocking.unwatch(self)
-        self.window.end(error)
+        self.buffer.end(error)
         self.waker.wake()
 
     async def _own(self) -> BaseException | None:
@@ -199,9 +199,9 @@ class TaskProducer(Producer):
         Returns:
             The cancellation that came while the source stood at a `yield`, and that is its own; None at the end.
         """
-        window, waker, table = self.window, self.waker, self.encoder.table
-        items, max_items = window.items, window.max_items
-        granted = room = window.grant(0)
+        buffer, waker, table = self.buffer, self.waker, self.encoder.table
+        items, max_items = buffer.items, buffer.max_items
+        credit = room = buffer.credit(0)
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
         async for item in iterator:
@@ -220,9 +220,9 @@ class TaskProducer(Producer):
                 if self.stopping:
                     return None
                 if self._blocks:
-                    granted, room = granted - room, 0  # as if there was no room
+                    credit, room = credit - room, 0  # as if there was no room
             if room <= 0 or len(items) >= max_items:
-                room = window.grant(granted - room)
+                room = buffer.credit(credit - room)
                 try:
                     if room:
                         await asyncio.sleep(0)  # another thread takes as fast as this one puts: let others run, too
@@ -232,13 +232,13 @@ class TaskProducer(Producer):
                     return None if self.stopping else cancellation
                 if self.stopping:
                     return None
-                granted = room = room or window.grant(0)
-                max_items = window.max_items  # less while the source rests
-        window.grant(granted - room)
+                credit = room = room or buffer.credit(0)
+                max_items = buffer.max_items  # less while the source rests
+        buffer.credit(credit - room)
         self._finish()
         return None
 
     async def _wait_for_room(self) -> None:
-        window, room = self.window, self._room
-        while room is not None and window.is_full() and not self.stopping:
-            await room.wait(lambda: not window.is_full())
+        buffer, room = self.buffer, self._room
+        while room is not None and buffer.is_full() and not self.stopping:
+            await room.wait(lambda: not buffer.is_full())

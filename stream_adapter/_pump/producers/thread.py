@@ -21,7 +21,7 @@ class ThreadProducer(Producer):
         submit: runs a job in the source's thread, after those before it.
         release: called once, in the thread, after the source is closed: nothing more is submitted.
         slice_seconds: how long one job may keep the thread, which others need too and where to submit the next job is
-            dear: a job that finds the window full waits for room until its slice is over. None: the thread is ours, and
+            dear: a job that finds the buffer full waits for room until its slice is over. None: the thread is ours, and
             the job makes way at once.
     """
 
@@ -49,7 +49,7 @@ class ThreadProducer(Producer):
         self._submit(self._job)
 
     def resume(self) -> None:
-        """Wake the job that waits for room, or submit the next one if the last found the window full."""
+        """Wake the job that waits for room, or submit the next one if the last found the buffer full."""
         self._room.wake()
         if self._parked and self._unpark():
             self.start()
@@ -61,7 +61,7 @@ class ThreadProducer(Producer):
 
     def push(self, chunk: bytes) -> bool:
         """Put a chunk from within the source's own step, and wait for room behind it; say whether more is wanted."""
-        self.window.put(chunk)
+        self.buffer.put(chunk)
         self.waker.wake()
         while not self._has_room():
             self._room.wait(self._has_room)
@@ -85,7 +85,7 @@ class ThreadProducer(Producer):
                     break  # close here: the thread may be given up by now, and the next job would find another
                 if self._slice is not None and self._wait_for_room():
                     continue
-                if not self.window.is_full():
+                if not self.buffer.is_full():
                     self.start()  # the slice is over: behind whatever else waits for this thread
                     return
                 if self._park():
@@ -94,7 +94,7 @@ class ThreadProducer(Producer):
             error = raised
         self._close_sync()
         self._release()
-        self.window.end(error)
+        self.buffer.end(error)
         self.waker.wake()
 
     def _wait_for_room(self) -> bool:
@@ -106,7 +106,7 @@ class ThreadProducer(Producer):
         return False
 
     def _has_room(self) -> bool:
-        return self.stopping or not self.window.is_full()
+        return self.stopping or not self.buffer.is_full()
 
     def _park(self) -> bool:
         """Leave the next job to the consumer; False if it is still this job's turn, because there is room again."""
