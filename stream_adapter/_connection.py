@@ -235,7 +235,7 @@ class NotifiedConnection(Connection):
 
 
 def client_connection(environ: Environ) -> Connection | None:
-    """Return the connection of a request, if its server shows it: the `connection` of a `Host`."""
+    """Return the connection of a request, if its server shows it: the `connection` of a `Hooks`."""
     notified: Connection | None = environ.get("stream_adapter.connection")
     if notified is not None:
         return notified

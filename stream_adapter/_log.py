@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from contextvars import Context
-
+    from ._pump import StepContext
     from ._request import RequestHead
 
 __all__ = [
@@ -94,7 +93,7 @@ def forget_reports() -> None:
         reported.clear()
 
 
-def is_first_report(error: BaseException, context: Context) -> bool:
+def is_first_report(error: BaseException, context: StepContext) -> bool:
     """Return True if no stream within the one of `context` has reported this error, and note that this one does."""
     reported = context.get(_reported)
     if reported is None:

@@ -112,7 +112,7 @@ def _no_owner() -> None:
 class Source:
     """One body's content and the duty to close it."""
 
-    __slots__ = ("_closed", "_iterator", "_reading", "_taken", "content", "enter", "kind", "owner", "reusable")
+    __slots__ = ("_closed", "_iterator", "_reading", "_taken", "content", "kind", "on_open", "owner", "reusable")
 
     def __init__(self, content: Any) -> None:
         self.content: Any = content
@@ -127,7 +127,7 @@ class Source:
         self._taken = False
         self._closed = False
         self._iterator: Any = None
-        self.enter: Callable[[], object] | None = None  # called where it is opened, first
+        self.on_open: Callable[[], object] | None = None  # called before the source is opened, in its thread or task
         self.owner: Callable[[], _Owner | None] = _no_owner  # weakly: the owner holds the source
 
     def _look_at(self, content: Any) -> Kind:
@@ -162,8 +162,8 @@ class Source:
 
     def iterate(self) -> Iterator[Any]:
         """Open it as a sync iterator, in the thread that will iterate it."""
-        if self.enter is not None:
-            self.enter()
+        if self.on_open is not None:
+            self.on_open()
         if self.kind is Kind.ONE:
             self._iterator = iter(() if self.content is None else (self.content,))
         elif self._reading is not None:
@@ -175,8 +175,8 @@ class Source:
 
     def aiterate(self) -> AsyncIterator[Any]:
         """Open it as an async iterator, in the task that will iterate it."""
-        if self.enter is not None:
-            self.enter()
+        if self.on_open is not None:
+            self.on_open()
         if self._reading is not None:
             self._iterator = self._reading.open()
         else:

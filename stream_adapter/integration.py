@@ -4,8 +4,8 @@ The checklist:
 
 1.  A view returned something: `is_stream` says whether an app-wide adapter takes it; `as_response` makes it a Response.
 2.  `response.resolve(RequestHead.from_environ(environ))`, or `.from_scope(scope)`: the source is yours now.
-3.  `SyncBody(resolved, host)` under a blocking edge, `AsyncBody(resolved, host)` on a loop. `Host` is what the
-    framework brings: a thread for sync sources, something to hold around async ones, the client's connection.
+3.  `SyncBody(resolved, hooks)` in a thread, `AsyncBody(resolved, hooks)` on an event loop. `Hooks` is what the
+    framework contributes: a thread for sync sources, a context manager around async ones, the client's connection.
 4.  `start()` where an exception still reaches the framework's error handlers, and never by blocking a loop. After it
     `body.status` and `body.headers` are final, and `merge_headers` joins them with those of the framework's own
     response. Any RefusalError is answered by its `refusal_head`. What a framework sends by itself it has from
@@ -15,7 +15,7 @@ The checklist:
 6.  `close()` or `aclose()`, always, started or not.
 """
 
-from ._body import AsyncBody, ClientDisconnected, Host, StreamAborted, SyncBody
+from ._body import AsyncBody, ClientDisconnected, Hooks, Host, StreamAborted, SyncBody
 from ._connection import Connection, client_connection
 from ._encode import ChunkTable, Encode, Kind, kind_of
 from ._heads import is_bodiless, merge_headers, outgoing_head
@@ -43,6 +43,7 @@ __all__ = [
     "Flow",
     "FormatDecorators",
     "FormatEncoder",
+    "Hooks",
     "Host",
     "Kind",
     "NotFoundError",

@@ -27,8 +27,8 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
-        AsyncBody CapacityError ChunkTable ClientDisconnected Connection Encode Flow FormatDecorators FormatEncoder Host
-        Kind kind_of
+        AsyncBody CapacityError ChunkTable ClientDisconnected Connection Encode Flow FormatDecorators FormatEncoder
+        Hooks Host Kind kind_of
         NotFoundError OpenFile
         RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions SendWatch ServerFile StreamAborted
         SyncBody as_response checked_options client_connection deliver event_of is_bodiless is_event is_stream

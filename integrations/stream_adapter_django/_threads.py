@@ -27,7 +27,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
 from django.utils import timezone, translation
 
-from stream_adapter.integration import Host, client_connection
+from stream_adapter.integration import Hooks, client_connection
 
 from ._compat import (
     SHARES_EXECUTORS,
@@ -44,7 +44,7 @@ Lent: TypeAlias = Mapping[str, BaseDatabaseWrapper]
 """Connections by alias that a stream uses in place of its own."""
 
 
-def wsgi_host(environ: dict[str, Any] | None) -> Host:
+def wsgi_host(environ: dict[str, Any] | None) -> Hooks:
     """Return what Django brings under WSGI; without the environ nothing shows that a client has left."""
     lent, carried, caller = in_transactions(), _carried(), threading.get_ident()
 
@@ -53,18 +53,18 @@ def wsgi_host(environ: dict[str, Any] | None) -> Host:
         if threading.get_ident() != caller and not _is_on_loop():  # an async source borrows in its thread for the ORM
             _borrow(lent)
 
-    return Host(
-        thread_exit=partial(_close_own, lent),
-        around=partial(own_connections, lent),
-        enter=enter if lent else carried,
+    return Hooks(
+        on_thread_exit=partial(_close_own, lent),
+        async_context=partial(own_connections, lent),
+        on_open=enter if lent else carried,
         connection=None if environ is None else client_connection(environ),
     )
 
 
-def asgi_host() -> Host:
+def asgi_host() -> Hooks:
     """Return what Django brings under ASGI. Call it on the loop, in the stream's context."""
     thread = _RequestThread()
-    return Host(submit=thread, enter=_carried(), rests=True, left=thread.leave)
+    return Hooks(submit=thread, on_open=_carried(), prefetch=1, on_stuck=thread.leave)
 
 
 class _RequestThread:

@@ -12,7 +12,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
 
 from stream_adapter.integration import (
-    Host,
+    Hooks,
     RefusalError,
     Resolved,
     SyncBody,
@@ -41,7 +41,7 @@ class StreamResponse(Response):
     """
 
     def __init__(self, resolved: Resolved) -> None:
-        self._body = SyncBody(resolved, Host(connection=client_connection(request.environ)))
+        self._body = SyncBody(resolved, Hooks(connection=client_connection(request.environ)))
         self._file = server_file(self._body, request.environ)
         self.is_inert = self._body.is_inert
         self._context: HeldContext | None = None

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from stream_adapter._body import AsyncBody, Host
+from stream_adapter._body import AsyncBody, Hooks
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
@@ -69,7 +69,7 @@ def to_asgi(
         flow = flow_of(call.head, limits, on_close)
         head = RequestHead.from_scope(scope)
         resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
-        body = AsyncBody(resolved, Host(stopping=request.lose))
+        body = AsyncBody(resolved, Hooks(on_stopping=request.lose))
         body.expect_reports()
         request.is_held = body.is_held
         call.push = body.push

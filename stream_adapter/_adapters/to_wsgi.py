@@ -15,7 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-from stream_adapter._body import BodyNotWanted, ClientDisconnected, Host, SyncBody, follows_from_the_end
+from stream_adapter._body import BodyNotWanted, ClientDisconnected, Hooks, SyncBody, follows_from_the_end
 from stream_adapter._connection import Connection, client_connection
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
@@ -78,7 +78,7 @@ def to_wsgi(
         flow = flow_of(call.head, limits, on_close)
         head = RequestHead.from_environ(environ)
         resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
-        call.body = SyncBody(resolved, Host(connection=connection))
+        call.body = SyncBody(resolved, Hooks(connection=connection))
         call.body.expect_reports()
         return begin(call.body, environ, start_response)
 

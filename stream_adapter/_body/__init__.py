@@ -17,7 +17,7 @@ from .ends import (
     chain_of,
     follows_from_the_end,
 )
-from .hooks import Host
+from .hooks import Hooks, Host
 from .pushed import PushedBody
 from .sync import SyncBody
 
@@ -26,6 +26,7 @@ __all__ = [
     "AsyncBody",
     "BodyNotWanted",
     "ClientDisconnected",
+    "Hooks",
     "Host",
     "PushedBody",
     "ShuttingDown",

@@ -20,6 +20,7 @@ from stream_adapter._pump import (
     Producer,
     TaskProducer,
     ThreadProducer,
+    for_task,
     running_loop,
 )
 from stream_adapter._resolved import Resolved
@@ -28,7 +29,7 @@ from stream_adapter.errors import ContentLengthError
 from stream_adapter.types import Reason
 
 from .base import Body, raisable, result_of
-from .hooks import NO_HOST, Host
+from .hooks import NO_HOOKS, Hooks
 
 __all__ = ["AsyncBody"]
 
@@ -44,8 +45,8 @@ class AsyncBody(Body):
 
     __slots__ = ("_consumer", "_holds_log", "_loop", "_pending", "_unlogged", "begun", "interrupted")
 
-    def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
-        super().__init__(resolved, host)
+    def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
+        super().__init__(resolved, hooks)
         self._consumer: AsyncConsumer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.begun: bool = False
@@ -82,16 +83,10 @@ class AsyncBody(Body):
         producer, waker = self._producer()
         deadlines = Deadlines(self._flow.limits, time.monotonic())
         consumer = self._consumer = AsyncConsumer(producer, waker, deadlines, one_by_one=self._one_by_one)
-        if self._host.rests:
-            self._buffer.high_water = self._buffer.max_items = 1
+        if self._hooks.prefetch is not None:
+            self._buffer.max_items = self._hooks.prefetch
         producer.start()
-        commit_after, batch = self._flow.commit_after, list[bytes]()
-        if self._host.rests:
-            await self._wait_first(consumer, commit_after)
-        elif commit_after is not None:
-            await consumer.wait_ready(commit_after)
-        if not self._host.rests and (commit_after is None or consumer.ready()):
-            batch = await self._next_batch(consumer)
+        batch = await self._first_batch(consumer)
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
@@ -105,10 +100,22 @@ class AsyncBody(Body):
             return InlineProducer(*owned), waker
         if kind is Kind.SYNC:
             return self._leased_thread(*owned), waker
-        return TaskProducer(*owned, loop=asyncio.get_running_loop(), threadsafe=False, around=None), waker
+        return TaskProducer(*owned, loop=asyncio.get_running_loop(), threadsafe=False, async_context=None), waker
+
+    async def _first_batch(self, consumer: AsyncConsumer) -> list[bytes]:
+        """Wait for the first item, for at most `commit_after` seconds; return what is ready."""
+        commit_after = self._flow.commit_after
+        if self._hooks.prefetch is not None:
+            await self._wait_first(consumer, commit_after)
+            return []
+        if commit_after is not None:
+            await consumer.wait_ready(commit_after)
+            if not consumer.ready():
+                return []
+        return await self._next_batch(consumer)
 
     async def _wait_first(self, consumer: AsyncConsumer, commit_after: float | None) -> None:
-        """Wait for the first item and leave it where it is, for to take it is to ask for the second."""
+        """Wait for the first item and leave it in the buffer: to take it is to ask the source for more."""
         left = consumer.deadlines.time_left(time.monotonic())
         times = [seconds for seconds in (commit_after, left) if seconds is not None]
         await consumer.wait_ready(min(times, default=None))
@@ -124,15 +131,8 @@ class AsyncBody(Body):
         self._raise_unless(batch)
         return batch
 
-    def _end_rest(self) -> None:
-        """Have the source go on, which rested until its first item was sent."""
-        if not self._host.rests:
-            return
-        limits = self._flow.limits
-        self._buffer.high_water, self._buffer.max_items = limits.high_water, limits.max_items
-
     async def _in_context(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return await asyncio.get_running_loop().create_task(coroutine, context=self._context)
+        return await asyncio.get_running_loop().create_task(coroutine, context=for_task(self._context))
 
     async def next(self) -> bytes | None:
         """Return the next block; None at the end."""
@@ -141,7 +141,7 @@ class AsyncBody(Body):
         await self.start()
         try:
             if not self._pending and self._consumer is not None:
-                self._end_rest()
+                self._buffer.max_items = self._flow.limits.max_items  # the prefetch limit is over
                 self._pending = await self._next_batch(self._consumer)
             if self.length is not None and self._consumer is not None:
                 self._check_length(self.length, self._pending)
@@ -236,8 +236,8 @@ class AsyncBody(Body):
         self._closed = True
         consumer = self._consumer
         if consumer is not None:
-            if self._host.stopping is not None:
-                self._host.stopping()
+            if self._hooks.on_stopping is not None:
+                self._hooks.on_stopping()
             consumer.producer.stop()
             if self._buffer.ended and self._flow.on_close is None:
                 leave(self)
@@ -246,7 +246,7 @@ class AsyncBody(Body):
             leave(self)  # an awaited value that cannot be sent was entered as a stream
             return
         # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
-        context = self._context if consumer is None else None
+        context = for_task(self._context) if consumer is None else None
         closing = running_loop().create_task(self._finish(consumer), context=context)
         cancelled: asyncio.CancelledError | None = None
         while not closing.done():

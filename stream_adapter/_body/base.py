@@ -26,7 +26,7 @@ from stream_adapter.errors import ChunkEncodingError, ContentLengthError, Stream
 from stream_adapter.types import Reason
 
 from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted, departure
-from .hooks import NO_HOST, Host
+from .hooks import NO_HOOKS, Hooks
 
 __all__ = ["CLOSING", "Body", "raisable", "result_of"]
 
@@ -61,7 +61,7 @@ class Body:
         "_error",
         "_first_at",
         "_flow",
-        "_host",
+        "_hooks",
         "_reason",
         "_request",
         "_source",
@@ -74,17 +74,17 @@ class Body:
         "status",
     )
 
-    def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
+    def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         flow = resolved.flow
         self.status: int = resolved.status
         self.headers: list[tuple[str, str]] = resolved.headers
         self.file: OpenFile | None = resolved.file
         self._flow = flow
         self._request = resolved.request
-        self._own(resolved.source, host)
+        self._own(resolved.source, hooks)
         self._whole = resolved.body
-        self._host = host
-        self._context = copy_context() if host.context is None else host.context
+        self._hooks = hooks
+        self._context = copy_context() if hooks.context is None else hooks.context
         self._buffer = Buffer(flow.limits.high_water, flow.limits.max_items)
         self._started_at = time.monotonic()
         self._first_at: float | None = None
@@ -94,9 +94,9 @@ class Body:
         self._reason: Reason | None = None
         self._error: BaseException | None = None
 
-    def _own(self, source: Source, host: Host) -> None:
+    def _own(self, source: Source, hooks: Hooks) -> None:
         self._source = source
-        source.enter = host.enter
+        source.on_open = hooks.on_open
         source.owner = ref(self)
 
     @property
@@ -140,7 +140,7 @@ class Body:
 
     def _settle_for(self, content: object) -> None:
         """Go on with what an awaitable turned out to be."""
-        self._own(Source(content), self._host)
+        self._own(Source(content), self._hooks)
         self._whole = whole_body(self._source, self._flow.encoder)
         length = content_length(self.headers) if self._flow.keeps_length else None
         if self._whole is not None and length not in {None, len(self._whole)}:
@@ -164,18 +164,18 @@ class Body:
         raise raisable(error)
 
     def _leased_thread(self, *owned: Any) -> ThreadProducer:
-        submit = self._flow.submit or self._host.submit
+        submit = self._flow.submit or self._hooks.submit
         if submit is not None:
             return ThreadProducer(*owned, submit=submit, release=_nothing, slice_seconds=_SLICE)
         worker = lease()
-        release = partial(_leave, self._host.thread_exit, worker.release)
+        release = partial(_leave, self._hooks.on_thread_exit, worker.release)
         return ThreadProducer(*owned, submit=worker.submit, release=release, slice_seconds=None)
 
     def ending(self) -> Exception:
         """Return what to raise where the stream was told to end, by the reason that it was given."""
         if self._reason == "total_timeout":
             return StreamTimeoutError(self._reason, self._flow.limits.total_timeout or 0)
-        connection = self._host.connection
+        connection = self._hooks.connection
         breaks = connection is not None and connection.breaks
         if breaks or self._reason in {None, "disconnect", "send_timeout"}:  # to all who send to it, the client has gone
             return departure(None if connection is None else connection.departure)
@@ -266,8 +266,8 @@ class Body:
     def _warn_stuck(self) -> None:
         timeout = self._flow.limits.close_timeout or 0
         self._log(logging.WARNING, f"the source did not close within {timeout:g} s", "abandoning it")
-        if self._host.left is not None:
-            self._host.left()
+        if self._hooks.on_stuck is not None:
+            self._hooks.on_stuck()
 
     @property
     def _name(self) -> str:
@@ -323,13 +323,17 @@ def _nothing() -> None:
     pass
 
 
-def _leave(thread_exit: Callable[[], object] | None, release: Callable[[], object]) -> None:
+def _leave(on_thread_exit: Callable[[], object] | None, release: Callable[[], object]) -> None:
     try:
-        if thread_exit is not None:
-            thread_exit()
+        if on_thread_exit is not None:
+            on_thread_exit()
     except Exception as error:  # noqa: BLE001  # the framework's; the thread goes on to the next stream
         log_stream(
-            logging.ERROR, "a thread of sync sources", "Host.thread_exit failed", "the thread is reused", error=error
+            logging.ERROR,
+            "a thread of sync sources",
+            "Hooks.on_thread_exit failed",
+            "the thread is reused",
+            error=error,
         )
     finally:
         release()

@@ -25,6 +25,7 @@ from stream_adapter._pump import (
     TaskProducer,
     ThreadWaker,
     background_loop,
+    for_task,
     run,
     undecided,
 )
@@ -37,7 +38,7 @@ from stream_adapter.types import Reason
 
 from .base import Body, raisable, result_of
 from .ends import ClientDisconnected, ShuttingDown, StreamAborted
-from .hooks import NO_HOST, Host
+from .hooks import NO_HOOKS, Hooks
 
 __all__ = ["SyncBody"]
 
@@ -51,8 +52,8 @@ class SyncBody(Body):
 
     __slots__ = ("_client", "_consumer", "_generator", "_iterator", "_missing", "_ready", "_told")
 
-    def __init__(self, resolved: Resolved, host: Host = NO_HOST) -> None:
-        super().__init__(resolved, host)
+    def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
+        super().__init__(resolved, hooks)
         self._consumer: SyncConsumer | None = None
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
@@ -93,12 +94,12 @@ class SyncBody(Body):
     def _open(self) -> list[bytes]:
         """Take the path that the source and the limits ask for; return what is to be sent first."""
         while self._source.kind is Kind.AWAITABLE and self._whole is None:
-            self._settle_for(run(result_of(self._source.content), self._context))
+            self._settle_for(run(result_of(self._source.content), for_task(self._context)))
         if self._whole is not None:
             return [self._commit()]
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
-        apart = timed or self._flow.keeps_alive or self._host.submit is not None
+        apart = timed or self._flow.keeps_alive or self._hooks.submit is not None
         if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and apart):
             return self._cross(kind)
         if self._flow.flush == "bulk" or timed:
@@ -115,7 +116,8 @@ class SyncBody(Body):
             return self._consume(self._leased_thread(*self._owned(waker)), waker)
         loop = background_loop()
         return self._consume(
-            TaskProducer(*self._owned(waker), loop=loop, threadsafe=True, around=self._host.around), waker
+            TaskProducer(*self._owned(waker), loop=loop, threadsafe=True, async_context=self._hooks.async_context),
+            waker,
         )
 
     def _consume(self, producer: Producer, waker: ThreadWaker) -> list[bytes]:
@@ -123,8 +125,8 @@ class SyncBody(Body):
         consumer = self._consumer = SyncConsumer(producer, waker, deadlines, one_by_one=self._one_by_one)
         if self._reason is not None:  # looked at again: the watcher may have seen the client go meanwhile
             consumer.interrupt(self._reason)
-        if self._host.connection is not None:
-            self._host.connection.on_disconnect(partial(consumer.interrupt, "disconnect"))
+        if self._hooks.connection is not None:
+            self._hooks.connection.on_disconnect(partial(consumer.interrupt, "disconnect"))
         producer.start()
         commit_after, batch = self._flow.commit_after, list[bytes]()
         if commit_after is not None:
@@ -322,21 +324,21 @@ class SyncBody(Body):
         self._reason, self._told = reason, True  # `close` logs it: an iteration counts to its end
 
     def _break_off(self, delivery: float) -> None:
-        connection = self._host.connection
+        connection = self._hooks.connection
         if connection is not None:
             framed = connection.chunks or content_length(self.headers) is not None
             connection.break_off(framed=framed, delivery=delivery)
 
     def watch(self) -> None:
         """Have the watcher look after the client until the body is closed, where the server shows it."""
-        connection = self._host.connection
+        connection = self._hooks.connection
         if connection is not None and connection.is_watched and self._client is None:
             self._client = Client(time.monotonic())
             watcher.add(self)
 
     def look(self, now: float) -> None:
         """End the stream of a client that has gone, or takes nothing, or too long; in the watcher's thread."""
-        client, connection = self._client, self._host.connection
+        client, connection = self._client, self._hooks.connection
         if client is None or connection is None:
             return
         reason = client.verdict(connection.sample(), self.send_timeout, now)
@@ -356,8 +358,8 @@ class SyncBody(Body):
     def _give_back_connection(self) -> None:
         if self._client is not None:
             watcher.discard(self)
-        if self._host.connection is not None:
-            self._host.connection.release()
+        if self._hooks.connection is not None:
+            self._hooks.connection.release()
 
     def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
         try:

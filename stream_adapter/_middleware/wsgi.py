@@ -9,12 +9,13 @@ before the call: there are deadlines, or the client asks for an event stream, as
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from contextvars import Context, ContextVar
-from typing import Any, TypeVar, Unpack, cast
+from contextvars import ContextVar
+from typing import Any, TypeVar, Unpack
 
-from stream_adapter._body import Host, SyncBody
+from stream_adapter._body import Hooks, SyncBody
 from stream_adapter._connection import client_connection
 from stream_adapter._log import expect_reports, forget_reports
+from stream_adapter._pump import StepContext
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.wsgi import refuse
@@ -44,7 +45,7 @@ class _Here:
         return variable.get(None)
 
 
-_HERE = cast("Context", _Here())  # of a context a body only calls `run` and `get` where there is no loop
+_HERE: StepContext = _Here()
 
 
 class StreamAdapterMiddleware:
@@ -83,8 +84,8 @@ class StreamAdapterMiddleware:
                 call.pull()
             if not call.may_stream():
                 return call.pass_on(self._passed_headers(call, environ))
-            host = Host(connection=client_connection(environ), context=_HERE)
-            return self._serve(call, environ, host, keeps_time=False)
+            hooks = Hooks(connection=client_connection(environ), context=_HERE)
+            return self._serve(call, environ, hooks, keeps_time=False)
         except BaseException:
             call.close()
             raise
@@ -118,8 +119,8 @@ class StreamAdapterMiddleware:
             thread.run(call.close)
             raise
         try:
-            host = Host(connection=client_connection(environ), submit=thread.submit, context=thread.context)
-            body = self._serve(call, environ, host, keeps_time=True)
+            hooks = Hooks(connection=client_connection(environ), submit=thread.submit, context=thread.context)
+            body = self._serve(call, environ, hooks, keeps_time=True)
             if call.is_head:
                 thread.run(call.close)  # nobody iterates it there, and the body would close it here
         except BaseException:
@@ -127,13 +128,13 @@ class StreamAdapterMiddleware:
             raise
         return body
 
-    def _serve(self, call: Call, environ: Environ, host: Host, *, keeps_time: bool) -> Iterable[bytes]:
+    def _serve(self, call: Call, environ: Environ, hooks: Hooks, *, keeps_time: bool) -> Iterable[bytes]:
         """Open the body, whose errors are still the server's to answer, and then hand over the head."""
         head = RequestHead.from_environ(environ)
         outgoing = self._options.outgoing(call.status, call.headers, head, keeps_time=keeps_time)
         content = b"" if head.method == "HEAD" else None
         resolved = Resolved(call.status, outgoing.headers, Source(call), outgoing.flow, content, request=head)
-        body = SyncBody(resolved, host)
+        body = SyncBody(resolved, hooks)
         try:
             body.start()
             call.commit(call.line, body.headers)

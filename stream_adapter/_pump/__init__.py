@@ -17,7 +17,16 @@ from .blocking import set_warn_blocking
 from .buffer import Buffer
 from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .deadlines import Deadlines
-from .producers import InlineProducer, Producer, PushProducer, TaskProducer, ThreadProducer, undecided
+from .producers import (
+    InlineProducer,
+    Producer,
+    PushProducer,
+    StepContext,
+    TaskProducer,
+    ThreadProducer,
+    for_task,
+    undecided,
+)
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
 from .wakeups import LoopWaker, ThreadWaker
 
@@ -30,11 +39,13 @@ __all__ = [
     "LoopWaker",
     "Producer",
     "PushProducer",
+    "StepContext",
     "SyncConsumer",
     "TaskProducer",
     "ThreadProducer",
     "ThreadWaker",
     "background_loop",
+    "for_task",
     "in_file_thread",
     "in_thread",
     "lease",

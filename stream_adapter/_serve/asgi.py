@@ -12,7 +12,14 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 
-from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, ClientDisconnected, Host, ShuttingDown, StreamAborted
+from stream_adapter._body import (
+    CLIENT_CLOSED_REQUEST,
+    AsyncBody,
+    ClientDisconnected,
+    Hooks,
+    ShuttingDown,
+    StreamAborted,
+)
 from stream_adapter._heads import outgoing_head
 from stream_adapter._lifecycle import drain
 from stream_adapter._pump import in_file_thread, running_loop
@@ -43,7 +50,7 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
         return
     body: AsyncBody | None = None
     try:
-        body = AsyncBody(await response.aresolve(RequestHead.from_scope(scope)), Host())
+        body = AsyncBody(await response.aresolve(RequestHead.from_scope(scope)), Hooks())
         await deliver(body, receive, send, pathsend=offers_pathsend(scope))
     except RefusalError as error:
         if body is not None and body.begun:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from stream_adapter._body import Host, SyncBody
+from stream_adapter._body import Hooks, SyncBody
 from stream_adapter._connection import client_connection
 from stream_adapter._heads import outgoing_head
 from stream_adapter._request import RequestHead
@@ -25,7 +25,7 @@ def serve(response: Resolvable, environ: Environ, start_response: StartResponse)
         resolved = response.resolve(RequestHead.from_environ(environ))
     except RefusalError as error:
         return refuse(error, start_response)
-    return begin(SyncBody(resolved, Host(connection=client_connection(environ))), environ, start_response)
+    return begin(SyncBody(resolved, Hooks(connection=client_connection(environ))), environ, start_response)
 
 
 def begin(body: SyncBody, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -15,7 +15,7 @@ import stream_adapter as sa
 from stream_adapter._connection import NotifiedConnection, Sample
 from stream_adapter._tcp import Peer
 from stream_adapter._watch import Client
-from stream_adapter.integration import ClientDisconnected, Connection, Host, StreamAborted, SyncBody, client_connection
+from stream_adapter.integration import ClientDisconnected, Connection, Hooks, StreamAborted, SyncBody, client_connection
 from tests.support.gate import BOUND
 
 SOCKETS = ["gunicorn.socket", "werkzeug.socket"]
@@ -153,7 +153,7 @@ async def idle() -> AsyncGenerator[bytes]:
 def test_connection_that_notifies_wakes_the_stream_that_waits() -> None:
     connection, summaries = NeverSampled(), list[sa.StreamSummary]()
     response = sa.Response(idle(), on_close=summaries.append)
-    blocks = iter(SyncBody(response.resolve(), Host(connection=connection)))
+    blocks = iter(SyncBody(response.resolve(), Hooks(connection=connection)))
     assert next(blocks) == b"first"
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, blocks)
@@ -165,7 +165,7 @@ def test_connection_that_notifies_wakes_the_stream_that_waits() -> None:
 
 def test_first_reason_is_the_reason() -> None:
     connection, summaries = NotifiedConnection(), list[sa.StreamSummary]()
-    body = SyncBody(sa.Response(idle(), on_close=summaries.append).resolve(), Host(connection=connection))
+    body = SyncBody(sa.Response(idle(), on_close=summaries.append).resolve(), Hooks(connection=connection))
     blocks = iter(body)
     assert next(blocks) == b"first"
     body.end("shutdown")
@@ -187,7 +187,7 @@ def test_watcher_ends_the_stream_of_a_client_that_has_gone(source: Callable[[], 
     ours, theirs = socket.socketpair()
     with ours, theirs:
         connection = client_connection({"gunicorn.socket": ours})
-        body = iter(SyncBody(sa.Response(source(), on_close=summaries.append).resolve(), Host(connection=connection)))
+        body = iter(SyncBody(sa.Response(source(), on_close=summaries.append).resolve(), Hooks(connection=connection)))
         assert next(body) == b"first"
         theirs.close()
         with pytest.raises(ClientDisconnected):
@@ -210,7 +210,7 @@ def stall(source: object, environ: dict[str, object], ours: socket.socket, limit
     """Serve a client that reads nothing until the server's `send` fails; return the reasons that `on_close` had."""
     summaries = list[sa.StreamSummary]()
     resolved = sa.Response(source, on_close=summaries.append, limits=limits).resolve()
-    body = SyncBody(resolved, Host(connection=client_connection(environ)))
+    body = SyncBody(resolved, Hooks(connection=client_connection(environ)))
     try:
         with pytest.raises((ConnectionError, StreamAborted, sa.StreamTimeoutError)):
             for block in body:
@@ -296,7 +296,7 @@ def test_failed_body_that_the_close_would_end_is_reset(
     with client, server:
         connection = client_connection({"gunicorn.socket": server, "SERVER_PROTOCOL": "HTTP/1.0"})
         source = failing() if way == "sync" else afailing()
-        body = SyncBody(sa.Response(source, headers=headers).resolve(), Host(connection=connection))
+        body = SyncBody(sa.Response(source, headers=headers).resolve(), Hooks(connection=connection))
         with pytest.raises(LookupError):
             for block in body:
                 server.sendall(block)
@@ -318,7 +318,7 @@ def test_complete_body_ends_by_fin() -> None:
         server, _ = listener.accept()
     with client, server:
         connection = client_connection({"gunicorn.socket": server, "SERVER_PROTOCOL": "HTTP/1.0"})
-        body = SyncBody(sa.Response(iter([b"a", b"b"])).resolve(), Host(connection=connection))
+        body = SyncBody(sa.Response(iter([b"a", b"b"])).resolve(), Hooks(connection=connection))
         for block in body:
             server.sendall(block)
         body.close()

@@ -9,10 +9,19 @@
 Whoever consumes sees the end (`buffer.ended`) only after the source is closed.
 """
 
-from .base import Producer, undecided
+from .base import Producer, StepContext, for_task, undecided
 from .inline import InlineProducer
 from .push import PushProducer
 from .task import TaskProducer
 from .thread import ThreadProducer
 
-__all__ = ["InlineProducer", "Producer", "PushProducer", "TaskProducer", "ThreadProducer", "undecided"]
+__all__ = [
+    "InlineProducer",
+    "Producer",
+    "PushProducer",
+    "StepContext",
+    "TaskProducer",
+    "ThreadProducer",
+    "for_task",
+    "undecided",
+]

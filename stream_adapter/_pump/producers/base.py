@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextvars import Context
+from contextvars import Context, ContextVar, copy_context
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from stream_adapter._pump.buffer import Buffer
 from stream_adapter._pump.wakeups import Waker
 
-__all__ = ["AnySource", "Encoder", "Producer", "undecided"]
+__all__ = ["AnySource", "Encoder", "Producer", "StepContext", "for_task", "undecided"]
+
+T = TypeVar("T")
 
 
 class _End:
@@ -41,6 +43,18 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
+class StepContext(Protocol):
+    """The context in which a source's steps run: a `contextvars.Context`, or an object that runs them where it is."""
+
+    def run(self, function: Callable[..., T], /, *arguments: Any) -> T: ...
+    def get(self, variable: ContextVar[T], /) -> T | None: ...
+
+
+def for_task(context: StepContext) -> Context:
+    """Return a context for an asyncio task, which accepts a `contextvars.Context` only."""
+    return context if isinstance(context, Context) else copy_context()
+
+
 def undecided(_: Any) -> bytes:
     """Stand for the encode function of a hot loop until the first item says which it is."""
     raise NotImplementedError
@@ -51,12 +65,12 @@ class Producer:
 
     __slots__ = ("buffer", "context", "encoder", "source", "stopping", "waker")
 
-    def __init__(self, source: AnySource, encoder: Encoder, buffer: Buffer, waker: Waker, context: Context) -> None:
+    def __init__(self, source: AnySource, encoder: Encoder, buffer: Buffer, waker: Waker, context: StepContext) -> None:
         self.source: AnySource = source
         self.encoder: Encoder = encoder
         self.buffer: Buffer = buffer
         self.waker: Waker = waker
-        self.context: Context = context
+        self.context: StepContext = context
         self.stopping: bool = False
 
     def start(self) -> None:

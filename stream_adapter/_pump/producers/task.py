@@ -12,7 +12,7 @@ from typing import Any
 from stream_adapter._pump import blocking
 from stream_adapter._pump.wakeups import LoopWaker
 
-from .base import Producer, undecided
+from .base import Producer, for_task, undecided
 
 __all__ = ["TaskProducer"]
 
@@ -48,12 +48,12 @@ class TaskProducer(Producer):
     Args:
         loop: where the task runs.
         threadsafe: whether the consumer is in another thread.
-        around: a context manager to hold around the source, entered in its task.
+        async_context: entered around the source, in its task.
     """
 
     __slots__ = (
         "__weakref__",  # by which the watcher of blocking sources holds it
-        "_around",
+        "_async_context",
         "_blocks",
         "_credit",
         "_iterating",
@@ -70,12 +70,12 @@ class TaskProducer(Producer):
         *owned: Any,
         loop: asyncio.AbstractEventLoop,
         threadsafe: bool,
-        around: Callable[[], AbstractAsyncContextManager[object]] | None,
+        async_context: Callable[[], AbstractAsyncContextManager[object]] | None,
     ) -> None:
         super().__init__(*owned)
         self.loop: asyncio.AbstractEventLoop = loop
         self._threadsafe = threadsafe
-        self._around = around
+        self._async_context = async_context
         self._task: asyncio.Task[None] | None = None
         self._iterating = False
         self._blocks = False  # the source was seen to block the loop
@@ -108,7 +108,7 @@ class TaskProducer(Producer):
             self.buffer.end()
 
     def _begin(self) -> None:
-        self._task = self.loop.create_task(self._run(), context=self.context)
+        self._task = self.loop.create_task(self._run(), context=for_task(self.context))
         self.thread_id = threading.get_ident()
         blocking.watch(self)
 
@@ -156,10 +156,10 @@ class TaskProducer(Producer):
         error: BaseException | None = None
         try:
             self._room = LoopWaker(threadsafe=self._threadsafe)
-            if self._around is None:
+            if self._async_context is None:
                 error = await self._own()
             else:
-                async with self._around():
+                async with self._async_context():
                     error = await self._own()
         except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
             error = raised
@@ -233,7 +233,7 @@ class TaskProducer(Producer):
                 if self.stopping:
                     return None
                 credit = room = room or buffer.credit(0)
-                max_items = buffer.max_items  # less while the source rests
+                max_items = buffer.max_items  # less until the prefetch limit is over
         buffer.credit(credit - room)
         self._finish()
         return None
