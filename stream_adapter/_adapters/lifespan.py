@@ -1,7 +1,7 @@
-"""The lifespan of an ASGI application in a process that knows of none (ASGI Lifespan 2.0).
+"""The lifespan of an ASGI application in a process of a WSGI server, which does not run one.
 
 It starts with the first request, on the loop on which the application runs, and shuts down when the process exits. A
-child process that is forked has a lifespan of its own.
+forked child process has a lifespan of its own.
 """
 
 from __future__ import annotations
@@ -14,105 +14,91 @@ from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
+from stream_adapter._asgi_lifespan import Lifespan
 from stream_adapter._lifecycle import drain
 from stream_adapter._log import log_stream
 from stream_adapter._pump import run
-from stream_adapter.types import ASGIApp, Message
+from stream_adapter.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Lifespan"]
+__all__ = ["ProcessLifespan"]
 
 _NAME = "lifespan (ASGI application)"
 
-_GRACE = 5.0  # seconds that live streams have at the end of the process, and then the application's shutdown
+_GRACE = 5.0  # seconds for live streams to end at exit, and then again for the application's shutdown
 
 
-class Lifespan:
-    """That of one application.
+class ProcessLifespan:
+    """The lifespan of one application, once per process.
 
     Args:
-        app: the application. One that knows no lifespan raises, and does without.
+        app: the application. If it does not support the lifespan protocol, it runs without one.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._lock = threading.Lock()
-        self._life: _Life | None = None
+        self._started: _Started | None = None
 
     def begin(self) -> dict[str, Any]:
-        """Start the application up, unless this process has; return its state.
+        """Start the application, unless it is started in this process; return its state.
 
         Raises:
-            RuntimeError: it said that it cannot start; the next request tries again.
+            RuntimeError: the application reported that its startup failed. The next request tries again.
         """
-        life = self._life
-        if life is None or life.process != os.getpid():
+        started = self._started
+        if started is None or started.process != os.getpid():
             with self._lock:
-                life = self._life
-                if life is None or life.process != os.getpid():
-                    life = _Life(self._app)
-                    _run(life.start_up())
-                    _at_exit(life.end)
-                    self._life = life
-        return life.state
+                started = self._started
+                if started is None or started.process != os.getpid():
+                    started = self._started = _Started(self._app)
+        return started.state
 
 
-class _Life:
+class _Started:
+    """A lifespan that has started in this process, and shuts down when the process exits."""
+
     def __init__(self, app: ASGIApp) -> None:
         self.process = os.getpid()
-        self.state: dict[str, Any] = {}
-        self._app = app
-        self._failure: str | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._lifespan = Lifespan(_without_errors(app))
+        self.state = self._lifespan.state
+        _run(self._lifespan.start())
+        _at_exit(self._end)
 
-    async def start_up(self) -> None:
-        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
-        self._answered = asyncio.Event()
-        self._task = asyncio.create_task(self._live())
-        await self._ask("lifespan.startup")
-        if self._failure is not None:
-            raise RuntimeError(f"the lifespan of the ASGI application failed to start: {self._failure}")
-
-    async def _live(self) -> None:
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
-        try:
-            await self._app(scope, self._to_app.get, self._send)
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is not the loop's
-            log_stream(logging.DEBUG, _NAME, "not supported, or failed", "the application does without", error=error)
-        finally:
-            self._answered.set()
-
-    async def _send(self, message: Message) -> None:
-        if message["type"].endswith(".failed"):
-            self._failure = message.get("message", "")
-        self._answered.set()
-
-    async def _ask(self, type_: str) -> None:
-        self._answered.clear()
-        await self._to_app.put({"type": type_})
-        await self._answered.wait()
-
-    def end(self) -> None:
-        """Shut the application down, once its streams are closed; at the end of the process that started it."""
+    def _end(self) -> None:
+        """Shut the application down once its streams are closed, in the process that started it."""
         if self.process == os.getpid():
             drain(_GRACE)
             _run(self._shut_down())
 
     async def _shut_down(self) -> None:
-        if self._task is None or self._task.done():
-            return
         try:
-            await asyncio.wait_for(self._ask("lifespan.shutdown"), _GRACE)
+            await asyncio.wait_for(self._lifespan.shut_down(), _GRACE)
         except TimeoutError:
-            self._failure = f"it did not within {_GRACE:g} s"
-        if self._failure is not None:
-            happened = f"the application failed to shut down: {self._failure}"
-            log_stream(logging.ERROR, _NAME, happened, "the process ends nevertheless")
+            happened = f"the application did not shut down within {_GRACE:g} s"
+        except RuntimeError as error:
+            happened = str(error)
+        else:
+            return
+        log_stream(logging.ERROR, _NAME, happened, "the process exits nevertheless")
+
+
+def _without_errors(app: ASGIApp) -> ASGIApp:
+    """Return the application so that it logs an error of its lifespan instead of raising it."""
+
+    async def logged(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except BaseException as error:  # noqa: BLE001  # it must not end the loop, which all applications share
+            happened = "not supported by the application, or failed"
+            log_stream(logging.DEBUG, _NAME, happened, "continuing without it", error=error)
+
+    return logged
 
 
 def _at_exit(act: Callable[[], object]) -> None:
-    """Have it done while threads can still be started and executors take work, as an application's shutdown may need.
+    """Call `act` at exit, while threads can still be started and executors take work, as a shutdown may need.
 
-    When `atexit` calls, that is over; and there is no public name for the moment before.
+    `atexit` calls too late for that, and there is no public name for the moment before.
     """
     threading._register_atexit(act)  # type: ignore[attr-defined]  # noqa: SLF001  # see above
 

@@ -29,7 +29,7 @@ from stream_adapter._source import Source
 from stream_adapter.types import ASGIApp, Environ, Message, StartResponse, WSGIApp
 
 from .flow import flow_of
-from .lifespan import Lifespan
+from .lifespan import ProcessLifespan
 from .receive import Inbox, Patience
 from .request_body import BodyTimeout
 from .scope import scope_of
@@ -70,7 +70,7 @@ def to_wsgi(
         TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
     """
     check_seconds("receive_timeout", receive_timeout)
-    lifespan = Lifespan(app)
+    lifespan = ProcessLifespan(app)
 
     def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         connection = client_connection(environ)

@@ -557,7 +557,7 @@ def test_a_lifespan_that_cannot_start_is_an_error_and_tried_again() -> None:
         return Response("up", media_type="text/plain")
 
     app = sa.to_wsgi(Starlette(routes=[Route("/", view)], lifespan=lifespan))
-    with pytest.raises(RuntimeError, match=r"failed to start: (?s:.*)no database yet"), open_reply(app):
+    with pytest.raises(RuntimeError, match=r"startup failed: (?s:.*)no database yet"), open_reply(app):
         pass
     assert reply_of(app)[2] == b"up"
     assert attempts == [0, 1]
