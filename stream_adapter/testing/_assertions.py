@@ -17,10 +17,10 @@ from typing import Any, cast
 from stream_adapter.types import ASGIApp, WSGIApp
 
 from ._clients import async_stream_client, stream_client
+from ._exchange import EXCHANGE
 from ._httpx import READ_TIMEOUT, AnyAsyncClient, AnyClient, AnyResponse, is_async_client, is_client
-from ._leaks import Census
+from ._leaks import LeakCheck
 from ._reading import Reading
-from ._transcript import EXCHANGE
 
 __all__ = ["aassert_closes", "aassert_streams", "assert_closes", "assert_streams"]
 
@@ -126,7 +126,7 @@ def assert_closes(
     Raises:
         AssertionError: something is left, the application goes on, or the response was over before the client left.
     """
-    with _client_of(app, close_timeout=within) as client, Census() as before:
+    with _client_of(app, close_timeout=within) as client, LeakCheck() as before:
         judge = _Judge(within, None, method, path)
         with judge.judging_start(), client.stream(method, path, timeout=within, **request) as response:
             judge.see(response)
@@ -154,7 +154,7 @@ async def aassert_closes(
         AssertionError: something is left, the application goes on, or the response was over before the client left.
     """
     async with _aclient_of(app, close_timeout=within) as client:
-        with Census() as before:
+        with LeakCheck() as before:
             judge = _Judge(within, None, method, path)
             with judge.judging_start():
                 async with client.stream(method, path, timeout=within, **request) as response:
@@ -252,7 +252,7 @@ class _Judge:
             what = "the response was over" if exchange is not None else "the client is none of the testing kit's"
             raise self.reading.failure("more to come when the client leaves, which is what closes the source", what)
 
-    def check_nothing_left(self, before: Census) -> None:
+    def check_nothing_left(self, before: LeakCheck) -> None:
         """Raise AssertionError if the request has left something behind."""
         unfinished: AssertionError | None = self.reading.response.extensions[EXCHANGE].unfinished
         if unfinished is not None:  # httpx2 closes a response when a read times out, which hides this error then

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from stream_adapter.types import ASGIApp
 
 from ._asgi import ASGIStreamTransport
+from ._exchange import CLOSE_TIMEOUT, fail, read_timeout
 from ._httpx import AnyRequest, AsyncByteStream, SyncByteStream, SyncTransport, is_whole, library_of
-from ._location import thread_stands
-from ._transcript import CLOSE_TIMEOUT, fail, read_timeout
+from ._location import thread_location
 
 __all__ = ["BlockingASGITransport"]
 
@@ -49,15 +48,6 @@ class BlockingASGITransport(SyncTransport):
             self._loop.close()
             raise
         return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        """Close the transport."""
-        self.close()
 
     def close(self) -> None:
         """Leave every response that is still open, shut the application down, and end the loop.
@@ -134,8 +124,8 @@ class _Loop:
                     raise
                 if not turned.is_set():
                     self._blocked = True
-                    stands = thread_stands(self._thread)
-                    raise _BlockedError(f"the application blocks the event loop. {stands}") from None
+                    location = thread_location(self._thread)
+                    raise _BlockedError(f"the application blocks the event loop. {location}") from None
 
     def read(self, coroutine: Coroutine[Any, Any, T], request: AnyRequest) -> T:
         """Run what reads, and take a blocked loop for the silence that it is."""

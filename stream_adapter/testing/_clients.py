@@ -9,8 +9,8 @@ from stream_adapter.types import ASGIApp, WSGIApp
 
 from ._asgi import ASGIStreamTransport
 from ._bridge import BlockingASGITransport
+from ._exchange import CLOSE_TIMEOUT
 from ._httpx import SyncTransport, library
-from ._transcript import CLOSE_TIMEOUT
 from ._wsgi import WSGIStreamTransport
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from weakref import WeakSet
 
 from stream_adapter._lifecycle import active_streams
 
-__all__ = ["Census"]
+__all__ = ["LeakCheck"]
 
 # whose generators are the client's
 _OURS = ("httpx", "httpx2", "httpx_sse", "anyio", "stream_adapter.testing", "_pytest")
 
 
-class Census:
+class LeakCheck:
     """The suspended generators and live streams of the process, counted when it is entered.
 
     Until it is left the garbage collector is off: what it alone would close is to be found.

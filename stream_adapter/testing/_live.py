@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from types import TracebackType
 from typing import Protocol, Self, cast
 
 from stream_adapter.types import ASGIApp, WSGIApp
 
 from ._clients import is_asgi
-from ._location import thread_stands
+from ._location import thread_location
 
 __all__ = ["LiveServer", "Runner"]
 
@@ -77,18 +76,13 @@ class LiveServer:
         thread = threading.Thread(target=runner.run, name=f"live server {self.port}", daemon=True)
         thread.start()
         if not runner.wait_started(_START):
-            where = thread_stands(thread)
+            where = thread_location(thread)
             runner.stop()
             raise RuntimeError(f"the application did not start up within {_START} s. {where}")
         self._serving = runner, thread
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop. Does nothing the second time.
 
         Raises:
@@ -101,7 +95,7 @@ class LiveServer:
         thread.join(_STOP)
         if thread.is_alive():
             raise AssertionError(
-                f"the server was still running {_STOP} s after its clients were cut off. {thread_stands(thread)}"
+                f"the server was still running {_STOP} s after its clients were cut off. {thread_location(thread)}"
             )
 
 

@@ -9,12 +9,12 @@ import traceback
 from types import FrameType
 from typing import Any
 
-__all__ = ["task_stands", "thread_stands"]
+__all__ = ["task_location", "thread_location"]
 
 _FRAMES = 4  # the innermost, which are the application's
 
 
-def thread_stands(thread: threading.Thread) -> str:
+def thread_location(thread: threading.Thread) -> str:
     """Say where a thread is."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented, in spite of its name
     if frame is None:
@@ -22,7 +22,7 @@ def thread_stands(thread: threading.Thread) -> str:
     return "It stands here:\n" + "".join(traceback.format_stack(frame)[-_FRAMES:]).rstrip()
 
 
-def task_stands(task: asyncio.Task[Any]) -> str:
+def task_location(task: asyncio.Task[Any]) -> str:
     """Say where a task waits, as far as coroutines show what they await."""
     frames: list[tuple[FrameType, int]] = []
     awaiting: Any = task.get_coro()

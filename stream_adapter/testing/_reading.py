@@ -1,4 +1,4 @@
-"""A response that is read chunk by chunk, each within a time, and the story of what came, for when it does not."""
+"""A response that is read chunk by chunk, each within a time, and the transcript of what came, for when it does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._httpx import READ_TIMEOUT, TRANSPORT_ERROR, AnyResponse
 __all__ = ["Reading", "anext_chunk", "next_chunk"]
 
 _EXTENSION = "stream_adapter.reading"
-_SHOWN = 8  # chunks of which a story tells
+_SHOWN = 8  # chunks of which a transcript tells
 _WIDTH = 72  # bytes that it shows of each
 
 
@@ -77,12 +77,12 @@ class Reading:
             return self._note(await anext(self._achunks, None))
 
     def failure(self, expected: str, got: str) -> AssertionError:
-        """Return the error of a test: what was expected, what came instead, and the story so far."""
+        """Return the error of a test: what was expected, what came instead, and the transcript so far."""
         request = self.response.request
         path = request.url.raw_path.decode("ascii")
-        return AssertionError(f"{request.method} {path}: expected {expected}, but {got}\n{self.story()}")
+        return AssertionError(f"{request.method} {path}: expected {expected}, but {got}\n{self.transcript()}")
 
-    def story(self) -> str:
+    def transcript(self) -> str:
         """Tell what came, and when, in seconds since the headers were there."""
         response = self.response
         kind = response.headers.get("content-type", "no content-type")

@@ -7,7 +7,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -58,12 +57,7 @@ class StalledClient:
         """Stay until the block ends."""
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc_value: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave."""
         self.leave()
 

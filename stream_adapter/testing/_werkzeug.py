@@ -13,7 +13,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from stream_adapter.types import WSGIApp
 
-from ._location import thread_stands
+from ._location import thread_location
 
 __all__ = ["WerkzeugRunner"]
 
@@ -75,8 +75,9 @@ class _Server(ThreadedWSGIServer):
         for thread in served:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
+                location = thread_location(thread)
                 raise AssertionError(
-                    f"the application was still running {grace} s after its client was cut off. {thread_stands(thread)}"
+                    f"the application was still running {grace} s after its client was cut off. {location}"
                 )
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  # the name that it overrides

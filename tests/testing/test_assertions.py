@@ -75,11 +75,11 @@ def test_a_source_that_never_waits_and_never_ends_is_proven_to_be_streamed(make:
 def test_what_was_gathered_first_does_not_stream_and_the_failure_says_when_what_came(make: Make) -> None:
     with pytest.raises(AssertionError) as failure:
         assert_streams(make(Fresh(lambda: iter(list(ticks(4)))), headers=EVENTS), "/events")
-    first, *story = str(failure.value).splitlines()
+    first, *transcript = str(failure.value).splitlines()
     assert first.startswith("GET /events: expected the first chunk before the source goes on, but all came at once: ")
     assert "gathered before it was sent" in first
-    assert [line.split("  ")[-1] for line in story[1:-1]] == [f"9 bytes: b'data: {n}\\n\\n'" for n in range(4)]
-    assert story[-1].endswith("the end")
+    assert [line.split("  ")[-1] for line in transcript[1:-1]] == [f"9 bytes: b'data: {n}\\n\\n'" for n in range(4)]
+    assert transcript[-1].endswith("the end")
 
 
 @either_protocol
