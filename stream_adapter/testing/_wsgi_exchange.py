@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
-from stream_adapter.types import Environ, WSGIApp
 from stream_adapter._wsgi_protocol import HeldHead
+from stream_adapter.types import Environ, WSGIApp
 
 from ._exchange import Exchange, read_timeout
 from ._httpx import AnyRequest, SyncByteStream
