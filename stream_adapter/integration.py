@@ -29,6 +29,7 @@ from ._serve.refusal import refusal_head
 from ._serve.server_file import ServerFile, server_file
 from ._serve.wsgi import status_line
 from ._shortcut_decorators import FormatDecorators
+from ._views import StreamingDecorator, ViewDecorator, response_of_view
 from .errors import CapacityError, NotFoundError, RefusalError
 from .formats._base import FormatEncoder
 from .formats._foreign_events import event_of, is_event
@@ -57,7 +58,9 @@ __all__ = [
     "SendWatch",
     "ServerFile",
     "StreamAborted",
+    "StreamingDecorator",
     "SyncBody",
+    "ViewDecorator",
     "as_response",
     "checked_options",
     "client_connection",
@@ -71,6 +74,7 @@ __all__ = [
     "offers_pathsend",
     "outgoing_head",
     "refusal_head",
+    "response_of_view",
     "run_coroutine",
     "server_file",
     "status_line",

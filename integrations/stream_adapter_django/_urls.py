@@ -10,7 +10,7 @@ from django import urls
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver
 
-from stream_adapter.errors import SourceError
+from stream_adapter.integration import response_of_view
 
 from ._response import stream_response
 from ._views import adapt
@@ -68,20 +68,8 @@ def re_path(
 def _streamed(view: Any) -> Callable[..., Any]:
     if not callable(view):
         raise TypeError(f"streaming=True: expected a view, got {type(view).__name__}; give it to the routes inside")
-    return adapt(view, partial(_convert, _name_of(view)))
+    return adapt(view, partial(_converted, view=view))
 
 
-def _convert(name: str, result: Any) -> HttpResponseBase:
-    if isinstance(result, HttpResponseBase):
-        return result
-    if result is None:
-        raise TypeError(f"{name}: streaming=True, but the view returned None")
-    try:
-        return stream_response(result)
-    except SourceError as error:
-        raise TypeError(f"{name}: streaming=True, but {error}") from error
-
-
-def _name_of(view: Any) -> str:
-    cls = getattr(view, "view_class", view)
-    return f"{cls.__module__}.{getattr(cls, '__qualname__', type(cls).__qualname__)}"
+def _converted(result: Any, *, view: Any) -> HttpResponseBase:
+    return result if isinstance(result, HttpResponseBase) else stream_response(response_of_view(result, view))

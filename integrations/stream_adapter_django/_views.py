@@ -7,13 +7,13 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
-from typing import Any, Protocol, TypeVar, Unpack, overload
+from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.core.handlers.wsgi import WSGIRequest
 from django.http.response import HttpResponseBase
 
-from stream_adapter.integration import FormatDecorators, ResponseOptions, checked_options, run_coroutine
+from stream_adapter.integration import ResponseOptions, StreamingDecorator, response_of_view, run_coroutine
 
 from ._inner import awaits_methods, serialized
 from ._operations import held, join_operation
@@ -22,18 +22,15 @@ from ._response import StreamResponse, stream_response
 from ._signatures import keep_signature
 from ._threads import Lent, in_transactions, own_connections
 
-__all__ = ["Convert", "adapt", "convert", "is_async", "streaming"]
+__all__ = ["Convert", "adapt", "is_async", "streaming"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 View = Callable[..., Any]
 Convert = Callable[[Any], Any]
 
 
-class _Decorator(Protocol):
-    def __call__(self, view: View, /) -> View: ...
-
-
-class _Streaming(FormatDecorators[_Decorator]):
+class _Streaming(StreamingDecorator[Any]):
     """Stream what a view yields or returns.
 
     The view, sync or async, is a generator function, or returns a generator, an iterable, a Response or anything else
@@ -46,44 +43,21 @@ class _Streaming(FormatDecorators[_Decorator]):
 
     __slots__ = ()
 
-    @overload
-    def __call__(self, view: View, /) -> View: ...
-    @overload
-    def __call__(self, /, **options: Unpack[ResponseOptions]) -> _Decorator: ...
-    def __call__(self, view: View | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
-        """Decorate a view, or return the decorator that has these options.
-
-        Args:
-            view: the view.
-            **options: those of Response.
-
-        Raises:
-            TypeError: an option is unknown or of the wrong type.
-            ValueError: an option has a value that is not allowed.
-        """
-        decorator = self._decorator(options)
-        return decorator if view is None else decorator(view)
-
-    def _decorator(self, options: ResponseOptions) -> _Decorator:
-        options = checked_options(**options)  # a bad option is an error where it is written
-
-        def decorate(view: View, /) -> View:
-            adapted = adapt(view, functools.partial(convert, **options))
-            join_operation(adapted)
-            return adapted
-
-        return decorate
+    def _decorate(self, view: Callable[P, object], options: ResponseOptions) -> Callable[P, Any]:
+        adapted = adapt(view, functools.partial(_converted, view=view, options=options))
+        join_operation(adapted)
+        return adapted
 
 
 streaming = _Streaming()
 
 
-def convert(result: Any, **options: Unpack[ResponseOptions]) -> Any:
-    """Make a response of what a view returned. Django's own pass, and so does None, of which Django complains."""
+def _converted(result: Any, *, view: View, options: ResponseOptions) -> Any:
+    """Make a response of what a view returned. Django's own pass, and so does None: Django's error names the view."""
     if result is None or isinstance(result, HttpResponseBase):
         return result
     content, options = held(serialized(result), options)
-    return stream_response(content, **options)
+    return stream_response(response_of_view(content, view, **options))
 
 
 def adapt(view: View, convert: Convert) -> View:

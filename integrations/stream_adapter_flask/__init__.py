@@ -24,9 +24,8 @@ first item cannot be sent.
 """
 
 from ._adapter import StreamAdapter
-from ._response import StreamingResponse, StreamResponse
-from ._resume import last_event_id
-from ._verb import stream_response
+from ._context import last_event_id
+from ._response import StreamingResponse, StreamResponse, stream_response
 from ._views import streaming
 
 __all__ = [

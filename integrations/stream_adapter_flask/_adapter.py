@@ -7,14 +7,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, Unpack
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import Rule
 
 from stream_adapter.integration import ResponseOptions, checked_options, is_stream
 
-from ._mixed import mixed
-from ._views import started, unpacked
+from ._response import combine_classes
+from ._views import split_result, to_response
 
 __all__ = ["StreamAdapter"]
 
@@ -51,11 +51,11 @@ class StreamAdapter:
             except TypeError as error:
                 _explain_serialized_stream(error)
                 raise
-            return started(result, {}) if _is_ours(result) else result
+            return to_response(result, _current_view(), {}) if _is_streamed(result) else result
 
-        # not make_response, which is past the error handlers
+        # not make_response, which is called after the error handlers
         app.dispatch_request = dispatch_request  # type: ignore[method-assign]  # of this app alone
-        app.url_rule_class = mixed(StreamingRule, app.url_rule_class)
+        app.url_rule_class = combine_classes(StreamingRule, app.url_rule_class)
         app.extensions["stream_adapter"] = self
 
     def route(self, rule: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
@@ -95,8 +95,13 @@ class StreamAdapter:
         return self.route(rule, streaming=streaming, methods=["DELETE"], **options)
 
 
-def _is_ours(result: object) -> bool:
-    return is_stream(unpacked(result)[0]) or getattr(request.url_rule, "streaming", False)
+def _is_streamed(result: object) -> bool:
+    return is_stream(split_result(result)[0]) or getattr(request.url_rule, "streaming", False)
+
+
+def _current_view() -> object:
+    """Return the view of this request, for an error; its endpoint may be one that the app calls otherwise."""
+    return current_app.view_functions.get(request.endpoint or "", request.endpoint)
 
 
 class StreamingRule(Rule):

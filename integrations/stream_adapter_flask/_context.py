@@ -1,21 +1,32 @@
-"""The request context of a stream: alive until the source is closed, torn down once, and then.
+"""What a stream needs of its request: the context until the source is closed, and a close if no server takes it.
 
 The stream runs in a copy of the request's context variables, so `request`, `session` and `g` are there for it. Flask's
-own context object is pushed once more beside it, in the request thread and never inside the copy: it resets its
-variables where they were set. As with Flask's own `stream_with_context`, a thread that has several streams open at a
-time, as a test may, closes the last one first.
+own context object is pushed once more, in the request thread and never inside the copy: it resets its variables where
+they were set. As with Flask's own `stream_with_context`, a thread that has several streams open at a time, as a test
+may, closes the last one first.
+
+A stream that the request made and did not send was replaced in after_request, or an exception was raised after it. The
+response that is sent in its place closes it when it is closed itself, because it may be made of it. If no response is
+sent, because the exception goes to a debugger or a test, the stream is closed with the request.
 """
 
 from __future__ import annotations
 
 import logging
+from typing import Any, Protocol
 from urllib.parse import quote
+
+from flask import Flask, Response, request, request_finished, request_tearing_down
+
+from stream_adapter.integration import RequestHead
 
 from ._compat import current_context, session_of
 
-__all__ = ["HeldContext"]
+__all__ = ["HeldContext", "close_with_request", "last_event_id", "leave_to_server"]
 
 logger = logging.getLogger("stream_adapter")
+
+_KEY = "stream_adapter_flask.unclaimed"
 
 
 class HeldContext:
@@ -30,7 +41,7 @@ class HeldContext:
         context.push()
 
     def release(self, error: BaseException | None) -> None:
-        """Let it be torn down.
+        """Allow the context to be torn down.
 
         Args:
             error: what ended the stream, for the teardown functions; None if nothing did.
@@ -38,3 +49,42 @@ class HeldContext:
         if self._session.modified and not self._modified:
             logger.debug("%s: the session was modified after the first item; it is not saved", self._stream)
         self._pop(error)
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+def close_with_request(stream: _Closable) -> None:
+    """Close `stream` at the end of the request, unless a server takes it."""
+    request_finished.connect(_pass_to_sent)  # connecting again changes nothing
+    request_tearing_down.connect(_close_unclaimed)
+    request.environ.setdefault(_KEY, []).append(stream)
+
+
+def leave_to_server(stream: _Closable) -> None:
+    """Leave it to the server to close `stream`, which may be after the request."""
+    streams: list[_Closable] = request.environ.get(_KEY, [])
+    request.environ[_KEY] = [other for other in streams if other is not stream]
+
+
+def _pass_to_sent(_: Flask, response: Response, **_signal: Any) -> None:
+    """Have the response that is sent close the streams that are not."""
+    streams: list[_Closable] = request.environ.get(_KEY, [])
+    request.environ[_KEY] = [stream for stream in streams if stream is response]
+    for stream in streams:
+        if stream is not response:
+            response.call_on_close(stream.close)
+
+
+def _close_unclaimed(_: Flask, **_signal: Any) -> None:
+    for stream in request.environ.pop(_KEY, ()):
+        stream.close()  # does nothing to a stream that was sent: its request is torn down last
+
+
+def last_event_id() -> str | None:
+    """Return the id of the last event that the client of this request has seen; None if it resumes nothing.
+
+    It is that of the Last-Event-ID header, or else of the query parameter `last_event_id` (WHATWG HTML, 9.2.4).
+    """
+    return RequestHead.from_environ(request.environ).last_event_id

@@ -1,21 +1,25 @@
-"""A stream as Flask's own response object."""
+"""A stream as Flask's own response object, and the function that makes it inside a view."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, default_exceptions
 
+from stream_adapter import Response as Stream
+from stream_adapter.errors import RefusalError
 from stream_adapter.integration import (
     Hooks,
-    RefusalError,
+    RequestHead,
     Resolved,
+    ResponseOptions,
     SyncBody,
+    as_response,
     client_connection,
     is_bodiless,
     merge_headers,
@@ -23,27 +27,31 @@ from stream_adapter.integration import (
     refusal_head,
     server_file,
 )
+from stream_adapter.types import Source
 
-from ._compat import answer_exception
-from ._context import HeldContext
-from ._unserved import unwatch
+from ._compat import answer_exception, inner_generator
+from ._context import HeldContext, close_with_request, leave_to_server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["StreamResponse", "StreamingResponse"]
+__all__ = ["StreamResponse", "StreamingResponse", "combine_classes", "respond", "stream_response"]
+
+T = TypeVar("T")
+
+_combined: dict[tuple[type, type], type] = {}
 
 
 class StreamResponse(Response):
     """A Flask response whose body is a stream: after_request functions, cookies and sessions work on it as on any.
 
-    The server gets the stream itself, unless somebody has replaced `response.response`.
+    The server gets the stream itself, unless `response.response` was replaced.
     """
 
     def __init__(self, resolved: Resolved) -> None:
         self._body = SyncBody(resolved, Hooks(connection=client_connection(request.environ)))
         self._file = server_file(self._body, request.environ)
-        self.is_inert = self._body.is_inert
+        self.is_noop = self._body.is_inert
         self._context: HeldContext | None = None
         self._error: Exception | None = None
         self._settled = self._closed = False
@@ -81,10 +89,10 @@ class StreamResponse(Response):
         try:
             self.start()
             self._settle_head()
-        except Exception as error:  # noqa: BLE001  # the app's error handlers see to it
+        except Exception as error:  # noqa: BLE001  # the app's error handlers answer it
             return answer_exception(current_app, error)(environ, start_response)
         blocks = super().__call__(environ, start_response)
-        if self._file is None and not self.is_inert:
+        if self._file is None and not self.is_noop:
             self._context = HeldContext()
         return blocks
 
@@ -106,7 +114,7 @@ class StreamResponse(Response):
         stands = not replaced and not is_bodiless(self.status_code)
         if self._file is not None and stands:
             self._file.close = self.close
-            unwatch(self)
+            leave_to_server(self)
             return self._file.wrap(environ)
         blocks = self._serve(self._body if stands else super().get_app_iter(environ))
         next(blocks)
@@ -114,13 +122,13 @@ class StreamResponse(Response):
 
     def _serve(self, blocks: Iterable[bytes]) -> Generator[bytes]:
         try:
-            yield b""  # the caller takes this one, so that `finally` is reached even if nobody ever asks for more
+            yield b""  # the caller takes this one, so that `finally` runs even if no other block is asked for
             yield from blocks
         except Exception as error:
             self._error = error
             raise
         finally:
-            self.close()  # at the end already, for not every test client gets around to it
+            self.close()  # at the end already: not every test client closes what it has read
 
     def close(self) -> None:
         """Close the source, and only then leave the request context. Does nothing the second time."""
@@ -159,3 +167,45 @@ def http_exception(error: RefusalError) -> HTTPException:
     """Return Werkzeug's exception for a refusal: of its status, with its headers."""
     status, headers = refusal_head(error)
     return _refusal_class(status)(headers)
+
+
+def stream_response(content: Source, **options: Unpack[ResponseOptions]) -> StreamResponse:
+    """Make the response of a stream, inside a view; its first item is pulled when it is served.
+
+    Args:
+        content: whatever a Response takes, or a Response.
+        **options: those of Response; a Response has only what it was not given filled in.
+    """
+    return respond(as_response(inner_generator(content), **options))
+
+
+def respond(stream: Stream) -> StreamResponse:
+    """Make the response that answers the present request with `stream`, and the defaults of the app's adapter.
+
+    Raises:
+        HTTPException: the stream is refused, as where there is no such file.
+    """
+    adapter: Any = current_app.extensions.get("stream_adapter")
+    if adapter is not None:
+        stream = stream.with_defaults(**adapter.defaults)
+    app_class = current_app.response_class
+    # text of no named type is sent as the text of the app's plain generators is
+    head = RequestHead.from_environ(request.environ)
+    try:
+        resolved = stream.resolve(head, text_media_type=app_class.default_mimetype or "text/plain")
+    except RefusalError as error:
+        raise http_exception(error) from error
+    response = combine_classes(StreamResponse, app_class)(resolved)
+    if not response.is_noop:
+        close_with_request(response)
+    return response
+
+
+def combine_classes(our_class: type[T], app_class: type) -> type[T]:
+    """Return a class that is both: `our_class` itself if it is a subclass of the app's already."""
+    if issubclass(our_class, app_class):
+        return our_class
+    combined = _combined.get((our_class, app_class))
+    if combined is None:
+        combined = _combined[our_class, app_class] = type(our_class.__name__, (our_class, app_class), {})
+    return cast("type[T]", combined)

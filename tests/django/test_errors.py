@@ -94,7 +94,17 @@ def test_what_a_streaming_route_cannot_stream_is_an_error_that_names_the_view() 
         with exceptions() as caught:
             assert Edge("wsgi").get([path("", view, streaming=True)]).status == 500
         assert isinstance(caught[0], TypeError)
-        assert str(caught[0]).startswith(f"{view.__module__}.{view.__qualname__}: ")
+        assert str(caught[0]).startswith(f"{view.__module__}.{view.__qualname__}: view returned ")
+
+
+def test_unstreamable_result_under_streaming_decorator_names_the_view() -> None:
+    @streaming
+    def view(request: HttpRequest) -> Any:
+        return object()
+
+    with exceptions() as caught:
+        assert Edge("wsgi").get(view).status == 500
+    assert str(caught[0]).startswith(f"{view.__module__}.{view.__qualname__}: view returned what cannot be streamed; ")
 
 
 def test_a_streaming_route_cannot_include_others() -> None:

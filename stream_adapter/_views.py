@@ -1,0 +1,91 @@
+"""What integrations share about views: `@streaming`, and the Response of what a view returned."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
+
+from ._response import Response, ResponseOptions, as_response, checked_options
+from ._shortcut_decorators import FormatDecorators
+from .errors import SourceError
+
+__all__ = ["StreamingDecorator", "ViewDecorator", "response_of_view"]
+
+P = ParamSpec("P")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class ViewDecorator(Protocol[Result_co]):
+    """A decorator of views; what a decorated view returns is for its framework to know."""
+
+    def __call__(self, view: Callable[P, object], /) -> Callable[P, Result_co]: ...
+
+
+class StreamingDecorator(FormatDecorators[ViewDecorator[Result_co]], Generic[Result_co]):
+    """The base of each framework's `streaming`: `@streaming`, `@streaming(**options)`, `@streaming.sse(keepalive=5)`.
+
+    An integration writes `_decorate`, which wraps one view, and a docstring that says what its views may return.
+    """
+
+    __slots__ = ()
+
+    def _decorate(self, view: Callable[P, object], options: ResponseOptions) -> Callable[P, Result_co]:
+        """Return `view`, such that what it yields or returns is streamed with these options, which are checked."""
+        raise NotImplementedError
+
+    @overload
+    def __call__(self, view: Callable[P, object], /) -> Callable[P, Result_co]: ...
+    @overload
+    def __call__(self, /, **options: Unpack[ResponseOptions]) -> ViewDecorator[Result_co]: ...
+    def __call__(self, view: Callable[..., object] | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+        """Decorate a view, or return the decorator that has these options.
+
+        Args:
+            view: the view.
+            **options: those of Response, for what the view returns.
+
+        Raises:
+            TypeError: an option is unknown or of the wrong type.
+            ValueError: an option has a value that is not allowed.
+        """
+        decorator = self._decorator(options)
+        return decorator if view is None else decorator(view)
+
+    def _decorator(self, options: ResponseOptions) -> ViewDecorator[Result_co]:
+        if "description" in options:
+            raise TypeError("streaming: the content is what the view returns; description is not an option here")
+        options = checked_options(**options)  # a bad option is an error where it is written
+
+        def decorate(view: Callable[P, object], /) -> Callable[P, Result_co]:
+            return self._decorate(view, options)
+
+        return decorate
+
+
+def response_of_view(result: Any, view: Any, **options: Unpack[ResponseOptions]) -> Response:
+    """Return the Response of what a view returned.
+
+    Args:
+        result: what it returned. A Response has only the options filled in that it was not given.
+        view: the view, for the error.
+        **options: those of Response.
+
+    Raises:
+        SourceError: it is None, or cannot be streamed. The text names the view.
+    """
+    if result is None:
+        raise SourceError(f"{_described(view)} returned None; yield, or return something to stream")
+    try:
+        return as_response(result, **options)
+    except SourceError as error:
+        raise SourceError(f"{_described(view)} returned what cannot be streamed; {error}") from error
+
+
+def _described(view: Any) -> str:
+    """Return where a view is, and its name; of a class-based view, or another object, its class's."""
+    while isinstance(view, functools.partial):
+        view = view.func
+    named: Any = getattr(view, "view_class", view)  # Django's and Flask's `as_view` have the class there
+    named = named if hasattr(named, "__qualname__") else named.__class__
+    return f"{named.__module__}.{named.__qualname__}: {named.__name__}"
