@@ -1,8 +1,9 @@
-"""The contract for integrations: what the three that ship use, and whoever writes a fourth.
+"""The contract for integrations: what the three that ship use, and what a fourth needs.
 
 The checklist:
 
-1.  A view returned something: `is_stream` says whether an app-wide adapter takes it; `as_response` makes it a Response.
+1.  A view returned something: an app-wide adapter takes it if `is_stream` is true; `response_of_view` makes it a
+    Response, or an error that names the view. `StreamingDecorator` is the base of the framework's `@streaming`.
 2.  `response.resolve(RequestHead.from_environ(environ))`, or `.from_scope(scope)`: the source is yours now.
 3.  `SyncBody(resolved, hooks)` in a thread, `AsyncBody(resolved, hooks)` on an event loop. `Hooks` is what the
     framework contributes: a thread for sync sources, a context manager around async ones, the client's connection.
@@ -15,49 +16,52 @@ The checklist:
 6.  `close()` or `aclose()`, always, started or not.
 """
 
-from ._body import AsyncBody, ClientDisconnected, Hooks, Host, StreamAborted, SyncBody
-from ._connection import Connection, client_connection
-from ._encode import ChunkTable, Encode, Kind, kind_of
+from ._body import AsyncBody, Hooks, SyncBody
+from ._connection import client_connection
+from ._encode import ChunkTable, Encode, kind_of
 from ._heads import is_bodiless, merge_headers, outgoing_head
 from ._pump import run as run_coroutine
-from ._request import RequestHead, RequestHeaders
-from ._resolved import Flow, OpenFile, Resolvable, Resolved
+from ._request import RequestHead
+from ._resolved import Resolved
 from ._response import ResponseOptions, as_response, checked_options, is_stream
 from ._serve.asgi import deliver, offers_pathsend
 from ._serve.progress import SendWatch
 from ._serve.refusal import refusal_head
 from ._serve.server_file import ServerFile, server_file
-from ._serve.wsgi import status_line
 from ._shortcut_decorators import FormatDecorators
 from ._views import StreamingDecorator, ViewDecorator, response_of_view
-from .errors import CapacityError, NotFoundError, RefusalError
+from .errors import RefusalError
 from .formats._base import FormatEncoder
 from .formats._foreign_events import event_of, is_event
 
+# isort: split
+# Names that an integration of this version does not need. They are importable in this version still.
+from ._body import ClientDisconnected as ClientDisconnected
+from ._body import Host as Host
+from ._body import StreamAborted as StreamAborted
+from ._connection import Connection as Connection
+from ._encode import Kind as Kind
+from ._request import RequestHeaders as RequestHeaders
+from ._resolved import Flow as Flow
+from ._resolved import OpenFile as OpenFile
+from ._resolved import Resolvable as Resolvable
+from ._serve.wsgi import status_line as status_line
+from .errors import CapacityError as CapacityError
+from .errors import NotFoundError as NotFoundError
+
 __all__ = [
     "AsyncBody",
-    "CapacityError",
     "ChunkTable",
-    "ClientDisconnected",
-    "Connection",
     "Encode",
-    "Flow",
     "FormatDecorators",
     "FormatEncoder",
     "Hooks",
-    "Host",
-    "Kind",
-    "NotFoundError",
-    "OpenFile",
     "RefusalError",
     "RequestHead",
-    "RequestHeaders",
-    "Resolvable",
     "Resolved",
     "ResponseOptions",
     "SendWatch",
     "ServerFile",
-    "StreamAborted",
     "StreamingDecorator",
     "SyncBody",
     "ViewDecorator",
@@ -77,5 +81,4 @@ __all__ = [
     "response_of_view",
     "run_coroutine",
     "server_file",
-    "status_line",
 ]

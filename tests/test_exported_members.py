@@ -27,13 +27,10 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
-        AsyncBody CapacityError ChunkTable ClientDisconnected Connection Encode Flow FormatDecorators FormatEncoder
-        Hooks Host Kind kind_of
-        NotFoundError OpenFile
-        RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions SendWatch ServerFile StreamAborted
-        SyncBody as_response checked_options client_connection deliver event_of is_bodiless is_event is_stream
-        merge_headers
-        offers_pathsend outgoing_head refusal_head run_coroutine server_file status_line
+        AsyncBody ChunkTable Encode FormatDecorators FormatEncoder Hooks RefusalError RequestHead Resolved
+        ResponseOptions SendWatch ServerFile StreamingDecorator SyncBody ViewDecorator as_response checked_options
+        client_connection deliver event_of is_bodiless is_event is_stream kind_of merge_headers offers_pathsend
+        outgoing_head refusal_head response_of_view run_coroutine server_file
     """,
     "stream_adapter.testing": """
         ASGIStreamTransport EngineConformance Items LiveServer ManualClock RecordingReceiver SlowClient
@@ -61,6 +58,29 @@ def test_a_public_module_exports_exactly_its_members(module: str, members: str) 
     imported = importlib.import_module(module)
     assert sorted(imported.__all__) == sorted(members.split())
     assert all(hasattr(imported, name) for name in imported.__all__)
+
+
+FORMER: dict[str, str] = {
+    "stream_adapter.integration": """
+        CapacityError ClientDisconnected Connection Flow Host Kind NotFoundError OpenFile RequestHeaders Resolvable
+        StreamAborted status_line
+    """,
+    "stream_adapter_flask": "StreamingResponse",
+}
+
+
+@pytest.mark.parametrize(("module", "names"), FORMER.items(), ids=FORMER)
+def test_former_public_names_are_importable_in_this_version(module: str, names: str) -> None:
+    imported = importlib.import_module(module)
+    assert [name for name in names.split() if not hasattr(imported, name)] == []
+
+
+def test_each_integration_exports_one_response_class_of_one_name() -> None:
+    for framework in ("flask", "django", "fastapi"):
+        module = importlib.import_module(f"stream_adapter_{framework}")
+        assert "StreamResponse" in module.__all__
+    flask = importlib.import_module("stream_adapter_flask")
+    assert flask.StreamingResponse is flask.StreamResponse
 
 
 def public_modules(package: str) -> Iterator[str]:
