@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Collection, Mapping
-from typing import Any, Unpack
+from typing import Any
 
 from stream_adapter._heads import is_bodiless
 from stream_adapter._log import expect_reports
@@ -27,7 +27,7 @@ from stream_adapter._request import RequestHead
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
 
 from .asgi_stream import Stream, clear_traceback_frames
-from .options import MiddlewareOptions, Options
+from .options import Middleware, Options
 from .passage import Passage
 from .receive import Inbox
 
@@ -37,29 +37,12 @@ _GRACE = 1.0  # seconds that an application has which was told that its client h
 _OLDER = frozenset({"2.0", "2.1", "2.2", "2.3"})
 
 
-class StreamAdapterMiddleware:
-    """Mend the streams of an ASGI application.
+class StreamAdapterMiddleware(Middleware[ASGIApp]):
+    """Add what `Response` does to the streams of an ASGI application.
 
-    What the application streams is batched, watched, bounded and ended as a `Response` is. A response that is not a
-    stream, a websocket and the lifespan pass untouched.
-
-    Args:
-        app: the application.
-        strict: take chunks of bytes only; otherwise the chunk table says what they become.
-        live: media types whose chunks are sent as they come; under ASGI all are.
-        keepalive: seconds of silence after which an event stream is sent a comment; None for never.
-        compress: whether to compress streams, as the client's Accept-Encoding asks.
-        limits: bounds and deadlines of each stream.
-        on_close: called with a StreamSummary when a stream has ended.
-
-    Raises:
-        TypeError: an option is unknown or of the wrong type.
-        ValueError: an option has a value that is not allowed.
+    Its streams are batched, limited and ended as a `Response` is, and end when their client disconnects. Responses that
+    are not streams, websockets and the lifespan pass through unchanged.
     """
-
-    def __init__(self, app: ASGIApp, **options: Unpack[MiddlewareOptions]) -> None:
-        self.app = app
-        self._options = Options(**options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

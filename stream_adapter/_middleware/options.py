@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypedDict
+from typing import Generic, TypeVar
 
 from stream_adapter._encode import check_charset
 from stream_adapter._headers import check_media_type, media_type_charset, set_default
@@ -18,7 +18,7 @@ from stream_adapter.types import Message, Scope
 
 from .compression import Codec, compressed, revalidated
 
-__all__ = ["LIVE", "MiddlewareOptions", "Options", "Outgoing"]
+__all__ = ["LIVE", "Middleware", "Options", "Outgoing"]
 
 LIVE = frozenset(
     {
@@ -34,19 +34,10 @@ LIVE = frozenset(
 """The media types of which each chunk may be awaited by somebody."""
 
 
+App = TypeVar("App")
+
 _LIMITS = Limits()
 _EVENTS = "text/event-stream"
-
-
-class MiddlewareOptions(TypedDict, total=False):
-    """The keywords of `StreamAdapterMiddleware`."""
-
-    strict: bool
-    live: Collection[str]
-    keepalive: float | None
-    compress: bool
-    limits: Limits
-    on_close: Callable[[StreamSummary], object] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What is done to every stream. The fields are the options of the middlewares, which document them."""
+    """The options of a middleware, checked. `Middleware` documents them."""
 
     strict: bool = False
     live: Collection[str] = LIVE
@@ -162,6 +153,43 @@ class Options:
             head_of=None,
         )
         return Outgoing(headers, flow, live=not media_type or media_type in self.live, codec=codec)
+
+
+class Middleware(Generic[App]):
+    """The options that both middlewares take."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        strict: bool = False,
+        live: Collection[str] = LIVE,
+        keepalive: float | None = 15.0,
+        compress: bool = False,
+        limits: Limits = _LIMITS,
+        on_close: Callable[[StreamSummary], object] | None = None,
+    ) -> None:
+        """Wrap an application.
+
+        Args:
+            app: the application.
+            strict: accept chunks of bytes only. Otherwise the chunk table converts them.
+            live: media types whose chunks are sent as they come. Under WSGI, chunks of other types may wait for the
+                next chunk; under ASGI no chunk waits.
+            keepalive: seconds of silence after which a comment is sent in an event stream; None: never. Under WSGI it
+                applies if the client's Accept names event streams.
+            compress: whether to compress streams, as the client's Accept-Encoding asks.
+            limits: bounds and deadlines of each stream.
+            on_close: called with a StreamSummary when a stream has ended.
+
+        Raises:
+            TypeError: an option has the wrong type.
+            ValueError: an option has a value that is not allowed.
+        """
+        self.app = app
+        self._options = Options(
+            strict=strict, live=live, keepalive=keepalive, compress=compress, limits=limits, on_close=on_close
+        )
 
 
 def _charset_of(content_type: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from contextvars import ContextVar
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 from stream_adapter._body import Hooks, SyncBody
 from stream_adapter._connection import client_connection
@@ -24,7 +24,7 @@ from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, StartResponse, WSGIApp
 
 from .blocks import Blocks, compress, gather
-from .options import MiddlewareOptions, Options
+from .options import Middleware
 from .thread import Thread
 from .wsgi_call import Call
 
@@ -48,30 +48,12 @@ class _Here:
 _HERE: StepContext = _Here()
 
 
-class StreamAdapterMiddleware:
-    """Mend the streams of a WSGI application.
+class StreamAdapterMiddleware(Middleware[WSGIApp]):
+    """Add what `Response` does to the streams of a WSGI application.
 
-    What the application streams is encoded, bounded, closed and counted as a `Response` is. A response that is not a
-    stream passes untouched, and so does what is sent by `write()`.
-
-    Args:
-        app: the application.
-        strict: take chunks of bytes only; otherwise the chunk table says what they become.
-        live: media types whose chunks are sent as they come; those of others may wait for the next.
-        keepalive: seconds of silence after which an event stream is sent a comment, if the client's Accept names event
-            streams; None for never.
-        compress: whether to compress streams, as the client's Accept-Encoding asks.
-        limits: bounds and deadlines of each stream.
-        on_close: called with a StreamSummary when a stream has ended.
-
-    Raises:
-        TypeError: an option is unknown or of the wrong type.
-        ValueError: an option has a value that is not allowed.
+    Its streams are encoded, limited, closed and counted as a `Response` is. Responses that are not streams pass through
+    unchanged, as does what is sent by `write()`.
     """
-
-    def __init__(self, app: WSGIApp, **options: Unpack[MiddlewareOptions]) -> None:
-        self.app = app
-        self._options = Options(**options)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._options.bounds_silence or self._expects_events(environ):
