@@ -15,7 +15,7 @@ from stream_adapter._body import AsyncBody, Hooks
 from stream_adapter._headers import content_length, make_headers
 from stream_adapter._heads import is_bodiless, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
-from stream_adapter._pump import running_loop
+from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.asgi import answer_other, deliver, refuse
@@ -72,7 +72,7 @@ def to_asgi(
         body = AsyncBody(resolved, Hooks(on_stopping=request.lose))
         body.expect_reports()
         request.is_held = body.is_held
-        call.push = body.push
+        call.body = body
         try:
             await deliver(body, request.receive, send)
         except RefusalError as error:  # no thread is left, or the client withholds its body
@@ -100,16 +100,16 @@ class _Call:
 
     Attributes:
         log_name: what it is in the log.
-        push: takes a chunk that the application writes rather than yields.
+        body: the response, which is made of this source.
     """
 
     log_name = "WSGI application"
+    body: AsyncBody
 
     def __init__(self, app: WSGIApp, environ: Environ, on_commit: Callable[[], object]) -> None:
         self._app = app
         self._environ = environ
         self._on_commit = on_commit
-        self.push: Callable[[bytes], object] = _nowhere
         self._chunks: Iterable[bytes] = ()
         self._start_response = HeldHead(self._write, self._check)
         self._status = 200
@@ -181,8 +181,8 @@ class _Call:
         if self._length is not None and self._sent > self._length:
             raise RuntimeError(f"write: {self._sent} bytes are more than the Content-Length of {self._length}")
         if not self._is_bodiless():
-            self.push(chunk)
-
-
-def _nowhere(_: bytes) -> None:
-    raise NotImplementedError
+            producer = self.body.producer(ThreadProducer)
+            producer.put(chunk)
+            producer.wait_for_room()
+            if producer.stopping:
+                raise self.body.ending()

@@ -126,7 +126,7 @@ class _Call(AsyncIterator[bytes]):
         self._inbox = Inbox(self._environ, self.body.ask, self._patience)  # refuses a Content-Length that is not one
         self._begun = True
         self._ended = asyncio.Event()
-        self._producer = self.body.producer
+        self._producer = self.body.producer(TaskProducer)
         self._put = self._producer.put
         self._task = asyncio.create_task(self._run())
         await self._ended.wait()

@@ -19,7 +19,6 @@ from stream_adapter._pump import (
     LoopWaker,
     Producer,
     TaskProducer,
-    ThreadProducer,
     for_task,
     running_loop,
 )
@@ -80,27 +79,27 @@ class AsyncBody(Body):
             self._settle_for(await self._in_context(result_of(self._source.content)))
         if self._whole is not None:
             return [self._commit()]
-        producer, waker = self._producer()
+        self._producer, waker = self._make_producer()
         deadlines = Deadlines(self._flow.limits, time.monotonic())
-        consumer = self._consumer = AsyncConsumer(producer, waker, deadlines, one_by_one=self._one_by_one)
+        consumer = self._consumer = AsyncConsumer(self._producer, waker, deadlines, one_by_one=self._one_by_one)
         if self._hooks.prefetch is not None:
             self._buffer.max_items = self._hooks.prefetch
-        producer.start()
+        self._producer.start()
         batch = await self._first_batch(consumer)
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
 
-    def _producer(self) -> tuple[Producer, LoopWaker]:
+    def _make_producer(self) -> tuple[Producer, LoopWaker]:
         """Return what fills the buffer, and the waker of its consumer."""
         kind = self._source.kind
         waker = LoopWaker(threadsafe=kind is Kind.SYNC)
-        owned = (self._source, self._flow.encoder, self._buffer, waker, self._context)
+        pipe = self._pipe(waker)
         if kind in {Kind.ONE, Kind.ITEMS}:
-            return InlineProducer(*owned), waker
+            return InlineProducer(pipe), waker
         if kind is Kind.SYNC:
-            return self._leased_thread(*owned), waker
-        return TaskProducer(*owned, loop=asyncio.get_running_loop(), threadsafe=False, async_context=None), waker
+            return self._thread_producer(pipe), waker
+        return TaskProducer(pipe, loop=asyncio.get_running_loop(), threadsafe=False, async_context=None), waker
 
     async def _first_batch(self, consumer: AsyncConsumer) -> list[bytes]:
         """Wait for the first item, for at most `commit_after` seconds; return what is ready."""
@@ -213,18 +212,6 @@ class AsyncBody(Body):
             self._unlogged = log
         else:
             log()
-
-    def push(self, chunk: bytes) -> None:
-        """Send a chunk from within a step of a sync source, in its thread, waiting until there is room for it.
-
-        Raises:
-            OSError: the stream was told to end.
-        """
-        producer = None if self._consumer is None else self._consumer.producer
-        if not isinstance(producer, ThreadProducer):
-            raise RuntimeError("push: this source has no thread from which it could")  # noqa: TRY004  # nobody's type
-        if not producer.push(chunk):
-            raise self.ending()
 
     async def aclose(self) -> None:
         """Close the source, in the task or thread that iterated it, and report. Does nothing the second time.

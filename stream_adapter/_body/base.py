@@ -17,7 +17,10 @@ from stream_adapter._log import describe_stream, expect_reports, is_first_report
 from stream_adapter._pump import (
     Buffer,
     Interrupted,
+    Pipe,
+    Producer,
     ThreadProducer,
+    Waker,
     lease,
 )
 from stream_adapter._resolved import OpenFile, Resolved, whole_body
@@ -37,6 +40,7 @@ _BLOCKING = (
 )
 _SLICE = 0.002  # seconds one job may keep a thread that is shared, while other work waits for it
 
+P = TypeVar("P", bound=Producer)
 T = TypeVar("T")
 
 
@@ -62,6 +66,7 @@ class Body:
         "_first_at",
         "_flow",
         "_hooks",
+        "_producer",
         "_reason",
         "_request",
         "_source",
@@ -86,6 +91,7 @@ class Body:
         self._hooks = hooks
         self._context = copy_context() if hooks.context is None else hooks.context
         self._buffer = Buffer(flow.limits.high_water, flow.limits.max_items)
+        self._producer: Producer | None = None
         self._started_at = time.monotonic()
         self._first_at: float | None = None
         self.length: int | None = None
@@ -163,13 +169,26 @@ class Body:
             error.index = self._buffer.count  # all before it have been taken, so this is its number
         raise raisable(error)
 
-    def _leased_thread(self, *owned: Any) -> ThreadProducer:
+    def _pipe(self, waker: Waker) -> Pipe:
+        return Pipe(self._source, self._flow.encoder, self._buffer, waker, self._context)
+
+    def producer(self, kind: type[P]) -> P:
+        """Return the running producer, for a source that also sends chunks which it does not yield.
+
+        Raises:
+            RuntimeError: a producer of another kind runs, or none yet.
+        """
+        if not isinstance(self._producer, kind):
+            raise RuntimeError(f"producer: expected a running {kind.__name__}, got {self._producer!r}")  # noqa: TRY004  # a wrong state, not a wrong type
+        return self._producer
+
+    def _thread_producer(self, pipe: Pipe) -> ThreadProducer:
         submit = self._flow.submit or self._hooks.submit
         if submit is not None:
-            return ThreadProducer(*owned, submit=submit, release=_nothing, slice_seconds=_SLICE)
+            return ThreadProducer(pipe, submit=submit, release=_nothing, slice_seconds=_SLICE)
         worker = lease()
         release = partial(_leave, self._hooks.on_thread_exit, worker.release)
-        return ThreadProducer(*owned, submit=worker.submit, release=release, slice_seconds=None)
+        return ThreadProducer(pipe, submit=worker.submit, release=release, slice_seconds=None)
 
     def ending(self) -> Exception:
         """Return what to raise where the stream was told to end, by the reason that it was given."""

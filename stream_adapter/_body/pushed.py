@@ -21,27 +21,23 @@ _APPLICATION = _Application()
 
 
 class PushedBody(AsyncBody):
-    """A body for an edge that runs on an event loop, filled by whoever calls `producer.put`.
+    """A body for an edge that runs on an event loop, filled through `producer(PushProducer)`.
 
     Args:
         resolved: its source is not looked at.
         on_stop: has the source end, if the stream is over before it.
-
-    Attributes:
-        producer: where chunks are put. Whoever puts them says the end there, too.
     """
 
-    __slots__ = ("_waker", "producer")
+    __slots__ = ("_pushed", "_waker")
 
     def __init__(self, resolved: Resolved, on_stop: Callable[[], object]) -> None:
         super().__init__(resolved)
         self._waker = LoopWaker(threadsafe=False)
-        owned = (self._source, self._flow.encoder, self._buffer, self._waker, self._context)
-        self.producer = PushProducer(*owned, on_stop=on_stop, ending=self.ending)
+        self._producer = self._pushed = PushProducer(self._pipe(self._waker), on_stop=on_stop, ending=self.ending)
 
     @property
     def _name(self) -> str:
         return describe_stream(self._request, _APPLICATION)
 
-    def _producer(self) -> tuple[Producer, LoopWaker]:
-        return self.producer, self._waker
+    def _make_producer(self) -> tuple[Producer, LoopWaker]:
+        return self._pushed, self._waker

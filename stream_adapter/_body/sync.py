@@ -104,23 +104,21 @@ class SyncBody(Body):
             return self._cross(kind)
         if self._flow.flush == "bulk" or timed:
             waker = ThreadWaker()
-            return self._consume(InlineProducer(*self._owned(waker)), waker)
+            return self._consume(InlineProducer(self._pipe(waker)), waker)
         return self._open_directly()
-
-    def _owned(self, waker: ThreadWaker) -> tuple[Any, ...]:
-        return self._source, self._flow.encoder, self._buffer, waker, self._context
 
     def _cross(self, kind: Kind) -> list[bytes]:
         waker = ThreadWaker()
         if kind is not Kind.ASYNC:
-            return self._consume(self._leased_thread(*self._owned(waker)), waker)
+            return self._consume(self._thread_producer(self._pipe(waker)), waker)
         loop = background_loop()
         return self._consume(
-            TaskProducer(*self._owned(waker), loop=loop, threadsafe=True, async_context=self._hooks.async_context),
+            TaskProducer(self._pipe(waker), loop=loop, threadsafe=True, async_context=self._hooks.async_context),
             waker,
         )
 
     def _consume(self, producer: Producer, waker: ThreadWaker) -> list[bytes]:
+        self._producer = producer
         deadlines = Deadlines(self._flow.limits, time.monotonic())
         consumer = self._consumer = SyncConsumer(producer, waker, deadlines, one_by_one=self._one_by_one)
         if self._reason is not None:  # looked at again: the watcher may have seen the client go meanwhile
@@ -161,14 +159,6 @@ class SyncBody(Body):
         """Have text that is looked up late be encoded in the stream's context, in which its language is set."""
         run_within = self._context.run
         return (lambda item: run_within(encode, item)) if is_late(cls) else encode
-
-    @property
-    def producer(self) -> TaskProducer:
-        """What an async source puts chunks by that it does not yield."""
-        producer = None if self._consumer is None else self._consumer.producer
-        if not isinstance(producer, TaskProducer):
-            raise RuntimeError("producer: this body has no async source that runs")  # noqa: TRY004  # nobody's type
-        return producer
 
     def ask(self, job: Callable[[], object]) -> None:
         """Have the body's own thread run a job, when it waits for its source."""

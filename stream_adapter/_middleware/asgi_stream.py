@@ -8,6 +8,7 @@ from functools import partial
 from traceback import clear_frames
 
 from stream_adapter._body import BodyNotWanted, PushedBody, chain_of, follows_from_the_end
+from stream_adapter._pump import PushProducer
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.asgi import deliver
@@ -53,7 +54,7 @@ class Stream:
         self._head = head
         self._send = send
         self._codec = outgoing.codec
-        self._producer = body.producer
+        self._producer = body.producer(PushProducer)
         self._bodiless = request.method == "HEAD"
         self._complete = False
         self._sent_by_server = False
@@ -69,7 +70,7 @@ class Stream:
         else:
             more = message.get("more_body", False)
             if not self._bodiless:
-                await self._producer.put(message.get("body", b""))
+                await self._producer.send(message.get("body", b""))
             if self._bodiless or not more:
                 self._complete = True
                 self._producer.finish()

@@ -19,6 +19,7 @@ from .consumers import AsyncConsumer, Interrupted, SyncConsumer
 from .deadlines import Deadlines
 from .producers import (
     InlineProducer,
+    Pipe,
     Producer,
     PushProducer,
     StepContext,
@@ -28,7 +29,7 @@ from .producers import (
     undecided,
 )
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
-from .wakeups import LoopWaker, ThreadWaker
+from .wakeups import LoopWaker, ThreadWaker, Waker
 
 __all__ = [
     "AsyncConsumer",
@@ -37,6 +38,7 @@ __all__ = [
     "InlineProducer",
     "Interrupted",
     "LoopWaker",
+    "Pipe",
     "Producer",
     "PushProducer",
     "StepContext",
@@ -44,6 +46,7 @@ __all__ = [
     "TaskProducer",
     "ThreadProducer",
     "ThreadWaker",
+    "Waker",
     "background_loop",
     "for_task",
     "in_file_thread",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 
 from stream_adapter._pump.buffer import Buffer
-from stream_adapter._pump.producers import ThreadProducer
+from stream_adapter._pump.producers import Pipe, ThreadProducer
 from stream_adapter._pump.wakeups import ThreadWaker
 from stream_adapter._source import Source
 from stream_adapter.formats import Text
@@ -27,11 +27,13 @@ def test_source_stopped_during_its_step_is_closed_by_the_same_job() -> None:
     waker = ThreadWaker()
     waker.waiting = True
     producer = ThreadProducer(
-        Source(source()),
-        Text().encoder(strict=False, charset="utf-8"),
-        Buffer(1024, 16),
-        waker,
-        copy_context(),
+        Pipe(
+            Source(source()),
+            Text().encoder(strict=False, charset="utf-8"),
+            Buffer(1024, 16),
+            waker,
+            copy_context(),
+        ),
         submit=jobs.append,
         release=lambda: None,
         slice_seconds=0,

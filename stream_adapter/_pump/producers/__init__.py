@@ -1,15 +1,16 @@
-"""The side of the crossing that owns the source: it iterates it, encodes its items, and closes it.
+"""The producers: each owns a source, iterates it, encodes its items, and closes it.
 
     TaskProducer     an async source, in one task: iterated and closed there, in the stream's context
     ThreadProducer   a sync source, in one thread, in jobs: a job ends when the buffer is full, and the consumer submits
                      the next one, so a thread never stands waiting for a slow client
     InlineProducer   a sync source that never waits (a list), or may fill a block: iterated by the consumer itself
-    PushProducer     a source that puts its chunks itself, as an ASGI application does, and closes itself
+    PushProducer     a source that sends its chunks itself, as an ASGI application does, and closes itself
 
-Whoever consumes sees the end (`buffer.ended`) only after the source is closed.
+The consumer sees the end (`buffer.ended`) only after the source is closed. A source may also send chunks that it does
+not yield, within its own step: `put` and `wait_for_room`.
 """
 
-from .base import Producer, StepContext, for_task, undecided
+from .base import Pipe, Producer, StepContext, for_task, undecided
 from .inline import InlineProducer
 from .push import PushProducer
 from .task import TaskProducer
@@ -17,6 +18,7 @@ from .thread import ThreadProducer
 
 __all__ = [
     "InlineProducer",
+    "Pipe",
     "Producer",
     "PushProducer",
     "StepContext",

@@ -1,30 +1,31 @@
-"""What every producer is, and the hot loop of sync sources."""
+"""The base class of producers, with the hot loop of sync sources."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Protocol, TypeVar
 
 from stream_adapter._pump.buffer import Buffer
 from stream_adapter._pump.wakeups import Waker
 
-__all__ = ["AnySource", "Encoder", "Producer", "StepContext", "for_task", "undecided"]
+__all__ = ["AnySource", "Encoder", "Pipe", "Producer", "StepContext", "for_task", "undecided"]
 
 T = TypeVar("T")
 
 
 class _End:
-    """What follows the last item: a source is not asked again after its end, for some would then wait for ever."""
+    """Follows the last item, so that a source is not asked again after its end: some would then wait without end."""
 
 
 _END = _End()
 
 
 class AnySource(Protocol):
-    """What the pump asks of a source."""
+    """A source, as the pump sees it."""
 
     def iterate(self) -> Iterator[object]: ...
     def aiterate(self) -> AsyncIterator[object]: ...
@@ -35,7 +36,7 @@ class AnySource(Protocol):
 
 
 class Encoder(Protocol):
-    """What the pump asks of a format: a table from types to functions, and the end of the stream."""
+    """A format, as the pump sees it: a table from types to functions, and the end of the stream."""
 
     @property
     def table(self) -> Mapping[type, Callable[[Any], bytes]]: ...
@@ -60,31 +61,72 @@ def undecided(_: Any) -> bytes:
     raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """What connects a source with a consumer.
+
+    Args:
+        source: the producer iterates and closes it.
+        encoder: makes chunks of its items.
+        buffer: the producer puts chunks into it, the consumer takes them.
+        waker: the producer wakes the consumer with it.
+        context: where the source's steps and its close run.
+    """
+
+    source: AnySource
+    encoder: Encoder
+    buffer: Buffer
+    waker: Waker
+    context: StepContext
+
+
 class Producer:
-    """What the consumer sees."""
+    """The base class: all that a consumer sees of a producer.
 
-    __slots__ = ("buffer", "context", "encoder", "source", "stopping", "waker")
+    Attributes:
+        stopping: whether the stream is over; the producer then closes the source.
+    """
 
-    def __init__(self, source: AnySource, encoder: Encoder, buffer: Buffer, waker: Waker, context: StepContext) -> None:
-        self.source: AnySource = source
-        self.encoder: Encoder = encoder
-        self.buffer: Buffer = buffer
-        self.waker: Waker = waker
-        self.context: StepContext = context
+    __slots__ = ("_credit", "_left", "buffer", "context", "encoder", "source", "stopping", "waker")
+
+    def __init__(self, pipe: Pipe) -> None:
+        self.source: AnySource = pipe.source
+        self.encoder: Encoder = pipe.encoder
+        self.buffer: Buffer = pipe.buffer
+        self.waker: Waker = pipe.waker
+        self.context: StepContext = pipe.context
         self.stopping: bool = False
+        self._credit = self._left = 0  # bytes that `put` may append, and what is left of them
 
     def start(self) -> None:
-        """Begin to iterate the source."""
+        """Start to iterate the source."""
 
     def pull(self) -> bool:
-        """Fill the empty buffer if it is the consumer's to do; say whether it was."""
+        """Fill the empty buffer, if the consumer runs the source itself; return True then."""
         return False
 
     def resume(self) -> None:
-        """Go on: the consumer has taken what was there."""
+        """Continue: the consumer has emptied the buffer."""
+
+    def put(self, chunk: bytes) -> bool:
+        """Append a chunk that the source sends rather than yields; return True if it must wait for room.
+
+        The one way to push chunks. `wait_for_room` waits, in a task or in a thread as the source runs.
+        """
+        buffer, waker = self.buffer, self.waker
+        items = buffer.items
+        items.append(chunk)
+        left = self._left = self._left - len(chunk)
+        if waker.waiting:
+            waker.wake()
+        return left <= 0 or len(items) >= buffer.max_items
+
+    def _account(self) -> None:
+        """Account in the buffer for what was put."""
+        self._credit = self._left = self.buffer.credit(self._credit - self._left)
 
     def stop(self) -> None:
-        """Close the source as soon as it lets go, then end the buffer."""
+        """Close the source once its step returns, then end the buffer."""
         self.stopping = True
         self.waker.wake_always()  # so that the hot loop looks at `stopping` after its next item
 
@@ -93,14 +135,18 @@ class Producer:
         return chain(self.source.iterate(), (_END,))
 
     def _fill(self, iterator: Iterator[object]) -> bool:
-        """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources."""
+        """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources.
+
+        The lines that encode are repeated in `TaskProducer._put_items` and `SyncBody._direct_blocks`: a call per item
+        costs more than the encoding of a short one.
+        """
         buffer, waker, table = self.buffer, self.waker, self.encoder.table
         items = buffer.items
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
         while credit := buffer.credit(0):
             room = credit
-            for item in islice(iterator, buffer.max_items - len(items)):  # not one length a chunk
+            for item in islice(iterator, buffer.max_items - len(items)):  # one len() per round
                 if type(item) is not last:
                     if item is _END:
                         buffer.credit(credit - room)

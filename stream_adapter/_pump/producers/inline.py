@@ -1,11 +1,10 @@
-"""A sync source that its consumer iterates itself: one that never waits, or may fill a block."""
+"""A sync source that the consumer iterates itself: one that never waits, or may fill a block."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from .base import Producer
+from .base import Pipe, Producer
 
 __all__ = ["InlineProducer"]
 
@@ -15,8 +14,8 @@ class InlineProducer(Producer):
 
     __slots__ = ("_iterator",)
 
-    def __init__(self, *owned: Any) -> None:
-        super().__init__(*owned)
+    def __init__(self, pipe: Pipe) -> None:
+        super().__init__(pipe)
         self._iterator: Iterator[object] | None = None
 
     def start(self) -> None:
@@ -36,13 +35,13 @@ class InlineProducer(Producer):
                 self._iterator = self._iterate_source()
             if not self._fill(self._iterator):
                 return
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
+        except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
         self._close_sync()
         self.buffer.end(error)
 
     def stop(self) -> None:
-        """Close the source at once: nobody is inside it."""
+        """Close the source at once: no step of it runs."""
         super().stop()
         if not self.buffer.ended:
             self.context.run(self._close_sync)

@@ -12,7 +12,7 @@ from typing import Any
 from stream_adapter._pump import blocking
 from stream_adapter._pump.wakeups import LoopWaker
 
-from .base import Producer, for_task, undecided
+from .base import Pipe, Producer, for_task, undecided
 
 __all__ = ["TaskProducer"]
 
@@ -55,9 +55,7 @@ class TaskProducer(Producer):
         "__weakref__",  # by which the watcher of blocking sources holds it
         "_async_context",
         "_blocks",
-        "_credit",
         "_iterating",
-        "_left",
         "_room",
         "_task",
         "_threadsafe",
@@ -67,12 +65,13 @@ class TaskProducer(Producer):
 
     def __init__(
         self,
-        *owned: Any,
+        pipe: Pipe,
+        *,
         loop: asyncio.AbstractEventLoop,
         threadsafe: bool,
         async_context: Callable[[], AbstractAsyncContextManager[object]] | None,
     ) -> None:
-        super().__init__(*owned)
+        super().__init__(pipe)
         self.loop: asyncio.AbstractEventLoop = loop
         self._threadsafe = threadsafe
         self._async_context = async_context
@@ -81,7 +80,6 @@ class TaskProducer(Producer):
         self._blocks = False  # the source was seen to block the loop
         self.thread_id: int = 0
         self._room: LoopWaker | None = None
-        self._credit = self._left = 0  # of the room for chunks that are put
 
     def start(self) -> None:
         """Create the task."""
@@ -125,25 +123,12 @@ class TaskProducer(Producer):
         if where is not None:  # after that: what reads the log may rely on it
             self.source.blocks(where)
 
-    def put(self, chunk: bytes) -> bool:
-        """Put a chunk from within the source's own step; say whether to wait for room before the next."""
-        buffer, waker = self.buffer, self.waker
-        items = buffer.items
-        items.append(chunk)
-        left = self._left = self._left - len(chunk)
-        if waker.waiting:
-            waker.wake()
-        return left <= 0 or len(items) >= buffer.max_items
-
     async def wait_for_room(self) -> None:
-        """Wait until there is room, or nothing more is wanted; let others have their turn, in any case."""
+        """Wait until there is room, or the stream is over; let other tasks run in any case."""
         self._account()
         await asyncio.sleep(0)
         await self._wait_for_room()
         self._account()
-
-    def _account(self) -> None:
-        self._credit = self._left = self.buffer.credit(self._credit - self._left)
 
     def _cancel(self) -> None:
         # Before, the task looks at `stopping` first; afterwards, it is closing the source, which is not to be cut short

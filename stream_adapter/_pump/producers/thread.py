@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from stream_adapter._pump.wakeups import ThreadWaker
 
-from .base import Producer
+from .base import Pipe, Producer
 
 __all__ = ["ThreadProducer"]
 
@@ -19,28 +18,29 @@ class ThreadProducer(Producer):
 
     Args:
         submit: runs a job in the source's thread, after those before it.
-        release: called once, in the thread, after the source is closed: nothing more is submitted.
-        slice_seconds: how long one job may keep the thread, which others need too and where to submit the next job is
-            dear: a job that finds the buffer full waits for room until its slice is over. None: the thread is ours, and
-            the job makes way at once.
+        release: called once, in the thread, after the source is closed.
+        slice_seconds: how long one job may keep a thread that is shared, and where submitting the next job is costly:
+            a job that finds the buffer full waits for room until its slice is over. None: the thread belongs to the
+            stream, and the job returns at once.
     """
 
     __slots__ = ("_iterator", "_parked", "_parking", "_release", "_room", "_slice", "_submit", "_until")
 
     def __init__(
         self,
-        *owned: Any,
+        pipe: Pipe,
+        *,
         submit: Callable[[Callable[[], object]], object],
         release: Callable[[], object],
         slice_seconds: float | None,
     ) -> None:
-        super().__init__(*owned)
+        super().__init__(pipe)
         self._submit = submit
         self._release = release
         self._slice = slice_seconds
         self._until = 0.0
         self._room = ThreadWaker()
-        self._parked = False  # no job runs, and the next one is the consumer's to submit
+        self._parked = False  # no job runs, and the consumer submits the next one
         self._parking = threading.Lock()
         self._iterator: Iterator[object] | None = None
 
@@ -49,23 +49,21 @@ class ThreadProducer(Producer):
         self._submit(self._job)
 
     def resume(self) -> None:
-        """Wake the job that waits for room, or submit the next one if the last found the buffer full."""
+        """Wake the job that waits for room, or submit the next job if the last one found the buffer full."""
         self._room.wake()
         if self._parked and self._unpark():
             self.start()
 
     def stop(self) -> None:
-        """Let the running job see it, or submit one that closes the source."""
+        """Stop the running job, or submit one that closes the source."""
         super().stop()
         self.resume()
 
-    def push(self, chunk: bytes) -> bool:
-        """Put a chunk from within the source's own step, and wait for room behind it; say whether more is wanted."""
-        self.buffer.put(chunk)
-        self.waker.wake()
+    def wait_for_room(self) -> None:
+        """Wait, within a step of the source, until there is room or the stream is over."""
+        self._account()
         while not self._has_room():
             self._room.wait(self._has_room)
-        return not self.stopping
 
     def _may_go_on(self) -> bool:
         return not self.stopping and (self._slice is None or time.monotonic() < self._until)
@@ -90,7 +88,7 @@ class ThreadProducer(Producer):
                     return
                 if self._park():
                     return
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
+        except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
         self._close_sync()
         self._release()
@@ -98,23 +96,23 @@ class ThreadProducer(Producer):
         self.waker.wake()
 
     def _wait_for_room(self) -> bool:
-        """Wait for room for the rest of the slice; say whether there is room, and time to use it."""
-        while (rest := self._until - time.monotonic()) > 0:
+        """Wait for room for the rest of the slice; return True if there is room, and time to use it."""
+        while (left := self._until - time.monotonic()) > 0:
             if self._has_room():
                 return True
-            self._room.wait(self._has_room, rest)
+            self._room.wait(self._has_room, left)
         return False
 
     def _has_room(self) -> bool:
         return self.stopping or not self.buffer.is_full()
 
     def _park(self) -> bool:
-        """Leave the next job to the consumer; False if it is still this job's turn, because there is room again."""
+        """Leave the next job to the consumer; return False if there is room again, so that this job continues."""
         self._parked = True
         return not self._has_room() or not self._unpark()
 
     def _unpark(self) -> bool:
-        """Take the next job upon oneself; False if the other side has."""
+        """Claim the next job; return False if the other side has claimed it."""
         with self._parking:
             was_parked, self._parked = self._parked, False
         return was_parked
