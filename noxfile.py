@@ -6,6 +6,7 @@
     nox -s distribution          wheel and sdist: built twice alike, checked, installed where nothing else is
     nox -s user_types            mypy, pyright and ty over programs as users write them
     nox -s table                 docs/reference/versions.md, from the results of the runs
+    nox -s pages                 the pages that are made of the code: options, rooms
     nox -s words                 words that the style sheet bans
 
 Arguments after `--` go to pytest.
@@ -145,6 +146,13 @@ def user_types(session: nox.Session) -> None:
 def table(session: nox.Session) -> None:
     """Write the table of docs/reference/versions.md from the results of the last runs."""
     session.run(sys.executable, "docs/versions.py", str(RESULTS))
+
+
+@nox.session(python=False)
+def pages(session: nox.Session) -> None:
+    """Write the pages that are made of the code."""
+    for script in ("options", "rooms"):
+        session.run(sys.executable, f"docs/{script}.py")
 
 
 @nox.session(python=False)

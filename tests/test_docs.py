@@ -1,17 +1,23 @@
-"""The code of the documentation runs as it stands there, every page is found, and the site builds without a warning."""
+"""The documentation: its code runs as it stands, its links lead somewhere, and the site builds without a warning."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 import stream_adapter
 import stream_adapter.types
-from tests.support.servers import ROOT
+from tests.support.links import dead_links
+from tests.support.servers import ROOT, Server, gunicorn, uvicorn
+
+Serve = Callable[..., AbstractContextManager[Server]]
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
@@ -26,7 +32,7 @@ LANGUAGES = {"python", "sh", "text", "nginx", "html", "js", "json", "{toctree}",
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_runs_as_it_stands(block: str, tmp_path: Path) -> None:
+def test_block_runs_as_it_stands(block: str, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(block)
     done = subprocess.run(
@@ -36,10 +42,54 @@ def test_a_block_runs_as_it_stands(block: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_what_is_not_run_says_what_it_is(page: str) -> None:
+def test_block_that_is_not_run_names_its_language(page: str) -> None:
     fences = re.findall(r"^```(.*)$", (DOCS / page).read_text(), re.MULTILINE)
     assert set(fences[0::2]) <= LANGUAGES
     assert set(fences[1::2]) <= {""}
+
+
+@pytest.mark.parametrize(
+    ("name", "serve"),
+    [
+        ("flask_app:app", gunicorn),
+        ("django_app:wsgi", gunicorn),
+        ("django_app:asgi", uvicorn),
+        ("fastapi_app:app", uvicorn),
+    ],
+)
+def test_tutorial_streams_the_same_generator_from_each_framework(name: str, serve: Serve, tmp_path: Path) -> None:
+    module = name.partition(":")[0]
+    tutorial = (DOCS / "tutorial" / "first-stream.md").read_text()
+    (block,) = re.findall(rf"^```python\n(# {module}\.py\n.*?)^```", tutorial, re.DOTALL | re.MULTILINE)
+    (tmp_path / f"{module}.py").write_text(block)
+    options = ["--lifespan", "off"] if name.endswith(":asgi") else []
+    with (
+        serve(name, *options, cwd=tmp_path) as server,
+        httpx2.stream("GET", f"{server.url}/tokens", timeout=30) as response,
+    ):
+        assert response.status_code == 200
+        words = list(response.iter_text())
+    assert words == ["Hold ", "nothing ", "back "]
+
+
+@pytest.mark.parametrize(
+    ("script", "page"), [("options.py", "reference/options.md"), ("rooms.py", "explanation/architecture.md")]
+)
+def test_page_that_is_made_of_the_code_is_up_to_date(script: str, page: str) -> None:
+    """If it fails: `nox -s pages` writes the pages again."""
+    code = f"import runpy, sys; sys.stdout.write(runpy.run_path('docs/{script}')['page']())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == (DOCS / page).read_text()
+
+
+def test_no_relative_link_is_dead() -> None:
+    pages = [
+        *ROOT.glob("*.md"),
+        *DOCS.rglob("*.md"),
+        *(ROOT / "tests").rglob("*.md"),
+        *(ROOT / ".github").rglob("*.md"),
+    ]
+    assert [f"{page.relative_to(ROOT)}: {link}" for page in pages for link in dead_links(page)] == []
 
 
 @pytest.fixture(scope="module")
