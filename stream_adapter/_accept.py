@@ -9,10 +9,15 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["Qualities", "clipped", "quality_of", "read_qualities"]
+from ._media_types import without_parameters
+
+__all__ = ["CODINGS", "Qualities", "acceptable_codings", "clipped", "quality_of", "read_qualities"]
 
 Qualities = Mapping[str, float]
 """By media range or coding, in lower case: from 0, which is "not acceptable", to 1."""
+
+CODINGS = ("br", "zstd", "gzip")
+"""Those that are known here; those that compress better come first."""
 
 _LONGEST = 1024  # characters; a browser's Accept has some 150
 _NOTHING: Qualities = MappingProxyType({})
@@ -60,9 +65,22 @@ def quality_of(media_type: str, qualities: Qualities) -> tuple[float, int]:
 
     0 is a type that it does not take; a type by name counts 2, `text/*` counts 1, and `*/*` 0.
     """
-    name = media_type.partition(";")[0].strip().lower()
+    name = without_parameters(media_type)
     kind = name.partition("/")[0]
     for specificity, media_range in ((2, name), (1, f"{kind}/*"), (0, "*/*")):
         if media_range in qualities:
             return qualities[media_range], specificity
     return 0.0, 0
+
+
+def acceptable_codings(accept_encoding: str | None) -> list[str]:
+    """Return the content codings that a client prefers to none, best first.
+
+    Args:
+        accept_encoding: the field's value; None if it is absent, and then nothing is said of what the client can read.
+    """
+    accepted = read_qualities(clipped(accept_encoding))
+    plain = accepted.get("identity", 0.0)
+    quality = {coding: accepted.get(coding, accepted.get("*", 0.0)) for coding in CODINGS}
+    preferred = [coding for coding in CODINGS if quality[coding] > 0 and quality[coding] >= plain]
+    return sorted(preferred, key=lambda coding: -quality[coding])

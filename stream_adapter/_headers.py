@@ -1,51 +1,94 @@
-"""Response headers: validated here, because some servers send whatever they are given (RFC 9110, 5.5 and 5.6.2)."""
+"""The header fields of a response: how they are checked, looked up, completed, and what of them is sent (RFC 9110).
+
+They are validated here because some servers send whatever they are given. All of it is pure: nothing that is passed in
+is changed unless the function says so, because it may be shared by all requests of an application.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias, TypeGuard, cast
-from urllib.parse import quote
 
 from werkzeug.datastructures import Headers
-from werkzeug.http import dump_options_header, parse_options_header, parse_set_header
+from werkzeug.http import parse_set_header
 
-from ._text import as_text
 from .types import HeadersInput
 
 __all__ = [
+    "FIELD_VALUE",
+    "TOKEN",
     "Pairs",
     "add_defaults",
     "add_safe_defaults",
     "check_field",
-    "check_media_type",
     "check_status",
-    "content_disposition",
     "content_length",
+    "field_value",
+    "field_values",
+    "has_field",
+    "is_bodiless",
     "make_headers",
-    "media_type_charset",
+    "outgoing_head",
+    "sendable",
     "set_default",
-    "text_of_filename",
+    "shortened",
     "united_vary",
-    "with_charset",
+    "without_fields",
+    "without_hop_by_hop",
 ]
 
 Pairs: TypeAlias = Iterable[tuple[str, str]]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_LONGEST_KEPT = 256  # characters of a media type that a cache may keep: an application may have it of a stranger
-_LENGTH = re.compile(r"[0-9]{1,18}")  # the largest file has fewer digits
-_MEDIA_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+logger = logging.getLogger("stream_adapter")
 
-# What no file system takes in a name, or what would be shown as another name: separators, controls, lone surrogates,
-# line and paragraph separators, and the marks that turn the direction of writing
-_UNSAFE = re.compile("[/\\\\\0-\x1f\x7f-\x9f\u061c\u200e\u200f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
-# RFC 6266, appendix D: quotes are unescaped by some recipients only, and some decode what looks percent-encoded
-_AMBIGUOUS = re.compile(r'["/\\]|%(?=[0-9A-Fa-f]{2})|[^ -~]')
-_ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1, besides letters and digits
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,18}")  # the largest file has fewer digits
+# RFC 9110, 7.6.1, and PEP 3333, which forbids them to applications
+_HOP_BY_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
+    | {"te", "trailer", "transfer-encoding", "upgrade"}
+)
+
+
+def is_bodiless(status: int, method: str = "GET") -> bool:
+    """Return True if the answer to a request has no body, whatever its headers say (RFC 9112, 6.3).
+
+    Args:
+        status: of the response.
+        method: of the request.
+    """
+    return status < 200 or status in {204, 304} or method == "HEAD"
+
+
+def field_values(headers: Pairs, name: str) -> list[str]:
+    """Return the values of a field, one for each of its lines.
+
+    Args:
+        headers: pairs of name and value.
+        name: in lower case.
+    """
+    return [value for each, value in headers if each.lower() == name]
+
+
+def field_value(headers: Pairs, name: str) -> str | None:
+    """Return the value of a field, or of its first line; None if the field is absent. `name` is in lower case."""
+    for each, value in headers:
+        if each.lower() == name:
+            return value
+    return None
+
+
+def has_field(headers: Pairs, name: str) -> bool:
+    """Return True if the headers have the field, whatever the case of its name."""
+    return field_value(headers, name.lower()) is not None
+
+
+def without_fields(headers: Pairs, names: Collection[str]) -> list[tuple[str, str]]:
+    """Return the headers without some fields, whose names are in lower case."""
+    return [pair for pair in headers if pair[0].lower() not in names]
 
 
 def make_headers(given: HeadersInput | None) -> Headers:
@@ -76,12 +119,12 @@ def check_field(name: object, value: object) -> tuple[str, str]:
         raise TypeError(
             f"headers: expected text for a name and its value, got {type(name).__name__} and {type(value).__name__}"
         )
-    if not _TOKEN.fullmatch(name):
+    if not TOKEN.fullmatch(name):
         raise ValueError(
-            f"headers: invalid field name {_cut(name)}; allowed characters are letters, digits and !#$%&'*+-.^_`|~"
+            f"headers: invalid field name {shortened(name)}; allowed characters are letters, digits and !#$%&'*+-.^_`|~"
         )
-    if not _VALUE.fullmatch(value):
-        place = next(index for index, letter in enumerate(value) if not _VALUE.fullmatch(letter))
+    if not FIELD_VALUE.fullmatch(value):
+        place = next(index for index, letter in enumerate(value) if not FIELD_VALUE.fullmatch(letter))
         raise ValueError(
             f"headers: the value of {name} has a control or non-latin-1 character, U+{ord(value[place]):04X}"
             f" at position {place}"
@@ -90,7 +133,8 @@ def check_field(name: object, value: object) -> tuple[str, str]:
     return str.__str__(name), str.__str__(value)
 
 
-def _cut(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return the representation of text that a client or a user chose, for an error message."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
@@ -119,13 +163,13 @@ def content_length(headers: Pairs) -> int | None:
     Raises:
         ValueError: it is not a number of bytes, or there are several (RFC 9110, 8.6).
     """
-    values = [value for name, value in headers if name.lower() == "content-length"]
+    values = field_values(headers, "content-length")
     if not values:
         return None
     if len(values) > 1:
         raise ValueError(f"Content-Length: expected one, got {len(values)}")
     if not _LENGTH.fullmatch(values[0]):
-        raise ValueError(f"Content-Length: expected a number of bytes, got {_cut(values[0])}")
+        raise ValueError(f"Content-Length: expected a number of bytes, got {shortened(values[0])}")
     return int(values[0])
 
 
@@ -143,54 +187,10 @@ def check_status(status: object) -> int:
     return int(status)
 
 
-def check_media_type(value: object) -> str:
-    """Return `value` if it is a media type with well-formed parameters (RFC 9110, 8.3.1).
-
-    Raises:
-        ValueError: it is not.
-        TypeError: it is not text.
-    """
-    if not isinstance(value, str):
-        raise TypeError(f"media_type: expected text such as 'text/csv', got {type(value).__name__}")
-    media_type, *_ = value.partition(";")
-    if not _MEDIA_TYPE.fullmatch(media_type.strip()) or not _VALUE.fullmatch(value):
-        raise ValueError(f"media_type: expected type/subtype such as 'text/csv', got {_cut(value)}")
-    return value
-
-
-def media_type_charset(value: str) -> str | None:
-    """Return the charset parameter of a Content-Type."""
-    return _kept_charset(value) if len(value) <= _LONGEST_KEPT else _charset_of(value)
-
-
-def with_charset(media_type: str, charset: str) -> str:
-    """Add the charset parameter to a text type that has none, as browsers expect it."""
-    add = _kept_with_charset if len(media_type) <= _LONGEST_KEPT else _with_charset
-    return add(media_type, charset)
-
-
-def _charset_of(value: str) -> str | None:
-    return parse_options_header(value)[1].get("charset")
-
-
-def _with_charset(media_type: str, charset: str) -> str:
-    kind, options = parse_options_header(media_type)
-    if not kind.startswith("text/") or "charset" in options or kind == "text/event-stream":
-        return media_type
-    return dump_options_header(media_type, {"charset": charset})
-
-
-_kept_charset = lru_cache(maxsize=256)(_charset_of)
-_kept_with_charset = lru_cache(maxsize=256)(_with_charset)
-
-
 def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
     """Add a field unless it is there already: what the user said stands."""
-    lower = name.lower()
-    for present, _ in headers:
-        if present.lower() == lower:
-            return
-    headers.append((name, value))
+    if not has_field(headers, name):
+        headers.append((name, value))
 
 
 def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) -> None:
@@ -209,7 +209,7 @@ def add_safe_defaults(headers: list[tuple[str, str]]) -> None:
     `no-cache`: a cache asks before it answers with it. Without that, many keep a response by heuristics (RFC 9111,
     4.2.2), or by the ending of its path, and give one user's to the next.
     """
-    if not any(name.lower() == "expires" for name, _ in headers):
+    if not has_field(headers, "expires"):
         set_default(headers, "Cache-Control", "no-cache")
     set_default(headers, "X-Content-Type-Options", "nosniff")
 
@@ -231,39 +231,34 @@ def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
     return rest
 
 
-def text_of_filename(filename: object) -> str:
-    """Return the name of a file as text; that of a class which is text by all but its class is looked up now.
+def outgoing_head(status: int, headers: Pairs) -> tuple[int, list[tuple[str, str]]]:
+    """Return a head as it goes out. Each one passes here when it is final, before its first byte.
+
+    What is checked at construction can be changed later: on the response, by a format, by a framework's middleware.
 
     Raises:
-        TypeError: it is not text.
+        ValueError: the status is not one of a final response, a name or a value may not be sent, or the Content-Length
+            is not a number.
+        TypeError: the status is not a number, or a name or a value is not text.
     """
-    name = as_text(filename)
-    if not isinstance(name, str):
-        raise TypeError(f"filename: expected text such as 'report.csv', got {type(filename).__name__}")
-    return name
+    status = check_status(status)
+    kept = sendable(headers)
+    if content_length(kept) is not None and is_bodiless(status):  # RFC 9110, 8.6
+        kept = without_fields(kept, {"content-length"})
+    return status, kept
 
 
-def content_disposition(disposition: str, filename: str) -> str:
-    """Return the value of a Content-Disposition that names a file (RFC 6266, RFC 8187).
-
-    A name that plain ASCII cannot hold unambiguously is given twice: as an approximation, and exactly in `filename*`.
-
-    Args:
-        disposition: "attachment" or "inline".
-        filename: any text; characters that are unsafe in a file's name become `_`, and an empty name "download".
-
-    Raises:
-        ValueError: `disposition` is neither.
-        TypeError: `filename` is not text.
-    """
-    if disposition not in {"attachment", "inline"}:
-        raise ValueError(f"disposition: expected 'attachment' or 'inline', got {disposition!r}")
-    name = _name_or_default(_UNSAFE.sub("_", text_of_filename(filename)))
-    letters = (letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    approximation = _name_or_default(_AMBIGUOUS.sub("_", "".join(letters)))  # now "℀" is "a/c"
-    exact = None if approximation == name else f"UTF-8''{quote(name, safe=_ATTR_CHAR)}"
-    return dump_options_header(disposition, {"filename": approximation, "filename*": exact})
+def without_hop_by_hop(headers: Pairs) -> list[tuple[str, str]]:
+    """Return the fields that an application may send: hop-by-hop ones are the server's (PEP 3333)."""
+    kept: list[tuple[str, str]] = []
+    for name, value in headers:
+        if name.lower() in _HOP_BY_HOP:
+            logger.debug("the header %s is dropped: hop-by-hop fields are the server's to send", name)
+        else:
+            kept.append((name, value))
+    return kept
 
 
-def _name_or_default(name: str) -> str:
-    return name if name.strip(" .") else "download"  # "", "." and ".." name no file
+def sendable(headers: Pairs) -> list[tuple[str, str]]:
+    """Return the fields that may be sent, each of them checked."""
+    return without_hop_by_hop([check_field(name, value) for name, value in headers])

@@ -14,17 +14,17 @@ from ._encode import check_charset
 from ._headers import (
     add_defaults,
     add_safe_defaults,
-    check_media_type,
     check_status,
     content_length,
+    is_bodiless,
     make_headers,
-    media_type_charset,
     set_default,
-    with_charset,
+    without_fields,
+    without_hop_by_hop,
 )
-from ._heads import is_bodiless, without_hop_by_hop
 from ._hints import unknown_option
 from ._limits import Limits, StreamSummary, check_seconds
+from ._media_types import check_media_type, media_type_charset, with_charset
 from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
@@ -234,8 +234,8 @@ class Response:
                 raise ContentLengthError(promised or 0, len(body), complete=True)
             set_default(headers, "Content-Length", str(len(body)))
         if bodiless:
-            headers = [pair for pair in headers if pair[0].lower() not in {"content-length", "content-type"}]
-        if bodiless or head.method == "HEAD":
+            headers = without_fields(headers, {"content-length", "content-type"})
+        if is_bodiless(status, head.method):
             body = b""
         flow = Flow(
             encoder=encoder,

@@ -19,7 +19,8 @@ The checklist:
 from ._body import AsyncBody, Hooks, SyncBody
 from ._connection import client_connection
 from ._encode import ChunkTable, Encode, kind_of
-from ._heads import is_bodiless, merge_headers, outgoing_head
+from ._headers import is_bodiless, outgoing_head
+from ._merged_headers import merge_headers
 from ._pump import run as run_coroutine
 from ._request import RequestHead
 from ._resolved import Resolved

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from stream_adapter._body import AsyncBody, Hooks
-from stream_adapter._headers import content_length, make_headers
-from stream_adapter._heads import is_bodiless, outgoing_head
+from stream_adapter._headers import content_length, is_bodiless, make_headers, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead

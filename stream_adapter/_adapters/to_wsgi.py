@@ -17,10 +17,10 @@ from typing import Any
 
 from stream_adapter._body import BodyNotWanted, ClientDisconnected, Hooks, SyncBody, follows_from_the_end
 from stream_adapter._connection import Connection, client_connection
-from stream_adapter._headers import content_length, make_headers
-from stream_adapter._heads import is_bodiless, outgoing_head
+from stream_adapter._headers import content_length, field_value, is_bodiless, make_headers, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._log import describe_stream, log_stream
+from stream_adapter._media_types import EVENT_STREAM, without_parameters
 from stream_adapter._pump import TaskProducer
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
@@ -236,11 +236,10 @@ class _Call(AsyncIterator[bytes]):
         pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ()))
         self._status, self._headers = outgoing_head(_check_status(message["status"]), make_headers(pairs))
         self._bodiless = self._bodiless or is_bodiless(self._status)
-        named = {name.lower(): value for name, value in self._headers}
         length = content_length(self._headers)
         self._rest = None if self._bodiless else length
         self._flows = not self._bodiless and self._rest is None
-        if named.get("content-type", "").startswith("text/event-stream"):
+        if without_parameters(field_value(self._headers, "content-type") or "") == EVENT_STREAM:
             asyncio.get_running_loop().call_later(_EVENTS_COMMIT_AFTER, self._commit)
 
     def _commit(self) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from stream_adapter._headers import is_bodiless
+from stream_adapter._media_types import JSON_LINES
+
 from .finding import Finding
 from .probe import Probe
 
 __all__ = ["ending_findings"]
 
-_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 _MOST_JSON = 1 << 20  # bytes that are parsed to see whether they end where they should
 
 
 def ending_findings(probe: Probe) -> Iterator[Finding]:
     """Say whether a body that has ended is whole."""
-    if probe.ended_at is None or probe.error is not None or probe.status in {204, 304}:
+    if probe.ended_at is None or probe.error is not None or is_bodiless(probe.status or 200):
         return
     if probe.version == "HTTP/1.1" and not _says_its_end(probe):
         yield Finding(
@@ -40,7 +42,7 @@ def _torn(probe: Probe) -> str | None:
     if probe.coding or probe.status != 200:
         return None
     body = probe.body
-    if probe.media_type in _LINES and body and not body.endswith(b"\n"):
+    if probe.media_type in JSON_LINES and body and not body.endswith(b"\n"):
         return None if _is_json(body[body.rfind(b"\n") + 1 :]) else "within a line of JSON"
     if probe.media_type == "application/json-seq" and body and not body.endswith(b"\n"):
         return "within a record"

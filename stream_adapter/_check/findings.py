@@ -7,6 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate, islice, pairwise
 
+from stream_adapter._media_types import EVENT_STREAM, ITEM_STREAMS
+
 from .beside import Beside, beside_findings
 from .compression import compression_findings
 from .ending import ending_findings
@@ -17,8 +19,6 @@ from .timing import Cadence, cadence_of
 
 __all__ = ["EVENT_STREAM", "Finding", "Level", "judge", "last_id"]
 
-EVENT_STREAM = "text/event-stream"
-_LIVE = frozenset({EVENT_STREAM, "application/x-ndjson", "application/jsonl", "application/json-seq"})
 _PROXIES_WAIT = 60.0  # seconds of silence after which nginx, and most others, cut a connection
 _LONGEST_ID = 4096  # bytes: servers take 8 KiB for a line, and some for all fields
 
@@ -170,7 +170,7 @@ def _headers(probe: Probe) -> Iterator[Finding]:
         yield Finding(
             "advice", "nosniff", "X-Content-Type-Options: nosniff keeps browsers from waiting to sniff text/plain."
         )
-    if probe.media_type in _LIVE and headers.get("content-length") is not None:
+    if probe.media_type in ITEM_STREAMS and headers.get("content-length") is not None:
         yield Finding(
             "problem", "Content-Length", f"{shown(headers['content-length'])}: a live stream was collected whole."
         )

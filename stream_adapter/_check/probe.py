@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from stream_adapter._media_types import without_parameters
+
 from .events import EventStream, parse
 
 __all__ = ["MOST_BYTES", "Probe", "Read", "Recorder"]
@@ -92,7 +94,7 @@ class Probe:
     @property
     def media_type(self) -> str:
         """The Content-Type without parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return without_parameters(self.headers.get("content-type", ""))
 
     @property
     def codings(self) -> list[str]:

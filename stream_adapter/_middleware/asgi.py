@@ -20,7 +20,7 @@ import asyncio
 from collections.abc import Awaitable, Collection, Mapping
 from typing import Any
 
-from stream_adapter._heads import is_bodiless
+from stream_adapter._headers import is_bodiless
 from stream_adapter._log import expect_reports
 from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead

@@ -17,7 +17,9 @@ from typing import Any, Protocol
 
 from werkzeug.http import parse_etags
 
-from stream_adapter._codings import acceptable_codings
+from stream_adapter._accept import acceptable_codings
+from stream_adapter._headers import field_value, is_bodiless, without_fields
+from stream_adapter._media_types import ITEM_STREAMS, without_parameters
 from stream_adapter._request import RequestHead
 
 __all__ = ["Codec", "codecs", "compressed", "revalidated"]
@@ -26,8 +28,9 @@ __all__ = ["Codec", "codecs", "compressed", "revalidated"]
 _ZSTANDARD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 _SMALL = 500  # bytes of a body under which it is not worth it
 _COMPRESSIBLE = frozenset(
-    {"application/json", "application/javascript", "application/xml", "application/x-ndjson", "application/jsonl"}
-    | {"application/json-seq", "application/wasm", "application/x-javascript", "image/svg+xml", "image/bmp"}
+    {"application/json", "application/javascript", "application/xml", "application/wasm", "application/x-javascript"}
+    | {"image/svg+xml", "image/bmp"}
+    | ITEM_STREAMS
 )
 _OF_PLAIN_BODY = frozenset({"content-length", "accept-ranges", "content-md5", "content-digest", "digest"})
 
@@ -117,7 +120,7 @@ def compressed(
     coding = next((coding for coding in accepted if coding in codecs()), None)
     if coding is None:
         return headers, None
-    kept = [_weakened(name, value) for name, value in headers if name.lower() not in _OF_PLAIN_BODY]
+    kept = [_weakened(name, value) for name, value in without_fields(headers, _OF_PLAIN_BODY)]
     return [*kept, ("Content-Encoding", coding)], codecs()[coding]()
 
 
@@ -131,7 +134,7 @@ def revalidated(headers: list[tuple[str, str]], head: RequestHead) -> list[tuple
         headers: of the response.
         head: of the request.
     """
-    tag = next((value for name, value in headers if name.lower() == "etag"), "")
+    tag = field_value(headers, "etag") or ""
     stored = parse_etags(head.headers.get("if-none-match"))
     if not tag.startswith('"') or not stored.is_weak(tag.strip('"')):
         return headers
@@ -142,8 +145,8 @@ def _may_be_compressed(status: int, fields: Mapping[str, str]) -> bool:
     """Say whether it is allowed, and worth it."""
     length = fields.get("content-length", "")
     return not (
-        status < 200
-        or status in {204, 206, 304}
+        is_bodiless(status)
+        or status == 206
         or "content-range" in fields
         or "content-encoding" in fields
         or "no-transform" in _tokens(fields.get("cache-control", ""))
@@ -153,7 +156,7 @@ def _may_be_compressed(status: int, fields: Mapping[str, str]) -> bool:
 
 
 def _is_compressible(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = without_parameters(content_type)
     return kind.startswith("text/") or kind.endswith(("+json", "+xml")) or kind in _COMPRESSIBLE
 
 

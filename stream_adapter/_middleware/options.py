@@ -8,8 +8,10 @@ from http import HTTPStatus
 from typing import Generic, TypeVar
 
 from stream_adapter._encode import check_charset
-from stream_adapter._headers import check_media_type, media_type_charset, set_default
+from stream_adapter._headers import field_value, has_field, set_default
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
+from stream_adapter._media_types import EVENT_STREAM, check_media_type, media_type_charset, without_parameters
+from stream_adapter._media_types import LIVE as LIVE_TYPES
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow
 from stream_adapter.formats import Raw
@@ -20,24 +22,12 @@ from .compression import Codec, compressed, revalidated
 
 __all__ = ["LIVE", "Middleware", "Options", "Outgoing"]
 
-LIVE = frozenset(
-    {
-        "text/event-stream",
-        "text/plain",
-        "text/html",
-        "application/x-ndjson",
-        "application/jsonl",
-        "application/json-seq",
-    }
-    | {"application/octet-stream", "multipart/x-mixed-replace"}
-)
-"""The media types of which each chunk may be awaited by somebody."""
-
+LIVE = LIVE_TYPES | {"application/octet-stream", "multipart/x-mixed-replace"}
+"""The media types of which a reader may wait for each chunk; an application's own bytes may be of any kind."""
 
 App = TypeVar("App")
 
 _LIMITS = Limits()
-_EVENTS = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +92,7 @@ class Options:
         """
         if status == HTTPStatus.NOT_MODIFIED:
             return revalidated(headers, request) if self.compress else headers
-        if request.method != "HEAD" or any(name.lower() == "content-length" for name, _ in headers):
+        if request.method != "HEAD" or has_field(headers, "content-length"):
             return headers
         agreeing = self.outgoing(status, headers, request).headers
         return headers if agreeing == headers else agreeing
@@ -130,7 +120,7 @@ class Options:
             head: of the request.
             keeps_time: whether there is somebody to keep it alive while its source is silent.
         """
-        content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+        content_type = field_value(headers, "content-type") or ""
         format = Raw(content_type)
         if format.keepalive is not None:
             format.keepalive = self.keepalive if keeps_time else None
@@ -138,8 +128,8 @@ class Options:
         if self.compress:
             headers, codec = compressed(status, headers, head)
         headers = list(headers)
-        media_type = content_type.partition(";")[0].strip().lower()
-        if media_type == _EVENTS:  # of any other type one cannot know that it is live: a proxy may buffer it
+        media_type = without_parameters(content_type)
+        if media_type == EVENT_STREAM:  # of any other type one cannot know that it is live: a proxy may buffer it
             for name, value in format.headers.items():
                 set_default(headers, name, value)
         flow = Flow(

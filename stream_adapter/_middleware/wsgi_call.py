@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from stream_adapter._heads import is_bodiless
+from stream_adapter._headers import has_field, is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead
 from stream_adapter.types import Environ, ExcInfo, StartResponse, WSGIApp
 
@@ -83,7 +83,7 @@ class Call:
         """
         return not (
             self._write is not None
-            or any(name.lower() == "content-length" for name, _ in self.headers)
+            or has_field(self.headers, "content-length")
             or (self.line and is_bodiless(self.status))
             or self.is_ready()
             or (self._iterator is not None and self.is_head and not self._first)

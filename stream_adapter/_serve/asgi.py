@@ -20,7 +20,7 @@ from stream_adapter._body import (
     ShuttingDown,
     StreamAborted,
 )
-from stream_adapter._heads import outgoing_head
+from stream_adapter._headers import outgoing_head
 from stream_adapter._lifecycle import drain
 from stream_adapter._pump import in_file_thread, running_loop
 from stream_adapter._request import RequestHead

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from stream_adapter._body import Hooks, SyncBody
 from stream_adapter._connection import client_connection
-from stream_adapter._heads import outgoing_head
+from stream_adapter._headers import outgoing_head
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
 from stream_adapter.errors import RefusalError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stream_adapter._headers import set_default
+from stream_adapter._headers import field_value, is_bodiless, set_default, without_fields
 from stream_adapter._request import RequestHead
 
 from ._conditions import Validators, evaluate, range_applies
@@ -42,7 +42,7 @@ def answer(head: RequestHead, status: int, headers: Headers, size: int | None) -
         headers: those of the whole file, validators and Content-Type among them.
         size: of the file in bytes; None if it is not known, and then there are no ranges.
     """
-    if status < 200 or status in {204, 304}:
+    if is_bodiless(status):
         return Answer(status, _without(headers, _describes_content), [])
     if status == 200 and head.method in {"GET", "HEAD"}:
         current = Validators.of(headers)
@@ -67,9 +67,9 @@ def _partial(headers: Headers, ranges: list[range], size: int) -> Answer:
         part = ranges[0]
         return Answer(206, _sized([*headers, ("Content-Range", content_range(part, size))], len(part)), [part])
     boundary = secrets.token_hex(13)
-    media_type = next(value for name, value in headers if name.lower() == "content-type")
+    media_type = field_value(headers, "content-type") or ""
     segments = multipart(ranges, size, media_type, boundary)
-    own = _without(headers, lambda name: name == "content-type")
+    own = without_fields(headers, {"content-type"})
     own.append(("Content-Type", f"multipart/byteranges; boundary={boundary}"))
     return Answer(206, _sized(own, sum(map(len, segments))), segments)
 

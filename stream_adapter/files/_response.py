@@ -15,17 +15,11 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, Unpack
 
-from stream_adapter._codings import acceptable_codings
-from stream_adapter._headers import (
-    add_defaults,
-    add_safe_defaults,
-    content_disposition,
-    set_default,
-    text_of_filename,
-    with_charset,
-)
-from stream_adapter._heads import without_hop_by_hop
+from stream_adapter._accept import acceptable_codings
+from stream_adapter._disposition import content_disposition, text_of_filename
+from stream_adapter._headers import add_defaults, add_safe_defaults, set_default, without_fields, without_hop_by_hop
 from stream_adapter._limits import Limits
+from stream_adapter._media_types import with_charset
 from stream_adapter._pump import in_file_thread, in_thread, run, running_loop, submit_to_file_thread
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved, Submit
@@ -188,7 +182,7 @@ class FileResponse(Response):
             headers = self._headers_of(handle, coding)
             if self._offload is not None and self._path is not None:
                 # the front server says itself whether it sends ranges
-                offloaded = [pair for pair in headers if pair[0].lower() != "accept-ranges"]
+                offloaded = without_fields(headers, {"accept-ranges"})
                 offloaded.append(self._offloaded_by(self._offload, self._path, handle))
                 return self._resolved(head, handle, Answer(self.status_code, offloaded, []))
             return self._resolved(head, handle, answer(head, self.status_code, headers, handle.size))
@@ -211,7 +205,7 @@ class FileResponse(Response):
 
     def _headers_of(self, handle: Handle | AsyncHandle, coding: str | None) -> Headers:
         """Return the headers of the whole file; the user's own come first."""
-        headers = [pair for pair in without_hop_by_hop(self.headers) if pair[0].lower() != "content-length"]
+        headers = without_fields(without_hop_by_hop(self.headers), {"content-length"})
         defaults = dict[str, str]()
         if handle.size is not None:
             defaults["Accept-Ranges"] = "bytes"

@@ -11,8 +11,8 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast
 
+from stream_adapter._disposition import content_disposition
 from stream_adapter._encode import ChunkTable, Encode, explain
-from stream_adapter._headers import content_disposition
 from stream_adapter._records import check_distinct, has_columns, reader_of
 from stream_adapter._remedies import is_frame, name_of, remedy_for
 from stream_adapter._text import is_text

@@ -9,6 +9,7 @@ from werkzeug.http import parse_options_header
 
 from stream_adapter._encode import ChunkTable, Encode, kind_of
 from stream_adapter._json import dump_json
+from stream_adapter._media_types import JSON_LINES, LIVE, without_parameters
 
 from ._base import NO_BUFFERING, ChunkFormat, Format, FormatEncoder
 from .csv import CSV
@@ -19,16 +20,11 @@ from .sse import SSE
 
 __all__ = ["Raw"]
 
-_LINES = frozenset(
-    f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines")
-)
-_LIVE = frozenset({"text/plain", "text/html", "application/json-seq"}) | _LINES
-
 
 def _framing(media_type: str) -> Format | None:
     """Return the format that a media type promises, a new one; None if it promises none that we have."""
-    kind = media_type.partition(";")[0].strip().lower()
-    if kind in _LINES:
+    kind = without_parameters(media_type)
+    if kind in JSON_LINES:
         return NDJSON()
     if kind == JSONSeq.media_type or kind.endswith("+json-seq"):
         return JSONSeq()
@@ -56,13 +52,13 @@ class Raw(ChunkFormat):
 
     def __init__(self, media_type: str) -> None:
         self.media_type: str = media_type
-        kind = media_type.partition(";")[0].strip().lower()
+        kind = without_parameters(media_type)
         if kind == SSE.media_type:
             self.headers: Mapping[str, str] = SSE.headers
             self.keepalive: float | None = SSE.keepalive
             self.keepalive_frame: bytes = SSE.keepalive_frame
             self.commit_after: float | None = SSE.commit_after
-        elif kind in _LIVE:
+        elif kind in LIVE:
             self.headers = NO_BUFFERING
 
     @property

@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Generic, TypeVar
 
+from stream_adapter._media_types import JSON_LINES, JSON_SEQ, without_parameters
+
 from ._httpx import AnyResponse, AsyncByteStream, Event, SyncByteStream, aiter_events, iter_events, library_of
 from ._reading import Reading
 
@@ -14,7 +16,7 @@ __all__ = ["Items", "events", "rows"]
 
 T = TypeVar("T")
 
-_ROW_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq")
+_ROW_TYPES = (*sorted(JSON_LINES), JSON_SEQ)
 
 
 class Items(Generic[T]):
@@ -148,7 +150,7 @@ def _once(response: AnyResponse, items: Items[T]) -> Items[T]:
 
 def _check_type(response: AnyResponse, allowed: tuple[str, ...], what: str) -> None:
     got = response.headers.get("content-type", "none")
-    if got.partition(";")[0].strip().lower() not in allowed:
+    if without_parameters(got) not in allowed:
         raise Reading.of(response).failure(f"{what} ({' or '.join(allowed)})", f"the content type is {got}")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_adapter._accept import clipped, quality_of, read_qualities
-from stream_adapter._codings import acceptable_codings
+from stream_adapter._accept import acceptable_codings, clipped, quality_of, read_qualities
 
 QUALITIES: dict[str, dict[str, float]] = {
     "": {},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.http import parse_options_header
 
-from stream_adapter._headers import content_disposition
+from stream_adapter._disposition import content_disposition
 
 FILENAMES: list[tuple[str, str]] = [
     ("report.csv", "filename=report.csv"),

@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stream_adapter as sa
-from stream_adapter._accept import quality_of, read_qualities
+from stream_adapter._accept import CODINGS, acceptable_codings, quality_of, read_qualities
 from stream_adapter._adapters.environ import environ_of
 from stream_adapter._adapters.scope import scope_of
 from stream_adapter._check.events import parse
-from stream_adapter._codings import CODINGS, acceptable_codings
-from stream_adapter._headers import content_disposition, content_length
+from stream_adapter._disposition import content_disposition
+from stream_adapter._headers import content_length
 from stream_adapter.files._conditions import Validators, evaluate, range_applies
 from stream_adapter.files._ranges import MAX_RANGES, parse_ranges
 from stream_adapter.formats import CSV, NDJSON, JSONSeq

@@ -1,63 +1,15 @@
-"""The head of a response that is about to go out: what it may say, and how a framework's own headers join a stream's.
-
-All of it is pure. Nothing that is passed in is changed, because it may be shared by every request of an application.
-"""
+"""How a framework's own headers join those of a stream. Pure: nothing that is passed in is changed."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 
-from ._headers import Pairs, check_field, check_status, content_length, united_vary
+from ._headers import Pairs, sendable, united_vary
 
-__all__ = ["is_bodiless", "merge_headers", "outgoing_head", "without_hop_by_hop"]
+__all__ = ["merge_headers"]
 
-logger = logging.getLogger("stream_adapter")
-
-# RFC 9110, 7.6.1, and PEP 3333, which forbids them to applications
-_HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
-    | {"te", "trailer", "transfer-encoding", "upgrade"}
-)
 # Lists whose members say something each on its own: one side's do not replace the other's
 _ADDITIVE = frozenset({"link", "server-timing"})
-
-
-def is_bodiless(status: int) -> bool:
-    """Return True if a response of this status has no body, whatever its headers say (RFC 9112, 6.3)."""
-    return status < 200 or status in {204, 304}
-
-
-def outgoing_head(status: int, headers: Pairs) -> tuple[int, list[tuple[str, str]]]:
-    """Return a head as it goes out. Each one passes here when it is final, before its first byte.
-
-    What is checked at construction can be changed later: on the response, by a format, by a framework's middleware.
-
-    Raises:
-        ValueError: the status is not one of a final response, a name or a value may not be sent, or the Content-Length
-            is not a number.
-        TypeError: the status is not a number, or a name or a value is not text.
-    """
-    status = check_status(status)
-    kept = _sendable(headers)
-    if content_length(kept) is not None and is_bodiless(status):  # RFC 9110, 8.6
-        kept = [pair for pair in kept if pair[0].lower() != "content-length"]
-    return status, kept
-
-
-def without_hop_by_hop(headers: Pairs) -> list[tuple[str, str]]:
-    """Return the fields that an application may send: hop-by-hop ones are the server's (PEP 3333)."""
-    kept: list[tuple[str, str]] = []
-    for name, value in headers:
-        if name.lower() in _HOP_BY_HOP:
-            logger.debug("the header %s is dropped: hop-by-hop fields are the server's to send", name)
-        else:
-            kept.append((name, value))
-    return kept
-
-
-def _sendable(headers: Pairs) -> list[tuple[str, str]]:
-    return without_hop_by_hop([check_field(name, value) for name, value in headers])
 
 
 def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -82,14 +34,14 @@ def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()
         ValueError: a name or a value may not be sent.
         TypeError: a name or a value is not text.
     """
-    merged = _sendable(framework)
+    merged = sendable(framework)
     present = {name.lower() for name, _ in merged}
     stands = {name.lower() for name in copied}
     cookies = {_identity(value) for name, value in merged if name.lower() == "set-cookie"}
     lines = {(name.lower(), value) for name, value in merged if name.lower() in _ADDITIVE}
     vary: list[str] = []
     joined: list[tuple[str, str]] = []
-    for name, value in _sendable(stream):
+    for name, value in sendable(stream):
         lower = name.lower()
         if lower == "vary":
             vary.append(value)
