@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from stream_adapter._check.beside import Beside, beside_findings
 from stream_adapter._check.probe import Probe, Read
 from tests.check.test_command import check
 from tests.support.gate import BOUND
+from tests.support.programs import OPENSSL
 from tests.support.servers import gunicorn, hypercorn, uvicorn
-
-_OPENSSL = shutil.which("openssl")
 
 
 def probe(
@@ -73,11 +71,10 @@ def test_a_server_that_runs_them_beside_each_other_is_seen_to() -> None:
     assert (found["level"], found["text"][:6]) == ("ok", "5 more")
 
 
-@pytest.mark.skipif(_OPENSSL is None, reason="no openssl is installed, to make a certificate")
+@OPENSSL.needed
 def test_over_http2_the_second_stream_is_on_the_connection_of_the_first(tmp_path: Path) -> None:
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
-    assert _OPENSSL is not None
-    make = [_OPENSSL, "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    make = [OPENSSL.path, "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     make += ["-subj", "/CN=localhost", "-days", "1", "-keyout", key, "-out", certificate]
     subprocess.run(make, check=True, capture_output=True)
     with hypercorn("tests.check.apps:app", "--keyfile", key, "--certfile", certificate) as server:

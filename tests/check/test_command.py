@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,10 +15,9 @@ import httpx2
 import pytest
 
 from tests.support.gate import BOUND
+from tests.support.programs import NGINX, OPENSSL
 from tests.support.servers import ROOT, hypercorn, uvicorn, wait_until_it_listens
 
-_NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-_OPENSSL = shutil.which("openssl")
 _CONFIGURATION = """
 daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log stderr; events {{}}
 http {{
@@ -41,7 +39,6 @@ http {{
     }}
 }}
 """
-needs_nginx = pytest.mark.skipif(_NGINX is None, reason="no nginx is installed")
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,7 +54,6 @@ def upstream() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def nginx(upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    assert _NGINX is not None
     folder = tmp_path_factory.mktemp("nginx")
     with socket.socket() as reservation:  # bound, so that nobody else is given the port, and not listening
         reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -65,7 +61,7 @@ def nginx(upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         port = reservation.getsockname()[1]
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(_CONFIGURATION.format(folder=folder, port=port, upstream=upstream))
-        process = subprocess.Popen([_NGINX, "-p", folder, "-c", configuration], stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([NGINX.path, "-p", folder, "-c", configuration], stderr=subprocess.DEVNULL)
         try:
             wait_until_it_listens(port, process)
             yield f"http://127.0.0.1:{port}"
@@ -94,7 +90,7 @@ def level(report: dict[str, Any], about: str) -> str | None:
     return next((each["level"] for each in report["findings"] if each["about"] == about), None)
 
 
-@needs_nginx
+@NGINX.needed
 @pytest.mark.parametrize(
     ("path", "verdict", "compression", "ok"),
     [
@@ -115,7 +111,7 @@ def test_nginx_is_seen_to_stream_or_to_buffer(
     assert (report["cadence"]["verdict"], level(report, "compression"), report["ok"]) == (verdict, compression, ok)
 
 
-@needs_nginx
+@NGINX.needed
 def test_nginx_is_named_as_what_buffers(reports: dict[str, dict[str, Any]]) -> None:
     for path in ("/buffering/events", "/buffering/rows"):
         found = next(each["text"] for each in reports[path]["findings"] if each["about"] == "cadence")
@@ -138,11 +134,10 @@ def test_headers_are_sent_as_given(upstream: int) -> None:
     assert json.loads(result.stdout)["headers"]["content-type"] == "text/event-stream"
 
 
-@pytest.mark.skipif(_OPENSSL is None, reason="no openssl is installed, to make a certificate")
+@OPENSSL.needed
 def test_the_version_is_the_newest_that_both_speak(tmp_path: Path) -> None:
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
-    assert _OPENSSL is not None
-    make = [_OPENSSL, "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    make = [OPENSSL.path, "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     make += ["-subj", "/CN=localhost", "-days", "1", "-keyout", key, "-out", certificate]
     subprocess.run(make, check=True, capture_output=True)
     with hypercorn("tests.check.apps:app", "--keyfile", key, "--certfile", certificate) as server:

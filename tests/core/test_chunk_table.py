@@ -22,6 +22,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter._remedies import name_of
 from stream_adapter.errors import ChunkValueError
+from tests.support.ids import stable_repr
 
 
 class Octets(bytes):
@@ -155,7 +156,7 @@ NOT_BYTES = TEXTS + NUMBERS + JSON_VALUES
 
 
 def label(value: object) -> str:
-    return type(value).__name__ if type(value) in {str, bytes, dict, list} else repr(value)
+    return type(value).__name__ if type(value) in {str, bytes, dict, list} else stable_repr(value)
 
 
 @pytest.mark.parametrize(("value", "encoded"), BYTES + NOT_BYTES, ids=label)

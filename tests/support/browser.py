@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +15,10 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.support.gate import BOUND
+from tests.support.programs import CHROMEDRIVER, CHROMIUM
 
 __all__ = ["Page", "chromium", "needs_chromium"]
 
-_CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-_DRIVER = shutil.which("chromedriver")
 _FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -34,7 +32,7 @@ _FLAGS = [
 ]
 
 needs_chromium = pytest.mark.skipif(
-    _CHROMIUM is None or _DRIVER is None, reason="no chromium with its chromedriver is installed"
+    not (CHROMIUM.path and CHROMEDRIVER.path), reason="chromium and its chromedriver are not installed"
 )
 
 
@@ -46,12 +44,12 @@ def chromium(profile: Path) -> Generator[Chrome]:
         profile: an empty folder, for what it stores.
     """
     options = ChromeOptions()
-    options.binary_location = _CHROMIUM or ""
+    options.binary_location = CHROMIUM.path
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.page_load_strategy = "none"
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = Chrome(options, Service(_DRIVER))
+    browser = Chrome(options, Service(CHROMEDRIVER.path))
     try:
         yield browser
     finally:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from tests.support.gate import BOUND
+from tests.support.programs import NGINX
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -185,7 +186,6 @@ def runserver(app: str, *, cwd: Path = ROOT, **env: str) -> Generator[Server]:
         yield server
 
 
-NGINX = "/usr/sbin/nginx"
 _NGINX_CONF = """
 daemon off; master_process off; pid {here}/pid; error_log {here}/error.log info;
 events {{}}
@@ -207,7 +207,7 @@ def nginx(upstream: Server, settings: str = "") -> Generator[Server]:
     with tempfile.TemporaryDirectory() as here, tempfile.TemporaryFile() as output:
         conf = Path(here) / "nginx.conf"
         conf.write_text(_NGINX_CONF.format(here=here, port=port, upstream=upstream.port, settings=settings))
-        process = subprocess.Popen([NGINX, "-c", str(conf), "-p", here], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([NGINX.path, "-c", str(conf), "-p", here], stdout=output, stderr=subprocess.STDOUT)
         try:
             wait_until_it_listens(port, process)
             yield Server(port, process, output)

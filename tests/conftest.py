@@ -1,0 +1,43 @@
+"""What each run has: workers where it is long, bytecode for the processes that it starts, and what will be skipped."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import programs
+
+# Each worker compiles and rewrites each test module, and each server that a test starts compiles the library. Without
+# the cache this is half of the run's CPU time, and a container often sets PYTHONDONTWRITEBYTECODE.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+WORKERS_PER_CORE = 3  # most of the time is spent waiting
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Accept the options of pytest-xdist, which `addopts` gives, under `-p no:xdist` as well."""
+    if not pluginmanager.hasplugin("xdist"):
+        for option in ("--numprocesses", "--dist"):
+            parser.addoption(option, help="ignored without pytest-xdist")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Distribute a run of folders. Tests of files that are named run here: importing all of it N times takes longer."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # which xdist reads
+    folders = all(Path(config.invocation_params.dir, argument).is_dir() for argument in config.args)
+    return WORKERS_PER_CORE * (os.cpu_count() or 1) if folders else 0
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say what will be skipped, under -q as well, where pytest prints no header."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    for line in programs.missing():
+        reporter.write_line(line, yellow=True)
