@@ -13,6 +13,7 @@ stream_adapter_fastapi.
 """
 
 from . import _free_threading as _free_threading
+from ._broker import Broker, Event
 from ._encode import encode_chunk
 from ._iter_bytes import aiter_bytes, iter_bytes
 from ._lifecycle import active_streams, configure, drain, drain_on_signal
@@ -20,8 +21,13 @@ from ._limits import Limits, StreamSummary
 from ._response import Response
 from ._shortcuts import csv, html, json_array, json_seq, ndjson, sse, text
 from .asgi import to_asgi
+from .engines import History
 from .errors import (
+    BrokerError,
+    BrokerUnavailableError,
     ChunkEncodingError,
+    PublishTimeoutError,
+    RunConflictError,
     StreamAdapterError,
     StreamConsumedError,
     StreamTimeoutError,
@@ -34,9 +40,16 @@ from .wsgi import to_wsgi
 __version__ = "0.1.0"
 
 __all__ = [
+    "Broker",
+    "BrokerError",
+    "BrokerUnavailableError",
     "ChunkEncodingError",
+    "Event",
+    "History",
     "Limits",
+    "PublishTimeoutError",
     "Response",
+    "RunConflictError",
     "ServerSentEvent",
     "StreamAdapterError",
     "StreamConsumedError",

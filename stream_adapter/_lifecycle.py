@@ -15,13 +15,23 @@ import threading
 import time
 from types import FrameType
 from typing import Protocol
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from ._limits import check_seconds
 from ._pump import set_max_threads, set_warn_blocking
 from .types import Reason
 
-__all__ = ["Live", "active_streams", "configure", "drain", "drain_on_signal", "enter", "leave"]
+__all__ = [
+    "Live",
+    "Shared",
+    "active_streams",
+    "close_at_exit",
+    "configure",
+    "drain",
+    "drain_on_signal",
+    "enter",
+    "leave",
+]
 
 
 class Live(Protocol):
@@ -29,6 +39,18 @@ class Live(Protocol):
 
     def end(self, reason: Reason) -> None:
         """Have it end, from any thread; it may be told more than once."""
+        ...
+
+
+class Shared(Protocol):
+    """What streams are fed from, and outlives them: a broker."""
+
+    def end_subscriptions(self) -> None:
+        """Have every subscription end."""
+        ...
+
+    def close(self) -> None:
+        """Close it. It may be called more than once."""
         ...
 
 
@@ -48,6 +70,7 @@ _EXIT_GRACE = 2.0  # seconds that streams have at the end of the process
 _LOOK_AGAIN = 0.1  # seconds between looks at streams that have begun meanwhile
 
 _registry = _Registry()
+_shared: WeakSet[Shared] = WeakSet()
 os.register_at_fork(after_in_child=_registry.reset)
 
 
@@ -72,6 +95,11 @@ def _live() -> list[Live]:
     return [stream for reference in reversed(_registry.live.valuerefs()) if (stream := reference()) is not None]
 
 
+def close_at_exit(shared: Shared) -> None:
+    """Close a broker at the end of the process, and end its subscriptions when the process is drained."""
+    _shared.add(shared)
+
+
 def active_streams() -> int:
     """Return how many streams of this process have begun and are not closed."""
     return len(_registry.live)
@@ -80,10 +108,10 @@ def active_streams() -> int:
 def drain(timeout: float = 10.0) -> bool:
     """End every live stream with the reason "shutdown": its source is closed, its connection breaks.
 
-    Streams that begin meanwhile are ended too. A sync source is closed as soon as its `next()` returns; where a server
-    waits for a client that reads nothing, the connection is cut, if the server shows its socket. Called on the
-    thread of a running event loop, as in a signal handler or a lifespan, it tells them and does not wait; to wait
-    there, `await asyncio.to_thread(drain, timeout)`.
+    Streams that begin meanwhile are ended too, and so are subscriptions that are iterated without a response. A sync
+    source is closed as soon as its `next()` returns; where a server waits for a client that reads nothing, the
+    connection is cut, if the server shows its socket. Called on the thread of a running event loop, as in a signal
+    handler or a lifespan, it tells them and does not wait; to wait there, `await asyncio.to_thread(drain, timeout)`.
 
     Args:
         timeout: seconds to wait until all are closed.
@@ -109,6 +137,8 @@ def drain(timeout: float = 10.0) -> bool:
                 _registry.someone_left.wait(min(rest, _LOOK_AGAIN))
     finally:
         _registry.draining -= 1
+        for shared in list(_shared):
+            shared.end_subscriptions()
 
 
 def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None:
@@ -151,6 +181,8 @@ def _at_exit() -> None:
     """End the streams in threads that the interpreter does not wait for, while it still runs them."""
     if _registry.live:
         drain(_EXIT_GRACE)
+    for shared in list(_shared):
+        shared.close()
 
 
 def _on_a_loop() -> bool:

@@ -105,6 +105,20 @@ class RequestHead:
         header = self.headers.get("last-event-id")
         return _event_id(header) or _event_id(self._last_event_id_of_query())
 
+    @property
+    def cursor(self) -> str | None:
+        """`last_event_id`; "" if the client sent one that no event can have had; None if it sent none.
+
+        A broker's stream must not begin as if there was none, for then events would be lost in silence.
+        """
+        valid = self.last_event_id
+        if valid is not None:
+            return valid
+        sent = self.headers.get("last-event-id") or any(
+            part.startswith(_PARAMETER) and len(part) > len(_PARAMETER) for part in self.query.split("&")
+        )
+        return "" if sent else None
+
     def _last_event_id_of_query(self) -> str | None:
         if _PARAMETER not in self.query:
             return None

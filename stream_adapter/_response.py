@@ -29,7 +29,7 @@ from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
 from ._serve import asgi, wsgi
-from ._source import Source
+from ._source import RequestSource, Source
 from ._source import is_stream as _is_iterator
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
@@ -225,6 +225,9 @@ class Response:
         own = without_hop_by_hop(self.headers)
         promised = content_length(own)
         source = self._source.take()
+        begins_at_once = isinstance(source.content, RequestSource)
+        if begins_at_once:
+            source = Source(source.content.for_request(head))
         bodiless = is_bodiless(status)
         body = whole_body(_NOTHING if bodiless else source, encoder)
         undecided = isinstance(format, Auto) and body is None
@@ -241,7 +244,10 @@ class Response:
             encoder=encoder,
             limits=self.limits,
             flush=("bulk" if format.bulk else "auto") if self.flush == "auto" else self.flush,
-            commit_after=self.commit_after if self._is_set("commit_after") else format.commit_after,
+            # what begins at once may also be refused at once: its first item, or its refusal, is waited for
+            commit_after=(
+                self.commit_after if self._is_set("commit_after") else None if begins_at_once else format.commit_after
+            ),
             on_error=self.on_error,
             on_close=self.on_close,
             head_of=(lambda settled: (status, self._headers_for(settled, own))) if undecided else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import Enum, auto
@@ -20,9 +21,10 @@ from ._log import describe_source, log_close_failure
 from ._readers import Reading, reading_of
 from ._records import iterates_itself
 from ._remedies import is_frame, name_of, remedy_for
+from ._request import RequestHead
 from .errors import SourceError, StreamConsumedError
 
-__all__ = ["Kind", "Source", "is_stream"]
+__all__ = ["Kind", "RequestSource", "Source", "is_stream"]
 
 
 class Kind(Enum):
@@ -107,6 +109,16 @@ class _Owner(Protocol):
 
 def _no_owner() -> None:
     return None
+
+
+class RequestSource(ABC):
+    """A source that each request is given a stream of its own of: one that goes on after what its client has had."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def for_request(self, head: RequestHead) -> object:
+        """Return the content for a request. Nothing is begun: it may be closed without being iterated."""
 
 
 class Source:

@@ -10,7 +10,8 @@ import pytest
 
 MEMBERS: dict[str, str] = {
     "stream_adapter": """
-        ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
+        Broker BrokerError BrokerUnavailableError ChunkEncodingError Event History Limits PublishTimeoutError Response
+        RunConflictError ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
         StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure csv drain drain_on_signal
         encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi to_wsgi
     """,
@@ -33,9 +34,9 @@ MEMBERS: dict[str, str] = {
         outgoing_head refusal_head response_of_view run_coroutine server_file
     """,
     "stream_adapter.testing": """
-        ASGIStreamTransport EngineConformance Items LiveServer ManualClock RecordingReceiver SlowClient
+        ASGIStreamTransport EngineConformance Items Listening LiveServer ManualClock RecordingReceiver SlowClient
         StalledClient WSGIStreamTransport aassert_closes aassert_streams anext_chunk assert_closes
-        assert_streams async_stream_client events next_chunk rows stream_client
+        assert_streams async_stream_client events listening next_chunk rows stream_client
     """,
     "stream_adapter.types": """
         ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source
@@ -45,7 +46,7 @@ MEMBERS: dict[str, str] = {
     "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
     "stream_adapter_django.drf": "StreamNegotiation",
     "stream_adapter_fastapi": "Stream StreamAdapter StreamResponse StreamRouter stream_response streaming",
-    "stream_adapter_pytest": "async_stream_client stream_client",
+    "stream_adapter_pytest": "async_stream_client memory_broker stream_client",
     "stream_adapter_pytest.servers": "live_server",
     "stream_adapter_flask": """
         StreamAdapter StreamResponse StreamingResponse last_event_id stream_response streaming

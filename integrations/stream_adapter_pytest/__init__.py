@@ -24,9 +24,10 @@ import pytest
 if TYPE_CHECKING:
     import httpx2
 
+    from stream_adapter import Broker
     from stream_adapter.types import ASGIApp, WSGIApp
 
-__all__ = ["async_stream_client", "stream_client"]
+__all__ = ["async_stream_client", "memory_broker", "stream_client"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,3 +58,12 @@ def async_stream_client() -> Callable[..., httpx2.AsyncClient]:
     from stream_adapter import testing  # noqa: PLC0415  # nothing is imported by tests that do not stream
 
     return testing.async_stream_client
+
+
+@pytest.fixture
+def memory_broker() -> Iterator[Broker]:
+    """Return a `Broker("memory://")` of the test's own, which is closed after it."""
+    from stream_adapter import Broker  # noqa: PLC0415  # nothing is imported by tests that do not stream
+
+    with Broker("memory://") as broker:
+        yield broker

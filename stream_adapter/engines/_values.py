@@ -18,8 +18,8 @@ _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def new_epoch() -> str:
-    """Return a name for a channel's next epoch: 8 letters and digits, 47 random bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(8))
+    """Return a name for a channel's next epoch: 7 letters and digits, 41 random bits."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(7))
 
 
 class Position(NamedTuple):

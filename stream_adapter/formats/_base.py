@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any
 
 from stream_adapter._encode import ChunkTable, Encode, explain
 from stream_adapter._request import RequestHead
+
+from ._published import Published
 
 __all__ = ["NO_BUFFERING", "Format", "FormatEncoder", "encoder_of"]
 
@@ -118,19 +120,25 @@ class Format:
         return True
 
 
-def encoder_of(format: Format, encode: Encode) -> FormatEncoder:
-    """Make the encoder of a stream whose items, whatever they are, are encoded by one function."""
+def encoder_of(format: Format, encode: Encode, encode_published: Encode | None = None) -> FormatEncoder:
+    """Make the encoder of a stream whose items are encoded by one function.
+
+    Args:
+        format: what is being written.
+        encode: encodes an item, whatever it is.
+        encode_published: encodes the items of a broker; None: as any other.
+    """
+    published = encode if encode_published is None else encode_published
     if format.separator:
-        encode = _separated(encode, format.separator)
-    return FormatEncoder(format, ChunkTable(lambda _: encode))
+        leads = chain((b"",), repeat(format.separator))
+        encode, published = _separated(encode, leads), _separated(published, leads)
+    return FormatEncoder(format, ChunkTable(lambda cls: published if issubclass(cls, Published) else encode))
 
 
-def _separated(encode: Encode, separator: bytes) -> Encode:
-    leads = chain((b"",), repeat(separator))
-
+def _separated(encode: Encode, leads: Iterator[bytes]) -> Encode:
     def encode_next(item: Any) -> bytes:
         encoded = encode(item)
-        return next(leads) + encoded
+        return next(leads) + encoded if encoded else b""  # an opening of a broker's stream may be empty
 
     return encode_next
 

@@ -9,6 +9,7 @@ data and a name at most.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import methodcaller
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -20,6 +21,7 @@ from stream_adapter.types import JSONDumps
 from ._event import ServerSentEvent
 from ._foreign_events import event_of, is_event
 from ._problem import PROBLEM
+from ._published import Published
 from .sse import SSE
 
 __all__ = ["PROFILES", "Profile"]
@@ -44,6 +46,8 @@ class _Dialect(SSE):
 
     def encode_of(self, cls: type[Any]) -> Encode:
         """Return how an item of type `cls` is encoded."""
+        if issubclass(cls, Published):
+            return _encode_published_part
         return _encode_part if is_event(cls) else super().encode_of(cls)
 
     def error_item(self, record: object) -> ServerSentEvent:
@@ -77,6 +81,9 @@ class AISDK(_Dialect):
     def error_part(self, record: object) -> Mapping[str, object]:
         """Put it into an error part, whose text is all there is."""
         return {"type": "error", "errorText": _text(record)}
+
+
+_encode_published_part: Encode = methodcaller("sse_part")
 
 
 def _encode_part(item: Any) -> bytes:

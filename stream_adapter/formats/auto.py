@@ -11,6 +11,7 @@ from stream_adapter._encode import ChunkTable, Kind, kind_of
 from ._base import ChunkFormat, Format, FormatEncoder
 from ._foreign_events import is_event
 from ._negotiate import preferred
+from ._published import Published
 from .json_array import JSONArray
 from .json_seq import JSONSeq
 from .ndjson import NDJSON
@@ -32,6 +33,7 @@ class Document(ChunkFormat):
 
 _OCTETS, _DOCUMENT, _EVENTS = Octets(), Document(), SSE()
 _ITEMS: tuple[Format, ...] = (NDJSON(), JSONArray(), JSONSeq(), _EVENTS)  # what carries JSON values, the default first
+_PUBLISHED: tuple[Format, ...] = (_EVENTS, NDJSON(), JSONSeq(), JSONArray())  # what carries a broker's events
 
 
 class Auto(ChunkFormat):
@@ -58,6 +60,7 @@ class Auto(ChunkFormat):
         }
         ranges = None if accept is None else read_qualities(accept)
         self._chosen = {kind: preferred(offered, ranges) for kind, offered in self._offered.items()}
+        self._published: Format = preferred(_PUBLISHED, ranges)
         self._nothing: Format = preferred((self._text, *_ITEMS), ranges)
         # what may become an event stream is read, under WSGI, in a thread, so that there can be keepalives
         self.keepalive: float | None = next(filter(None, (format.keepalive for format in self._chosen.values())), None)
@@ -76,6 +79,8 @@ class Auto(ChunkFormat):
             return copy(_OCTETS)  # ours are shared
         if cls is None:
             return copy(self._nothing)
+        if issubclass(cls, Published):
+            return copy(self._published)
         return copy(_EVENTS if is_event(cls) else self._chosen[kind_of(cls)])
 
     def choose_whole(self, cls: type, *, strict: bool) -> Format:

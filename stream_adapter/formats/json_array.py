@@ -29,4 +29,4 @@ class JSONArray(JSONItems):
     bulk: bool = True
 
     def __init__(self, json_dumps: JSONDumps | None = None) -> None:
-        super().__init__(dumper_of(json_dumps))
+        super().__init__(dumper_of(json_dumps), is_shared=json_dumps is None)

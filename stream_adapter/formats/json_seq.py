@@ -40,7 +40,7 @@ class JSONSeq(JSONItems):
                 raise ChunkValueError("expected JSON, got a record separator inside it")
             return b"\x1e%b\n" % encoded
 
-        super().__init__(encode)
+        super().__init__(encode, is_shared=json_dumps is None)
 
     def error_record(self) -> bytes:
         """Return the element that is no value: an object that is never closed."""

@@ -33,7 +33,7 @@ class NDJSON(JSONItems):
     headers: Mapping[str, str] = NO_BUFFERING
 
     def __init__(self, json_dumps: JSONDumps | None = None) -> None:
-        super().__init__(dump_json_line if json_dumps is None else _line_by(json_dumps))
+        super().__init__(dump_json_line if json_dumps is None else _line_by(json_dumps), is_shared=json_dumps is None)
 
     def error_record(self) -> bytes:
         """Return the line that says it failed."""

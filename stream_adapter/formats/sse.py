@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from types import MappingProxyType
 from typing import Any
 
@@ -20,12 +21,16 @@ from ._base import NO_BUFFERING, Format, FormatEncoder
 from ._event import ServerSentEvent, lines_of
 from ._foreign_events import event_of, is_event
 from ._problem import PROBLEM
+from ._published import Opening, Published
 
 __all__ = ["SSE", "ServerSentEvent"]
 
 _encode_event: Encode = attrgetter("encoded")  # which is done already
 
 
+_encode_published: Encode = methodcaller("sse")
+
+_SPREAD = 2.0  # times the retry is the longest that a client of a broker waits
 _FIELDS = ("data:", "event:", "id:", "retry:", ":")
 _BLANK_LINES = ("\n\n", "\r\n\r\n", "\r\r")
 _FRAMED = "events that are framed already go out with media_type='text/event-stream' and no format"
@@ -109,6 +114,7 @@ class SSE(Format):
         check_seconds("keepalive", keepalive)
         self.keepalive: float | None = keepalive
         self.end: str | None = _check_end(end)
+        self.retry: int | None = retry
         self.prefix: bytes = b"" if retry is None else ServerSentEvent(retry=retry).encoded
         self.suffix: bytes = b"" if end is None else ServerSentEvent("", event=end, id=end).encoded
         self._encode_json: Encode = _encode_json if json_dumps is None else _json_by(json_dumps)
@@ -117,10 +123,12 @@ class SSE(Format):
         """Encode one event."""
         return self.encode_of(item.__class__)(item)
 
-    def encode_of(self, cls: type[Any]) -> Encode:
+    def encode_of(self, cls: type[Any]) -> Encode:  # noqa: PLR0911  # a table, in order
         """Return how an item of type `cls` is encoded."""
         if issubclass(cls, ServerSentEvent):
             return _encode_event
+        if issubclass(cls, Published):
+            return self._encode_opening if issubclass(cls, Opening) else _encode_published
         if is_event(cls):
             return _encode_foreign
         if kind_of(cls) == "bytes":
@@ -130,6 +138,11 @@ class SSE(Format):
         if issubclass(cls, str):
             return _encode_text if cls is str else _encode_text_of_a_subclass
         return self._encode_json
+
+    def _encode_opening(self, item: Opening) -> bytes:
+        """Encode what begins a broker's stream: clients that lose it together do not come back together."""
+        spread = "" if self.retry is None else f"retry: {round(self.retry * random.uniform(1, _SPREAD))}\n"  # noqa: S311
+        return spread.encode() + item.sse() or self.keepalive_frame
 
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream; event streams are always UTF-8."""

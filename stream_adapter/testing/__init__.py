@@ -14,6 +14,7 @@
 
 from ._asgi import ASGIStreamTransport
 from ._assertions import aassert_closes, aassert_streams, assert_closes, assert_streams
+from ._broker import Listening, listening
 from ._clients import async_stream_client, stream_client
 from ._engines import EngineConformance, ManualClock, RecordingReceiver
 from ._items import Items, events, rows
@@ -26,6 +27,7 @@ __all__ = [
     "ASGIStreamTransport",
     "EngineConformance",
     "Items",
+    "Listening",
     "LiveServer",
     "ManualClock",
     "RecordingReceiver",
@@ -39,6 +41,7 @@ __all__ = [
     "assert_streams",
     "async_stream_client",
     "events",
+    "listening",
     "next_chunk",
     "rows",
     "stream_client",

@@ -1,0 +1,290 @@
+"""One subscription, step by step, without waiting: a generator that says what to wait for.
+
+Its driver, sync or async, runs in the listener's own thread or loop (`_subscription.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from stream_adapter.engines import Position
+from stream_adapter.errors import BrokerUnavailableError, GoneError
+from stream_adapter.formats._published import Published
+
+from ._hub import MAX_REPLAY, Channel, Hub, Read
+from ._ids import ChannelName, cursors_of
+from ._records import Control, Delivery, Record, StreamOpen
+from ._ring import Ring
+from ._waiters import Waiter
+
+__all__ = ["WAIT", "Call", "Listener", "Options", "Step"]
+
+OnGap: TypeAlias = Literal["reset", "snapshot", "gone"]
+Reason: TypeAlias = Literal["trimmed", "epoch", "unknown", "slow"]
+
+_BATCH = 64  # records that are handed on before others have their turn
+
+
+class _Wait:
+    """What a step is that waits until the listener is woken."""
+
+
+WAIT: Final = _Wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A step that calls a user's function, sync or async, and goes on with what it returns."""
+
+    function: Callable[[], Any]
+
+
+Step: TypeAlias = list[Published] | Future[Any] | Call | _Wait
+_Steps: TypeAlias = Generator[Step, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a subscription was asked for; checked."""
+
+    names: tuple[ChannelName, ...]
+    since: str | None
+    replay: int | None
+    snapshot: Callable[[], Any] | None
+    on_gap: OnGap
+
+
+class _Track:
+    """A listener's place in one channel."""
+
+    __slots__ = ("backlog", "channel", "epoch", "name", "offset", "reason", "ring")
+
+    def __init__(self, name: ChannelName) -> None:
+        self.name = name
+        self.channel: Channel
+        self.ring: Ring
+        self.epoch: str = ""
+        self.offset: int = 0
+        self.backlog: list[Record] = []
+        self.reason: Reason | None = None  # why it is to be reset
+
+    def stand(self, position: Position, ring: Ring) -> None:
+        """Go on from a position, by the ring that was there when it was looked up."""
+        self.epoch, self.offset = position
+        self.ring = ring
+        self.backlog = []
+
+    @property
+    def id(self) -> str:
+        """The id of its place."""
+        return self.name.id_of(self.epoch, self.offset)
+
+
+class Listener:
+    """A subscription that has begun.
+
+    Args:
+        hub: this process's.
+        options: what it was asked for.
+        cursor: the client's, or the caller's `since`; None: it has none.
+        waiter: how it is woken.
+    """
+
+    def __init__(self, hub: Hub, options: Options, cursor: str | None, waiter: Waiter) -> None:
+        self._hub = hub
+        self._options = options
+        self._cursor = cursor
+        self._waiter = waiter
+        self._tracks = [_Track(name) for name in options.names]
+        self._is_single = len(self._tracks) == 1
+
+    def steps(self) -> Generator[Step, Any, None]:
+        """Enter the channels, catch up, and follow them. Closing it leaves them.
+
+        Raises:
+            GoneError: `on_gap` is "gone", and there is one.
+            BrokerUnavailableError: the engine cannot be asked.
+        """
+        entered: list[Channel] = []
+        try:
+            openings: list[Future[None]] = []
+            for track in self._tracks:
+                track.channel, opened = self._hub.enter(track.name, self._waiter)
+                entered.append(track.channel)
+                openings.append(opened)
+            for opened in openings:
+                yield opened
+            yield from self._begin()
+            yield from self._follow()
+        finally:
+            for channel in entered:
+                self._hub.leave(channel, self._waiter)
+
+    def _begin(self) -> _Steps:
+        if self._cursor is None:
+            yield from self._begin_without_cursor()
+        else:
+            yield from self._resume(self._cursor)
+        for track in self._tracks:
+            records, track.backlog = track.backlog, []
+            for start in range(0, len(records), _BATCH):
+                yield self._deliveries(track, records[start : start + _BATCH])
+
+    def _begin_without_cursor(self) -> _Steps:
+        limit = self._options.replay
+        if limit is None:
+            limit = MAX_REPLAY if self._options.since == "earliest" else 0
+        for track in self._tracks:
+            ring = _ring_of(track)
+            track.stand(Position(ring.epoch, ring.top), ring)
+            if limit:
+                read: Read = yield self._hub.read(track.channel, None, limit)
+                track.stand(Position(read.page.epoch, read.page.top - len(read.records)), read.ring)
+                track.backlog = read.records
+        has_snapshot = self._options.snapshot is not None
+        yield [StreamOpen(self._id, None if has_snapshot else self._id)]
+        if has_snapshot:
+            yield from self._send_snapshot()
+
+    def _resume(self, cursor: str) -> _Steps:
+        for track, position in zip(self._tracks, cursors_of(cursor, self._options.names), strict=True):
+            yield from self._resume_channel(track, position)
+        if self._options.on_gap == "gone" and any(track.reason is not None for track in self._tracks):
+            raise GoneError("the events after the client's cursor are no longer stored; load the state again")
+        yield [StreamOpen()]
+        yield from self._fill_gaps()
+
+    def _resume_channel(self, track: _Track, position: Position | None) -> _Steps:
+        ring = _ring_of(track)
+        if position is None:
+            track.reason = "unknown"
+            return
+        track.stand(position, ring)
+        if ring.epoch == position.epoch and ring.first <= position.offset + 1 <= ring.top + 1:
+            return  # the ring has it all
+        read: Read = yield self._hub.read(track.channel, position.offset, MAX_REPLAY)
+        self._take_history(track, read)
+
+    def _take_history(self, track: _Track, read: Read, late: Reason = "trimmed") -> None:
+        """Go on with what was read after a track's place, or note why that is not all."""
+        page = read.page
+        if page.epoch != track.epoch:
+            track.reason = "epoch"
+        elif page.top < track.offset:
+            track.reason = "unknown"
+        elif page.earliest > track.offset + 1 or track.offset + len(read.records) < page.top:
+            track.reason = late
+        else:
+            track.backlog = read.records
+        track.ring = read.ring
+
+    def _follow(self) -> _Steps:
+        while not self._hub.is_closed:
+            is_idle = True
+            for track in self._tracks:
+                ring = _ring_of(track)
+                if ring is not track.ring or ring.epoch != track.epoch:
+                    yield from self._change_ring(track, ring)
+                elif ring.top <= track.offset:  # less: what was read is still to arrive
+                    continue
+                elif records := ring.after(track.offset, _BATCH):
+                    yield self._deliveries(track, records)
+                elif ring.first > track.offset + 1:
+                    yield from self._catch_up(track, "slow")
+                is_idle = False
+            if is_idle:
+                yield WAIT
+
+    def _change_ring(self, track: _Track, ring: Ring) -> _Steps:
+        """Go on in the ring that took the place of one that broke."""
+        track.ring = ring
+        if ring.epoch != track.epoch or ring.is_restart:
+            track.reason = "epoch"
+            yield from self._fill_gaps()
+        elif ring.floor > track.offset + 1:
+            yield from self._catch_up(track, "trimmed")
+
+    def _catch_up(self, track: _Track, late: Reason) -> _Steps:
+        """Read history again where the ring has gone on without the listener."""
+        try:
+            read: Read = yield self._hub.read(track.channel, track.offset, MAX_REPLAY)
+        except BrokerUnavailableError:
+            self._hub.wake_later(track.channel)
+            yield WAIT
+            return
+        self._take_history(track, read, late)
+        if track.reason is None:
+            records, track.backlog = track.backlog, []
+            for start in range(0, len(records), _BATCH):
+                yield self._deliveries(track, records[start : start + _BATCH])
+        else:
+            yield from self._fill_gaps()
+
+    def _fill_gaps(self) -> _Steps:
+        """Tell the client of each gap, or send it the state."""
+        gaps = [track for track in self._tracks if track.reason is not None]
+        if not gaps:
+            return
+        earliest: dict[_Track, str | None] = {}
+        for track in gaps:
+            read: Read = yield from self._read_patiently(track)
+            page = read.page
+            track.stand(Position(page.epoch, page.top), read.ring)
+            earliest[track] = track.name.id_of(page.epoch, page.earliest) if page.earliest <= page.top else None
+        sends_snapshot = self._options.on_gap == "snapshot"
+        for track in gaps:
+            reason, track.reason = track.reason, None
+            self._hub.count_reset(str(reason))
+            if not sends_snapshot:
+                data = {"reason": reason, "earliest": earliest[track], "position": self._id}
+                channel = None if self._is_single else track.name.public
+                yield [Control("stream-reset", data, self._id, time.time(), channel)]
+        if sends_snapshot:
+            yield from self._send_snapshot()
+
+    def _read_patiently(self, track: _Track) -> _Steps:
+        """Read a channel's position; wait while the engine cannot be asked."""
+        while True:
+            try:
+                return (yield self._hub.read(track.channel, None, 0))
+            except BrokerUnavailableError:
+                self._hub.wake_later(track.channel)
+                yield WAIT
+                if self._hub.is_closed:
+                    raise
+
+    def _send_snapshot(self) -> _Steps:
+        """Send the state. It is loaded after the place was noted, so that what follows the place is in no hole."""
+        assert self._options.snapshot is not None  # noqa: S101  # it was checked
+        for track in self._tracks:
+            if track.backlog:  # the state has them
+                track.stand(Position(track.epoch, track.backlog[-1].entry.offset), track.ring)
+        position = self._id
+        state: Any = yield Call(self._options.snapshot)
+        yield [Control("snapshot", state, position, time.time())]
+
+    def _deliveries(self, track: _Track, records: Sequence[Record]) -> list[Published]:
+        """Return what is sent of records, and move the listener's place behind them."""
+        if self._is_single:
+            track.offset = records[-1].entry.offset
+            return list(records)
+        deliveries: list[Published] = []
+        for record in records:
+            track.offset = record.entry.offset
+            deliveries.append(Delivery(record, self._id))
+        return deliveries
+
+    @property
+    def _id(self) -> str:
+        return "~".join(track.id for track in self._tracks)
+
+
+def _ring_of(track: _Track) -> Ring:
+    ring = track.channel.ring
+    if ring is None:
+        raise RuntimeError("expected a channel that was opened")
+    return ring

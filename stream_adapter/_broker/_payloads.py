@@ -1,0 +1,88 @@
+r"""What is published, as the bytes that an engine stores.
+
+    kind, meta, b"\n", data      j{"e":"order"}\n{"state":"paid"}
+
+The kind is `j` for JSON, `t` for text, `n` for none; the meta is empty, or a JSON object with the event's name (`e`),
+its retry (`r`) and its comment (`c`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from stream_adapter._encode import explain, kind_of
+from stream_adapter._json import dump_json
+from stream_adapter._remedies import name_of
+from stream_adapter._text import as_text
+from stream_adapter.errors import ChunkEncodingError
+from stream_adapter.formats import ServerSentEvent
+from stream_adapter.formats._foreign_events import event_of, is_event
+
+__all__ = ["MAX_BYTES", "Parts", "pack", "unpack"]
+
+MAX_BYTES = 1 << 20  # of an event's data
+_RESERVED = frozenset({"stream-open", "stream-reset", "stream-end"})
+
+
+class Parts(NamedTuple):
+    """What a payload holds."""
+
+    kind: bytes
+    data: bytes
+    event: str | None
+    retry: int | None
+    comment: str | None
+
+
+def pack(data: object, event: str | None) -> bytes:
+    """Encode what is published.
+
+    Raises:
+        ChunkEncodingError: it is neither an event nor text nor a JSON value.
+        ValueError: it is too large, an event has two names, or one that the stream uses itself.
+    """
+    retry = comment = None
+    if is_event(data.__class__):
+        given = data if isinstance(data, ServerSentEvent) else event_of(data)
+        if event is not None:
+            raise ValueError("event: expected None with a ServerSentEvent, which has its own; got both")
+        data, event, retry, comment = given.data, given.event, given.retry, given.comment
+        kind, encoded = (b"n", b"") if data is None else _encoded(data)
+    else:
+        kind, encoded = _encoded(data)
+        if event is not None:
+            event = ServerSentEvent(event=event).event  # checks it
+    if event in _RESERVED:
+        raise ValueError(f"event: expected a name that streams do not use themselves, got {event!r}")
+    if len(encoded) > MAX_BYTES:
+        raise ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
+    meta = {name: value for name, value in (("e", event), ("r", retry), ("c", comment)) if value is not None}
+    return b"%b%b\n%b" % (kind, orjson.dumps(meta) if meta else b"", encoded)
+
+
+def _encoded(data: Any) -> tuple[bytes, bytes]:
+    cls: type[Any] = data.__class__
+    text = as_text(data)
+    if isinstance(text, str):
+        try:
+            return b"t", str.__str__(text).encode()
+        except UnicodeEncodeError as error:
+            problem = explain(error, data, None)
+            raise problem from problem.__cause__
+    if kind_of(cls) == "bytes":
+        raise ChunkEncodingError(
+            f"data: expected a ServerSentEvent, text or a JSON value, got {name_of(cls)}; decode it first"
+        )
+    return b"j", dump_json(data)
+
+
+def unpack(payload: bytes) -> Parts:
+    """Return what a payload holds. One that this library did not write is an event without data."""
+    head, found, data = payload.partition(b"\n")
+    kind, meta = head[:1], head[1:]
+    if not found or kind not in {b"j", b"t", b"n"}:
+        return Parts(b"n", b"", None, None, None)
+    fields: dict[str, Any] = orjson.loads(meta) if meta else {}
+    return Parts(kind, data, fields.get("e"), fields.get("r"), fields.get("c"))

@@ -1,0 +1,104 @@
+"""How listeners are woken: those of an event loop together, by one call into it; those of threads each by its own.
+
+A waiter belongs to its loop or thread. `LoopGroup.ring` is called in any thread, under the hub's lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import AbstractContextManager, suppress
+from typing import Protocol, TypeAlias
+
+__all__ = ["LoopGroup", "LoopWaiter", "ThreadWaiter", "Waiter", "Waiters"]
+
+
+class LoopWaiter:
+    """A listener on an event loop."""
+
+    __slots__ = ("_future", "group")
+
+    def __init__(self, group: LoopGroup) -> None:
+        self.group = group
+        self._future: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Wake it, if it waits; on its loop."""
+        future = self._future
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait until it is woken. What it waits for is looked at before, in the same step of the loop."""
+        self._future = self.group.loop.create_future()
+        try:
+            await self._future
+        finally:
+            self._future = None
+
+
+class ThreadWaiter:
+    """A listener in a thread, or a greenlet."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wake(self) -> None:
+        """Wake it, from any thread; it looks again even if it did not wait."""
+        self._event.set()
+
+    def wait(self) -> None:
+        """Wait until it is woken. What it waits for is looked at after."""
+        self._event.wait()
+        self._event.clear()
+
+
+Waiter: TypeAlias = LoopWaiter | ThreadWaiter
+
+
+class Waiters(Protocol):
+    """What has listeners that wait."""
+
+    @property
+    def by_group(self) -> dict[LoopGroup | None, dict[Waiter, None]]: ...
+
+
+class LoopGroup:
+    """The listeners of one event loop. However many events come before it runs, the loop is called once.
+
+    Attributes:
+        loop: theirs.
+        count: how many there are.
+    """
+
+    __slots__ = ("_due", "_lock", "_scheduled", "_thread_id", "count", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, lock: AbstractContextManager[object]) -> None:
+        self.loop = loop
+        self.count: int = 0
+        self._lock = lock
+        self._thread_id = threading.get_ident()
+        self._due: dict[Waiters, None] = {}
+        self._scheduled = False
+
+    def ring(self, channel: Waiters) -> None:
+        """Have the loop wake a channel's listeners."""
+        self._due[channel] = None
+        if self._scheduled:
+            return
+        self._scheduled = True
+        with suppress(RuntimeError):  # the loop is closed, and every task of it has ended
+            if threading.get_ident() == self._thread_id:
+                self.loop.call_soon(self._wake)
+            else:
+                self.loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        with self._lock:
+            due, self._due = self._due, {}
+            self._scheduled = False
+            waiters = [waiter for channel in due for waiter in channel.by_group.get(self, ())]
+        for waiter in waiters:
+            waiter.wake()
