@@ -52,7 +52,7 @@ class Blocks(AsyncIterator[bytes]):
             self._body = self._open(await self._resolve())
             if self._closed:  # meanwhile
                 await self._body.aclose()
-            self._body.interrupted = self._on_interrupt
+            self._body.interruption.callback = self._on_interrupt
         await self._body.start()
         return self._body
 

@@ -123,7 +123,9 @@ class _Call(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         """Run the application until its response is complete."""
-        self._inbox = Inbox(self._environ, self.body.ask, self._patience)  # refuses a Content-Length that is not one
+        self._inbox = Inbox(
+            self._environ, self.body.call_soon, self._patience
+        )  # refuses a Content-Length that is not one
         self._begun = True
         self._ended = asyncio.Event()
         self._producer = self.body.producer(TaskProducer)

@@ -42,7 +42,7 @@ class AsyncBody(Body):
         begun: whether the head was sent, after which a refusal is a failure like any other. `deliver` sets it.
     """
 
-    __slots__ = ("_consumer", "_holds_log", "_loop", "_pending", "_unlogged", "begun", "interrupted")
+    __slots__ = ("_consumer", "_holds_log", "_loop", "_pending", "_unlogged", "begun")
 
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
@@ -52,7 +52,6 @@ class AsyncBody(Body):
         self._pending: list[bytes] = []  # no deque: an empty one is 700 bytes, and two thousand streams are silent
         self._holds_log = False
         self._unlogged: Callable[[], None] | None = None
-        self.interrupted: Callable[[], None] | None = None  # what an edge does to end its own waiting
 
     async def start(self) -> None:
         """Pull the first item.
@@ -81,7 +80,9 @@ class AsyncBody(Body):
             return [self._commit()]
         self._producer, waker = self._make_producer()
         deadlines = Deadlines(self._flow.limits, time.monotonic())
-        consumer = self._consumer = AsyncConsumer(self._producer, waker, deadlines, one_by_one=self._one_by_one)
+        consumer = self._consumer = AsyncConsumer(
+            self._producer, waker, deadlines, self.interruption, one_by_one=self._one_by_one
+        )
         if self._hooks.prefetch is not None:
             self._buffer.max_items = self._hooks.prefetch
         self._producer.start()
@@ -109,7 +110,7 @@ class AsyncBody(Body):
             return []
         if commit_after is not None:
             await consumer.wait_ready(commit_after)
-            if not consumer.ready():
+            if not consumer.is_ready():
                 return []
         return await self._next_batch(consumer)
 
@@ -118,15 +119,15 @@ class AsyncBody(Body):
         left = consumer.deadlines.time_left(time.monotonic())
         times = [seconds for seconds in (commit_after, left) if seconds is not None]
         await consumer.wait_ready(min(times, default=None))
-        if not consumer.ready():
+        if not consumer.is_ready():
             consumer.deadlines.check(time.monotonic())
         self._raise_unless(self._buffer.items)
 
     async def _next_batch(self, consumer: AsyncConsumer) -> list[bytes]:
         try:
             batch = await consumer.next()
-        except Interrupted as interruption:
-            raise self._interrupted(interruption) from None
+        except Interrupted:
+            raise self._interrupted() from None
         self._raise_unless(batch)
         return batch
 
@@ -189,12 +190,9 @@ class AsyncBody(Body):
 
     def interrupt(self, reason: Reason) -> None:
         """End the stream with this reason; from within its loop."""
-        if self._reason is None and not (self._done and reason == "disconnect"):  # it left, having had the end
+        if self._reason is None and not (self._done and reason == "disconnect"):  # a client may leave after the end
             self._end_for(reason)
-        if self._consumer is not None:
-            self._consumer.interrupt(reason)
-        if self.interrupted is not None:
-            self.interrupted()
+        self.interruption.set(reason)
 
     def hold_log(self) -> None:
         """Leave it to the caller when a failure is logged: it calls `log_failure`."""

@@ -16,7 +16,7 @@ from stream_adapter._limits import StreamSummary
 from stream_adapter._log import describe_stream, expect_reports, is_first_report, log_close_failure, log_stream
 from stream_adapter._pump import (
     Buffer,
-    Interrupted,
+    Interruption,
     Pipe,
     Producer,
     ThreadProducer,
@@ -50,6 +50,7 @@ class Body:
     Attributes:
         status: the status code; final after start.
         headers: pairs of name and value; final after start.
+        interruption: ends the stream; a server side sets its `callback`.
         file: the open file that the whole body is, where a server may send it by itself.
         length: how many bytes the stream must have, as its head says; None if it says nothing. It is final after start,
             unless a framework has sent another Content-Length, and then sets it before it iterates.
@@ -75,6 +76,7 @@ class Body:
         "_whole",
         "file",
         "headers",
+        "interruption",
         "length",
         "status",
     )
@@ -92,6 +94,7 @@ class Body:
         self._context = copy_context() if hooks.context is None else hooks.context
         self._buffer = Buffer(flow.limits.high_water, flow.limits.max_items)
         self._producer: Producer | None = None
+        self.interruption = Interruption()
         self._started_at = time.monotonic()
         self._first_at: float | None = None
         self.length: int | None = None
@@ -223,8 +226,9 @@ class Body:
         elif self._reason == "total_timeout":
             self._log(logging.WARNING, f"ended by {self.ending()}", CLOSING)
 
-    def _interrupted(self, interruption: Interrupted) -> Exception:
-        self._reason = self._reason or interruption.reason
+    def _interrupted(self) -> Exception:
+        """Return what to raise after an interruption, and note its reason."""
+        self._reason = self._reason or self.interruption.reason
         return self.ending()
 
     def _note(self, error: BaseException) -> None:

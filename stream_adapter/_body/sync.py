@@ -120,16 +120,16 @@ class SyncBody(Body):
     def _consume(self, producer: Producer, waker: ThreadWaker) -> list[bytes]:
         self._producer = producer
         deadlines = Deadlines(self._flow.limits, time.monotonic())
-        consumer = self._consumer = SyncConsumer(producer, waker, deadlines, one_by_one=self._one_by_one)
-        if self._reason is not None:  # looked at again: the watcher may have seen the client go meanwhile
-            consumer.interrupt(self._reason)
+        consumer = self._consumer = SyncConsumer(
+            producer, waker, deadlines, self.interruption, one_by_one=self._one_by_one
+        )
         if self._hooks.connection is not None:
-            self._hooks.connection.on_disconnect(partial(consumer.interrupt, "disconnect"))
+            self._hooks.connection.on_disconnect(partial(self.interruption.set, "disconnect"))
         producer.start()
         commit_after, batch = self._flow.commit_after, list[bytes]()
         if commit_after is not None:
             consumer.wait_ready(commit_after)
-        if commit_after is None or consumer.ready():
+        if commit_after is None or consumer.is_ready():
             batch = self._next_batch(consumer)
             self._raise_unless(batch)
         prefix = self._commit()
@@ -139,8 +139,8 @@ class SyncBody(Body):
     def _next_batch(self, consumer: SyncConsumer) -> list[bytes]:
         try:
             return consumer.next()
-        except Interrupted as interruption:
-            raise self._interrupted(interruption) from None
+        except Interrupted:
+            raise self._interrupted() from None
 
     def _open_directly(self) -> list[bytes]:
         self._iterator = self._context.run(self._source.iterate)
@@ -160,10 +160,10 @@ class SyncBody(Body):
         run_within = self._context.run
         return (lambda item: run_within(encode, item)) if is_late(cls) else encode
 
-    def ask(self, job: Callable[[], object]) -> None:
-        """Have the body's own thread run a job, when it waits for its source."""
+    def call_soon(self, job: Callable[[], object]) -> None:
+        """Run a job in the body's own thread, when that waits for the source."""
         if self._consumer is not None:
-            self._consumer.ask(job)
+            self._consumer.call_soon(job)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, in blocks."""
@@ -299,8 +299,7 @@ class SyncBody(Body):
         """Have it end with this reason, from any thread; a source inside `next()` is left to return from it."""
         if self._reason is None:
             self._end_for(reason)
-        if self._consumer is not None:
-            self._consumer.interrupt(reason)
+        self.interruption.set(reason)
         if self._is_sent:
             self._break_off(0)
 

@@ -15,7 +15,7 @@ This package knows errors and limits, and of sources and formats only the two Pr
 from .background_loop import background_loop, run, running_loop
 from .blocking import set_warn_blocking
 from .buffer import Buffer
-from .consumers import AsyncConsumer, Interrupted, SyncConsumer
+from .consumers import AsyncConsumer, Interrupted, Interruption, SyncConsumer
 from .deadlines import Deadlines
 from .producers import (
     InlineProducer,
@@ -37,6 +37,7 @@ __all__ = [
     "Deadlines",
     "InlineProducer",
     "Interrupted",
+    "Interruption",
     "LoopWaker",
     "Pipe",
     "Producer",

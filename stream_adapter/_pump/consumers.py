@@ -1,6 +1,6 @@
-"""The side of the crossing that serves: it takes what is ready, waits when nothing is, and keeps the time.
+"""The consumers: each takes what is ready, waits when nothing is, and applies the deadlines.
 
-Two short loops, one sync and one async, around the same steps.
+Two short loops, one sync and one async, around the same steps. An `Interruption` ends either of them.
 """
 
 from __future__ import annotations
@@ -14,78 +14,98 @@ from stream_adapter.types import Reason
 
 from .deadlines import Deadlines
 from .producers import Producer
-from .wakeups import LoopWaker, ThreadWaker
+from .wakeups import LoopWaker, ThreadWaker, Waker
 
-__all__ = ["AsyncConsumer", "Interrupted", "SyncConsumer"]
+__all__ = ["AsyncConsumer", "Interrupted", "Interruption", "SyncConsumer"]
 
 
-class Interrupted(Exception):  # noqa: N818  # no error: the stream was told to end
-    """The stream was told to end while its consumer waited.
+class Interrupted(Exception):  # noqa: N818  # control flow, not an error
+    """The stream was interrupted: its consumer takes nothing more."""
+
+
+class Interruption:
+    """The one signal that ends a stream before its source: a disconnect, a passed deadline, a drain.
 
     Attributes:
-        reason: why, as in `StreamSummary.reason`.
+        reason: why, as in `StreamSummary.reason`; None while the signal is not set.
+        waker: wakes the consumer; set by it.
+        callback: ends what the server side waits for; set by it.
     """
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason: Reason = reason
+    __slots__ = ("callback", "reason", "waker")
+
+    def __init__(self) -> None:
+        self.reason: Reason | None = None
+        self.waker: Waker | None = None
+        self.callback: Callable[[], None] | None = None
+
+    def set(self, reason: Reason) -> None:
+        """Set the signal. It can be set more than once, and the first reason stays."""
+        self.reason = self.reason or reason
+        if self.waker is not None:
+            self.waker.wake()
+        if self.callback is not None:
+            self.callback()
 
 
-_TAIL = 256  # bytes, so that a comment of one line is in them
+_TAIL = 256  # bytes, enough for a comment of one line
 # A frame of an event stream ends with a blank line; comments and a retry have none, and each is whole by itself
 _FRAME_END = re.compile(rb"(?:\n\n|\r\n\r\n|\r\r)(?:(?::|retry:)[^\r\n]*\n)*\Z")
 
 
 class _Consumer:
-    """What the two forms share.
+    """The steps that both forms share.
 
     Args:
-        producer: the other side.
-        deadlines: its deadlines.
-        one_by_one: give chunks as they were yielded, rather than joined.
+        producer: the other side of the buffer.
+        deadlines: of the stream.
+        interruption: ends the stream.
+        one_by_one: return chunks as they were yielded, rather than joined.
     """
 
     __slots__ = ("_keepalive_frame", "_one_by_one", "_tail", "buffer", "deadlines", "interruption", "producer")
 
-    def __init__(self, producer: Producer, deadlines: Deadlines, *, one_by_one: bool) -> None:
+    def __init__(
+        self, producer: Producer, deadlines: Deadlines, interruption: Interruption, *, one_by_one: bool
+    ) -> None:
         self._one_by_one = one_by_one
         self.producer = producer
         self.buffer = producer.buffer
         self.deadlines = deadlines
-        self.interruption: Reason | None = None
+        self.interruption = interruption
         self._keepalive_frame = b""
-        self._tail = b"\n\n"  # what was sent last: a keepalive may follow the end of a frame, and nothing else
+        self._tail = b"\n\n"  # what was sent last: a keepalive may follow the end of a frame only
 
     def commit(self, keepalive: float | None, keepalive_frame: bytes) -> None:
-        """Keep the connection alive from now on: the status line goes out, and before it there was nothing to keep."""
+        """Start to send keepalives: the status line goes out now, and nothing can be sent before it."""
         self._keepalive_frame = keepalive_frame
         self.deadlines.last_sent_at = time.monotonic()
         self.deadlines.keepalive = keepalive
 
-    def ready(self) -> bool:
-        """Say whether `next` returns, or raises, at once."""
-        return bool(self.buffer.items) or self.buffer.ended or self.interruption is not None
+    def is_ready(self) -> bool:
+        """Return True if `next` would return, or raise, at once."""
+        return bool(self.buffer.items) or self.buffer.ended or self.interruption.reason is not None
 
     def _take(self) -> list[bytes] | None:
-        """Return what is ready, in blocks; [] at the end, None if one must wait."""
-        if self.interruption is not None:
-            raise Interrupted(self.interruption)
+        """Return the blocks that are ready; [] at the end, None if there are not any yet."""
+        if self.interruption.reason is not None:
+            raise Interrupted
         buffer = self.buffer
         if not buffer.items:
             if not buffer.ended:
                 return None
-            if not buffer.items:  # looked at again: the last chunk may have come just before the end
+            if not buffer.items:  # read again: the last chunk may have come just before the end
                 return []
         batch = buffer.take() if self._one_by_one else [buffer.take_joined()]
         self.producer.resume()
-        self._tail = _tail(self._tail, batch)  # of the first batch too, which comes before there is a keepalive
+        self._tail = _tail(self._tail, batch)  # also of the first batch, before keepalives start
         if self.deadlines.any_set:
             self.deadlines.last_item_at = self.deadlines.last_sent_at = time.monotonic()
             self.deadlines.check(self.deadlines.last_item_at)
         return batch
 
-    def _overdue(self) -> list[bytes] | None:
-        """Return a keepalive if it is time for one."""
+    def _due_keepalive(self) -> list[bytes] | None:
+        """Return a keepalive if one is due. Only an event stream has a frame for it, and only between two frames."""
         now = time.monotonic()
         if self.deadlines.check(now) is None:
             return None
@@ -112,46 +132,49 @@ class AsyncConsumer(_Consumer):
 
     __slots__ = ("_waker",)
 
-    def __init__(self, producer: Producer, waker: LoopWaker, deadlines: Deadlines, *, one_by_one: bool) -> None:
-        super().__init__(producer, deadlines, one_by_one=one_by_one)
-        self._waker = waker
+    def __init__(
+        self,
+        producer: Producer,
+        waker: LoopWaker,
+        deadlines: Deadlines,
+        interruption: Interruption,
+        *,
+        one_by_one: bool,
+    ) -> None:
+        super().__init__(producer, deadlines, interruption, one_by_one=one_by_one)
+        self._waker = interruption.waker = waker
 
     async def next(self) -> list[bytes]:
-        """Return what is ready, waiting for it; [] at the end, of which `buffer.error` is the cause.
+        """Return what is ready, waiting for it; [] at the end, with its cause in `buffer.error`.
 
         Raises:
-            Interrupted: the stream was told to end.
+            Interrupted: the stream was interrupted.
             StreamTimeoutError: a deadline passed.
         """
         if self.buffer.items or self.producer.pull():
             await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
         while (batch := self._take()) is None:
-            await self._waker.wait(self.ready, self.deadlines.time_left(time.monotonic()))
-            if not self.ready() and (keepalive := self._overdue()) is not None:
+            await self._waker.wait(self.is_ready, self.deadlines.time_left(time.monotonic()))
+            if not self.is_ready() and (keepalive := self._due_keepalive()) is not None:
                 return keepalive
         return batch
 
     async def wait_ready(self, timeout: float | None) -> None:
-        """Wait until there is something to take, at most `timeout` seconds."""
-        await self._wait(self.ready, timeout)
+        """Wait until `is_ready`, for at most `timeout` seconds."""
+        await self._wait(self.is_ready, timeout)
 
     async def wait_ended(self, timeout: float | None) -> bool:
-        """Wait until the source is closed; False if that took longer than `timeout` seconds."""
+        """Wait until the source is closed; return False after `timeout` seconds."""
         return await self._wait(lambda: self.buffer.ended, timeout)
 
     async def _wait(self, holds: Callable[[], bool], timeout: float | None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not holds():
-            rest = None if deadline is None else deadline - time.monotonic()
-            if rest is not None and rest <= 0:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
                 return False
-            await self._waker.wait(holds, rest)
+            await self._waker.wait(holds, left)
         return True
-
-    def interrupt(self, reason: Reason) -> None:
-        """End the stream from within its loop."""
-        self.interruption = reason
-        self._waker.wake()
 
 
 class SyncConsumer(_Consumer):
@@ -163,17 +186,25 @@ class SyncConsumer(_Consumer):
 
     __slots__ = ("_jobs", "_jobs_waited", "_waker")
 
-    def __init__(self, producer: Producer, waker: ThreadWaker, deadlines: Deadlines, *, one_by_one: bool) -> None:
-        super().__init__(producer, deadlines, one_by_one=one_by_one)
-        self._waker = waker
+    def __init__(
+        self,
+        producer: Producer,
+        waker: ThreadWaker,
+        deadlines: Deadlines,
+        interruption: Interruption,
+        *,
+        one_by_one: bool,
+    ) -> None:
+        super().__init__(producer, deadlines, interruption, one_by_one=one_by_one)
+        self._waker = interruption.waker = waker
         self._jobs: list[Callable[[], object]] = []
         self._jobs_waited = False
 
     def next(self) -> list[bytes]:
-        """Return what is ready, waiting for it; [] at the end, of which `buffer.error` is the cause.
+        """Return what is ready, waiting for it; [] at the end, with its cause in `buffer.error`.
 
         Raises:
-            Interrupted: the stream was told to end.
+            Interrupted: the stream was interrupted.
             StreamTimeoutError: a deadline passed.
         """
         if self._jobs_waited:
@@ -181,24 +212,24 @@ class SyncConsumer(_Consumer):
         if not self.buffer.items:
             self.producer.pull()
         while (batch := self._take()) is None:
-            self._waker.wait(self._is_wanted, self.deadlines.time_left(time.monotonic()))
-            if self._run_jobs() or self.ready():
+            self._waker.wait(self._has_work, self.deadlines.time_left(time.monotonic()))
+            if self._run_jobs() or self.is_ready():
                 continue
-            if (keepalive := self._overdue()) is not None:
+            if (keepalive := self._due_keepalive()) is not None:
                 return keepalive
         self._jobs_waited = bool(self._jobs)
         return batch
 
-    def ask(self, job: Callable[[], object]) -> None:
-        """Have the consuming thread run a job when it waits, or after one more batch; from any thread."""
+    def call_soon(self, job: Callable[[], object]) -> None:
+        """Run a job in the consuming thread when it waits, or after one more batch. May be called in any thread."""
         self._jobs.append(job)
         self._waker.wake()
 
-    def _is_wanted(self) -> bool:
-        return bool(self._jobs) or self.ready()
+    def _has_work(self) -> bool:
+        return bool(self._jobs) or self.is_ready()
 
     def _run_jobs(self) -> bool:
-        """Run what was asked for; say whether anything was."""
+        """Run the jobs; return True if there were any."""
         if not self._jobs:
             return False
         while self._jobs:
@@ -206,23 +237,18 @@ class SyncConsumer(_Consumer):
         return True
 
     def wait_ready(self, timeout: float) -> None:
-        """Wait until there is something to take, at most `timeout` seconds."""
-        self._wait(self.ready, timeout)
+        """Wait until `is_ready`, for at most `timeout` seconds."""
+        self._wait(self.is_ready, timeout)
 
     def wait_ended(self, timeout: float | None) -> bool:
-        """Wait until the source is closed; False if that took longer than `timeout` seconds."""
+        """Wait until the source is closed; return False after `timeout` seconds."""
         return self._wait(lambda: self.buffer.ended, timeout)
 
     def _wait(self, holds: Callable[[], bool], timeout: float | None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not holds():
-            rest = None if deadline is None else deadline - time.monotonic()
-            if rest is not None and rest <= 0:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
                 return False
-            self._waker.wait(holds, rest)
+            self._waker.wait(holds, left)
         return True
-
-    def interrupt(self, reason: Reason) -> None:
-        """End the stream from any thread."""
-        self.interruption = reason
-        self._waker.wake()

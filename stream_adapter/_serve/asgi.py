@@ -152,14 +152,14 @@ class _Delivery:
         interruptible = asyncio.timeout(None)
         try:
             async with interruptible:
-                body.interrupted = partial(_interrupt, interruptible)
+                body.interruption.callback = partial(_interrupt, interruptible)
                 await self.run()
         except TimeoutError:
             if not interruptible.expired():
                 raise
             raise body.ending() from None
         finally:
-            body.interrupted = None
+            body.interruption.callback = None
             watcher.cancel()
             if self._watch is not None:
                 self._watch.stop()
@@ -251,7 +251,7 @@ async def _answer_departed(send: Send) -> None:
 
 
 def _interrupt(scope: asyncio.Timeout) -> None:
-    if not scope.expired():  # it may be told more than once
+    if not scope.expired():  # the callback can be called more than once
         scope.reschedule(asyncio.get_running_loop().time())
 
 
