@@ -12,16 +12,16 @@ from starlette.applications import Starlette
 from stream_adapter.integration import ResponseOptions, checked_options
 from stream_adapter.types import ASGIApp
 
-from ._adoption import adopt, adopted, keep_endpoint
 from ._openapi import document_streams
-from ._router import Verbs, prepare
+from ._router import RouteDecorators, prepare_route
+from ._routes import keep_endpoint, wrap_endpoint, wrap_routes
 
 __all__ = ["StreamAdapter"]
 
 _DECORATORS = ("api_route", "get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
-class StreamAdapter(Verbs):
+class StreamAdapter(RouteDecorators):
     """Stream the generators, iterators and Responses that an application's views return.
 
     Routes and routers may be added before it or after, until the application starts. Lists, dicts and text stay
@@ -53,13 +53,13 @@ class StreamAdapter(Verbs):
             vars(app).update(replaced, add_api_route=self.add_api_route, openapi=self.openapi)
 
     def _start(self, app: ASGIApp) -> ASGIApp:
-        """Adopt the routes; called when the application builds its middleware, which is when it starts."""
-        adopt(self._app.routes)
+        """Wrap the routes; called when the application builds its middleware, which is when it starts."""
+        wrap_routes(self._app.routes)
         return app
 
     def openapi(self) -> dict[str, Any]:
         """Return the application's OpenAPI document, in which streams have their media types and schemas."""
-        adopt(self._app.routes)
+        wrap_routes(self._app.routes)
         document = self._openapi()
         if document is not self._documented:  # FastAPI keeps what it made
             document_streams(document, self._app.routes, **self._app.state.stream_adapter)
@@ -89,7 +89,7 @@ class StreamAdapter(Verbs):
     def _add(
         self, add: Callable[..., Any], path: str, view: Callable[..., Any], *, streaming: bool, options: dict[str, Any]
     ) -> None:
-        endpoint, options = prepare(view, path, streaming=streaming, options=options)
-        endpoint = adopted(endpoint)
+        endpoint, options = prepare_route(view, path, streaming=streaming, options=options)
+        endpoint = wrap_endpoint(endpoint)
         add(endpoint, **options)
         keep_endpoint(self._app.routes[-1], view, instead_of=endpoint)

@@ -1,4 +1,4 @@
-"""Every undocumented or moving name of FastAPI and Starlette that this package uses.
+"""Every undocumented or moving name of FastAPI and Starlette that this package uses; no other module here has one.
 
 Read at FastAPI 0.138 to 0.165 and Starlette 1.10:
 
@@ -15,13 +15,15 @@ Read at FastAPI 0.138 to 0.165 and Starlette 1.10:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from importlib.metadata import version
 from types import GenericAlias
 from typing import Any
 
 from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
 
 from stream_adapter.types import Receive
 
@@ -38,43 +40,124 @@ try:
     from fastapi.routing import (
         APIRoute,
         RouteContext,
-        _effective_route_context_var,  # pyright: ignore[reportPrivateUsage]  # there is no public name for it
+        _effective_route_context_var,  # pyright: ignore[reportPrivateUsage]  # it has no public name
         iter_route_contexts,
     )
     from fastapi.sse import EventSourceResponse
 except ImportError as error:
     raise ImportError(
-        f"stream_adapter_fastapi supports FastAPI 0.138 and later, of which 0.165 is the newest that it was read at;"
-        f" FastAPI {version('fastapi')} is installed: {error}"
+        f"stream_adapter_fastapi supports FastAPI 0.138 and later, and was written for 0.138 to 0.165; FastAPI"
+        f" {version('fastapi')} is installed: {error}"
     ) from error
 
 __all__ = [
     "APIRoute",
     "DefaultPlaceholder",
-    "Dependant",
     "EventSourceResponse",
     "ResponseValidationError",
     "RouteContext",
-    "current_dependant",
+    "call_everywhere",
+    "call_in",
+    "call_of",
+    "call_where_prepared",
     "declared_model",
-    "get_dependant",
     "get_stream_item_type",
     "get_typed_return_annotation",
     "get_typed_signature",
     "iter_route_contexts",
     "receive_of",
-    "set_call",
+    "replace_endpoint_app",
+    "routes_below",
     "set_receive",
 ]
 
 
-def current_dependant(route: APIRoute) -> Dependant:
-    """Return what a handler of this route reads that is made now: its own, or that of the router which includes it."""
+def call_of(route: APIRoute) -> Callable[..., Any] | None:
+    """Return what FastAPI calls for a route."""
+    return route.dependant.call
+
+
+def call_in(context: RouteContext) -> Callable[..., Any] | None:
+    """Return what FastAPI calls for a route where it is included; None for a route of Starlette's."""
+    dependant: Any = getattr(context, "dependant", None)
+    call: Callable[..., Any] | None = None if dependant is None else dependant.call
+    return call
+
+
+def call_everywhere(route: APIRoute, wrapper: Callable[..., Any], **dependency: Callable[..., Any]) -> None:
+    """Make FastAPI call `wrapper` for a route, wherever the route is included. Its endpoint stays as it was.
+
+    Args:
+        route: the route.
+        wrapper: what is called.
+        **dependency: a parameter of the wrapper, and what FastAPI calls for its value.
+    """
+    _replace_call(route.dependant, wrapper, dependency)
+    vars(route)["get_route_handler"] = partial(_handler_of, route, wrapper, dependency)
+
+
+def call_where_prepared(
+    routes: Sequence[BaseRoute], is_wrapper: Callable[[Any], bool], **dependency: Callable[..., Any]
+) -> None:
+    """Do the same where FastAPI has prepared a route already: it does so when it is asked for a URL.
+
+    Args:
+        routes: those of the application.
+        is_wrapper: returns True for a wrapper.
+        **dependency: as for `call_everywhere`.
+    """
+    for context in iter_route_contexts(routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and route.dependant.call is not None and is_wrapper(route.dependant.call):
+            _replace_call(context.dependant, route.dependant.call, dependency)
+
+
+def _handler_of(route: APIRoute, wrapper: Callable[..., Any], dependency: dict[str, Callable[..., Any]]) -> Any:
+    """Make the handler of a route, or of one router that includes it."""
     context: Any = _effective_route_context_var.get()
-    if context is None or context.original_route is not route:
-        return route.dependant
-    dependant: Dependant = context.dependant
-    return dependant
+    included_as: Any = route if context is None or context.original_route is not route else context
+    _replace_call(included_as.dependant, wrapper, dependency)
+    return type(route).get_route_handler(route)
+
+
+def _replace_call(dependant: Dependant, wrapper: Callable[..., Any], dependency: dict[str, Callable[..., Any]]) -> None:
+    if dependant.call is not wrapper:
+        _set_call(dependant, wrapper)
+    known = {each.name for each in dependant.dependencies}
+    path = dependant.path or ""
+    dependant.dependencies += [
+        get_dependant(path=path, call=call, name=name) for name, call in dependency.items() if name not in known
+    ]
+
+
+def _set_call(dependant: Dependant, call: Callable[..., Any]) -> None:
+    """Make FastAPI call another function; 0.138 keeps what kind of function it was."""
+    dependant.call = call
+    for name, attribute in vars(type(dependant)).items():
+        if isinstance(attribute, cached_property):
+            vars(dependant).pop(name, None)
+
+
+def routes_below(route: BaseRoute) -> tuple[Iterable[BaseRoute], bool]:
+    """Return the routes of an included router or of a mounted application, and True if it is an included router."""
+    router: Any = getattr(route, "original_router", None)
+    routes: Iterable[BaseRoute] = getattr(router or route, "routes", None) or ()
+    return routes, router is not None
+
+
+def replace_endpoint_app(route: Route, app: Any) -> bool:
+    """Put `app` in the place of a Starlette route's endpoint, below the middleware of the route.
+
+    Returns:
+        False if the endpoint was not found there.
+    """
+    holder: Any = route
+    while not inspect.isroutine(holder.app):
+        if not hasattr(holder.app, "app"):
+            return False
+        holder = holder.app
+    holder.app = app
+    return True
 
 
 def declared_model(route: APIRoute) -> Any:
@@ -86,19 +169,11 @@ def declared_model(route: APIRoute) -> Any:
     return route.response_model if item is None else GenericAlias(list, (item,))
 
 
-def set_call(dependant: Dependant, call: Callable[..., Any]) -> None:
-    """Have FastAPI call something else; 0.138 keeps what kind of function it was."""
-    dependant.call = call
-    for name, attribute in vars(type(dependant)).items():
-        if isinstance(attribute, cached_property):
-            vars(dependant).pop(name, None)
-
-
 def receive_of(request: Request) -> Receive:
     """Return what a request reads its body from."""
     return request.receive
 
 
 def set_receive(request: Request, receive: Receive) -> None:
-    """Have a request read its body from something else, also where it has begun to read."""
+    """Make a request read its body from something else, also where it has begun to read."""
     request._receive = receive  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no setter

@@ -29,9 +29,9 @@ from stream_adapter.formats import SSE, Auto, Format
 from stream_adapter.integration import ChunkTable, Encode, FormatEncoder, event_of, is_event, kind_of
 from stream_adapter.types import Scope
 
-from ._compat import APIRoute, ResponseValidationError, declared_model, get_typed_return_annotation
+from ._compat import APIRoute, ResponseValidationError, call_of, declared_model, get_typed_return_annotation
 from ._items import class_of, is_container, item_of
-from ._names import name_of, view_of
+from ._marks import name_of, view_of
 
 __all__ = ["Contract", "ItemValidationError", "contract_of"]
 
@@ -183,7 +183,7 @@ class _ContractEncoder(FormatEncoder):
         return self._inner.table[sa.ServerSentEvent](event)
 
     def expect_only(self, cls: type) -> None:
-        """Say that a `cls` is all there will be."""
+        """Expect one item only, of type `cls`."""
         self._inner.expect_only(self._contract.cls or cls)
         self.format = self._inner.format
 
@@ -193,7 +193,7 @@ class _ContractEncoder(FormatEncoder):
         return self.format
 
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
-        """Say which item could not be encoded, and why."""
+        """Return an error that says which item could not be encoded, and why."""
         return self._inner.explain(error, item, index)
 
     def encode_error(self, record: object) -> bytes:
@@ -236,5 +236,6 @@ def _make_contract(route: APIRoute) -> Contract | None:
 
 def _is_switched_off(route: APIRoute) -> bool:
     """Return True if `response_model=None` was given: FastAPI saw a type in the annotation, and made no model of it."""
-    seen = get_typed_return_annotation(route.dependant.call) if route.dependant.call is not None else None
+    call = call_of(route)
+    seen = None if call is None else get_typed_return_annotation(call)
     return seen is not None and not (isinstance(seen, type) and issubclass(seen, Response))

@@ -1,8 +1,8 @@
 """What the OpenAPI document says of a stream: the media types that it may have, and the schema of an item.
 
-FastAPI takes the media type from a route's response class, and the schema from the view's return annotation. It is told
-that a view which yields Items returns a list of them, as a JSON array of them is. That is then said of each format in
-its own way, where FastAPI says it of its own streams: as `itemSchema` (OpenAPI 3.2).
+FastAPI takes the media type from a route's response class, and the schema from the view's return annotation. For a view
+that yields Items, we give it a list of them: the schema of a JSON array. Then we document each format in its own way,
+where FastAPI documents its own streams: as `itemSchema` (OpenAPI 3.2).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from types import GenericAlias
 from typing import Any, ClassVar, Unpack
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from starlette.responses import Response
@@ -21,11 +21,18 @@ import stream_adapter as sa
 from stream_adapter.formats import NDJSON, SSE, Auto, Format, JSONArray, JSONSeq, Raw
 from stream_adapter.integration import ResponseOptions, is_event, kind_of
 
-from ._compat import DefaultPlaceholder, RouteContext, get_stream_item_type, iter_route_contexts
+from ._compat import (
+    DefaultPlaceholder,
+    EventSourceResponse,
+    RouteContext,
+    call_in,
+    get_stream_item_type,
+    iter_route_contexts,
+)
 from ._items import class_of, is_container, item_of, may_be_text
-from ._names import documentation_of
+from ._marks import documentation_of
 
-__all__ = ["Described", "annotation_of", "describe", "document_streams", "redescribed"]
+__all__ = ["Described", "annotation_of", "describe", "document_streams", "options_of", "redescribed", "refuse_events"]
 
 _EVENT: dict[str, Any] = {
     "type": "object",
@@ -92,7 +99,7 @@ def _item_in(returned: Any) -> Any:
 
 
 def annotation_of(described: type[Response]) -> Any:
-    """Return what FastAPI is told that the view returns: a list of items that have a schema, or else a response."""
+    """Return the annotation that FastAPI reads: a list of items, if they have a schema, or else a response."""
     item = getattr(described, "item", None)
     if item is None or not issubclass(described, JSONResponse):
         return Response
@@ -101,6 +108,45 @@ def annotation_of(described: type[Response]) -> Any:
     except (PydanticUserError, PydanticUndefinedAnnotation):  # attrs and msgspec have their schemas elsewhere
         return Response
     return GenericAlias(list, (item,))
+
+
+def options_of(response_class: Any, route: str) -> ResponseOptions:
+    """Return the options that a response class stands for: events, or its media type.
+
+    Args:
+        response_class: a class of Starlette's or FastAPI's, or FastAPI's placeholder for its default.
+        route: what it is the response class of, for the error.
+
+    Raises:
+        TypeError: a response of this class cannot be a stream.
+    """
+    if response_class is None or isinstance(response_class, DefaultPlaceholder):
+        return {}
+    if issubclass(response_class, Described):
+        of_route: ResponseOptions = response_class.of_route
+        return of_route
+    if issubclass(response_class, EventSourceResponse):
+        return {"format": SSE()}
+    if issubclass(response_class, (FileResponse, RedirectResponse)) or not issubclass(response_class, Response):
+        raise TypeError(
+            f"{route}: response_class: expected EventSourceResponse, StreamingResponse, or a class whose media type a"
+            f" stream can have, got {response_class.__name__}; leave it out"
+        )
+    media_type: str | None = response_class.media_type
+    return {} if media_type is None else {"media_type": media_type}
+
+
+def refuse_events(response_class: Any, route: str) -> None:
+    """Refuse a class that makes FastAPI iterate the view itself, before it calls it.
+
+    Raises:
+        TypeError: it is EventSourceResponse.
+    """
+    if isinstance(response_class, type) and issubclass(response_class, EventSourceResponse):
+        raise TypeError(
+            f"{route}: response_class=EventSourceResponse has FastAPI iterate the view itself; leave it out and write"
+            " @streaming.sse(), or give it to a route of StreamAdapter or StreamRouter"
+        )
 
 
 def _formats_of(declared: sa.Response, item: Any) -> dict[str, Format]:
@@ -163,10 +209,10 @@ def _description_in(context: RouteContext) -> tuple[type[Described] | None, str 
     response_class = getattr(context, "response_class", None)
     if isinstance(response_class, type) and issubclass(response_class, Described):
         return response_class, response_class.media_type
-    dependant: Any = getattr(context, "dependant", None)
-    if dependant is None or not isinstance(response_class, DefaultPlaceholder):
+    view = call_in(context)
+    if view is None or not isinstance(response_class, DefaultPlaceholder):
         return None, None
-    return documentation_of(dependant.call), JSONResponse.media_type
+    return documentation_of(view), JSONResponse.media_type
 
 
 def _responses(document: dict[str, Any], context: RouteContext) -> Iterator[dict[str, Any]]:

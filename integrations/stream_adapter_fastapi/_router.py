@@ -7,19 +7,18 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter
 
-from ._adoption import keep_endpoint
-from ._classes import options_of
 from ._compat import DefaultPlaceholder
-from ._openapi import redescribed
+from ._marks import documented_response
+from ._openapi import options_of, redescribed
+from ._routes import keep_endpoint
 from ._views import streaming as streamed
-from ._wrapping import description_of
 
-__all__ = ["StreamRouter", "Verbs", "prepare"]
+__all__ = ["RouteDecorators", "StreamRouter", "prepare_route"]
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class Verbs:
+class RouteDecorators:
     """The route decorators. Each takes FastAPI's options, and `streaming`: whether the result must be a stream."""
 
     def _declare(self, name: str, /, path: str, *, streaming: bool = False, **options: Any) -> Callable[[View], View]:
@@ -63,7 +62,7 @@ class Verbs:
         return self._declare("trace", path, streaming=streaming, **options)
 
 
-def prepare(
+def prepare_route(
     endpoint: Callable[..., Any], path: str, *, streaming: bool, options: dict[str, Any]
 ) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the view and the options that FastAPI is given.
@@ -71,9 +70,9 @@ def prepare(
     Raises:
         TypeError: the response class cannot be that of a stream.
     """
-    if streaming and description_of(endpoint) is None:
+    if streaming and documented_response(endpoint) is None:
         endpoint = streamed(endpoint)
-    described = description_of(endpoint)
+    described = documented_response(endpoint)
     if described is None:
         return endpoint, options
     of_route = options_of(options.get("response_class"), path)
@@ -83,7 +82,7 @@ def prepare(
     return endpoint, {**options, "response_class": redescribed(described, model, **of_route)}
 
 
-class StreamRouter(Verbs, APIRouter):
+class StreamRouter(RouteDecorators, APIRouter):
     """An APIRouter whose routes take `streaming=True`: a result that cannot be streamed is then a TypeError.
 
     The arguments are APIRouter's. Included in an application, it works with or without a StreamAdapter.
@@ -103,6 +102,6 @@ class StreamRouter(Verbs, APIRouter):
         self, path: str, endpoint: Callable[..., Any], *, streaming: bool = False, **options: Any
     ) -> None:
         """Add a route."""
-        prepared, options = prepare(endpoint, path, streaming=streaming, options=options)
+        prepared, options = prepare_route(endpoint, path, streaming=streaming, options=options)
         APIRouter.add_api_route(self, path, prepared, **options)
         keep_endpoint(self.routes[-1], endpoint, instead_of=prepared)

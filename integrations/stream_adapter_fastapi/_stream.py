@@ -12,7 +12,7 @@ from starlette.responses import Response
 from stream_adapter.integration import RequestHead, ResponseOptions, as_response
 from stream_adapter.types import Scope, Source
 
-from ._classes import options_of, refuse_events
+from ._openapi import options_of, refuse_events
 from ._receiving import share_receive
 from ._response import StreamResponse
 
