@@ -1,13 +1,13 @@
-"""One line around an application of any framework: its streams lose what can be mended from outside.
+"""Middlewares around an application of any framework: they do for its streams what `Response` does, as far as possible.
 
-    options      what the two middlewares take, and what it means for a stream of some media type
-    asgi, wsgi   one request each, and the response of the application inside to it
-    inbox        ASGI: `receive`, for two readers
-    stream       ASGI: a response in parts, from the application's `send` to the server's
-    call         WSGI: `start_response` and `write`, held until the first chunk
-    thread       WSGI: where an application is called whose silence must be noticed
-    blocks       WSGI: what is done to the body's blocks on their way to the server
-    compress     Accept-Encoding → headers and an encoder that holds nothing back
+    options      the options of both middlewares, and what they mean for a stream of some media type
+    asgi, wsgi   the middlewares: one request each, and the application's response to it
+    asgi_stream  ASGI: a response of several messages, from the application's `send` to the server's
+    receive      ASGI: the server's `receive`, shared by the application and the middleware
+    wsgi_call    WSGI: one call of the application; `start_response` and `write`, held until the first chunk
+    thread       WSGI: the thread of an application whose silence must be noticed
+    blocks       WSGI: batching and compression of a body's blocks
+    compression  Accept-Encoding → headers, and an encoder that holds nothing back
 
-A response that is not a stream is passed on as it came.
+A response that is not a stream passes through unchanged.
 """
