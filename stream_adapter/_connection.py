@@ -277,6 +277,7 @@ def _uwsgi_descriptor() -> int | None:
 def _descriptor_of_input(environ: Environ) -> int | None:
     """Return the descriptor beneath `wsgi.input`, of the servers that read a request from its socket."""
     stream: Any = environ.get("wsgi.input")
+    stream = getattr(stream, "server_input", stream)  # a RequestInput has the server's own
     if environ.get("SERVER_SOFTWARE", "").startswith("WSGIServer/"):
         read: Any = getattr(stream, "_read", None)  # Django's LimitedStream has the stream by its method only
         stream = getattr(read, "__self__", stream)

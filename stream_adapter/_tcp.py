@@ -46,6 +46,23 @@ _FINISHED: int = getattr(select, "POLLRDHUP", 0)  # Linux, FreeBSD
 _SIOCOUTQ = 0x5411  # linux/sockios.h; for a socket, what TIOCOUTQ is for a terminal
 _INT = struct.Struct("i")
 
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+# struct sock_filter of linux/filter.h: opcode, jumps if true and if false, operand. What a socket's filter sees begins
+# with the TCP header, whose length in 32-bit words is the upper half of byte 12 (RFC 9293, 3.1)
+_DROP_PAYLOADS = b"".join(
+    struct.pack("=HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, 12),  # A = byte 12
+        (0x74, 0, 0, 4),  # A >>= 4
+        (0x64, 0, 0, 2),  # A <<= 2: the length of the header in bytes
+        (0x07, 0, 0, 0),  # X = A
+        (0x80, 0, 0, 0),  # A = the length of the segment
+        (0x1D, 0, 1, 0),  # if A == X:
+        (0x06, 0, 0, 0xFFFFFFFF),  # pass it
+        (0x06, 0, 0, 0),  # drop it
+    )
+)
+
 _AF_UNSPEC_ADDRESS = bytes(16)  # a sockaddr whose family is AF_UNSPEC, and the size of an IPv4 one
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -183,7 +200,19 @@ def reset(client: socket.socket) -> None:
 
 
 def stop_receiving(client: socket.socket) -> None:
-    """Receive nothing more: a thread that waits in `recv` reads the end. What is sent still is."""
+    """Receive nothing more: a `recv` that waits reads the end, and so does every later one. What is sent still is.
+
+    SHUT_RD alone is not enough: Linux still queues what comes after it, and a server would take the rest of a body for
+    the next request. So a filter drops each segment with a payload first; the others, which acknowledge, pass. Where
+    the kernel takes no filter, the connection is reset.
+    """
+    try:
+        program = ctypes.create_string_buffer(_DROP_PAYLOADS)
+        described = struct.pack("@HP", len(_DROP_PAYLOADS) // 8, ctypes.addressof(program))  # struct sock_fprog
+        client.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
+    except OSError:
+        reset(client)
+        return
     try:
         socket.socket.shutdown(client, socket.SHUT_RD)
     except OSError:  # the peer, or the owner, was first

@@ -10,20 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stream_adapter._connection import Connection
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._request import RequestHead
-from stream_adapter._watch import watcher
+from stream_adapter._request_input import BodyTimeout, RequestInput
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, Message
 
-__all__ = ["Inbox", "Patience", "body_length"]
+__all__ = ["Inbox", "body_length"]
 
 _BLOCK = 65536  # bytes: a server's `read` waits for all of them, or for the end
 
@@ -34,24 +32,25 @@ class Inbox:
     Args:
         environ: the request.
         ask: has the request's thread run a job.
-        patience: of a read, which occupies that thread; None waits for any time.
+        receive_timeout: seconds of the client's silence for which a read occupies that thread; None for any.
 
     Attributes:
         closed: whether the response is over.
         told: whether the application has been told so.
+        withheld: seconds after which a client was given up that withholds the body; None if it was not.
     """
 
     def __init__(
         self,
         environ: Environ,
         ask: Callable[[Callable[[], object]], object],
-        patience: Patience | None = None,
+        receive_timeout: float | None = None,
     ) -> None:
         self._request = RequestHead.from_environ(environ)
-        self._input: Any = environ["wsgi.input"]
+        self._input: Any = environ["wsgi.input"] if receive_timeout is None else RequestInput(environ, receive_timeout)
         self._rest = body_length(environ)  # bytes; None: as many as there are
         self._ask = ask
-        self._patience = patience
+        self.withheld: float | None = None
         self._loop = asyncio.get_running_loop()
         self._messages: deque[Message] = deque()
         self._reading = self._complete = False
@@ -81,13 +80,13 @@ class Inbox:
     def _read(self) -> None:
         """Read a part, in the request's thread."""
         try:
-            with self._patience or contextlib.nullcontext():
-                part: bytes = self._input.read(_BLOCK if self._rest is None else min(_BLOCK, self._rest))
-            if (not part and self._rest) or (self._patience is not None and self._patience.is_over):
+            part: bytes = self._input.read(_BLOCK if self._rest is None else min(_BLOCK, self._rest))
+            if not part and self._rest:
                 raise EOFError("a part of the body is missing")  # noqa: TRY301  # one way to be lost
         except Exception as error:  # noqa: BLE001  # whatever a server raises, nothing more comes
             name = describe_stream(self._request, self)
             log_stream(logging.DEBUG, name, "the request ended early", "it is taken for a disconnect", error=error)
+            self.withheld = error.seconds if isinstance(error, BodyTimeout) else None
             act = self.close
         else:
             if self._rest is not None:
@@ -101,41 +100,6 @@ class Inbox:
         self._messages.append({"type": "http.request", "body": part, "more_body": more})
         self._reading, self._complete = False, not more
         self._changed.set()
-
-
-class Patience:
-    """For how long a read of the body waits for a client that sends nothing, where the server shows its socket.
-
-    It is entered and left by the request's thread; `look` is the watcher's.
-
-    Args:
-        connection: the client's.
-        seconds: of silence.
-
-    Attributes:
-        seconds: of silence.
-        is_over: whether the client has been given up: what is read is the end.
-    """
-
-    def __init__(self, connection: Connection, seconds: float) -> None:
-        self.is_over = False
-        self._connection = connection
-        self.seconds = seconds
-        self._since = 0.0
-
-    def __enter__(self) -> None:
-        self._since = time.monotonic()
-        watcher.add(self)
-
-    def __exit__(self, *_: object) -> None:
-        watcher.discard(self)
-
-    def look(self, now: float) -> None:
-        """End a read that has waited for too long."""
-        silence = self._connection.silence()
-        if silence is not None and min(silence, now - self._since) >= self.seconds:
-            self.is_over = True
-            self._connection.stop_receiving()
 
 
 def body_length(environ: Environ) -> int | None:

@@ -15,36 +15,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import RequestTimeout
-
 from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
 from stream_adapter._pump import LoopWaker, ThreadWaker
 from stream_adapter._read_ahead import DISCARDED, ReadAhead
-from stream_adapter.errors import RefusalError
+from stream_adapter._request_input import BodyTimeout
 from stream_adapter.types import Message, Receive
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["BodyTimeout", "RequestBody"]
-
-
-class BodyTimeout(RefusalError, RequestTimeout, TimeoutError):  # noqa: N818  # as its answer is named
-    """The client withholds its body: 408 (RFC 9110, 15.5.9).
-
-    An application sees an OSError, as of an input that broke. One of Flask or Werkzeug answers it without a traceback,
-    of which a client could make it log any number.
-    """
-
-    status_code = 408
-    description: str
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"request body: the client sent nothing for {seconds:g} s")
-
-    def __str__(self) -> str:
-        return self.description
+__all__ = ["RequestBody"]
 
 
 class RequestBody(io.RawIOBase):

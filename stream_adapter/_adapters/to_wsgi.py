@@ -16,13 +16,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from stream_adapter._body import BodyNotWanted, ClientDisconnected, Hooks, SyncBody, follows_from_the_end
-from stream_adapter._connection import Connection, client_connection
+from stream_adapter._connection import client_connection
 from stream_adapter._headers import content_length, field_value, is_bodiless, make_headers, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._media_types import EVENT_STREAM, without_parameters
 from stream_adapter._pump import TaskProducer
 from stream_adapter._request import RequestHead
+from stream_adapter._request_input import BodyTimeout
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.wsgi import begin
 from stream_adapter._source import Source
@@ -30,8 +31,7 @@ from stream_adapter.types import ASGIApp, Environ, Message, StartResponse, WSGIA
 
 from .flow import flow_of
 from .lifespan import ProcessLifespan
-from .receive import Inbox, Patience
-from .request_body import BodyTimeout
+from .receive import Inbox
 from .scope import scope_of
 
 __all__ = ["to_wsgi"]
@@ -74,7 +74,7 @@ def to_wsgi(
 
     def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         connection = client_connection(environ)
-        call = _Call(app, environ, lifespan.begin(), _patience(connection, receive_timeout))
+        call = _Call(app, environ, lifespan.begin(), receive_timeout)
         flow = flow_of(call.head, limits, on_close)
         head = RequestHead.from_environ(environ)
         resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
@@ -92,7 +92,7 @@ class _Call(AsyncIterator[bytes]):
         app: the application.
         environ: the request.
         state: what the application's lifespan has set up.
-        patience: with a client that withholds its body.
+        receive_timeout: seconds that a read of its body waits for a silent client.
 
     Attributes:
         log_name: what it is in the log.
@@ -107,9 +107,9 @@ class _Call(AsyncIterator[bytes]):
     _producer: TaskProducer
     _put: Callable[[bytes], bool]
 
-    def __init__(self, app: ASGIApp, environ: Environ, state: dict[str, Any], patience: Patience | None) -> None:
+    def __init__(self, app: ASGIApp, environ: Environ, state: dict[str, Any], receive_timeout: float | None) -> None:
         self._app = app
-        self._patience = patience
+        self._receive_timeout = receive_timeout
         self._environ = environ
         self._state = state
         self._status: int | None = None
@@ -123,9 +123,8 @@ class _Call(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         """Run the application until its response is complete."""
-        self._inbox = Inbox(
-            self._environ, self.body.call_soon, self._patience
-        )  # refuses a Content-Length that is not one
+        # refuses a Content-Length that is not one
+        self._inbox = Inbox(self._environ, self.body.call_soon, self._receive_timeout)
         self._begun = True
         self._ended = asyncio.Event()
         self._producer = self.body.producer(TaskProducer)
@@ -136,8 +135,8 @@ class _Call(AsyncIterator[bytes]):
             raise self._error
         if self._complete:
             raise StopAsyncIteration
-        if self._patience is not None and self._patience.is_over:
-            raise BodyTimeout(self._patience.seconds)
+        if self._inbox.withheld is not None:
+            raise BodyTimeout(self._inbox.withheld)
         if self._inbox.closed:
             raise ClientDisconnected
         raise RuntimeError("the ASGI application returned before its response was complete")
@@ -259,10 +258,6 @@ class _Call(AsyncIterator[bytes]):
     def _close(self) -> None:
         self._flows = False
         self._inbox.close()
-
-
-def _patience(connection: Connection | None, seconds: float | None) -> Patience | None:
-    return None if connection is None or seconds is None else Patience(connection, seconds)
 
 
 def _check_status(status: object) -> int:

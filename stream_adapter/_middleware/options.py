@@ -55,6 +55,7 @@ class Options:
     live: Collection[str] = LIVE
     keepalive: float | None = 15.0
     compress: bool = False
+    receive_timeout: float | None = 30.0
     limits: Limits = _LIMITS
     on_close: Callable[[StreamSummary], object] | None = None
 
@@ -67,6 +68,7 @@ class Options:
         for media_type in self.live:
             check_media_type(media_type)
         check_seconds("keepalive", self.keepalive)
+        check_seconds("receive_timeout", self.receive_timeout)
         if not isinstance(self.limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
             raise TypeError(f"limits: expected Limits(…), got {type(self.limits).__name__}")
         if self.on_close is not None and not callable(self.on_close):  # pyright: ignore[reportUnnecessaryComparison]  # nor here
@@ -156,6 +158,7 @@ class Middleware(Generic[App]):
         live: Collection[str] = LIVE,
         keepalive: float | None = 15.0,
         compress: bool = False,
+        receive_timeout: float | None = 30.0,
         limits: Limits = _LIMITS,
         on_close: Callable[[StreamSummary], object] | None = None,
     ) -> None:
@@ -169,6 +172,10 @@ class Middleware(Generic[App]):
             keepalive: seconds of silence after which a comment is sent in an event stream; None: never. Under WSGI it
                 applies if the client's Accept names event streams.
             compress: whether to compress streams, as the client's Accept-Encoding asks.
+            receive_timeout: seconds for which a read of the request's body waits while the client sends nothing, since
+                that occupies a thread under WSGI; then it raises a TimeoutError, and an error of the application
+                becomes 408. None: no limit. It applies where the server reads from a socket that it shows: gunicorn,
+                Werkzeug, cheroot, on Linux. Under ASGI it has no effect.
             limits: bounds and deadlines of each stream.
             on_close: called with a StreamSummary when a stream has ended.
 
@@ -178,7 +185,13 @@ class Middleware(Generic[App]):
         """
         self.app = app
         self._options = Options(
-            strict=strict, live=live, keepalive=keepalive, compress=compress, limits=limits, on_close=on_close
+            strict=strict,
+            live=live,
+            keepalive=keepalive,
+            compress=compress,
+            receive_timeout=receive_timeout,
+            limits=limits,
+            on_close=on_close,
         )
 
 

@@ -58,19 +58,21 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._options.bounds_silence or self._expects_events(environ):
             return self._call_in_a_thread(environ, start_response)
-        call = Call(self.app, environ, start_response, forget_reports)
+        call = Call(self.app, environ, start_response, self._options.receive_timeout, forget_reports)
         expect_reports()
-        call.begin()
         try:
+            call.begin()
             if call.may_stream():
                 call.pull()
             if not call.may_stream():
                 return call.pass_on(self._passed_headers(call, environ))
             hooks = Hooks(connection=client_connection(environ), context=_HERE)
             return self._serve(call, environ, hooks, keeps_time=False)
-        except BaseException:
+        except BaseException as error:
             call.close()
-            raise
+            if (refusal := call.refusal(error)) is None:
+                raise
+            return refuse(refusal, start_response)
 
     def _passed_headers(self, call: Call, environ: Environ) -> list[tuple[str, str]]:
         if not call.line:  # the server says what it thinks of that
@@ -85,7 +87,7 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
             thread = Thread()
         except RefusalError as error:
             return refuse(error, start_response)
-        call = Call(self.app, environ, start_response, thread.release)
+        call = Call(self.app, environ, start_response, self._options.receive_timeout, thread.release)
         thread.context.run(expect_reports)
 
         def begin() -> None:
@@ -97,17 +99,21 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
             thread.run(begin)
             if not call.may_stream():
                 return thread.pass_on(call, self._passed_headers(call, environ))
-        except BaseException:
+        except BaseException as error:
             thread.run(call.close)
-            raise
+            if (refusal := call.refusal(error)) is None:
+                raise
+            return refuse(refusal, start_response)
         try:
             hooks = Hooks(connection=client_connection(environ), submit=thread.submit, context=thread.context)
             body = self._serve(call, environ, hooks, keeps_time=True)
             if call.is_head:
                 thread.run(call.close)  # nobody iterates it there, and the body would close it here
-        except BaseException:
+        except BaseException as error:
             call.close()
-            raise
+            if (refusal := call.refusal(error)) is None:
+                raise
+            return refuse(refusal, start_response)
         return body
 
     def _serve(self, call: Call, environ: Environ, hooks: Hooks, *, keeps_time: bool) -> Iterable[bytes]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from itertools import chain
 from typing import Any
 
 from stream_adapter._headers import has_field, is_bodiless
+from stream_adapter._log import describe_stream, log_stream
+from stream_adapter._request import RequestHead
+from stream_adapter._request_input import BodyTimeout, bound_input
 from stream_adapter._wsgi_protocol import HeldHead
 from stream_adapter.types import Environ, ExcInfo, StartResponse, WSGIApp
 
@@ -20,6 +25,7 @@ class Call:
         app: the application.
         environ: of the request.
         start_response: the server's.
+        receive_timeout: seconds that a read of the request's body waits for a silent client; None for any.
         released: called when the iterable is closed.
 
     Attributes:
@@ -31,12 +37,14 @@ class Call:
         app: WSGIApp,
         environ: Environ,
         start_response: StartResponse,
+        receive_timeout: float | None = None,
         released: Callable[[], object] | None = None,
     ) -> None:
         self._app = app
         self._environ = environ
         self._server = start_response
         self._released = released
+        self._input = bound_input(environ, receive_timeout)
         self.chunks: Iterable[bytes] = ()
         self._iterator: Iterator[Any] | None = None
         self._first: tuple[Any, ...] = ()
@@ -98,6 +106,7 @@ class Call:
 
     def commit(self, line: str, headers: list[tuple[str, str]]) -> None:
         """Hand the head of a stream to the server."""
+        self._check_answer()
         self._head.committed = True
         self._server(line, headers)
 
@@ -106,10 +115,37 @@ class Call:
 
         What the application says from now on is the server's to judge: it may still replace the head.
         """
+        self._check_answer()
         self._passes = True
         if self.line and self._write is None:
             self._write = self._server(self.line, headers)
         return self.chunks if self._iterator is None else self
+
+    def refusal(self, error: BaseException) -> BodyTimeout | None:
+        """Return what answers an error by which the call ended, if a withheld body is its reason."""
+        timeout = self._timeout()
+        if timeout is not None and isinstance(error, Exception):
+            name = describe_stream(RequestHead.from_environ(self._environ), self._app)
+            log_stream(logging.DEBUG, name, "the client withheld the request's body", "it is answered 408", error=error)
+            return timeout
+        return None
+
+    def _check_answer(self) -> None:
+        """Refuse an error that the application answers because the client withheld the body.
+
+        Raises:
+            BodyTimeout: it answers an error, or nothing, and the server has no head yet.
+        """
+        timeout = self._timeout()
+        if timeout is not None and (not self.line or self.status >= HTTPStatus.BAD_REQUEST):
+            raise timeout
+
+    def _timeout(self) -> BodyTimeout | None:
+        """Return the refusal of a client that was given up for withholding its body, while it can still be sent."""
+        if self._input is None or not self._input.timed_out:
+            return None
+        begun = self._write is not None or self._head.committed or self._passes
+        return None if begun else BodyTimeout(self._input.seconds)
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate the chunks, of whatever type."""

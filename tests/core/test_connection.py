@@ -13,6 +13,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter._connection import NotifiedConnection, Sample
+from stream_adapter._request_input import bound_input
 from stream_adapter._tcp import Peer
 from stream_adapter._watch import Client
 from stream_adapter.integration import ClientDisconnected, Connection, Hooks, StreamAborted, SyncBody, client_connection
@@ -77,6 +78,16 @@ def test_released_connection_is_left_alone(server: str) -> None:
         assert connection.sample() == Sample(Peer.OPEN)
         ours.send(b"still the server's")
         assert theirs.recv(100) == b"still the server's"
+
+
+@pytest.mark.parametrize("server", ["wsgiref", "runserver"])
+def test_connection_beneath_a_bounded_input_is_found(server: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        environ = environs(ours)[server] | {"CONTENT_LENGTH": "10"}
+        assert bound_input(environ, seconds=30) is environ["wsgi.input"]
+        theirs.close()
+        assert connection_of(environ).gone()
 
 
 @pytest.mark.parametrize("gone", [True, False])

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from stream_adapter._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, unsent_bytes
+from stream_adapter._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, stop_receiving, unsent_bytes
 from tests.support.gate import BOUND
 
 Pair = tuple[socket.socket, socket.socket]
@@ -174,3 +174,27 @@ def test_ending_a_closed_socket_is_no_error(pair: Pair, end: Callable[[socket.so
     server, _ = pair
     server.close()
     end(server)
+
+
+def test_nothing_that_is_sent_after_stop_receiving_is_received_and_the_answer_still_is(tcp: Pair) -> None:
+    server, client = tcp
+    client.settimeout(BOUND)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(server.recv, 100)
+        stop_receiving(server)
+        assert waiting.result() == b""
+    client.send(b"the rest of a body, or a next request")
+    server.send(b"the answer")
+    assert client.recv(100) == b"the answer"
+    wait_for(lambda: unsent_bytes(server) == 0)  # segments that acknowledge still pass
+    assert server.recv(100) == b""
+
+
+def test_connection_is_reset_by_stop_receiving_where_the_kernel_takes_no_filter(
+    tcp: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream_adapter._tcp._SO_ATTACH_FILTER", -1)
+    server, client = tcp
+    stop_receiving(server)
+    with pytest.raises(ConnectionResetError):
+        client.recv(100)

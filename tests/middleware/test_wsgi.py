@@ -320,3 +320,47 @@ def test_a_head_request_pulls_no_more_than_the_first_chunk(headers: Any) -> None
     answer = call_wsgi(StreamAdapterMiddleware(app_of(source), compress=True), method="HEAD", headers=headers)
     assert (answer.status, answer.body, source.closes) == (200, b"", 1)
     assert source.steps <= 1
+
+
+BODY = b"first\nsecond\nthird"
+
+
+@either_thread
+def test_request_body_is_read_by_every_method_of_an_input(headers: list[tuple[str, str]]) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = environ["wsgi.input"]
+        parts = [body.read(3), body.readline(), *body.readlines(1), *body, body.read()]
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"|".join(parts)
+
+    more = {f"HTTP_{name.upper()}": value for name, value in headers}
+    environ = environ_of(REQUEST_METHOD="POST", CONTENT_LENGTH=str(len(BODY)), **more)
+    environ["wsgi.input"] = io.BytesIO(BODY)
+    body = StreamAdapterMiddleware(app)(environ, ignore)
+    assert b"".join(body) == b"fir|st\n|second\n|third|"
+    cast("Any", body).close()
+
+
+@pytest.mark.parametrize(
+    ("timeout", "more"), [(None, {"CONTENT_LENGTH": "3"}), (30, {"CONTENT_LENGTH": "0"}), (30, {"CONTENT_LENGTH": ""})]
+)
+def test_input_of_a_request_is_the_servers_own_where_no_body_is_bounded(
+    timeout: float | None, more: dict[str, str]
+) -> None:
+    seen: list[object] = []
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        seen.append(environ["wsgi.input"])
+        start_response("200 OK", [])
+        return []
+
+    environ = environ_of(**more)
+    given = environ["wsgi.input"]
+    StreamAdapterMiddleware(app, receive_timeout=timeout)(environ, ignore)
+    assert seen == [given]
+
+
+@pytest.mark.parametrize(("timeout", "error"), [(0, ValueError), (-1, ValueError), ("30", TypeError)])
+def test_receive_timeout_that_is_not_a_number_of_seconds_is_an_error(timeout: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="receive_timeout: expected"):
+        StreamAdapterMiddleware(app_of([]), receive_timeout=timeout)

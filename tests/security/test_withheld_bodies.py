@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 
 import pytest
@@ -75,3 +75,14 @@ def test_body_that_trickles_is_read_to_its_end(server: Server) -> None:
         answer = read_to_the_end(client)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"12")
+
+
+def test_rest_of_a_withheld_body_is_not_taken_for_the_next_request(server: Server) -> None:
+    with connect(server, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"a" * 10) as client:
+        first = client.recv(65536)
+        rest = b""
+        with suppress(OSError):  # the connection is closed already
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            rest = read_to_the_end(client)
+    assert first.startswith(b"HTTP/1.1 408 ")
+    assert b"HTTP/1.1" not in rest
