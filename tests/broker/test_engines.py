@@ -8,12 +8,46 @@ import warnings
 import pytest
 
 from stream_adapter.engines import Engine, Frame, History, MemoryEngine, engine_of
+from stream_adapter.engines.redis import RedisEngine
 from stream_adapter.testing import EngineConformance, ManualClock
+from tests.support.redis_server import RedisServer, binary_of
 
 
 class TestMemory(EngineConformance):
     def make_engine(self, clock: ManualClock) -> Engine:
         return MemoryEngine(clock)
+
+
+class _OnRedis(EngineConformance):
+    kind: str
+    server: RedisServer
+
+    @classmethod
+    def setup_class(cls) -> None:
+        if binary_of(cls.kind) is None:
+            pytest.skip(f"needs a {cls.kind} server")
+        cls.server = RedisServer(cls.kind)
+        cls.server.start()
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        cls.server.__exit__()
+
+    def make_engine(self, clock: ManualClock) -> Engine:
+        self.server.command("FLUSHALL")
+        return RedisEngine(self.server.url, clock)
+
+    def make_peer(self, engine: Engine, clock: ManualClock) -> Engine:
+        del engine
+        return RedisEngine(self.server.url, clock)
+
+
+class TestValkey(_OnRedis):
+    kind = "valkey"
+
+
+class TestRedis(_OnRedis):
+    kind = "redis"
 
 
 @pytest.mark.parametrize("url", ["memory", "", "http://x", "memory://host", "memory:///path", "memory://?a=1", "//["])

@@ -1,0 +1,267 @@
+"""Connections to Redis: small pools of redis-py's, set up so that nothing is repeated behind the caller's back.
+
+redis-py's defaults do not suit a broker: ten silent retries, which append twice where a reply was lost, and one
+timeout for everything. Here a command is sent once, on a connection that knows which server it speaks to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import redis
+from redis import asyncio as aioredis
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.retry import Retry
+
+from stream_adapter.errors import BrokerUnavailableError, FencedError, PublishTimeoutError
+
+from ._redis_script import SCRIPT
+
+__all__ = ["Command", "Connections", "unavailable"]
+
+Command: TypeAlias = Callable[[str], Sequence[Any]]
+"""Makes what is sent, for the `run_id` of the server that the connection leads to."""
+
+_SyncPool: Any = redis.BlockingConnectionPool
+_AsyncPool: Any = aioredis.BlockingConnectionPool
+_POOL_SIZE = 8  # connections for each timeout in use: one for publishers, one for reads
+_SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
+
+
+def unavailable(error: BaseException) -> BrokerUnavailableError:
+    """Return the error of a server that was not reached; what it says has no password in it."""
+    return BrokerUnavailableError(f"the broker's engine cannot be reached: {type(error).__name__}: {error}")
+
+
+def _lost(error: BaseException, seconds: float) -> PublishTimeoutError:
+    if isinstance(error, (TimeoutError, redis.TimeoutError)):
+        return PublishTimeoutError(f"the broker's engine did not answer within {seconds:g} s")
+    return PublishTimeoutError("the connection to the broker's engine was lost before it had answered")
+
+
+def _run_id(info: Any) -> str:
+    text = info.decode() if isinstance(info, bytes) else str(info)
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name == "run_id":
+            return value
+    raise redis.ConnectionError("INFO server: expected a run_id, got none")
+
+
+class Connections:
+    """Pools: one for each timeout, and for async callers one for each loop as well. Constructing does no I/O.
+
+    Args:
+        url: `redis://`, `rediss://`, `valkey://`, `valkeys://` or `unix://`, with redis-py's options in its query.
+
+    Raises:
+        ValueError: the URL cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme, _, rest = url.partition("://")
+        self._url = f"{_SCHEMES.get(scheme, scheme)}://{rest}"
+        self._guard = threading.Lock()
+        self._servers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of each connection: its server's run_id
+        self._pools: dict[float, Any] = {}  # redis-py leaves some methods of its pools without types
+        self._async_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Any]] = WeakKeyDictionary()
+        try:
+            parts = urlsplit(self._url)
+            _ = parts.port  # raises ValueError unless it is a number
+            if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdecimal():
+                raise ValueError("a database that is a number")  # noqa: TRY301  # reported with the others
+            pool = self._sync_pool(1.0)
+            pool.connection_class(**pool.connection_kwargs)  # the options in the query are those of its constructor
+        except (ValueError, TypeError, RedisError) as error:
+            shown = f"{scheme}://…" if "@" in url else url
+            raise ValueError(
+                f"url: expected {scheme}://[user:password@]host[:port][/database][?option=…], got {shown!r} ({error})"
+            ) from None
+
+    def forget(self) -> None:
+        """Begin without connections, in a forked child; those of the parent stay open."""
+        self._guard = threading.Lock()
+        self._servers = WeakKeyDictionary()
+        self._pools = {}
+        self._async_pools = WeakKeyDictionary()
+
+    def dial(self, timeout: float) -> Any:
+        """Connect outside of the pools, and return redis-py's connection.
+
+        Args:
+            timeout: seconds to connect, and to wait for the rest of a reply that has begun.
+        """
+        pool = self._sync_pool(timeout)
+        connection = pool.connection_class(**pool.connection_kwargs)
+        connection.connect()
+        return connection
+
+    def run(self, command: Command, timeout: float, *, writes: bool) -> Any:
+        """Send one command and return its reply."""
+        return self.run_all([command], timeout, writes=writes)[0]
+
+    def run_all(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
+        """Send commands in one round trip, and return their replies.
+
+        Args:
+            commands: which.
+            timeout: seconds.
+            writes: whether a lost reply is a PublishTimeoutError, for what was asked may be done.
+        """
+        until = time.monotonic() + timeout
+        pool = self._sync_pool(timeout)
+        try:
+            connection = pool.get_connection()
+        except RedisError as error:
+            raise unavailable(error) from error
+        try:
+            server = self._servers[connection]
+            connection.send_packed_command(connection.pack_commands([command(server) for command in commands]))
+            replies: list[Any] = []
+            for _ in commands:
+                if not connection.can_read(timeout=max(until - time.monotonic(), 0.001)):
+                    raise redis.TimeoutError("no reply")  # noqa: TRY301  # one place for what is lost
+                replies.append(_reply(connection.read_response))
+        except BaseException as error:
+            connection.disconnect()  # a reply that comes later must not be taken for another's
+            if isinstance(error, (RedisError, OSError)):
+                raise (_lost(error, timeout) if writes else unavailable(error)) from error
+            raise
+        finally:
+            pool.release(connection)
+        if any(isinstance(reply, NoScriptError) for reply in replies):  # SCRIPT FLUSH: nothing of it was done
+            pool.disconnect(inuse_connections=False)  # each loads the script when it connects again
+            return self.run_all(commands, timeout, writes=writes)
+        return [_checked(reply) for reply in replies]
+
+    async def arun_all(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
+        """Send commands in one round trip, on an event loop."""
+        pool = self._async_pool(timeout)
+        connection: Any = None
+        replies: list[Any] = []
+        try:
+            async with asyncio.timeout(timeout):
+                connection = await pool.get_connection()
+                server = self._servers[connection]
+                await connection.send_packed_command(
+                    connection.pack_commands([command(server) for command in commands])
+                )
+                replies.extend([await _areply(connection) for _ in commands])
+        except BaseException as error:
+            if connection is None:
+                if isinstance(error, (RedisError, OSError)):
+                    raise unavailable(error) from error
+                raise
+            await connection.disconnect(nowait=True)
+            if isinstance(error, (RedisError, OSError)):
+                raise (_lost(error, timeout) if writes else unavailable(error)) from error
+            raise
+        finally:
+            if connection is not None:
+                await pool.release(connection)
+        if any(isinstance(reply, NoScriptError) for reply in replies):
+            await pool.disconnect(inuse_connections=False)
+            return await self.arun_all(commands, timeout, writes=writes)
+        return [_checked(reply) for reply in replies]
+
+    def close(self) -> None:
+        """Close the sync pools, and the async ones of loops that are closed already."""
+        with self._guard:
+            pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            pool.disconnect()
+        for loop, of_loop in list(self._async_pools.items()):
+            if loop.is_running():  # its connections are touched there only
+                for async_pool in of_loop.values():
+                    asyncio.run_coroutine_threadsafe(async_pool.disconnect(), loop)
+
+    async def aclose(self) -> None:
+        """Close the pools of the running loop."""
+        for pool in self._async_pools.pop(asyncio.get_running_loop(), {}).values():
+            await pool.disconnect()
+
+    def _sync_pool(self, timeout: float) -> Any:
+        with self._guard:
+            pool = self._pools.get(timeout)
+            if pool is None:
+                pool = self._pools[timeout] = _SyncPool.from_url(
+                    self._url,
+                    **_options(timeout),
+                    timeout=timeout,
+                    retry=Retry(NoBackoff(), 0),
+                    redis_connect_func=self._greet,
+                )
+            return pool
+
+    def _async_pool(self, timeout: float) -> Any:
+        loop = asyncio.get_running_loop()
+        with self._guard:
+            pools = self._async_pools.setdefault(loop, {})
+            pool = pools.get(timeout)
+            if pool is None:
+                pool = pools[timeout] = _AsyncPool.from_url(
+                    self._url,
+                    **_options(timeout),
+                    timeout=timeout,
+                    retry=AsyncRetry(NoBackoff(), 0),
+                    redis_connect_func=self._agreet,
+                )
+            return pool
+
+    def _greet(self, connection: Any) -> None:
+        """Log in, ask for the server's `run_id`, and load the script: once for each connection."""
+        connection.on_connect()
+        connection.send_packed_command(connection.pack_commands(_GREETING))
+        self._servers[connection] = _run_id(connection.read_response())
+        connection.read_response()
+
+    async def _agreet(self, connection: Any) -> None:
+        await connection.on_connect()
+        await connection.send_packed_command(connection.pack_commands(_GREETING))
+        self._servers[connection] = _run_id(await connection.read_response())
+        await connection.read_response()
+
+
+_GREETING = [("INFO", "server"), ("SCRIPT", "LOAD", SCRIPT)]
+
+
+def _options(timeout: float) -> dict[str, Any]:
+    return {
+        "max_connections": _POOL_SIZE,
+        "protocol": 2,
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "socket_keepalive": True,
+        "health_check_interval": 0,
+    }
+
+
+def _reply(read: Callable[[], Any]) -> Any:
+    """Return a reply, also one that is an error: those after it are to be read as well."""
+    try:
+        return read()
+    except ResponseError as error:
+        return error
+
+
+async def _areply(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+def _checked(reply: Any) -> Any:
+    if not isinstance(reply, ResponseError):
+        return reply
+    if str(reply) == "FENCED":
+        raise FencedError("this run has ended, or another one has taken its place")
+    raise unavailable(reply) from reply

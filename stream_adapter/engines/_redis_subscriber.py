@@ -1,0 +1,175 @@
+"""The one connection of a process that subscribes, and its thread.
+
+Who owns what:
+
+    the connection   dialed and read by the thread alone. `watch` and `unwatch` send on it, under `_lock`
+    watched names    under `_lock`; after a loss the thread subscribes to all of them, and only when each is confirmed
+                     it reports `reconnected`
+    the receiver     called by the thread
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+import redis
+from redis.exceptions import RedisError
+
+from stream_adapter._log import logger
+from stream_adapter.errors import BrokerUnavailableError
+
+from ._protocol import Receiver
+from ._redis_connections import Connections, unavailable
+
+__all__ = ["Subscriber"]
+
+_TIMEOUT = 10.0  # seconds to connect, and for the rest of a message
+_QUIET = 15.0  # seconds without a message after which the server is asked for one, so that a dead connection is seen
+_BACKOFF = (0.1, 5.0)  # seconds between two attempts to connect, the first and the longest; half of it is random
+
+
+class Subscriber:
+    """Watches Pub/Sub channels for an engine.
+
+    Args:
+        connections: what dials.
+        receiver: returns what the engine reports to.
+        take: is given the name and data of each message.
+    """
+
+    def __init__(
+        self, connections: Connections, receiver: Callable[[], Receiver], take: Callable[[bytes, bytes], None]
+    ) -> None:
+        self._connections = connections
+        self._receiver = receiver
+        self._take = take
+        self._lock = threading.Lock()
+        self._names: dict[bytes, threading.Event] = {}  # set when the server has confirmed it
+        self._connection: Any = None
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def watch(self, name: bytes, timeout: float) -> None:
+        """Subscribe, and return when it is confirmed.
+
+        Raises:
+            BrokerUnavailableError: it was not within `timeout` seconds.
+        """
+        with self._lock:
+            confirmed = self._names.setdefault(name, threading.Event())
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="stream_adapter.redis", daemon=True)
+                self._thread.start()
+            elif not confirmed.is_set():
+                self._send("SUBSCRIBE", name)
+        if not confirmed.wait(timeout):
+            self.unwatch(name)
+            raise BrokerUnavailableError(f"the broker's engine did not confirm a subscription within {timeout:g} s")
+
+    def unwatch(self, name: bytes) -> None:
+        """Unsubscribe."""
+        with self._lock:
+            if self._names.pop(name, None) is not None:
+                self._send("UNSUBSCRIBE", name)
+
+    def close(self) -> None:
+        """End the thread, and close the connection."""
+        self._closed.set()
+        with self._lock:
+            connection, thread = self._connection, self._thread
+            self._names.clear()
+            if connection is not None:
+                self._send("PING")  # wakes the thread, which owns the connection
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(1.0)
+
+    def _send(self, *command: Any) -> None:
+        """Send under the lock; the thread notices a connection that is lost, and makes up for it."""
+        if self._connection is None:
+            return
+        try:
+            self._connection.send_command(*command, check_health=False)
+        except (RedisError, OSError):
+            return
+
+    def _run(self) -> None:
+        failures = 0
+        is_lost = False
+        while not self._closed.is_set():
+            try:
+                self._open()
+                if is_lost:
+                    is_lost = False
+                    logger.info("broker: the subscribing connection is back")
+                    self._receiver().reconnected()
+                failures = 0
+                self._read_on()
+            except (RedisError, OSError) as error:
+                self._drop()
+                if not is_lost and not self._closed.is_set():
+                    is_lost = True
+                    logger.warning("broker: the subscribing connection was lost (%s); trying again", unavailable(error))
+                    self._receiver().disconnected(error)
+                failures += 1
+                longest = min(_BACKOFF[0] * 2**failures, _BACKOFF[1])
+                self._closed.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311  # spreads processes in time
+            except Exception:  # noqa: BLE001  # logged; the thread must go on
+                self._drop()
+                logger.exception("broker: a message could not be taken; subscribing again")
+                is_lost = True
+                self._closed.wait(_BACKOFF[1])
+        self._drop()
+
+    def _open(self) -> None:
+        """Connect, subscribe to all that is watched, and wait until each is confirmed."""
+        connection = self._connections.dial(_TIMEOUT)
+        with self._lock:
+            self._connection = connection
+            for confirmed in self._names.values():
+                confirmed.clear()
+            wanted = dict(self._names)
+            if wanted:
+                connection.send_command("SUBSCRIBE", *wanted, check_health=False)
+        while not all(confirmed.is_set() for confirmed in wanted.values()):
+            if not connection.can_read(timeout=_TIMEOUT):
+                raise redis.TimeoutError("no confirmation")
+            self._handle(connection.read_response())
+            with self._lock:
+                wanted = {name: confirmed for name, confirmed in wanted.items() if name in self._names}
+
+    def _drop(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+            for confirmed in self._names.values():
+                confirmed.clear()
+        if connection is not None:
+            connection.disconnect()
+
+    def _read_on(self) -> None:
+        connection = self._connection
+        is_asked = False
+        while not self._closed.is_set():
+            if connection.can_read(timeout=_QUIET):
+                is_asked = False
+                self._handle(connection.read_response())
+                continue
+            if is_asked:
+                raise redis.TimeoutError(f"nothing was received for {2 * _QUIET:g} s")
+            is_asked = True
+            with self._lock:
+                connection.send_command("PING", check_health=False)
+
+    def _handle(self, message: Any) -> None:
+        if type(message) is not list or message[0] == b"pong":
+            return  # the answer to PING, which is a line as long as nothing is subscribed to
+        kind, name, data = cast("tuple[bytes, bytes, bytes]", message)
+        if kind == b"message":
+            self._take(name, data)
+        elif kind == b"subscribe":
+            with self._lock:
+                confirmed = self._names.get(name)
+            if confirmed is not None:
+                confirmed.set()

@@ -1,0 +1,257 @@
+"""The engine on Redis 6.2 or newer, or Valkey: a hash and a stream for each channel, and Pub/Sub for what is live.
+
+One script does each verb in one atomic step (`_redis_script`). A process has one connection that subscribes
+(`_redis_subscriber`) and a small pool for commands (`_redis_connections`), whatever the number of its channels.
+
+Redis answers before an event is on disk. What that means after a crash is decided by its `appendfsync`; that something
+may be lost is noticed, for its `run_id` has changed: the channel begins another epoch, and listeners are reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from ._base import BaseEngine
+from ._redis_connections import Command, Connections
+from ._redis_script import CHANGED, SCRIPT_SHA
+from ._redis_subscriber import Subscriber
+from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
+
+__all__ = ["RedisEngine", "engine_from_url"]
+
+_TIMEOUT = 5.0  # seconds of a verb that is given none
+
+
+class RedisEngine(BaseEngine):
+    """Channels in Redis or Valkey.
+
+    Args:
+        url: `redis://`, `rediss://`, `valkey://`, `valkeys://` or `unix://`, with redis-py's options in its query.
+        clock: seconds since 1970; None: the server's clock, which all processes share.
+
+    Raises:
+        ValueError: the URL cannot be used.
+    """
+
+    blocks: bool = True
+
+    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+        super().__init__()
+        self._clock = clock
+        self._connections = Connections(url)
+        self._watched: dict[bytes, str] = {}  # channels by their Pub/Sub names
+        self._subscriber = self._new_subscriber()
+
+    def _new_subscriber(self) -> Subscriber:
+        return Subscriber(self._connections, lambda: self.receiver, self._take)
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections and thread."""
+        self._connections.forget()
+        self._watched = {}
+        self._subscriber = self._new_subscriber()
+
+    def append_many(
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Position]:
+        """Append frames."""
+        self.check_process()
+        command = self._append(channel, frames, history, token)
+        return _positions_of(self._connections.run(command, timeout or _TIMEOUT, writes=True))
+
+    async def aappend_many(
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Position]:
+        """Append frames, on an event loop, by redis-py's async side."""
+        self.check_process()
+        command = self._append(channel, frames, history, token)
+        [reply] = await self._connections.arun_all([command], timeout or _TIMEOUT, writes=True)
+        return _positions_of(reply)
+
+    def _append(self, channel: str, frames: Sequence[Frame], history: History, token: int | None) -> Command:
+        keys = [_key_name(channel, frame.key) for frame in frames if frame.key is not None]
+        stored: list[Any] = []
+        for frame in frames:
+            stored += (frame.payload, b"" if frame.key is None else b"1")
+        bounds = ("" if token is None else token, history.count, history.age, history.bytes, KEY_SECONDS)
+        return self._command("append", channel, *bounds, *stored, keys=keys)
+
+    def read(self, channel: str, since: int | None, limit: int) -> Page:
+        """Read entries."""
+        self.check_process()
+        command = self._command("read", channel, "" if since is None else min(since, 1 << 52), limit)
+        epoch, top, earliest, stored = self._connections.run(command, _TIMEOUT, writes=False)
+        entries = tuple(_entry(name, fields) for name, fields in stored)
+        return Page(epoch.decode(), int(top), int(earliest), entries[::-1] if since is None else entries)
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        """Return the newest position of each channel, in one round trip."""
+        self.check_process()
+        names = list(channels)
+        if not names:
+            return {}
+        commands = [self._command("position", name) for name in names]
+        replies = self._connections.run_all(commands, _TIMEOUT, writes=False)
+        return {name: _position(reply) for name, reply in zip(names, replies, strict=True)}
+
+    async def apositions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        """Return the newest position of each channel, on an event loop."""
+        self.check_process()
+        names = list(channels)
+        if not names:
+            return {}
+        commands = [self._command("position", name) for name in names]
+        replies = await self._connections.arun_all(commands, _TIMEOUT, writes=False)
+        return {name: _position(reply) for name, reply in zip(names, replies, strict=True)}
+
+    def watch(self, channel: str) -> None:
+        """Report what is appended to a channel from now on."""
+        self.check_process()
+        name = _notice_name(channel)
+        self._watched[name] = channel
+        try:
+            self._subscriber.watch(name, _TIMEOUT)
+        except BaseException:
+            self._watched.pop(name, None)
+            raise
+
+    def unwatch(self, channel: str) -> None:
+        """Report a channel no more."""
+        name = _notice_name(channel)
+        if self._watched.pop(name, None) is not None:
+            self._subscriber.unwatch(name)
+
+    def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
+        """Begin a run on a channel."""
+        return self._run_verb("claim", channel, lease, retain, "1" if restart else "")
+
+    def renew(self, channel: str, token: int, *, lease: float) -> RunState:
+        """Extend a run's lease."""
+        return self._run_verb("renew", channel, token, lease)
+
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+        """Append the last frames of a run and end it."""
+        stored: list[Any] = []
+        for frame in frames:
+            stored += (frame.payload, b"")
+        return self._run_verb("finish", channel, token, status, KEY_SECONDS, *stored)
+
+    def cancel(self, channel: str, epoch: str) -> RunState | None:
+        """Ask the producer of a run to end."""
+        return self._state("cancel", channel, epoch)
+
+    def run_state(self, channel: str) -> RunState | None:
+        """Return the state of the channel's newest run."""
+        return self._state("state", channel)
+
+    def _run_verb(self, verb: str, channel: str, *arguments: Any) -> RunState:
+        state = self._state(verb, channel, *arguments)
+        assert state is not None, verb  # noqa: S101  # the script answers these with a state or an error
+        return state
+
+    def _state(self, verb: str, channel: str, *arguments: Any) -> RunState | None:
+        self.check_process()
+        reply = self._connections.run(self._command(verb, channel, *arguments), _TIMEOUT, writes=True)
+        if reply is None:
+            return None
+        epoch, token, status, expires, cancelled, granted = reply
+        return RunState(
+            epoch.decode(),
+            int(token),
+            status.decode(),
+            float(expires),
+            cancelled=bool(cancelled),
+            granted=bool(granted),
+        )
+
+    def _command(self, verb: str, channel: str, *arguments: Any, keys: Sequence[bytes] = ()) -> Command:
+        """Return what makes the command, once it is known which server it is sent to."""
+        names = (_name(channel, b":h"), _name(channel, b":s"), _notice_name(channel), *keys)
+        now = "" if self._clock is None else f"{self._clock():.6f}"
+        epoch = new_epoch()
+
+        def command(server: str) -> Sequence[Any]:
+            return ("EVALSHA", SCRIPT_SHA, len(names), *names, verb, server, epoch, now, *arguments)
+
+        return command
+
+    def _take(self, name: bytes, data: bytes) -> None:
+        """Report a message of the subscriber's."""
+        channel = self._watched.get(name)
+        if channel is None:
+            return
+        if data == CHANGED:
+            self.receiver.changed(channel)
+            return
+        head, _, rest = data.partition(b"\n")
+        epoch, first, time, lengths = head.decode().split(" ")
+        entries: list[Entry] = []
+        at = 0
+        for offset, length in enumerate(map(int, lengths.split(",")), int(first)):
+            entries.append(Entry(offset, float(time), rest[at : at + length]))
+            at += length
+        self.receiver.received(channel, epoch, entries)
+
+    def close(self) -> None:
+        """Close connections and the thread."""
+        if not self.is_closed:
+            super().close()
+            self._subscriber.close()
+            self._connections.close()
+
+    async def aclose(self) -> None:
+        """Close them, on an event loop."""
+        await self._connections.aclose()
+        await super().aclose()
+
+
+def _name(channel: str, ending: bytes) -> bytes:
+    """Return a key of a channel. All of its keys share one hash tag, so braces in its name are escaped."""
+    escaped = channel.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
+    return b"{" + escaped.encode() + b"}" + ending
+
+
+def _notice_name(channel: str) -> bytes:
+    return _name(channel, b":n")
+
+
+def _key_name(channel: str, key: str) -> bytes:
+    return _name(channel, b":k:" + blake2b(key.encode(), digest_size=16).hexdigest().encode())
+
+
+def _position(reply: Any) -> Position:
+    epoch, top = reply
+    return Position(epoch.decode(), int(top))
+
+
+def _positions_of(reply: Any) -> list[Position]:
+    epoch, offsets = reply
+    name = epoch.decode()
+    return [Position(name, int(offset)) for offset in offsets]
+
+
+def _entry(name: bytes, fields: list[bytes]) -> Entry:
+    return Entry(int(name.partition(b"-")[0]), float(fields[1]), fields[5])
+
+
+def engine_from_url(url: str) -> RedisEngine:
+    """Make the engine of `redis://`, `rediss://`, `valkey://`, `valkeys://` and `unix://`.
+
+    Raises:
+        ValueError: the URL cannot be used.
+    """
+    return RedisEngine(url)
