@@ -15,8 +15,8 @@ from flask import Flask, request
 import stream_adapter as sa
 from stream_adapter.types import Environ, Message, StartResponse, WSGIApp
 from tests.adapters.asgi_client import exchange, messages_of
-from tests.support.edges import call_asgi
 from tests.support.gate import Gate
+from tests.support.interfaces import call_asgi
 from tests.support.sources import CountingSource
 
 OK = "200 OK"

@@ -6,7 +6,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter._check.events import parse
-from tests.support.edges import call_wsgi
+from tests.support.interfaces import call_wsgi
 
 
 @pytest.mark.parametrize(

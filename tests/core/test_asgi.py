@@ -1,4 +1,4 @@
-"""The ASGI edge: which messages go out, in which order, and what the other scopes are told."""
+"""The ASGI interface: which messages go out, in which order, and what the other scopes are told."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.integration import ClientDisconnected
 from stream_adapter.types import Message
-from tests.support.edges import SOURCES, asgi_channel, call_asgi, either_way
 from tests.support.gate import BOUND
+from tests.support.interfaces import SOURCES, asgi_channel, call_asgi, either_way
 
 HTTP: dict[str, Any] = {"type": "http", "method": "GET", "headers": []}
 

@@ -12,8 +12,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Flush, Message
-from tests.support.edges import SOURCES, Call, Watcher, asgi_channel, four_paths
 from tests.support.gate import BOUND
+from tests.support.interfaces import SOURCES, Call, Watcher, asgi_channel, four_paths
 
 ITEMS = 2000
 

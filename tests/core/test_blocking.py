@@ -12,8 +12,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Message
-from tests.support.edges import asgi_channel, call_asgi, call_wsgi
 from tests.support.gate import BOUND
+from tests.support.interfaces import asgi_channel, call_asgi, call_wsgi
 
 
 class Warned(logging.Handler):
@@ -57,7 +57,7 @@ def test_blocking_source_is_named_once_with_its_line_and_the_remedy(warned: Warn
     assert "plain generator (def)" in line
 
 
-def test_source_that_blocks_the_loop_of_a_sync_edge_is_named_too(warned: Warned) -> None:
+def test_source_that_blocks_the_loop_of_a_sync_interface_is_named_too(warned: Warned) -> None:
     async def blocking_background() -> AsyncIterator[str]:
         yield "a"
         warned.came.wait(BOUND)

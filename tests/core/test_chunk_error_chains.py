@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 import stream_adapter as sa
 from stream_adapter_fastapi import streaming
-from tests.support.edges import Call, four_paths
+from tests.support.interfaces import Call, four_paths
 from tests.support.sources import in_way
 
 ITEMS: dict[str, list[object]] = {

@@ -8,8 +8,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.formats import Format
-from tests.support.edges import Call, Watcher, four_paths
 from tests.support.gate import Gate
+from tests.support.interfaces import Call, Watcher, four_paths
 
 KEEPALIVE = b":\n"
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator
 from contextvars import ContextVar
 
 import stream_adapter as sa
-from tests.support.edges import Call, four_paths
+from tests.support.interfaces import Call, four_paths
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 

@@ -6,7 +6,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Flush
-from tests.support.edges import call_asgi, call_wsgi
+from tests.support.interfaces import call_asgi, call_wsgi
 
 
 class EndsOnce:

@@ -14,18 +14,18 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.integration import AsyncBody, StreamAborted, SyncBody
 from stream_adapter.types import Message
-from tests.support.edges import (
+from tests.support.gate import BOUND, Gate
+from tests.support.interfaces import (
     SOURCES,
     Answer,
     Call,
     asgi_channel,
     call_asgi,
     call_wsgi,
-    either_edge,
+    either_interface,
     either_way,
     four_paths,
 )
-from tests.support.gate import BOUND, Gate
 from tests.support.sources import as_async
 
 
@@ -109,7 +109,7 @@ def test_the_source_is_closed_once_and_on_close_is_told_why(ending: Ending, way:
 
 
 @either_way
-def test_a_body_that_is_never_started_is_closed_once_under_a_sync_edge(way: str) -> None:
+def test_a_body_that_is_never_started_is_closed_once_under_a_sync_interface(way: str) -> None:
     source, reasons = SOURCES[way]([b"a"]), list[str]()
     body = SyncBody(sa.Response(source, on_close=lambda summary: reasons.append(summary.reason)).resolve())
     body.close()
@@ -118,7 +118,7 @@ def test_a_body_that_is_never_started_is_closed_once_under_a_sync_edge(way: str)
 
 
 @either_way
-def test_a_body_that_is_never_started_is_closed_once_under_an_async_edge(way: str) -> None:
+def test_a_body_that_is_never_started_is_closed_once_under_an_async_interface(way: str) -> None:
     source, reasons = SOURCES[way]([b"a"]), list[str]()
 
     async def never_start() -> None:
@@ -346,7 +346,7 @@ def test_a_format_tells_of_a_failure_in_band_without_its_text(
     assert record.exc_info[1] is answer.error
 
 
-@either_edge
+@either_interface
 def test_a_failing_on_error_is_logged_and_the_formats_own_record_goes_out(
     call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -406,7 +406,9 @@ def test_the_normalizer_logs_no_error_that_its_caller_gets(way: str, caplog: pyt
 
 @either_way
 @pytest.mark.parametrize("before", [[], [b"a"]])
-def test_a_cancellation_that_the_source_raises_is_an_error_under_a_sync_edge_too(before: list[bytes], way: str) -> None:
+def test_a_cancellation_that_the_source_raises_is_an_error_under_a_sync_interface_too(
+    before: list[bytes], way: str
+) -> None:
     source = SOURCES[way]([*before, asyncio.CancelledError()])
     answer = call_wsgi(sa.Response(source))
     assert isinstance(answer.error, RuntimeError)

@@ -13,7 +13,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.integration import RequestHead, SyncBody
-from tests.support.edges import SOURCES, Answer, Call, call_wsgi, four_paths
+from tests.support.interfaces import SOURCES, Answer, Call, call_wsgi, four_paths
 from tests.support.sources import CountingSource, in_way
 
 

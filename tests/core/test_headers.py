@@ -9,7 +9,7 @@ from werkzeug.datastructures import Headers
 
 import stream_adapter as sa
 from stream_adapter.types import HeadersInput
-from tests.support.edges import Call, either_edge
+from tests.support.interfaces import Call, either_interface
 
 BAD_HEADERS: list[tuple[object, type[Exception], str]] = [
     ({"X-A": "a\r\nSet-Cookie: b=1"}, ValueError, "the value of X-A has a control or non-latin-1 character"),
@@ -50,7 +50,7 @@ SAME_TWO_COOKIES: list[HeadersInput] = [
 ]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("headers", SAME_TWO_COOKIES, ids=["list", "tuple", "pairs", "Headers"])
 def test_a_field_may_be_repeated(headers: HeadersInput, call: Call) -> None:
     answer = call(sa.Response(iter([b"a"]), headers=headers))
@@ -58,7 +58,7 @@ def test_a_field_may_be_repeated(headers: HeadersInput, call: Call) -> None:
     assert answer.header("x-a") == ["é"]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     "name", ["Connection", "keep-alive", "Transfer-Encoding", "TE", "Trailer", "Upgrade", "Proxy-Connection"]
 )
@@ -80,7 +80,7 @@ def test_the_callers_headers_are_copied() -> None:
     assert list(given) == [("X-A", "1")]
 
 
-@either_edge
+@either_interface
 def test_headers_may_be_added_until_the_response_is_served(call: Call) -> None:
     response = sa.Response(iter([b"a"]))
     response.headers.add("X-Late", "1")

@@ -11,7 +11,7 @@ import stream_adapter as sa
 from stream_adapter.errors import ContentLengthError, RefusalError
 from stream_adapter.formats import Format, Text
 from stream_adapter.integration import outgoing_head
-from tests.support.edges import Call, either_edge, four_paths
+from tests.support.interfaces import Call, either_interface, four_paths
 from tests.support.sources import AsyncCountingSource, CountingSource, in_way
 
 
@@ -63,7 +63,7 @@ def test_bad_head_set_after_construction_is_an_error_before_any_byte(
     assert "sid=1" not in str(answer.error).partition("Set-Cookie")[2]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("change", [CHANGES["a value with NUL"], CHANGES["an interim status"]])
 def test_bad_head_of_a_file_is_an_error_before_any_byte(
     change: Callable[[sa.Response], object], call: Call, tmp_path: Any
@@ -82,7 +82,7 @@ class ForgedRefusalError(RefusalError):
     headers = {"X-A": "a\r\nb"}  # noqa: RUF012  # as a user would write it
 
 
-@either_edge
+@either_interface
 def test_bad_head_of_a_refusal_is_an_error_before_any_byte(call: Call) -> None:
     def refuse() -> Iterator[bytes]:
         raise ForgedRefusalError("no")
@@ -174,7 +174,7 @@ def test_broken_length_is_reported_as_an_error(way: str, call: Call) -> None:
     assert [(summary.reason, type(summary.error)) for summary in summaries] == [("error", ContentLengthError)]
 
 
-@either_edge
+@either_interface
 def test_whole_body_that_is_not_of_its_length_is_an_error_before_any_byte(call: Call) -> None:
     async def later() -> bytes:
         return b"abc"
@@ -185,14 +185,14 @@ def test_whole_body_that_is_not_of_its_length_is_an_error_before_any_byte(call: 
         assert answer.status is None
 
 
-@either_edge
+@either_interface
 def test_answer_to_head_keeps_the_length_that_it_is_given(call: Call) -> None:
     for content in (None, b"abc", iter([b"abc"])):
         answer = call(sa.Response(content, headers={"Content-Length": "4"}), method="HEAD")
         assert (answer.error, answer.header("content-length"), answer.body) == (None, ["4"], b"")
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("status", [204, 304])
 def test_status_without_a_body_set_later_sends_no_body(status: int, call: Call) -> None:
     response = sa.Response(iter([b"abc"]), headers={"Content-Length": "3"})

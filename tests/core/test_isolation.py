@@ -8,7 +8,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.integration import as_response, checked_options
-from tests.support.edges import call_wsgi
+from tests.support.interfaces import call_wsgi
 
 
 def test_formats_handed_out_are_not_shared() -> None:

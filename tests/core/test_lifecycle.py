@@ -35,7 +35,7 @@ class Endless:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_draining_ends_a_stream_under_a_sync_edge(kind: str) -> None:
+def test_draining_ends_a_stream_under_a_sync_interface(kind: str) -> None:
     source, ended = Endless(), list[sa.StreamSummary]()
     content = source.sync() if kind == "sync" else source.idle()
     body = SyncBody(sa.Response(content, on_close=ended.append).resolve())
@@ -64,7 +64,7 @@ def test_draining_ends_a_stream_under_a_sync_edge(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_draining_ends_a_stream_under_an_async_edge(kind: str) -> None:
+def test_draining_ends_a_stream_under_an_async_interface(kind: str) -> None:
     source, ended = Endless(), list[sa.StreamSummary]()
 
     async def serve() -> None:

@@ -10,7 +10,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter._log import describe_source, describe_stream
 from stream_adapter.integration import RequestHead
-from tests.support.edges import Call, call_asgi, call_wsgi, either_edge, four_paths
+from tests.support.interfaces import Call, call_asgi, call_wsgi, either_interface, four_paths
 from tests.support.sources import in_way
 
 
@@ -25,7 +25,7 @@ def records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
     return [record for record in caplog.records if record.name == "stream_adapter"]
 
 
-@either_edge
+@either_interface
 def test_record_of_a_failure_says_which_stream_how_far_and_what_next(
     call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Message
-from tests.support.edges import Watcher, asgi_channel, call_wsgi
 from tests.support.gate import BOUND
+from tests.support.interfaces import Watcher, asgi_channel, call_wsgi
 
 BLOCK = "x" * 20_000
 FAREWELL = "(time is up)"

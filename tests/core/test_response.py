@@ -7,7 +7,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.formats import NDJSON
 from stream_adapter.integration import RequestHead, as_response, is_stream
-from tests.support.edges import SOURCES, Call, call_wsgi, either_edge, four_paths
+from tests.support.interfaces import SOURCES, Call, call_wsgi, either_interface, four_paths
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_the_status_line_has_its_phrase(status: int, phrase: str) -> None:
     assert (answer.status, answer.reason) == (status, phrase)
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     ("content", "length"), [(b"abc", "3"), ("grün", "5"), ({"a": 1}, "7"), (None, "0"), (b"", "0"), (bytearray(2), "2")]
 )
@@ -34,7 +34,7 @@ def test_a_stream_has_no_length(way: str, call: Call) -> None:
     assert answer.header("content-length") == []
 
 
-@either_edge
+@either_interface
 def test_a_length_that_is_given_is_kept(call: Call) -> None:
     answer = call(sa.Response(iter([b"abc"]), headers={"Content-Length": "3"}))
     assert answer.header("content-length") == ["3"]
@@ -50,7 +50,7 @@ def test_head_has_the_headers_and_no_body_and_never_asks_the_source(way: str, ca
     assert (source.steps, source.closes) == (0, 1)
 
 
-@either_edge
+@either_interface
 def test_head_of_a_body_of_one_chunk_keeps_its_length(call: Call) -> None:
     answer = call(sa.Response(b"abc"), method="HEAD")
     assert (answer.body, answer.header("content-length")) == (b"", ["3"])
@@ -77,14 +77,14 @@ def test_a_source_that_can_be_read_once_is_served_once(way: str, call: Call) -> 
     assert second.status is None
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("content", [b"ab", "ab", [b"a", "b"], ("a", b"b")])
 def test_what_can_be_read_again_is_served_again(content: object, call: Call) -> None:
     response = sa.Response(content)
     assert [call(response).body for _ in range(3)] == [b"ab"] * 3
 
 
-@either_edge
+@either_interface
 def test_description_is_another_name_for_content(call: Call) -> None:
     assert call(sa.Response(description=iter([b"a", b"b"]))).body == b"ab"
 

@@ -15,7 +15,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.errors import SourceError
-from tests.support.edges import call_asgi, call_wsgi
+from tests.support.interfaces import call_asgi, call_wsgi
 
 
 def generator() -> Iterator[object]:

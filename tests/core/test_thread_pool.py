@@ -12,8 +12,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.integration import AsyncBody, CapacityError, RequestHead, run_coroutine
-from tests.support.edges import acall_asgi, call_asgi, call_wsgi
 from tests.support.gate import BOUND, Gate
+from tests.support.interfaces import acall_asgi, call_asgi, call_wsgi
 from tests.support.sources import AsyncCountingSource, CountingSource
 
 

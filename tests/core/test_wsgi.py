@@ -1,4 +1,4 @@
-"""The WSGI edge (PEP 3333). Every WSGI call of these tests goes through `wsgiref.validate`."""
+"""The WSGI interface (PEP 3333). Every WSGI call of these tests goes through `wsgiref.validate`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.integration import status_line
-from tests.support.edges import SOURCES, Watcher, call_wsgi
+from tests.support.interfaces import SOURCES, Watcher, call_wsgi
 
 RESPONSES: list[sa.Response] = [
     sa.Response(b"whole"),

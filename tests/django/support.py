@@ -20,15 +20,15 @@ from django.test import override_settings
 from django.urls import path
 
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
-from tests.support.edges import EDGES, Answer, Watcher
 from tests.support.gate import Gate
+from tests.support.interfaces import INTERFACES, Answer, Watcher
 
 ADAPTER = "stream_adapter_django.StreamAdapter"
 ROWS = 300  # in the database of the servers
 
 
 @dataclass
-class Edge:
+class Interface:
     """A protocol that Django is served by."""
 
     name: str
@@ -48,7 +48,7 @@ class Edge:
         routes = [path("", view)] if callable(view) else view
         with override_settings(ROOT_URLCONF=urlconf(routes), MIDDLEWARE=list(middleware), **settings):
             app: Any = WSGIHandler() if self.name == "wsgi" else as_servers_see_it(ASGIHandler())
-            call = EDGES[self.name]
+            call = INTERFACES[self.name]
             asked = partial(call, method=method, headers=headers, leave_after=leave_after)
             return copy_context().run(asked, app, watcher=watcher or Watcher())  # a request has a context of its own
 
@@ -109,5 +109,5 @@ class Opener(Watcher):
         self._gate.open()
 
 
-BOTH = {name: Edge(name) for name in EDGES}
-both_edges: Callable[[Any], Any] = pytest.mark.parametrize("edge", BOTH.values(), ids=BOTH)
+BOTH = {name: Interface(name) for name in INTERFACES}
+both_interfaces: Callable[[Any], Any] = pytest.mark.parametrize("interface", BOTH.values(), ids=BOTH)

@@ -18,9 +18,9 @@ from django.urls import path
 import stream_adapter as sa
 from stream_adapter.types import Message
 from stream_adapter_django import StreamResponse, stream_response, streaming
-from tests.django.support import Edge, both_edges, urlconf, view_of
-from tests.support.edges import SOURCES, either_way
+from tests.django.support import Interface, both_interfaces, urlconf, view_of
 from tests.support.gate import BOUND
+from tests.support.interfaces import SOURCES, either_way
 from tests.support.sources import AsyncCountingSource
 
 
@@ -89,19 +89,19 @@ def returns_unrendered(get_response: Any) -> Any:
     return middleware
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_at_the_end(edge: Edge, way: str) -> None:
+def test_at_the_end(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one"])
-    assert edge.get(streaming(view_of(source))).body == b"one"
+    assert interface.get(streaming(view_of(source))).body == b"one"
     assert source.closes == 1
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_when_the_client_goes(edge: Edge, way: str) -> None:
+def test_when_the_client_goes(interface: Interface, way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
-    answer = edge.get(streaming(view_of(source)), leave_after=2)
+    answer = interface.get(streaming(view_of(source)), leave_after=2)
     assert not answer.complete
     assert source.closes == 1
 
@@ -115,31 +115,31 @@ class SlowToClose(AsyncCountingSource):
         await super().aclose()
 
 
-@both_edges
-def test_a_client_that_goes_does_not_cut_the_close_short(edge: Edge) -> None:
+@both_interfaces
+def test_a_client_that_goes_does_not_cut_the_close_short(interface: Interface) -> None:
     for items in (iter(lambda: b"x", b""), [b"the only one"]):
         source = SlowToClose(items)
-        edge.get(streaming(view_of(source)), leave_after=1)
+        interface.get(streaming(view_of(source)), leave_after=1)
         assert source.closes == 1
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_on_close_is_told_why(edge: Edge, way: str) -> None:
+def test_on_close_is_told_why(interface: Interface, way: str) -> None:
     told: list[str] = []
     for leave_after in (None, 1):
         source = SOURCES[way]([b"x"] if leave_after is None else iter(lambda: b"x", b""))
         view = streaming(on_close=lambda summary: told.append(summary.reason))(view_of(source))
-        edge.get(view, leave_after=leave_after)
+        interface.get(view, leave_after=leave_after)
     assert told == ["done", "disconnect"]
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("middleware", [drops, raises], ids=lambda function: function.__name__)
-def test_when_a_middleware_drops_the_response(edge: Edge, way: str, middleware: Any) -> None:
+def test_when_a_middleware_drops_the_response(interface: Interface, way: str, middleware: Any) -> None:
     source = SOURCES[way]([b"one", b"two"])
-    answer = edge.get(streaming(view_of(source)), middleware=[f"{__name__}.{middleware.__name__}"])
+    answer = interface.get(streaming(view_of(source)), middleware=[f"{__name__}.{middleware.__name__}"])
     assert answer.status == (200 if middleware is drops else 500)
     assert source.closes == 1
 
@@ -196,9 +196,9 @@ def test_when_the_response_is_closed_and_its_content_was_only_looked_at(way: str
     assert (source.steps, source.closes) == (0, 1)
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_of_a_stream_that_a_middleware_returns(edge: Edge, way: str) -> None:
+def test_of_a_stream_that_a_middleware_returns(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
 
     def view(request: HttpRequest) -> HttpResponse:
@@ -206,7 +206,7 @@ def test_of_a_stream_that_a_middleware_returns(edge: Edge, way: str) -> None:
         response.source = source  # type: ignore[attr-defined]  # for the middleware
         return response
 
-    answer = edge.get(view, middleware=[f"{__name__}.returns_unrendered"])
+    answer = interface.get(view, middleware=[f"{__name__}.returns_unrendered"])
     assert (answer.body, answer.header("Content-Type")) == (b"one two", ["text/plain"])
     assert source.closes == 1
 
@@ -276,9 +276,9 @@ def test_a_render_callback_that_fails_closes_the_stream() -> None:
         response.add_post_render_callback(fail)
         return response  # type: ignore[no-any-return]  # HttpResponse has no such method
 
-    for edge in ("wsgi", "asgi"):
+    for interface in ("wsgi", "asgi"):
         source = SOURCES["sync"]([b"one", b"two"])
-        assert Edge(edge).get(view).status == 500
+        assert Interface(interface).get(view).status == 500
         assert source.closes == 1
 
 

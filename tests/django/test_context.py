@@ -17,9 +17,9 @@ from django.utils import timezone, translation
 
 import stream_adapter as sa
 from stream_adapter_django import path, streaming
-from tests.django.support import ADAPTER, Edge, Opener, both_edges, urlconf, view_of
-from tests.support.edges import Answer, Watcher, either_way
+from tests.django.support import ADAPTER, Interface, Opener, both_interfaces, urlconf, view_of
 from tests.support.gate import BOUND, Gate
+from tests.support.interfaces import Answer, Watcher, either_way
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
@@ -44,10 +44,10 @@ def seen() -> str:
     return f"{variable.get()}, {translation.get_language()}, {timezone.get_current_timezone()}, {get_script_prefix()}"
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("mode", ["plain", "keepalive"])
-def test_a_source_sees_what_middleware_has_set(edge: Edge, way: str, mode: str) -> None:
+def test_a_source_sees_what_middleware_has_set(interface: Interface, way: str, mode: str) -> None:
     """With a keepalive a sync source, under WSGI, runs in a thread of the pool."""
     options: Any = {"media_type": "text/event-stream"} if mode == "keepalive" else {}
 
@@ -60,14 +60,14 @@ def test_a_source_sees_what_middleware_has_set(edge: Edge, way: str, mode: str) 
         yield "|" + seen()
 
     view = streaming(**options)(sync_view if way == "sync" else async_view)
-    answer = edge.get(view, middleware=[SETS], USE_I18N=True)
+    answer = interface.get(view, middleware=[SETS], USE_I18N=True)
     assert answer.body.decode().split("|") == ["of the middleware, de, Europe/Berlin, /"] * 2
     assert answer.header("X-Back") == ["yes"]
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_source_sees_what_its_view_has_set_and_what_it_sets_itself(edge: Edge, way: str) -> None:
+def test_a_source_sees_what_its_view_has_set_and_what_it_sets_itself(interface: Interface, way: str) -> None:
     def sync_rows() -> Any:
         yield variable.get()
         variable.set(" of the source")
@@ -86,12 +86,12 @@ def test_a_source_sees_what_its_view_has_set_and_what_it_sets_itself(edge: Edge,
         return view(request)
 
     for each in (view, async_view):
-        assert edge.get(streaming(each)).body == b"of the view of the source"
+        assert interface.get(streaming(each)).body == b"of the view of the source"
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("mode", ["decorator", "both"])
-def test_a_decorated_async_view_runs_on_the_loop_of_its_source(edge: Edge, mode: str) -> None:
+def test_a_decorated_async_view_runs_on_the_loop_of_its_source(interface: Interface, mode: str) -> None:
     loops: list[asyncio.AbstractEventLoop] = []
 
     @streaming
@@ -104,12 +104,12 @@ def test_a_decorated_async_view_runs_on_the_loop_of_its_source(edge: Edge, mode:
 
         return rows()
 
-    assert edge.get(view, middleware=[ADAPTER] if mode == "both" else []).body == b"row"
+    assert interface.get(view, middleware=[ADAPTER] if mode == "both" else []).body == b"row"
     assert loops[0] is loops[1]
 
 
-@both_edges
-def test_a_decorator_around_a_decorated_async_view_changes_nothing(edge: Edge) -> None:
+@both_interfaces
+def test_a_decorator_around_a_decorated_async_view_changes_nothing(interface: Interface) -> None:
     async def outer(request: HttpRequest) -> Any:
         return await inner(request)
 
@@ -117,12 +117,12 @@ def test_a_decorator_around_a_decorated_async_view_changes_nothing(edge: Edge) -
     async def inner(request: HttpRequest) -> Any:
         yield "row"
 
-    assert edge.get(streaming(outer), middleware=[ADAPTER]).body == b"row"
+    assert interface.get(streaming(outer), middleware=[ADAPTER]).body == b"row"
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_sync_code_of_a_source_has_one_thread(edge: Edge, way: str) -> None:
+def test_sync_code_of_a_source_has_one_thread(interface: Interface, way: str) -> None:
     threads: set[int] = set()
 
     def note() -> None:
@@ -140,13 +140,13 @@ def test_sync_code_of_a_source_has_one_thread(edge: Edge, way: str) -> None:
             await sync_to_async(note)()
             yield f"{number}"
 
-    answer = edge.get(sync_view if way == "sync" else async_view, middleware=[SETS])
+    answer = interface.get(sync_view if way == "sync" else async_view, middleware=[SETS])
     assert (answer.body, len(threads)) == (b"012", 1)
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_nothing_deadlocks_with_sync_middleware(edge: Edge, way: str) -> None:
+def test_nothing_deadlocks_with_sync_middleware(interface: Interface, way: str) -> None:
     """The source waits, in the request's thread, until the client has the block before; the middleware needs it too."""
     gate = Gate()
 
@@ -163,7 +163,7 @@ def test_nothing_deadlocks_with_sync_middleware(edge: Edge, way: str) -> None:
             yield f"{number}"
             await sync_to_async(gate.wait)()
 
-    answer = edge.get(
+    answer = interface.get(
         sync_view if way == "sync" else async_view, middleware=[SETS, ADAPTER, SETS], watcher=Opener(gate)
     )
     assert (answer.blocks, answer.header("X-Back")) == ([b"0", b"1", b"2"], ["yes"])
@@ -212,7 +212,7 @@ def test_headers_go_out_after_commit_after_and_the_first_item_when_it_comes(prot
 
     rows = sync_rows if way == "sync" else async_rows
     view = streaming(media_type="text/plain", commit_after=0)(view_of(rows()))
-    assert Edge(protocol).get(view, middleware=[SETS], watcher=StartOpens()).body == b"late"
+    assert Interface(protocol).get(view, middleware=[SETS], watcher=StartOpens()).body == b"late"
 
 
 def test_a_request_past_the_threads_that_are_allowed_is_a_503() -> None:
@@ -231,14 +231,14 @@ def test_a_request_past_the_threads_that_are_allowed_is_a_503() -> None:
 
         def on_start(self) -> None:
             try:
-                self.answer = Edge("wsgi").get(view)
+                self.answer = Interface("wsgi").get(view)
             finally:
                 gate.open()
 
     watcher = AsksAgain()
     sa.configure(max_threads=1)
     try:
-        assert Edge("wsgi").get(view, watcher=watcher).body == b"held"
+        assert Interface("wsgi").get(view, watcher=watcher).body == b"held"
     finally:
         sa.configure()
     assert (watcher.answer.status, watcher.answer.header("Retry-After")) == (503, ["1"])

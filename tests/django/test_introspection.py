@@ -13,8 +13,8 @@ from django.urls import get_resolver, path, resolve
 
 import stream_adapter as sa
 from stream_adapter_django import stream_response, streaming
-from tests.django.support import ADAPTER, Edge, both_edges, exceptions, urlconf, view_of
-from tests.support.edges import call_wsgi
+from tests.django.support import ADAPTER, Interface, both_interfaces, exceptions, urlconf, view_of
+from tests.support.interfaces import call_wsgi
 
 seen: list[Any] = []
 
@@ -44,13 +44,13 @@ class Sees:
         seen.append(view)
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("order", [[f"{__name__}.Sees", ADAPTER], [ADAPTER, f"{__name__}.Sees"]], ids=["in", "out"])
-def test_what_is_resolved_is_the_view_itself_before_and_after_a_request(edge: Edge, order: list[str]) -> None:
+def test_what_is_resolved_is_the_view_itself_before_and_after_a_request(interface: Interface, order: list[str]) -> None:
     seen.clear()
     routes = [path("", rows)]
     for _ in range(2):
-        assert edge.get(routes, middleware=order).body == b"row"
+        assert interface.get(routes, middleware=order).body == b"row"
     assert seen == [rows] * 4
     with override_settings(ROOT_URLCONF=urlconf(routes), MIDDLEWARE=order):
         for _ in range(2):
@@ -63,7 +63,7 @@ def test_what_is_resolved_is_the_view_itself_before_and_after_a_request(edge: Ed
 def test_djangos_errors_name_the_view_itself() -> None:
     for view, name in ((view_of(None), "view_of.<locals>.view"), (Instance(), "Instance.__call__")):
         with exceptions() as caught:
-            assert Edge("wsgi").get(view, middleware=[ADAPTER]).status == 500
+            assert Interface("wsgi").get(view, middleware=[ADAPTER]).status == 500
         named = name.rpartition(".")[2] if name.startswith("view") else name
         assert f"{view.__module__}.{named} didn't return an HttpResponse" in str(caught[0])
 
@@ -104,8 +104,8 @@ def test_the_adapter_of_one_handler_leaves_the_requests_of_another_alone() -> No
         assert refused == [True] * 3
 
 
-@both_edges
-def test_a_shared_response_is_the_same_for_every_request(edge: Edge, tmp_path: Any) -> None:
+@both_interfaces
+def test_a_shared_response_is_the_same_for_every_request(interface: Interface, tmp_path: Any) -> None:
     file = tmp_path / "report.csv"
     file.write_text("a,b\n")
     for shared in (sa.file(file), sa.Response(["a"], headers={"X-Own": "1", "Vary": "Cookie"})):
@@ -119,8 +119,8 @@ def test_a_shared_response_is_the_same_for_every_request(edge: Edge, tmp_path: A
             return response
 
         before = (list(shared.headers), shared.status_code, repr(vars(shared)))
-        mine = edge.get(streaming(view), headers=[("X-User", "alice")])
-        theirs = edge.get(streaming(view))
+        mine = interface.get(streaming(view), headers=[("X-User", "alice")])
+        theirs = interface.get(streaming(view))
         assert (mine.status, mine.header("X-User"), len(mine.header("Set-Cookie"))) == (202, ["alice"], 1)
         assert (theirs.status, theirs.header("X-User"), theirs.header("Set-Cookie")) == (200, [], [])
         assert (list(shared.headers), shared.status_code, repr(vars(shared))) == before
@@ -135,8 +135,8 @@ class Forbidden(sa.errors.RefusalError):
     status_code = 403
 
 
-@both_edges
-def test_a_refusal_of_the_applications_own_is_answered_by_its_status_and_headers(edge: Edge) -> None:
+@both_interfaces
+def test_a_refusal_of_the_applications_own_is_answered_by_its_status_and_headers(interface: Interface) -> None:
     def busy(request: HttpRequest) -> Iterator[str]:
         raise Busy
         yield
@@ -145,17 +145,17 @@ def test_a_refusal_of_the_applications_own_is_answered_by_its_status_and_headers
         raise Forbidden("no")
         yield
 
-    answer = edge.get(streaming(busy))
+    answer = interface.get(streaming(busy))
     assert (answer.status, answer.header("Retry-After")) == (429, ["7"])
-    answer = edge.get(streaming(forbidden))
+    answer = interface.get(streaming(forbidden))
     assert answer.status == 403
     assert b"403 Forbidden" in answer.body
 
 
-@both_edges
-def test_hop_by_hop_fields_are_dropped(edge: Edge) -> None:
+@both_interfaces
+def test_hop_by_hop_fields_are_dropped(interface: Interface) -> None:
     headers = {"Proxy-Connection": "x", "Trailer": "x", "Connection": "close", "X-Own": "1"}
-    answer = edge.get(streaming(headers=headers)(view_of(iter(["a"]))))
+    answer = interface.get(streaming(headers=headers)(view_of(iter(["a"]))))
     names = {name.lower() for name, _ in answer.headers}
     assert names & {"proxy-connection", "trailer", "connection"} == set()
     assert answer.header("X-Own") == ["1"]

@@ -17,8 +17,8 @@ from django.utils.decorators import decorator_from_middleware
 import stream_adapter as sa
 import stream_adapter_django
 from stream_adapter_django import StreamResponse, last_event_id, path, re_path, stream_response, streaming
-from tests.django.support import ADAPTER, Edge, both_edges, urlconf, view_of
-from tests.support.edges import SOURCES, either_way
+from tests.django.support import ADAPTER, Interface, both_interfaces, urlconf, view_of
+from tests.support.interfaces import SOURCES, either_way
 
 STOCK = [
     "django.middleware.security.SecurityMiddleware",
@@ -128,16 +128,18 @@ def named(*functions: Any) -> list[str]:
     return [f"{__name__}.{function.__name__}" for function in functions]
 
 
-@both_edges
-def test_defaults_are_those_of_the_setting(edge: Edge) -> None:
-    answer = edge.get(rows, middleware=[ADAPTER], STREAM_ADAPTER={"media_type": "text/csv", "headers": {"X-All": "1"}})
+@both_interfaces
+def test_defaults_are_those_of_the_setting(interface: Interface) -> None:
+    answer = interface.get(
+        rows, middleware=[ADAPTER], STREAM_ADAPTER={"media_type": "text/csv", "headers": {"X-All": "1"}}
+    )
     assert answer.header("Content-Type") == ["text/csv; charset=utf-8"]
     assert answer.header("X-All") == ["1"]
 
 
-@both_edges
-def test_defaults_reach_a_decorated_view_as_well(edge: Edge) -> None:
-    answer = edge.get(streaming(rows), middleware=[ADAPTER], STREAM_ADAPTER={"headers": {"X-All": "1"}})
+@both_interfaces
+def test_defaults_reach_a_decorated_view_as_well(interface: Interface) -> None:
+    answer = interface.get(streaming(rows), middleware=[ADAPTER], STREAM_ADAPTER={"headers": {"X-All": "1"}})
     assert answer.header("X-All") == ["1"]
 
 
@@ -151,56 +153,56 @@ def test_defaults_reach_a_decorated_view_as_well(edge: Edge) -> None:
 )
 def test_a_bad_setting_is_refused_at_the_start(setting: Any, problem: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"STREAM_ADAPTER: .*{problem}"):
-        Edge("wsgi").get(rows, middleware=[ADAPTER], STREAM_ADAPTER=setting)
+        Interface("wsgi").get(rows, middleware=[ADAPTER], STREAM_ADAPTER=setting)
 
 
-@both_edges
-def test_included_routes_are_adapted(edge: Edge) -> None:
+@both_interfaces
+def test_included_routes_are_adapted(interface: Interface) -> None:
     inner: tuple[list[Any], str] = ([re_path("^$", rows)], "inner")
     nested = [path("", include(inner, namespace="inner"))]
-    assert edge.get([path("", include(nested))], middleware=[ADAPTER]).body == b"one two"
+    assert interface.get([path("", include(nested))], middleware=[ADAPTER]).body == b"one two"
 
 
-@both_edges
-def test_the_urlconf_that_a_middleware_sets_is_adapted(edge: Edge) -> None:
-    assert edge.get([], middleware=[*named(OtherRoutes), ADAPTER]).body == b"one two"
+@both_interfaces
+def test_the_urlconf_that_a_middleware_sets_is_adapted(interface: Interface) -> None:
+    assert interface.get([], middleware=[*named(OtherRoutes), ADAPTER]).body == b"one two"
 
 
-@both_edges
-def test_reverse_still_finds_a_view_and_resolver_match_names_it(edge: Edge) -> None:
+@both_interfaces
+def test_reverse_still_finds_a_view_and_resolver_match_names_it(interface: Interface) -> None:
     def view(request: HttpRequest) -> Any:
         assert request.resolver_match is not None
         yield f"{reverse(view)} {request.resolver_match.view_name}"
 
-    answer = edge.get([path("here/", rows), path("", view)], middleware=[ADAPTER])
+    answer = interface.get([path("here/", rows), path("", view)], middleware=[ADAPTER])
     assert answer.body.startswith(b"/ tests.django.test_middleware.")
     assert answer.body.endswith(b".view")
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("others", [[sync_only], [AsyncOnly], [sync_only, AsyncOnly, sync_only]], ids=len)
-def test_it_stands_anywhere_among_sync_and_async_middleware(edge: Edge, way: str, others: list[Any]) -> None:
+def test_it_stands_anywhere_among_sync_and_async_middleware(interface: Interface, way: str, others: list[Any]) -> None:
     for middleware in ([ADAPTER, *named(*others)], [*named(*others), ADAPTER]):
         source = SOURCES[way]([b"one ", b"two"])
-        answer = edge.get(view_of(source), middleware=middleware)
+        answer = interface.get(view_of(source), middleware=middleware)
         assert (answer.body, source.closes) == (b"one two", 1)
         assert bool(answer.header("X-Sync")) == (sync_only in others)
         assert bool(answer.header("X-Async")) == (AsyncOnly in others)
         assert bool(answer.header("Set-Cookie")) == (sync_only in others)
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "gzip"])
-def test_djangos_middleware_keeps_working(edge: Edge, way: str, compressed: bool) -> None:
+def test_djangos_middleware_keeps_working(interface: Interface, way: str, compressed: bool) -> None:
     source = SOURCES[way](["one ", "two"])
 
     async def view(request: HttpRequest) -> Any:
         await request.session.aset("visits", 1)
         return source
 
-    answer = edge.get(
+    answer = interface.get(
         view,
         middleware=[*STOCK, ADAPTER],
         headers=[("Accept-Encoding", "gzip")] if compressed else [],
@@ -215,28 +217,28 @@ def test_djangos_middleware_keeps_working(edge: Edge, way: str, compressed: bool
     assert source.closes == 1
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_sync_middleware_may_replace_the_content(edge: Edge, way: str) -> None:
+def test_a_sync_middleware_may_replace_the_content(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
-    answer = edge.get(streaming(view_of(source)), middleware=named(shouting))
+    answer = interface.get(streaming(view_of(source)), middleware=named(shouting))
     assert (answer.body, source.closes) == (b"ONE TWO", 1)
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_decorator_may_replace_the_content_before_it_is_rendered(edge: Edge, way: str) -> None:
+def test_a_decorator_may_replace_the_content_before_it_is_rendered(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
     view = streaming(view_of(source))
-    answer = edge.get(shouting(view))
+    answer = interface.get(shouting(view))
     assert (answer.status, answer.body, source.closes) == (200, b"ONE TWO", 1)
     failing = shouting(streaming(view_of(SOURCES[way]([PermissionDenied("no")]))))
-    assert edge.get(failing).status == 403
+    assert interface.get(failing).status == 403
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(edge: Edge, way: str) -> None:
+def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(interface: Interface, way: str) -> None:
     def finish(**_: object) -> None:
         happened.append("the request was finished")
 
@@ -247,38 +249,38 @@ def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(edge: Edg
     source = SOURCES[way](iter(lambda: b"x", b""))
     request_finished.connect(finish)
     try:
-        edge.get(streaming(view), middleware=named(shouting), leave_after=2)
+        interface.get(streaming(view), middleware=named(shouting), leave_after=2)
     finally:
         request_finished.disconnect(finish)
     closed = ["the replacement was closed", "the source was closed"]
-    assert happened == [*(closed if edge.name == "asgi" else closed[::-1]), "the request was finished"]
+    assert happened == [*(closed if interface.name == "asgi" else closed[::-1]), "the request was finished"]
     assert source.closes == 1
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")  # Django's, for a list
-def test_content_that_is_thrown_away_is_closed(edge: Edge, way: str) -> None:
+def test_content_that_is_thrown_away_is_closed(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
-    answer = edge.get(streaming(view_of(source)), middleware=named(truncating))
+    answer = interface.get(streaming(view_of(source)), middleware=named(truncating))
     assert (answer.body, source.closes) == (b"short", 1)
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_conditional_request_is_answered_304_and_the_source_is_closed(edge: Edge, way: str) -> None:
+def test_a_conditional_request_is_answered_304_and_the_source_is_closed(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
     view = streaming(headers={"ETag": '"v1"'})(view_of(source))
-    answer = edge.get(view, middleware=STOCK[3:4], headers=[("If-None-Match", '"v1"')])
+    answer = interface.get(view, middleware=STOCK[3:4], headers=[("If-None-Match", '"v1"')])
     assert (answer.status, answer.body, source.closes) == (304, b"", 1)
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_cors_headers_reach_the_client(edge: Edge, way: str) -> None:
+def test_cors_headers_reach_the_client(interface: Interface, way: str) -> None:
     pytest.importorskip("corsheaders")
     source = SOURCES[way]([b"one"])
-    answer = edge.get(
+    answer = interface.get(
         streaming(view_of(source)),
         middleware=["corsheaders.middleware.CorsMiddleware"],
         headers=[("Origin", "https://example.org")],
@@ -288,8 +290,8 @@ def test_cors_headers_reach_the_client(edge: Edge, way: str) -> None:
     assert (answer.body, source.closes) == (b"one", 1)
 
 
-@both_edges
-def test_a_middleware_made_a_decorator_works_on_a_streaming_view(edge: Edge) -> None:
+@both_interfaces
+def test_a_middleware_made_a_decorator_works_on_a_streaming_view(interface: Interface) -> None:
     class Stamp:
         def __init__(self, get_response: Any) -> None:
             pass
@@ -302,18 +304,18 @@ def test_a_middleware_made_a_decorator_works_on_a_streaming_view(edge: Edge) -> 
             response["X-Stamp"] = response["Content-Type"]
             return response
 
-    answer = edge.get(decorator_from_middleware(Stamp)(streaming(rows)))
+    answer = interface.get(decorator_from_middleware(Stamp)(streaming(rows)))
     assert (answer.body, answer.header("X-Stamp")) == (b"one two", ["text/plain; charset=utf-8"])
 
 
-@both_edges
-def test_last_event_id_is_where_the_client_left_off(edge: Edge) -> None:
+@both_interfaces
+def test_last_event_id_is_where_the_client_left_off(interface: Interface) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         events = [sa.ServerSentEvent(last_event_id(request), id="8")]
         return stream_response(sa.sse(events, retry=None))  # type: ignore[return-value]  # a StreamingHttpResponse
 
-    assert edge.get(view, headers=[("Last-Event-ID", "7")]).body == b"id: 8\ndata: 7\n\n"
-    assert edge.get(view).body == b"id: 8\n\n"
+    assert interface.get(view, headers=[("Last-Event-ID", "7")]).body == b"id: 8\ndata: 7\n\n"
+    assert interface.get(view).body == b"id: 8\n\n"
 
 
 def test_the_example_of_the_package_runs() -> None:
@@ -322,5 +324,5 @@ def test_the_example_of_the_package_runs() -> None:
     code = "\n".join(line.removeprefix("    ") for line in block.splitlines())
     namespace: dict[str, Any] = {"__name__": "example"}
     exec(code.replace("sleep(1)", "sleep(0)"), namespace)
-    body = Edge("asgi").get(namespace["ticks"]).body
+    body = Interface("asgi").get(namespace["ticks"]).body
     assert body.splitlines() == [f"{number} at /".encode() for number in range(5)]

@@ -17,8 +17,8 @@ from ninja.responses import Status
 
 import stream_adapter as sa
 from stream_adapter_django import stream_response, streaming
-from tests.django.support import ADAPTER, Edge, both_edges, exceptions, view_of
-from tests.support.edges import SOURCES, either_way
+from tests.django.support import ADAPTER, Interface, both_interfaces, exceptions, view_of
+from tests.support.interfaces import SOURCES, either_way
 
 Make = Callable[[HttpRequest], Any]  # what to stream, for a request
 
@@ -96,19 +96,19 @@ each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 each_that_returns = pytest.mark.parametrize("kind", [returns, coroutine, by_verb], ids=lambda kind: kind.__name__)
 
 
-@both_edges
+@both_interfaces
 @each_kind
 @pytest.mark.parametrize("mounted", [False, True], ids=["api", "router"])
-def test_an_operation_of_any_kind_is_streamed(edge: Edge, kind: Any, mounted: bool) -> None:
-    answer = edge.get(routes(kind(view_of(iter(["one ", "two"]))), mounted=mounted))
+def test_an_operation_of_any_kind_is_streamed(interface: Interface, kind: Any, mounted: bool) -> None:
+    answer = interface.get(routes(kind(view_of(iter(["one ", "two"]))), mounted=mounted))
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
 
 
-@both_edges
+@both_interfaces
 @each_kind
 @pytest.mark.parametrize("mounted", [False, True], ids=["api", "router"])
 def test_an_exception_before_the_first_item_is_answered_by_the_apis_handlers(
-    edge: Edge, kind: Any, mounted: bool
+    interface: Interface, kind: Any, mounted: bool
 ) -> None:
     for error, status, data in (
         (Refused("no"), 418, {"refused": "no"}),
@@ -120,43 +120,43 @@ def test_an_exception_before_the_first_item_is_answered_by_the_apis_handlers(
             raise error
             yield
 
-        answer = edge.get(routes(kind(rows), mounted=mounted))
+        answer = interface.get(routes(kind(rows), mounted=mounted))
         assert (answer.status, json.loads(answer.body)) == (status, data)
 
 
-@both_edges
+@both_interfaces
 @each_kind
-def test_head_does_not_start_the_source(edge: Edge, kind: Any) -> None:
+def test_head_does_not_start_the_source(interface: Interface, kind: Any) -> None:
     started: list[str] = []
 
     def rows(request: HttpRequest) -> Any:
         started.append("yes")
         yield "row"
 
-    answer = edge.get(routes(kind(rows)), method="HEAD")
+    answer = interface.get(routes(kind(rows)), method="HEAD")
     assert (answer.status, answer.body, started) == (200, b"", [])
 
 
-@both_edges
+@both_interfaces
 @each_that_returns
-def test_a_range_is_answered_as_in_a_plain_view(edge: Edge, kind: Any, tmp_path: Path) -> None:
+def test_a_range_is_answered_as_in_a_plain_view(interface: Interface, kind: Any, tmp_path: Path) -> None:
     file = tmp_path / "video.mp4"
     file.write_bytes(b"0123456789")
-    part = edge.get(routes(kind(view_of(sa.file(file)))), headers=[("Range", "bytes=0-3")])
+    part = interface.get(routes(kind(view_of(sa.file(file)))), headers=[("Range", "bytes=0-3")])
     assert (part.status, part.body) == (206, b"0123")
 
 
-@both_edges
-def test_the_format_is_negotiated(edge: Edge) -> None:
-    answer = edge.get(routes(generator(view_of([{"a": 1}]))), headers=[("Accept", "text/event-stream")])
+@both_interfaces
+def test_the_format_is_negotiated(interface: Interface) -> None:
+    answer = interface.get(routes(generator(view_of([{"a": 1}]))), headers=[("Accept", "text/event-stream")])
     assert answer.header("Content-Type") == ["text/event-stream"]
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_client_that_leaves_closes_the_source(edge: Edge, way: str) -> None:
+def test_a_client_that_leaves_closes_the_source(interface: Interface, way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
-    edge.get(routes(returns(view_of(source))), leave_after=2)
+    interface.get(routes(returns(view_of(source))), leave_after=2)
     assert source.closes == 1
 
 
@@ -165,16 +165,16 @@ async def paged(request: HttpRequest, page: Page = Query(...)) -> Any:  # type: 
     yield f"{page.first}"
 
 
-@both_edges
-def test_parameters_of_a_decorated_operation_are_parsed(edge: Edge) -> None:
+@both_interfaces
+def test_parameters_of_a_decorated_operation_are_parsed(interface: Interface) -> None:
     """The annotations of this module are text, which ninja reads among the names of the wrapper's module."""
-    assert edge.get(routes(paged)).body == b"0"
+    assert interface.get(routes(paged)).body == b"0"
 
 
-@both_edges
+@both_interfaces
 @each_kind
-def test_instances_of_a_schema_are_items(edge: Edge, kind: Any) -> None:
-    answer = edge.get(routes(kind(view_of(iter([Out(name="a"), Out(name="b")])))))
+def test_instances_of_a_schema_are_items(interface: Interface, kind: Any) -> None:
+    answer = interface.get(routes(kind(view_of(iter([Out(name="a"), Out(name="b")])))))
     assert answer.body == b'{"name":"a"}\n{"name":"b"}\n'
 
 
@@ -190,42 +190,44 @@ each_declared = pytest.mark.parametrize("declared", DECLARED, ids=str)
 SECRETS = [{"name": "ada", "password": "secret"}, User()]
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("kind", [returns, generator, async_generator, coroutine], ids=lambda kind: kind.__name__)
 @each_declared
-def test_a_declared_response_is_held_for_each_item(edge: Edge, kind: Any, declared: Any) -> None:
-    answer = edge.get(routes(kind(view_of(iter(SECRETS))), response=declared))
+def test_a_declared_response_is_held_for_each_item(interface: Interface, kind: Any, declared: Any) -> None:
+    answer = interface.get(routes(kind(view_of(iter(SECRETS))), response=declared))
     assert answer.body == b'{"name":"ada"}\n{"name":"ada"}\n'
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_declared_response_is_held_for_events_and_closes_the_source(edge: Edge, way: str) -> None:
+def test_a_declared_response_is_held_for_events_and_closes_the_source(interface: Interface, way: str) -> None:
     source = SOURCES[way]([sa.ServerSentEvent(SECRETS[0], id="7"), SECRETS[1]])
     operation = streaming(format=sa.formats.SSE(retry=None))(view_of(source))
-    answer = edge.get(routes(operation, response=list[Out]))
+    answer = interface.get(routes(operation, response=list[Out]))
     assert answer.body == b'id: 7\ndata: {"name":"ada"}\n\ndata: {"name":"ada"}\n\n'
     assert source.closes == 1
     source = SOURCES[way]([SECRETS[0]])
-    assert edge.get(routes(returns(view_of(source)), response=list[Out]), method="HEAD").status == 200
+    assert interface.get(routes(returns(view_of(source)), response=list[Out]), method="HEAD").status == 200
     assert (source.steps, source.closes) == (0, 1)
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_an_item_that_does_not_fit_a_declared_response_is_an_error_that_names_it(edge: Edge, way: str) -> None:
+def test_an_item_that_does_not_fit_a_declared_response_is_an_error_that_names_it(
+    interface: Interface, way: str
+) -> None:
     source = SOURCES[way]([{"named": "secret"}])
     with exceptions() as caught:
-        assert edge.get(routes(returns(view_of(source)), response=list[Out])).status == 500
+        assert interface.get(routes(returns(view_of(source)), response=list[Out])).status == 500
     problem = "chunk 0: returns.<locals>.operation: expected an item of Out, got dict; name: Field required"
     assert str(caught[0]) == problem
     assert source.closes == 1
 
 
-@both_edges
-def test_a_response_whose_items_cannot_be_seen_is_an_error_where_one_is_declared(edge: Edge) -> None:
+@both_interfaces
+def test_a_response_whose_items_cannot_be_seen_is_an_error_where_one_is_declared(interface: Interface) -> None:
     with exceptions() as caught:
-        assert edge.get(routes(returns(view_of(sa.ndjson(iter(SECRETS)))), response=list[Out])).status == 500
+        assert interface.get(routes(returns(view_of(sa.ndjson(iter(SECRETS)))), response=list[Out])).status == 500
     assert "cannot be held for a Response" in str(caught[0])
 
 
@@ -235,13 +237,13 @@ def test_a_stream_of_the_frameworks_own_does_not_take_the_decorator() -> None:
         routes(returns(view_of(None)), response=streams.JSONL[Out])
 
 
-@both_edges
-def test_to_the_app_wide_adapter_the_error_says_what_to_write(edge: Edge) -> None:
+@both_interfaces
+def test_to_the_app_wide_adapter_the_error_says_what_to_write(interface: Interface) -> None:
     def rows(request: HttpRequest) -> Any:
         yield "one"
 
     with exceptions() as caught:
-        assert edge.get(routes(rows), middleware=[ADAPTER]).status == 500
+        assert interface.get(routes(rows), middleware=[ADAPTER]).status == 500
     assert "write @streaming directly above" in " ".join(caught[0].__notes__)
 
 
@@ -283,35 +285,35 @@ STATUSES: dict[str, tuple[Any, Any, Any]] = {
 }
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize(("kind", "declared", "answered"), STATUSES.values(), ids=STATUSES)
 def test_the_response_that_is_declared_for_the_status_is_held(
-    edge: Edge, kind: Any, declared: Any, answered: Any
+    interface: Interface, kind: Any, declared: Any, answered: Any
 ) -> None:
-    answer = edge.get(routes(kind(view_of(answered(iter(SECRETS)))), response=declared))
+    answer = interface.get(routes(kind(view_of(answered(iter(SECRETS)))), response=declared))
     assert (answer.status, b"password" in answer.body) == (201, False)
     assert json.loads(answer.body.splitlines()[0]) == {"name": "ada"}
 
 
 def test_a_status_that_is_not_declared_beside_one_that_is_is_an_error() -> None:
     with exceptions() as caught:
-        assert Edge("wsgi").get(routes(stated(view_of(iter(SECRETS))), response={200: list[Out]})).status == 500
+        assert Interface("wsgi").get(routes(stated(view_of(iter(SECRETS))), response={200: list[Out]})).status == 500
     assert "no schema for status 201" in str(caught[0])
 
 
 @pytest.mark.parametrize("declared", [{}, {"response": {404: Page}}], ids=["nothing", "an error"])
 def test_a_stream_that_is_not_declared_has_the_status_of_its_decorator(declared: Any) -> None:
-    assert Edge("wsgi").get(routes(stated(view_of(iter("ab"))), **declared)).status == 201
-    assert Edge("wsgi").get(routes(returns(view_of(iter("ab"))), **declared)).status == 200
+    assert Interface("wsgi").get(routes(stated(view_of(iter("ab"))), **declared)).status == 201
+    assert Interface("wsgi").get(routes(returns(view_of(iter("ab"))), **declared)).status == 200
 
 
-@both_edges
-def test_the_resolvers_of_a_schema_see_the_request(edge: Edge) -> None:
-    answer = edge.get(routes(returns(view_of(iter([{"name": "ada"}]))), response=list[Placed]))
+@both_interfaces
+def test_the_resolvers_of_a_schema_see_the_request(interface: Interface) -> None:
+    answer = interface.get(routes(returns(view_of(iter([{"name": "ada"}]))), response=list[Placed]))
     assert json.loads(answer.body) == {"name": "ada", "path": "/:200"}
 
 
-@both_edges
-def test_declared_dates_are_framed_as_json(edge: Edge) -> None:
-    answer = edge.get(routes(returns(view_of(iter(["2026-01-02", "2026-01-03"]))), response=list[date]))
+@both_interfaces
+def test_declared_dates_are_framed_as_json(interface: Interface) -> None:
+    answer = interface.get(routes(returns(view_of(iter(["2026-01-02", "2026-01-03"]))), response=list[date]))
     assert answer.body == b'"2026-01-02"\n"2026-01-03"\n'

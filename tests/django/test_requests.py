@@ -13,8 +13,8 @@ from django.test import AsyncRequestFactory, RequestFactory
 
 import stream_adapter as sa
 from stream_adapter_django import StreamResponse, stream_response, streaming
-from tests.django.support import ADAPTER, Edge, both_edges
-from tests.support.edges import SOURCES, either_way
+from tests.django.support import ADAPTER, Interface, both_interfaces
+from tests.support.interfaces import SOURCES, either_way
 
 
 @pytest.fixture
@@ -24,10 +24,12 @@ def video(tmp_path: Path) -> Path:
     return file
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("mode", ["announced", "adapter", "argument"])
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync view", "async view"])
-def test_stream_response_in_a_plain_view_knows_its_request(edge: Edge, mode: str, is_async: bool, video: Path) -> None:
+def test_stream_response_in_a_plain_view_knows_its_request(
+    interface: Interface, mode: str, is_async: bool, video: Path
+) -> None:
     def view(request: HttpRequest) -> StreamResponse:
         return stream_response(sa.file(video), request=request if mode == "argument" else None)
 
@@ -36,30 +38,30 @@ def test_stream_response_in_a_plain_view_knows_its_request(edge: Edge, mode: str
 
     middleware = [ADAPTER] if mode == "adapter" else []
     asked = async_view if is_async else view
-    part = edge.get(asked, middleware=middleware, headers=[("Range", "bytes=0-3")])
+    part = interface.get(asked, middleware=middleware, headers=[("Range", "bytes=0-3")])
     assert (part.status, part.body) == (206, b"0123")
     tag = part.header("ETag")[0]
-    assert edge.get(asked, middleware=middleware, headers=[("If-None-Match", tag)]).status == 304
+    assert interface.get(asked, middleware=middleware, headers=[("If-None-Match", tag)]).status == 304
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_head_does_not_start_the_source_of_stream_response(edge: Edge, way: str) -> None:
+def test_head_does_not_start_the_source_of_stream_response(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"never"])
 
     def view(request: HttpRequest) -> StreamResponse:
         return stream_response(source)
 
-    answer = edge.get(view, method="HEAD")
+    answer = interface.get(view, method="HEAD")
     assert (answer.status, source.steps, source.closes) == (200, 0, 1)
 
 
-@both_edges
-def test_the_format_of_stream_response_is_negotiated(edge: Edge) -> None:
+@both_interfaces
+def test_the_format_of_stream_response_is_negotiated(interface: Interface) -> None:
     def view(request: HttpRequest) -> StreamResponse:
         return stream_response({"n": n} for n in range(2))
 
-    answer = edge.get(view, headers=[("Accept", "text/event-stream")])
+    answer = interface.get(view, headers=[("Accept", "text/event-stream")])
     assert answer.header("Content-Type") == ["text/event-stream"]
 
 
@@ -67,7 +69,7 @@ def test_what_was_announced_is_forgotten_when_the_request_is_finished() -> None:
     def view(request: HttpRequest) -> StreamResponse:
         return stream_response(iter(["a"]))
 
-    Edge("wsgi").get(view, method="HEAD")
+    Interface("wsgi").get(view, method="HEAD")
     assert b"".join(stream_response(iter(["a"]))) == b"a"
 
 

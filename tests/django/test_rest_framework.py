@@ -27,9 +27,9 @@ from rest_framework.viewsets import ViewSet
 import stream_adapter as sa
 from stream_adapter_django import last_event_id, stream_response, streaming
 from stream_adapter_django.drf import StreamNegotiation
-from tests.django.support import ADAPTER, Edge, both_edges
+from tests.django.support import ADAPTER, Interface, both_interfaces
 from tests.django.support import exceptions as seen_by_django
-from tests.support.edges import SOURCES, either_way
+from tests.support.interfaces import SOURCES, either_way
 
 RENDERERS = [JSONRenderer]
 Make = Callable[[Any], Any]  # what to stream, for a request
@@ -200,10 +200,10 @@ each_kind = pytest.mark.parametrize("kind", ALL.values(), ids=ALL)
 each_that_returns = pytest.mark.parametrize("kind", [*RETURN, adrf_by_verb], ids=lambda kind: kind.__name__)
 
 
-@both_edges
+@both_interfaces
 @each_kind
-def test_a_view_of_any_kind_is_streamed(edge: Edge, kind: Any) -> None:
-    answer = edge.get(kind(lambda request: iter(["one ", "two"])))
+def test_a_view_of_any_kind_is_streamed(interface: Interface, kind: Any) -> None:
+    answer = interface.get(kind(lambda request: iter(["one ", "two"])))
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
     assert answer.header("Allow")
 
@@ -218,83 +218,87 @@ ANSWERS: list[tuple[Exception, int, Any]] = [
 ]
 
 
-@both_edges
+@both_interfaces
 @each_kind
-def test_an_exception_before_the_first_item_is_answered_by_the_frameworks_handler(edge: Edge, kind: Any) -> None:
+def test_an_exception_before_the_first_item_is_answered_by_the_frameworks_handler(
+    interface: Interface, kind: Any
+) -> None:
     for error, status, data in ANSWERS:
 
         def rows(request: Any, error: Exception = error) -> Any:
             raise error
             yield
 
-        answer = edge.get(kind(rows))
+        answer = interface.get(kind(rows))
         assert (answer.status, answer.header("Content-Type")) == (status, ["application/json"])
         assert answer.header("Retry-After") == (["7"] if status == 429 else [])
         assert data is None or json.loads(answer.body) == data
         assert answer.header("Allow")
 
 
-@both_edges
+@both_interfaces
 @each_kind
-def test_an_exception_that_the_handler_does_not_know_is_djangos_500(edge: Edge, kind: Any) -> None:
+def test_an_exception_that_the_handler_does_not_know_is_djangos_500(interface: Interface, kind: Any) -> None:
     def rows(request: Any) -> Any:
         raise LookupError("secret")
         yield
 
     with seen_by_django() as caught:
-        answer = edge.get(kind(rows))
+        answer = interface.get(kind(rows))
     assert (answer.status, [type(error) for error in caught]) == (500, [LookupError])
     assert b"secret" not in answer.body
 
 
-@both_edges
+@both_interfaces
 @each_kind
-def test_head_does_not_start_the_source(edge: Edge, kind: Any) -> None:
+def test_head_does_not_start_the_source(interface: Interface, kind: Any) -> None:
     started: list[str] = []
 
     def rows(request: Any) -> Any:
         started.append("yes")
         yield "row"
 
-    answer = edge.get(kind(rows), method="HEAD")
+    answer = interface.get(kind(rows), method="HEAD")
     if answer.status == 405:  # @api_view(["GET"]) allows no HEAD
         pytest.skip("the framework answers by itself")
     assert (answer.status, answer.body, started) == (200, b"", [])
 
 
-@both_edges
+@both_interfaces
 @each_that_returns
-def test_a_range_and_a_condition_are_answered_as_in_a_plain_view(edge: Edge, kind: Any, tmp_path: Path) -> None:
+def test_a_range_and_a_condition_are_answered_as_in_a_plain_view(
+    interface: Interface, kind: Any, tmp_path: Path
+) -> None:
     file = tmp_path / "video.mp4"
     file.write_bytes(b"0123456789")
     view = kind(lambda request: sa.file(file))
-    part = edge.get(view, headers=[("Range", "bytes=0-3")])
+    part = interface.get(view, headers=[("Range", "bytes=0-3")])
     assert (part.status, part.body, part.header("Content-Range")) == (206, b"0123", ["bytes 0-3/10"])
     etag = part.header("ETag")[0]
-    assert edge.get(view, headers=[("If-None-Match", etag)]).status == 304
-    missing = edge.get(kind(lambda request: sa.file(tmp_path / "none")))
+    assert interface.get(view, headers=[("If-None-Match", etag)]).status == 304
+    missing = interface.get(kind(lambda request: sa.file(tmp_path / "none")))
     assert (missing.status, missing.header("Content-Type")) == (404, ["application/json"])
 
 
-@both_edges
+@both_interfaces
 @each_that_returns
-def test_the_format_is_negotiated_and_a_client_resumes(edge: Edge, kind: Any) -> None:
+def test_the_format_is_negotiated_and_a_client_resumes(interface: Interface, kind: Any) -> None:
     view = kind(lambda request: sa.sse([last_event_id(request)], retry=None, end="end"))
-    assert edge.get(view, headers=[("Last-Event-ID", "end")]).status == 204
-    assert b"data: 7\n" in edge.get(view, headers=[("Last-Event-ID", "7")]).body
+    assert interface.get(view, headers=[("Last-Event-ID", "end")]).status == 204
+    assert b"data: 7\n" in interface.get(view, headers=[("Last-Event-ID", "7")]).body
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_a_client_that_leaves_closes_the_source(edge: Edge, way: str) -> None:
+def test_a_client_that_leaves_closes_the_source(interface: Interface, way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
-    edge.get(api_method(lambda request: source), leave_after=2)
+    interface.get(api_method(lambda request: source), leave_after=2)
     assert source.closes == 1
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("accept", ["text/event-stream", "text/csv", "application/x-ndjson"])
-def test_negotiation_lets_a_client_of_streams_through(edge: Edge, accept: str) -> None:
+def test_negotiation_lets_a_client_of_streams_through(interface: Interface, accept: str) -> None:
     @api_view(["GET"])
     @content_negotiation_class(StreamNegotiation)
     @streaming
@@ -304,10 +308,10 @@ def test_negotiation_lets_a_client_of_streams_through(edge: Edge, accept: str) -
         yield {"row": 1}
 
     rows.cls.renderer_classes = RENDERERS  # pyright: ignore[reportFunctionMemberAccess]  # the framework sets it
-    answer = edge.get(rows, headers=[("Accept", accept)])
+    answer = interface.get(rows, headers=[("Accept", accept)])
     expected = "application/x-ndjson" if accept == "text/csv" else accept  # a CSV is not negotiated: it is sa.csv's
     assert (answer.status, answer.header("Content-Type")) == (200, [expected])
-    assert edge.get(rows, headers=[("Accept", "image/png")]).status == 406
+    assert interface.get(rows, headers=[("Accept", "image/png")]).status == 406
 
 
 class Item(serializers.Serializer[Any]):
@@ -318,8 +322,8 @@ class Item(serializers.Serializer[Any]):
         return str(item["name"]).upper()
 
 
-@both_edges
-def test_a_serializer_of_many_streams_each_item_as_it_comes(edge: Edge) -> None:
+@both_interfaces
+def test_a_serializer_of_many_streams_each_item_as_it_comes(interface: Interface) -> None:
     taken: list[str] = []
 
     def items() -> Any:
@@ -333,21 +337,21 @@ def test_a_serializer_of_many_streams_each_item_as_it_comes(edge: Edge) -> None:
         return serializer
 
     expected = b'{"name":"a","shout":"A"}\n{"name":"b","shout":"B"}\n'
-    answer = edge.get(api_method(make))
+    answer = interface.get(api_method(make))
     assert (answer.body, answer.header("Content-Type")) == (expected, ["application/x-ndjson"])
-    assert edge.get(api_method(lambda _: Item([{"name": "a"}, {"name": "b"}], many=True).data)).body == expected
-    assert edge.get(api_method(lambda _: (Item({"name": n}).data for n in "ab"))).body == expected
-    assert json.loads(edge.get(api_method(lambda _: Item({"name": "a"}))).body) == {"name": "a", "shout": "A"}
+    assert interface.get(api_method(lambda _: Item([{"name": "a"}, {"name": "b"}], many=True).data)).body == expected
+    assert interface.get(api_method(lambda _: (Item({"name": n}).data for n in "ab"))).body == expected
+    assert json.loads(interface.get(api_method(lambda _: Item({"name": "a"}))).body) == {"name": "a", "shout": "A"}
 
 
-@both_edges
-def test_to_the_app_wide_adapter_the_error_says_what_to_write(edge: Edge) -> None:
+@both_interfaces
+def test_to_the_app_wide_adapter_the_error_says_what_to_write(interface: Interface) -> None:
     class Rows(APIView):
         def get(self, request: Any) -> Any:
             yield "one"
 
     with seen_by_django() as caught:
-        assert edge.get([path("", Rows.as_view())], middleware=[ADAPTER]).status == 500
+        assert interface.get([path("", Rows.as_view())], middleware=[ADAPTER]).status == 500
     assert "write @streaming directly above" in " ".join(caught[0].__notes__)
 
 

@@ -18,7 +18,7 @@ import stream_adapter as sa
 from stream_adapter.testing import assert_closes, events, stream_client
 from stream_adapter_django import streaming
 from tests.django.support import urlconf
-from tests.support.edges import SOURCES, either_way
+from tests.support.interfaces import SOURCES, either_way
 
 HANDLERS: dict[str, Callable[[], Any]] = {"wsgi": WSGIHandler, "asgi": ASGIHandler}
 

@@ -9,31 +9,31 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.vary import vary_on_cookie
 
 from stream_adapter_django import stream_response, streaming
-from tests.django.support import Edge, both_edges
+from tests.django.support import Interface, both_interfaces
 
 
 def rows(_: HttpRequest) -> Iterator[object]:
     yield {"a": 1}
 
 
-@both_edges
-def test_what_a_decorator_says_is_added_to(edge: Edge) -> None:
-    assert edge.get(vary_on_cookie(streaming(rows))).header("vary") == ["Cookie, Accept"]
+@both_interfaces
+def test_what_a_decorator_says_is_added_to(interface: Interface) -> None:
+    assert interface.get(vary_on_cookie(streaming(rows))).header("vary") == ["Cookie, Accept"]
 
 
-@both_edges
-def test_what_the_view_says_is_added_to(edge: Edge) -> None:
+@both_interfaces
+def test_what_the_view_says_is_added_to(interface: Interface) -> None:
     def view(request: HttpRequest) -> HttpResponseBase:
         response = stream_response(rows(request))
         response.headers["Vary"] = "Cookie"
         return response
 
-    assert edge.get(view).header("vary") == ["Cookie, Accept"]
+    assert interface.get(view).header("vary") == ["Cookie, Accept"]
 
 
-@both_edges
-def test_without_a_choice_there_is_no_vary(edge: Edge) -> None:
+@both_interfaces
+def test_without_a_choice_there_is_no_vary(interface: Interface) -> None:
     def octets(_: HttpRequest) -> Iterator[bytes]:
         yield b"a"
 
-    assert edge.get(streaming(octets)).header("vary") == []
+    assert interface.get(streaming(octets)).header("vary") == []

@@ -12,9 +12,9 @@ from django.views import View
 
 import stream_adapter as sa
 from stream_adapter_django import StreamResponse, path, stream_response, streaming
-from tests.django.support import ADAPTER, Edge, Opener, both_edges, exceptions, view_of
-from tests.support.edges import SOURCES, either_way
+from tests.django.support import ADAPTER, Interface, Opener, both_interfaces, exceptions, view_of
 from tests.support.gate import Gate
+from tests.support.interfaces import SOURCES, either_way
 
 
 def rows() -> Iterator[str]:
@@ -96,66 +96,66 @@ each_function = pytest.mark.parametrize("view", FUNCTIONS.values(), ids=FUNCTION
 each_class = pytest.mark.parametrize("cls", CLASSES.values(), ids=CLASSES)
 
 
-@both_edges
+@both_interfaces
 @each_function
-def test_a_decorated_view_is_streamed(edge: Edge, view: Any) -> None:
-    answer = edge.get(streaming(view))
+def test_a_decorated_view_is_streamed(interface: Interface, view: Any) -> None:
+    answer = interface.get(streaming(view))
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
     assert answer.header("Content-Type") == ["text/plain; charset=utf-8"]
 
 
-@both_edges
+@both_interfaces
 @each_function
-def test_the_middleware_streams_an_undecorated_view(edge: Edge, view: Any) -> None:
-    answer = edge.get(view, middleware=[ADAPTER])
+def test_the_middleware_streams_an_undecorated_view(interface: Interface, view: Any) -> None:
+    answer = interface.get(view, middleware=[ADAPTER])
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
 
 
-@both_edges
+@both_interfaces
 @each_function
-def test_a_route_streams_an_undecorated_view(edge: Edge, view: Any) -> None:
-    answer = edge.get([path("", view, streaming=True)])
+def test_a_route_streams_an_undecorated_view(interface: Interface, view: Any) -> None:
+    answer = interface.get([path("", view, streaming=True)])
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
 
 
-@both_edges
+@both_interfaces
 @each_function
-def test_all_three_at_once_are_as_good_as_one(edge: Edge, view: Any) -> None:
-    answer = edge.get([path("", streaming(view), streaming=True)], middleware=[ADAPTER])
+def test_all_three_at_once_are_as_good_as_one(interface: Interface, view: Any) -> None:
+    answer = interface.get([path("", streaming(view), streaming=True)], middleware=[ADAPTER])
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
 
 
-@both_edges
+@both_interfaces
 @each_class
-def test_class_based_views_are_streamed_by_the_middleware(edge: Edge, cls: type[View]) -> None:
-    assert edge.get(cls.as_view(), middleware=[ADAPTER]).body == b"one two"
+def test_class_based_views_are_streamed_by_the_middleware(interface: Interface, cls: type[View]) -> None:
+    assert interface.get(cls.as_view(), middleware=[ADAPTER]).body == b"one two"
 
 
-@both_edges
+@both_interfaces
 @each_class
-def test_class_based_views_are_streamed_by_their_route(edge: Edge, cls: type[View]) -> None:
-    assert edge.get([path("", cls.as_view(), streaming=True)]).body == b"one two"
+def test_class_based_views_are_streamed_by_their_route(interface: Interface, cls: type[View]) -> None:
+    assert interface.get([path("", cls.as_view(), streaming=True)]).body == b"one two"
 
 
-@both_edges
+@both_interfaces
 @each_class
 @pytest.mark.parametrize("name", ["get", "dispatch"])
-def test_method_decorator_streams_class_based_views(edge: Edge, cls: type[View], name: str) -> None:
+def test_method_decorator_streams_class_based_views(interface: Interface, cls: type[View], name: str) -> None:
     decorated: Any = method_decorator(streaming, name=name)(type(cls.__name__, (cls,), {}))
-    assert edge.get(decorated.as_view()).body == b"one two"
+    assert interface.get(decorated.as_view()).body == b"one two"
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize("cls", [GetReturns, GetYields, AsyncGetReturns, AsyncGetYields])
-def test_a_method_is_decorated_like_a_function(edge: Edge, cls: type[View]) -> None:
+def test_a_method_is_decorated_like_a_function(interface: Interface, cls: type[View]) -> None:
     decorated: Any = type(cls.__name__, (View,), {"get": streaming(cls.__dict__["get"])})
-    assert edge.get(decorated.as_view()).body == b"one two"
+    assert interface.get(decorated.as_view()).body == b"one two"
 
 
-@both_edges
+@both_interfaces
 @either_way
 @pytest.mark.parametrize("by_async_view", [False, True], ids=["sync view", "async view"])
-def test_stream_response_needs_no_decorator(edge: Edge, way: str, by_async_view: bool) -> None:
+def test_stream_response_needs_no_decorator(interface: Interface, way: str, by_async_view: bool) -> None:
     def view(request: HttpRequest) -> Any:
         response = stream_response(SOURCES[way](["one ", "two"]), headers={"X-Made": "yes"})
         response["X-View"] = response["X-Made"]
@@ -164,14 +164,14 @@ def test_stream_response_needs_no_decorator(edge: Edge, way: str, by_async_view:
     async def async_view(request: HttpRequest) -> Any:
         return view(request)
 
-    answer = edge.get(async_view if by_async_view else view)
+    answer = interface.get(async_view if by_async_view else view)
     assert answer.body == b"one two"
     assert (answer.header("X-View"), answer.header("X-Made")) == (["yes"], ["yes"])
 
 
-@both_edges
+@both_interfaces
 @either_way
-def test_each_chunk_is_received_before_the_source_is_asked_for_the_next(edge: Edge, way: str) -> None:
+def test_each_chunk_is_received_before_the_source_is_asked_for_the_next(interface: Interface, way: str) -> None:
     gate = Gate()
 
     @streaming
@@ -186,17 +186,17 @@ def test_each_chunk_is_received_before_the_source_is_asked_for_the_next(edge: Ed
             yield f"{number}"
             await gate.wait_async()
 
-    answer = edge.get(sync_view if way == "sync" else async_view, watcher=Opener(gate))
+    answer = interface.get(sync_view if way == "sync" else async_view, watcher=Opener(gate))
     assert answer.blocks == [b"0", b"1", b"2"]
 
 
-@both_edges
-def test_options_of_the_decorator_are_those_of_a_response(edge: Edge) -> None:
+@both_interfaces
+def test_options_of_the_decorator_are_those_of_a_response(interface: Interface) -> None:
     @streaming(media_type="text/csv", status_code=201, headers={"X-Rows": "2"})
     def view(request: HttpRequest) -> Any:
         return rows()
 
-    answer = edge.get(view)
+    answer = interface.get(view)
     assert answer.status == 201
     assert answer.header("Content-Type") == ["text/csv; charset=utf-8"]
     assert answer.header("X-Rows") == ["2"]
@@ -207,31 +207,31 @@ def test_a_bad_option_of_the_decorator_is_an_error_where_it_is_written() -> None
         streaming(sttus=200)  # type: ignore[call-overload]  # the mistake
 
 
-@both_edges
-def test_djangos_own_responses_pass_untouched(edge: Edge) -> None:
+@both_interfaces
+def test_djangos_own_responses_pass_untouched(interface: Interface) -> None:
     @streaming
     def view(request: HttpRequest) -> Any:
         return JsonResponse({"own": True}, status=202)
 
-    answer = edge.get(view)
+    answer = interface.get(view)
     assert (answer.status, answer.body) == (202, b'{"own": true}')
 
 
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, "a", ("a",)], ids=lambda value: type(value).__name__)
 def test_to_the_middleware_a_list_a_dict_and_text_are_djangos_own_error(value: Any) -> None:
-    answer = Edge("wsgi").get(view_of(value), middleware=[ADAPTER])
+    answer = Interface("wsgi").get(view_of(value), middleware=[ADAPTER])
     assert isinstance(answer.error, AttributeError)
 
 
-@both_edges
-def test_a_view_that_returns_none_is_djangos_own_error(edge: Edge) -> None:
+@both_interfaces
+def test_a_view_that_returns_none_is_djangos_own_error(interface: Interface) -> None:
     with exceptions() as caught:
-        assert edge.get(streaming(view_of(None))).status == 500
+        assert interface.get(streaming(view_of(None))).status == 500
     assert "didn't return an HttpResponse" in str(caught[0])
 
 
-@both_edges
-def test_attributes_of_a_view_are_kept(edge: Edge) -> None:
+@both_interfaces
+def test_attributes_of_a_view_are_kept(interface: Interface) -> None:
     def view(request: HttpRequest) -> Any:
         return rows()
 
@@ -242,8 +242,8 @@ def test_attributes_of_a_view_are_kept(edge: Edge) -> None:
     assert decorated.__name__ == "view"
 
 
-@both_edges
-def test_several_headers_of_one_name_and_cookies_reach_the_client(edge: Edge) -> None:
+@both_interfaces
+def test_several_headers_of_one_name_and_cookies_reach_the_client(interface: Interface) -> None:
     @streaming
     def view(request: HttpRequest) -> Any:
         headers = {
@@ -253,7 +253,7 @@ def test_several_headers_of_one_name_and_cookies_reach_the_client(edge: Edge) ->
         }
         return sa.Response(rows(), headers=headers)
 
-    answer = edge.get(view)
+    answer = interface.get(view)
     assert answer.header("Link") == ["</a>; rel=next, </b>; rel=prev"]
     assert sorted(cookie.strip() for cookie in answer.header("Set-Cookie")) == ["a=1; HttpOnly; Path=/x", "b=2"]
     assert not answer.header("Connection")
@@ -264,20 +264,20 @@ def test_a_cookie_that_django_cannot_carry_is_an_error() -> None:
         stream_response(rows(), headers={"Set-Cookie": "a=1; Unheard-Of"})
 
 
-@both_edges
-def test_a_body_that_is_known_has_its_length(edge: Edge) -> None:
-    answer = edge.get(streaming(view_of(sa.Response(b"whole"))))
+@both_interfaces
+def test_a_body_that_is_known_has_its_length(interface: Interface) -> None:
+    answer = interface.get(streaming(view_of(sa.Response(b"whole"))))
     assert (answer.header("Content-Length"), answer.body) == (["5"], b"whole")
 
 
-@both_edges
-def test_a_status_without_a_body_has_no_content_type(edge: Edge) -> None:
-    answer = edge.get(streaming(view_of(sa.Response(rows(), status_code=204))))
+@both_interfaces
+def test_a_status_without_a_body_has_no_content_type(interface: Interface) -> None:
+    answer = interface.get(streaming(view_of(sa.Response(rows(), status_code=204))))
     assert (answer.status, answer.body, answer.header("Content-Type")) == (204, b"", [])
 
 
-@both_edges
-def test_what_the_view_sets_on_the_response_wins(edge: Edge) -> None:
+@both_interfaces
+def test_what_the_view_sets_on_the_response_wins(interface: Interface) -> None:
     def view(request: HttpRequest) -> StreamResponse:
         response = stream_response(rows())
         response["Content-Type"] = "text/x-mine"
@@ -285,7 +285,7 @@ def test_what_the_view_sets_on_the_response_wins(edge: Edge) -> None:
         response.set_cookie("seen", "1")
         return response
 
-    answer = edge.get(view)
+    answer = interface.get(view)
     assert answer.header("Content-Type") == ["text/x-mine"]
     assert answer.header("X-Accel-Buffering") == ["yes"]
     assert answer.header("Set-Cookie")[0].strip().startswith("seen=1")
@@ -301,13 +301,13 @@ BY_FORMAT: dict[str, tuple[Any, str, bytes]] = {
 }
 
 
-@both_edges
+@both_interfaces
 @pytest.mark.parametrize(("decorator", "media_type", "body"), BY_FORMAT.values(), ids=BY_FORMAT)
 @pytest.mark.parametrize("source", [rows, async_rows], ids=["sync", "async"])
 def test_a_generator_view_has_the_options_of_its_format_where_it_is_written(
-    edge: Edge, decorator: Any, source: Callable[[], Any], media_type: str, body: bytes
+    interface: Interface, decorator: Any, source: Callable[[], Any], media_type: str, body: bytes
 ) -> None:
-    answer = edge.get(decorator(view_of(source())))
+    answer = interface.get(decorator(view_of(source())))
     assert answer.header("Content-Type") == [media_type]
     assert body in answer.body
 

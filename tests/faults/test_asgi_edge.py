@@ -9,8 +9,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Message, Scope
-from tests.support.edges import SOURCES, either_way
 from tests.support.gate import BOUND
+from tests.support.interfaces import SOURCES, either_way
 
 SCOPE: Scope = {"type": "http", "method": "GET", "headers": []}
 REQUEST: Message = {"type": "http.request", "body": b"", "more_body": False}

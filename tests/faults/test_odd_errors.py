@@ -12,7 +12,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Environ
-from tests.support.edges import Call, call_asgi, either_edge, either_way, four_paths
+from tests.support.interfaces import Call, call_asgi, either_interface, either_way, four_paths
 
 from .odd_sources import (
     Fatal,
@@ -29,7 +29,7 @@ Summaries = list[sa.StreamSummary]
 
 
 @each_badly_closed
-@either_edge
+@either_interface
 def test_a_source_that_fails_to_close_is_logged_once(
     call: Call, make: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> None:

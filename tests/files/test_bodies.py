@@ -23,8 +23,8 @@ from stream_adapter.errors import FileChangedError
 from stream_adapter.files import XAccelRedirect, XSendfile
 from stream_adapter.integration import AsyncBody, RequestHead, ServerFile, SyncBody
 from stream_adapter.types import Environ, Message, Scope
-from tests.support.edges import Call, asgi_channel, call_asgi, either_edge
 from tests.support.gate import BOUND
+from tests.support.interfaces import Call, asgi_channel, call_asgi, either_interface
 
 MIB = 1 << 20
 
@@ -54,7 +54,7 @@ TYPES = {
 }
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(("name", "media_type"), TYPES.items(), ids=TYPES)
 def test_the_type_is_guessed_by_the_name_and_never_sniffed(
     call: Call, tmp_path: Path, name: str, media_type: str
@@ -93,7 +93,7 @@ FILENAMES = {
 }
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("disposition", ["inline", "attachment"])
 @pytest.mark.parametrize(("name", "media_type"), FILENAMES.items(), ids=lambda name: repr(name)[:40])
 def test_a_strangers_filename_is_typed_by_its_last_extension_only(
@@ -118,7 +118,7 @@ CACHING: dict[str, tuple[dict[str, str], list[str]]] = {
 }
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(("headers", "expected"), CACHING.values(), ids=CACHING)
 def test_a_cache_asks_before_it_answers_with_a_file(
     call: Call, large: Path, headers: dict[str, str], expected: list[str]
@@ -131,7 +131,7 @@ def test_a_cache_asks_before_it_answers_with_a_file(
         assert answer.header("Cache-Control") == expected
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     "options",
     [{"media_type": "application/x-own"}, {"headers": {"Content-Type": "application/x-own"}}],
@@ -141,7 +141,7 @@ def test_a_type_of_the_users_own_is_sent(call: Call, large: Path, options: dict[
     assert call(sa.file(large, **options)).header("Content-Type") == ["application/x-own"]
 
 
-@either_edge
+@either_interface
 def test_no_type_of_the_users_own_is_the_one_that_is_guessed(call: Call, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"image")
     assert call(sa.file(tmp_path / "a.png", media_type=None)).header("Content-Type") == ["image/png"]
@@ -150,7 +150,7 @@ def test_no_type_of_the_users_own_is_the_one_that_is_guessed(call: Call, tmp_pat
 NAMES = ["report.pdf", "naïve — 2026.pdf", 'a"b\\c.txt', "a\r\nSet-Cookie: x=1", "../../etc/passwd", "🎉.png", "\0", ""]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_makes_a_safe_disposition(call: Call, large: Path, name: str) -> None:
     (value,) = call(sa.file(large, filename=name)).header("Content-Disposition")
@@ -160,7 +160,7 @@ def test_any_name_makes_a_safe_disposition(call: Call, large: Path, name: str) -
     assert {"\r", "\n", "\0", "/", "\\"}.isdisjoint(parameters["filename"])
 
 
-@either_edge
+@either_interface
 def test_a_disposition_is_sent_if_it_is_asked_for(call: Call, large: Path) -> None:
     assert call(sa.file(large)).header("Content-Disposition") == []
     assert call(sa.file(large, disposition="attachment")).header("Content-Disposition") == [
@@ -194,7 +194,7 @@ CODINGS = [
 ]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(("accepted", "coding", "content"), CODINGS)
 def test_a_client_gets_the_sibling_that_it_reads_best(
     call: Call, script: Path, accepted: str | None, coding: str | None, content: bytes
@@ -207,7 +207,7 @@ def test_a_client_gets_the_sibling_that_it_reads_best(
     assert answer.header("Vary") == ["Cookie, Accept-Encoding"]
 
 
-@either_edge
+@either_interface
 def test_each_coding_has_a_tag_of_its_own_and_ranges_of_its_own(call: Call, script: Path) -> None:
     response = sa.file("app.js", root=script.parent, precompressed=True, headers={"ETag": '"v1"'})
     tags = {call(response, headers=[("Accept-Encoding", coding)]).header("ETag")[0] for coding in ("br", "gzip", "x")}
@@ -219,13 +219,13 @@ def test_each_coding_has_a_tag_of_its_own_and_ranges_of_its_own(call: Call, scri
     assert call(response, headers=[("Accept-Encoding", "gzip"), ("If-None-Match", '"v1-br"')]).status == 200
 
 
-@either_edge
+@either_interface
 def test_without_its_original_a_sibling_is_not_sent(call: Call, script: Path) -> None:
     script.unlink()
     assert call(sa.file(script, precompressed=True), headers=[("Accept-Encoding", "br")]).status == 404
 
 
-@either_edge
+@either_interface
 def test_a_front_server_is_told_which_file_to_send(call: Call, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a ü.txt").write_bytes(b"never read")
@@ -241,7 +241,7 @@ def test_a_front_server_is_told_which_file_to_send(call: Call, tmp_path: Path) -
     assert call(sa.file("/etc/passwd", offload=nginx)).status == 404
 
 
-@either_edge
+@either_interface
 @pytest.mark.skipif(sys.platform == "darwin", reason="the file system takes names in UTF-8 only")
 def test_a_front_server_is_told_of_a_name_that_is_no_utf_8(call: Call, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.txt")
@@ -252,7 +252,7 @@ def test_a_front_server_is_told_of_a_name_that_is_no_utf_8(call: Call, tmp_path:
     assert answer.header("X-Sendfile") == [f"{tmp_path}/caf%E9.txt"]
 
 
-@either_edge
+@either_interface
 def test_a_file_that_changes_while_it_is_sent_breaks_off(call: Call, large: Path) -> None:
     class Truncating(io.BytesIO):
         """A file object that turns out to be shorter than it said."""
@@ -268,7 +268,7 @@ def test_a_file_that_changes_while_it_is_sent_breaks_off(call: Call, large: Path
     assert len(answer.body) < MIB
 
 
-@either_edge
+@either_interface
 def test_defaults_keep_a_file_a_file(call: Call, large: Path) -> None:
     filled = sa.file(large).with_defaults(media_type="text/csv", headers={"X-Default": "1"}, strict=True)
     answer = call(filled, headers=[("Range", "bytes=1-2")])
@@ -276,7 +276,7 @@ def test_defaults_keep_a_file_a_file(call: Call, large: Path) -> None:
     assert answer.header("Content-Type") == ["application/octet-stream"]
 
 
-@either_edge
+@either_interface
 def test_on_close_is_told_how_much_was_sent(call: Call, large: Path) -> None:
     told: list[sa.StreamSummary] = []
     call(sa.file(large, on_close=told.append))

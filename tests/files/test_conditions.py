@@ -11,7 +11,7 @@ from werkzeug.http import http_date
 
 import stream_adapter as sa
 from stream_adapter.files._conditions import Validators, evaluate, make_last_modified
-from tests.support.edges import Call, either_edge
+from tests.support.interfaces import Call, either_interface
 
 MODIFIED = 1_700_000_000
 BEFORE, AT, AFTER = (http_date(MODIFIED + shift) for shift in (-1, 0, 1))
@@ -90,7 +90,7 @@ def page(tmp_path: Path) -> Path:
     return path
 
 
-@either_edge
+@either_interface
 def test_a_304_has_what_a_cache_needs_and_nothing_of_the_content(call: Call, page: Path) -> None:
     etag = call(sa.file(page), method="HEAD").header("ETag")[0]
     own = {"Cache-Control": "max-age=60", "Vary": "Cookie"}
@@ -102,7 +102,7 @@ def test_a_304_has_what_a_cache_needs_and_nothing_of_the_content(call: Call, pag
     assert [name for name, _ in answer.headers if name.lower().startswith("content-")] == []
 
 
-@either_edge
+@either_interface
 def test_a_412_has_no_body(call: Call, page: Path) -> None:
     answer = call(sa.file(page), headers=[("If-Match", '"another"')])
     assert (answer.status, answer.body) == (412, b"")
@@ -110,19 +110,19 @@ def test_a_412_has_no_body(call: Call, page: Path) -> None:
     assert answer.header("ETag") == []
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("asked", [{}, {"If-None-Match": "*"}, {"If-Match": '"x"'}, {"Accept-Encoding": "gzip"}])
 def test_head_is_get_without_the_body(call: Call, page: Path, asked: dict[str, str]) -> None:
     get, head = (call(sa.file(page), method=method, headers=[*asked.items()]) for method in ("GET", "HEAD"))
     assert (head.status, head.headers, head.body) == (get.status, get.headers, b"")
 
 
-@either_edge
+@either_interface
 def test_conditions_are_of_get_and_head_alone(call: Call, page: Path) -> None:
     assert call(sa.file(page), method="POST", headers=[("If-None-Match", "*")]).status == 200
 
 
-@either_edge
+@either_interface
 def test_the_tag_is_strong_and_changes_with_the_file(call: Call, page: Path) -> None:
     tags = [call(sa.file(page)).header("ETag")[0]]
     page.write_bytes(b"<p>another size")
@@ -134,7 +134,7 @@ def test_the_tag_is_strong_and_changes_with_the_file(call: Call, page: Path) -> 
     assert all(tag[0] == tag[-1] == '"' for tag in tags)
 
 
-@either_edge
+@either_interface
 def test_validators_of_the_users_own_are_what_conditions_are_held_against(call: Call, page: Path) -> None:
     response = sa.file(page, headers={"ETag": WEAK, "Last-Modified": AFTER})
     assert call(response, headers=[("If-None-Match", '"v1"')]).status == 304
@@ -154,7 +154,7 @@ IF_RANGE: list[tuple[str, str, bool]] = [
 ]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(("field", "applies"), [row[1:] for row in IF_RANGE], ids=[row[0] for row in IF_RANGE])
 def test_a_range_is_sent_only_of_the_version_that_the_client_has(
     call: Call, page: Path, field: str, applies: bool
@@ -164,14 +164,14 @@ def test_a_range_is_sent_only_of_the_version_that_the_client_has(
     assert (answer.status, answer.body) == ((206, b"01") if applies else (200, b"<p>0123456789"))
 
 
-@either_edge
+@either_interface
 def test_a_weak_tag_never_allows_a_range(call: Call, page: Path) -> None:
     response = sa.file(page, headers={"ETag": WEAK})
     assert call(response, headers=[("Range", "bytes=3-4"), ("If-Range", WEAK)]).status == 200
     assert call(response, headers=[("Range", "bytes=3-4"), ("If-Range", '"v1"')]).status == 200
 
 
-@either_edge
+@either_interface
 def test_a_condition_comes_before_a_range(call: Call, page: Path) -> None:
     asked = [("Range", "bytes=99-"), ("If-None-Match", "*")]
     assert call(sa.file(page), headers=asked).status == 304

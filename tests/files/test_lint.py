@@ -11,7 +11,7 @@ import pytest
 from httplint import HttpResponseLinter, levels
 
 import stream_adapter as sa
-from tests.support.edges import Call, either_edge
+from tests.support.interfaces import Call, either_interface
 
 MISTAKEN = {
     "ranges": {"PARTIAL_WITHOUT_RANGE"},  # RFC 9110, 15.3.7.2 forbids the Content-Range that it misses in a multipart
@@ -29,7 +29,7 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_linter_finds_nothing_wrong(call: Call, tmp_path: Path, name: str) -> None:
     method, headers = REQUESTS[name]

@@ -22,7 +22,7 @@ from stream_adapter.errors import SourceError, StreamConsumedError
 from stream_adapter.files import XSendfile
 from stream_adapter.formats import Text
 from stream_adapter.integration import AsyncBody, SyncBody
-from tests.support.edges import Call, either_edge
+from tests.support.interfaces import Call, either_interface
 
 _filesystem: Callable[[str], Any] = getattr(fsspec, "filesystem")  # noqa: B009  # by name, for it has no types
 CONTENT = bytes(range(256)) * 4096  # 1 MiB: four blocks
@@ -110,7 +110,7 @@ def path(tmp_path: Path) -> Path:
 every_seekable = pytest.mark.parametrize("name", SEEKABLE)
 
 
-@either_edge
+@either_interface
 @every_seekable
 def test_a_file_object_is_sent_whole_with_its_length_and_closed_once(call: Call, path: Path, name: str) -> None:
     file = counted(name, path)
@@ -122,7 +122,7 @@ def test_a_file_object_is_sent_whole_with_its_length_and_closed_once(call: Call,
     assert file.closes == 1
 
 
-@either_edge
+@either_interface
 @every_seekable
 @pytest.mark.parametrize(
     ("method", "headers", "status", "body"),
@@ -145,7 +145,7 @@ def test_every_answer_closes_it_once(
     assert file.closes == 1
 
 
-@either_edge
+@either_interface
 @every_seekable
 def test_it_is_sent_from_where_it_stands(call: Call, path: Path, name: str) -> None:
     file = SEEKABLE[name](path)
@@ -161,7 +161,7 @@ async def _awaited(awaitable: Any) -> None:
     await awaitable
 
 
-@either_edge
+@either_interface
 @every_seekable
 def test_a_client_that_leaves_closes_it_once(call: Call, path: Path, name: str) -> None:
     file = counted(name, path)
@@ -170,10 +170,10 @@ def test_a_client_that_leaves_closes_it_once(call: Call, path: Path, name: str) 
 
 
 @every_seekable
-@pytest.mark.parametrize("edge", ["wsgi", "asgi"])
-def test_a_body_that_is_never_started_closes_it_once(path: Path, name: str, edge: str) -> None:
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_a_body_that_is_never_started_closes_it_once(path: Path, name: str, interface: str) -> None:
     file = counted(name, path)
-    if edge == "wsgi":
+    if interface == "wsgi":
         SyncBody(sa.file(file).resolve()).close()
     else:
         asyncio.run(_resolve_and_close(sa.file(file)))
@@ -184,7 +184,7 @@ async def _resolve_and_close(response: sa.Response) -> None:
     await AsyncBody(await response.aresolve()).aclose()
 
 
-@either_edge
+@either_interface
 def test_a_pipe_is_sent_to_its_end_without_a_length_or_ranges(call: Call) -> None:
     reading, writing = os.pipe()
     os.write(writing, b"0123456789")
@@ -197,26 +197,26 @@ def test_a_pipe_is_sent_to_its_end_without_a_length_or_ranges(call: Call) -> Non
     assert file.closes == 1
 
 
-@either_edge
+@either_interface
 def test_a_stream_that_only_unpacks_as_it_goes_is_sent_too(call: Call, path: Path) -> None:
     packed = io.BytesIO(gzip.compress(CONTENT))
     assert call(sa.file(gzip.GzipFile(fileobj=packed))).body == CONTENT
 
 
-@either_edge
+@either_interface
 def test_a_file_object_is_sent_once(call: Call) -> None:
     response = sa.file(io.BytesIO(b"once"))
     assert call(response).body == b"once"
     assert isinstance(call(response).error, StreamConsumedError)
 
 
-@either_edge
+@either_interface
 def test_a_path_is_sent_as_often_as_it_is_asked_for(call: Call, path: Path) -> None:
     response = sa.file(path)
     assert [call(response).body for _ in range(3)] == [CONTENT] * 3
 
 
-@either_edge
+@either_interface
 def test_a_temporary_file_that_was_not_flushed_is_sent_whole(call: Call) -> None:
     with tempfile.TemporaryFile("w+b", buffering=1 << 20) as file:
         file.write(b"still in the buffer")
@@ -226,7 +226,7 @@ def test_a_temporary_file_that_was_not_flushed_is_sent_whole(call: Call) -> None
         assert call(sa.file(file)).body == b"STILL in the buffer"
 
 
-@either_edge
+@either_interface
 def test_the_name_of_a_file_object_says_its_type(call: Call, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_bytes(b"<p>")

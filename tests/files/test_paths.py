@@ -12,7 +12,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.errors import NotFoundError
 from stream_adapter.files._opening import open_below
-from tests.support.edges import Call, either_edge
+from tests.support.interfaces import Call, either_interface
 
 SECRET = b"what lies outside"
 
@@ -58,14 +58,14 @@ NOT_FOUND = [
 ]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(("path", "content"), FOUND.items(), ids=FOUND)
 def test_a_file_below_the_root_is_sent(call: Call, root: Path, path: str, content: bytes) -> None:
     answer = call(sa.file(path, root=root))
     assert (answer.status, answer.body) == (200, content)
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("path", NOT_FOUND, ids=lambda path: repr(path)[:40])
 def test_anything_else_is_a_404_and_a_response(call: Call, root: Path, path: str) -> None:
     answer = call(sa.file(path, root=root))
@@ -73,7 +73,7 @@ def test_anything_else_is_a_404_and_a_response(call: Call, root: Path, path: str
     assert answer.header("Content-Length") == ["0"]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("name", ["fifo", "sub", "nothing", "dangling", "null", "socket"])
 def test_without_a_root_what_is_no_regular_file_is_not_found_either(call: Call, root: Path, name: str) -> None:
     assert call(sa.file(root / name)).status == 404

@@ -16,8 +16,8 @@ import stream_adapter as sa
 from stream_adapter.errors import FileChangedError
 from stream_adapter.files import Offload, XAccelRedirect, XSendfile
 from stream_adapter.types import Message, Scope
-from tests.support.edges import Call, asgi_channel, call_wsgi, either_edge
 from tests.support.gate import BOUND
+from tests.support.interfaces import Call, asgi_channel, call_wsgi, either_interface
 from tests.support.servers import granian
 
 MIB = 1 << 20
@@ -195,7 +195,7 @@ def test_a_file_replaced_behind_granian_is_never_sent_under_the_old_length(tmp_p
             assert (response.status_code, set(response.content)) in ((200, set(OLD)), (500, set(response.content)))
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     ("first", "second"), [(b"build one", b"build two"), (b"", b"")], ids=["of one size", "both empty"]
 )
@@ -215,7 +215,7 @@ def test_builds_of_one_time_and_size_have_different_tags(
     assert len({*tags}) == 2
 
 
-@either_edge
+@either_interface
 def test_a_download_is_resumed_by_the_tag_and_by_the_date(call: Call, tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(OLD)

@@ -11,7 +11,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.files._ranges import MAX_RANGES, parse_ranges
-from tests.support.edges import Answer, Call, either_edge
+from tests.support.interfaces import Answer, Call, either_interface
 
 DIGITS = b"0123456789"
 
@@ -108,7 +108,7 @@ def digits(tmp_path: Path) -> Path:
     return path
 
 
-@either_edge
+@either_interface
 def test_one_range_is_a_206_with_its_content_range(call: Call, digits: Path) -> None:
     answer = call(sa.file(digits), headers=[("Range", "bytes=2-4")])
     assert (answer.status, answer.body, answer.complete) == (206, b"234", True)
@@ -129,7 +129,7 @@ def parts_of(answer: Answer) -> list[tuple[str, str, Any]]:
     ]
 
 
-@either_edge
+@either_interface
 def test_several_ranges_are_a_multipart_body_of_the_announced_length(call: Call, digits: Path) -> None:
     answer = call(sa.file(digits), headers=[("Range", "bytes=8-,0-1,4-4")])
     assert answer.status == 206
@@ -142,7 +142,7 @@ def test_several_ranges_are_a_multipart_body_of_the_announced_length(call: Call,
     ]
 
 
-@either_edge
+@either_interface
 def test_ranges_of_a_large_file_are_read_from_where_they_are(call: Call, tmp_path: Path) -> None:
     content = bytes(range(256)) * 8192  # 2 MiB
     path = tmp_path / "large"
@@ -156,7 +156,7 @@ def test_ranges_of_a_large_file_are_read_from_where_they_are(call: Call, tmp_pat
     ]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("field", ["bytes=10-", "bytes=99-100,50-", "bytes=-0"])
 def test_a_range_that_cannot_be_satisfied_is_a_416_that_tells_the_size(call: Call, digits: Path, field: str) -> None:
     response = sa.file(digits, filename="x", headers={"Cache-Control": "max-age=60", "X-Own": "kept"})
@@ -169,7 +169,7 @@ def test_a_range_that_cannot_be_satisfied_is_a_416_that_tells_the_size(call: Cal
         assert answer.header(name) == [], "what is said of the file is not said of a refusal"
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(("method", "status_code"), [("HEAD", 200), ("POST", 200), ("GET", 404)])
 def test_a_range_is_ignored_where_no_range_is_defined(call: Call, digits: Path, method: str, status_code: int) -> None:
     # Starlette answers a HEAD with the 206 of the GET; RFC 9110, 14.2 has it ignored
@@ -179,7 +179,7 @@ def test_a_range_is_ignored_where_no_range_is_defined(call: Call, digits: Path, 
     assert answer.body == (b"" if method == "HEAD" else DIGITS)
 
 
-@either_edge
+@either_interface
 def test_a_status_of_its_own_is_sent_whatever_is_asked(call: Call, digits: Path) -> None:
     asked = [("If-None-Match", "*"), ("Range", "bytes=0-1")]
     answer = call(sa.file(digits, status_code=404), headers=asked)

@@ -14,7 +14,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.errors import CapacityError, NotFoundError
 from stream_adapter.files import XAccelRedirect, XSendfile
-from tests.support.edges import Answer, Call, call_asgi, either_edge
+from tests.support.interfaces import Answer, Call, call_asgi, either_interface
 
 REASONS = ["missing", "forbidden", "directory", "broken", "outward", "fifo", "loop", "../outside", "missing/a", "\0"]
 
@@ -69,7 +69,7 @@ def reasons(way: str) -> list[str]:
     return REASONS if way in WAYS[:3] else [name for name in REASONS if name not in {"outward", "../outside"}]
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("way", WAYS)
 def test_every_reason_for_a_404_is_the_same_answer(call: Call, root: Path, way: str) -> None:
     def seen(answer: Answer) -> tuple[object, ...]:
@@ -145,7 +145,7 @@ def test_no_descriptor_left_is_answered_503_with_retry_after(root: Path, monkeyp
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
-@either_edge
+@either_interface
 def test_a_file_that_the_kernel_makes_up_is_sent_to_its_end(call: Call) -> None:
     answer = call(sa.file("/proc/self/status"))
     assert answer.status == 200

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request
 import stream_adapter as sa
 from stream_adapter.types import WSGIApp
 from stream_adapter_flask import stream_response
-from tests.support.edges import Call, either_edge
+from tests.support.interfaces import Call, either_interface
 
 SIZES = {"one block": 1000, "left to the server": 1 << 20}
 
@@ -37,7 +37,7 @@ def set_later(path: Path, status: int) -> sa.Response:
     return response
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize("make", [given, set_later])
 @pytest.mark.parametrize("status", [204, 304])
 def test_a_status_without_a_body_sends_none_of_the_file(

@@ -14,8 +14,8 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.files._body import FileBody
 from stream_adapter.integration import AsyncBody, RequestHead
-from tests.support.edges import acall_asgi
 from tests.support.gate import BOUND, Gate
+from tests.support.interfaces import acall_asgi
 
 CONTENT = bytes(range(251)) * 8357  # two blocks of a period that no block has
 

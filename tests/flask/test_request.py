@@ -19,7 +19,7 @@ from werkzeug.test import Client
 import stream_adapter as sa
 from stream_adapter_flask import StreamAdapter, stream_response, streaming
 from tests.flask.journal import TORN_DOWN, Journal
-from tests.support.edges import SOURCES, call_wsgi
+from tests.support.interfaces import SOURCES, call_wsgi
 from tests.support.sources import in_way
 
 either_way = pytest.mark.parametrize("way", ["sync", "async"])

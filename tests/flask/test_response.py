@@ -14,8 +14,8 @@ import stream_adapter as sa
 from stream_adapter.integration import SyncBody
 from stream_adapter_flask import StreamingResponse, stream_response, streaming
 from tests.flask.journal import TORN_DOWN, Journal
-from tests.support.edges import call_wsgi
 from tests.support.gate import Gate
+from tests.support.interfaces import call_wsgi
 from tests.support.sources import in_way
 
 either_way = pytest.mark.parametrize("way", ["sync", "async"])

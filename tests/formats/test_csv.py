@@ -21,7 +21,7 @@ import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.formats import CSV
 from tests.core.test_chunk_table import IDENTITY, MOMENT, Colour, Level
-from tests.support.edges import Call, call_wsgi, either_edge, four_paths
+from tests.support.interfaces import Call, call_wsgi, either_interface, four_paths
 from tests.support.sources import in_way
 
 
@@ -114,7 +114,7 @@ def test_a_header_that_is_given_is_sent_and_one_that_is_refused_is_not(
         assert body_of(sa.csv(rows, ["name", "id"])) == b'name,id\r\na,1\r\n"b, c",2\r\n'
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     ("header", "body", "parameter"),
     [(["id", "name"], b"id,name\r\n", "; header=present"), (None, b"", ""), (False, b"", "; header=absent")],
@@ -324,7 +324,7 @@ def test_a_charset_with_states_returns_to_its_first_at_the_end() -> None:
     assert body_of(sa.csv([["日"], ["本"]], charset="iso-2022-jp")) == "日\r\n本\r\n".encode("iso-2022-jp")
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     ("response", "problem"),
     [
@@ -370,7 +370,7 @@ def test_names_of_columns_are_defused_too() -> None:
     assert body_of(sa.csv([{"=a": 1}], escape_formulas=True)) == b"'=a\r\n1\r\n"
 
 
-@either_edge
+@either_interface
 def test_a_file_name_makes_it_a_download(call: Call) -> None:
     rows = [[1]]
     assert call(sa.csv(rows)).header("Content-Disposition") == []

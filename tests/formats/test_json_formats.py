@@ -16,8 +16,8 @@ from stream_adapter.errors import ChunkValueError
 from stream_adapter.formats import NDJSON, Format, JSONArray, JSONSeq
 from stream_adapter.types import Flush
 from tests.core.test_chunk_table import BEYOND_64_BITS, JSON_VALUES, MOMENT, NUMBERS, Model, Record, Struct
-from tests.support.edges import Call, call_wsgi, either_edge, four_paths
 from tests.support.ids import stable_repr
+from tests.support.interfaces import Call, call_wsgi, either_interface, four_paths
 from tests.support.sources import in_way
 
 PROBLEM = b'{"error":{"type":"about:blank","title":"Internal Server Error","status":500}'
@@ -79,14 +79,14 @@ def test_a_block_is_filled_where_a_part_is_of_no_use_unless_told_otherwise(
         ("json_seq", "application/json-seq", ["no"]),
     ],
 )
-@either_edge
+@either_interface
 def test_each_format_has_its_media_type(verb: str, media_type: str, buffering: list[str], call: Call) -> None:
     answer = call(VERBS[verb](iter([1])))
     assert answer.header("Content-Type") == [media_type]
     assert answer.header("X-Accel-Buffering") == buffering
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     ("verb", "content", "body"),
     [
@@ -186,7 +186,7 @@ def test_what_is_no_json_is_an_error_that_names_the_item(
     assert caught.value.index == 2
 
 
-@either_edge
+@either_interface
 @each_verb
 def test_an_error_in_the_first_item_sends_nothing(verb: Callable[..., sa.Response], call: Call) -> None:
     answer = call(verb(iter([NAN])))
@@ -215,7 +215,7 @@ def test_after_an_error_the_body_says_so_or_stays_open(verb: str, body: bytes, w
     assert not answer.complete
 
 
-@either_edge
+@either_interface
 @pytest.mark.parametrize(
     ("verb", "body"),
     [

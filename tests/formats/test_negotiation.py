@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 import stream_adapter as sa
 from stream_adapter.formats import Auto
 from stream_adapter.integration import RequestHead, SyncBody
-from tests.support.edges import Call, Watcher, call_asgi, call_wsgi, four_paths
 from tests.support.gate import Gate
+from tests.support.interfaces import Call, Watcher, call_asgi, call_wsgi, four_paths
 from tests.support.sources import in_way
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "reference" / "negotiation.md"

@@ -12,7 +12,7 @@ from httpx_sse import EventSource
 
 import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
-from tests.support.edges import SOURCES, Call, four_paths
+from tests.support.interfaces import SOURCES, Call, four_paths
 
 SECRET = "the text of the exception"  # what no client may read
 PROBLEM = {"type": "about:blank", "title": "Internal Server Error", "status": 500}

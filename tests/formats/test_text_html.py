@@ -9,7 +9,7 @@ import markupsafe
 import pytest
 
 import stream_adapter as sa
-from tests.support.edges import EDGES, SOURCES, Call, four_paths
+from tests.support.interfaces import INTERFACES, SOURCES, Call, four_paths
 from tests.support.sources import AsyncCountingSource, in_way
 
 PAGE: list[object] = ["<p>", 1, markupsafe.Markup("&amp;"), b"\xc3\xa4", "ä</p>"]
@@ -45,7 +45,7 @@ def test_the_source_of_html_is_closed_once(method: str, way: str, call: Call, *,
     assert source.closes == 1
 
 
-@pytest.mark.parametrize("call", EDGES.values(), ids=EDGES)
+@pytest.mark.parametrize("call", INTERFACES.values(), ids=INTERFACES)
 def test_whole_html_that_fails_is_an_error_before_anything_is_sent(call: Call) -> None:
     source = AsyncCountingSource(["<p>", LookupError()])
     answer = call(sa.html(source, streaming=False))
@@ -79,7 +79,7 @@ def test_strict_html_takes_bytes_only(way: str, call: Call) -> None:
 
 @pytest.mark.parametrize("content", ["<p>", b"<p>", None, ["<p>"]], ids=repr)
 @pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "whole"])
-@pytest.mark.parametrize("call", EDGES.values(), ids=EDGES)
+@pytest.mark.parametrize("call", INTERFACES.values(), ids=INTERFACES)
 def test_html_may_be_given_whole(content: Any, call: Call, *, streaming: bool) -> None:
     answer = call(sa.html(content, streaming=streaming))
     assert answer.body == (b"" if content is None else b"<p>")

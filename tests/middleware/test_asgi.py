@@ -12,9 +12,9 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.asgi import StreamAdapterMiddleware
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
-from tests.support.edges import Answer, Watcher, asgi_channel, call_asgi
 from tests.support.gate import BOUND
 from tests.support.ids import stable_repr
+from tests.support.interfaces import Answer, Watcher, asgi_channel, call_asgi
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/csv")]}
 EVENTS: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}

@@ -11,8 +11,8 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.asgi import StreamAdapterMiddleware
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
-from tests.support.edges import asgi_channel
 from tests.support.gate import BOUND
+from tests.support.interfaces import asgi_channel
 
 TEXT = (b"content-type", b"text/plain")
 EVENTS = (b"content-type", b"text/event-stream")

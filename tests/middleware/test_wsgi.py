@@ -16,8 +16,8 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.types import Environ, StartResponse, WSGIApp
 from stream_adapter.wsgi import StreamAdapterMiddleware
-from tests.support.edges import call_wsgi
 from tests.support.gate import BOUND
+from tests.support.interfaces import call_wsgi
 from tests.support.sources import CountingSource
 
 EVENTS = [("Accept", "text/event-stream")]

@@ -13,7 +13,7 @@ from flask import Flask, Response, request
 import stream_adapter as sa
 from stream_adapter.types import Environ, ExcInfo, StartResponse, WSGIApp
 from stream_adapter.wsgi import StreamAdapterMiddleware
-from tests.support.edges import call_wsgi
+from tests.support.interfaces import call_wsgi
 from tests.support.sources import CountingSource
 
 either_thread = pytest.mark.parametrize(

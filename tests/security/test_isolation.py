@@ -27,8 +27,8 @@ import stream_adapter_flask
 from stream_adapter.formats import CSV, NDJSON, SSE
 from tests.django.support import as_servers_see_it, urlconf
 from tests.security.apps.users import DEFAULTS, django_view, fastapi_app, flask_wsgi
-from tests.support.edges import Answer, call_asgi, call_wsgi
 from tests.support.gate import BOUND
+from tests.support.interfaces import Answer, call_asgi, call_wsgi
 
 HEADERS = Headers([("X-Shared", "yes"), ("Set-Cookie", "theme=dark"), ("Vary", "Accept-Language")])
 EVENT, LIMITS = sa.ServerSentEvent({"a": [1]}, id="1"), sa.Limits(high_water=1024)

@@ -14,8 +14,8 @@ import stream_adapter as sa
 import stream_adapter_django
 import stream_adapter_fastapi
 import stream_adapter_flask
-from tests.django.support import Edge
-from tests.support.edges import Answer, call_asgi, call_wsgi
+from tests.django.support import Interface
+from tests.support.interfaces import Answer, call_asgi, call_wsgi
 
 Change = Callable[[Any], None]
 
@@ -78,7 +78,7 @@ def by_django(protocol: str) -> Callable[[Change], Answer]:
             response.add_post_render_callback(change)
             return response
 
-        return Edge(protocol).get(view)
+        return Interface(protocol).get(view)
 
     return ask
 
@@ -133,6 +133,6 @@ def test_file_whose_late_status_has_no_content_sends_none_in_django(protocol: st
         response.add_post_render_callback(put_status_without_content(status))
         return response
 
-    answer = Edge(protocol).get(view)
+    answer = Interface(protocol).get(view)
 
     assert (answer.status, answer.body, answer.header("content-length")) == (status, b"", [])

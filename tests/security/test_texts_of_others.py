@@ -13,7 +13,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.formats import SSE, Auto, Format, Raw
 from stream_adapter.types import Environ, Receive, Scope, Send, StartResponse
-from tests.support.edges import call_wsgi
+from tests.support.interfaces import call_wsgi
 
 
 class Kind(str, enum.Enum):  # noqa: UP042  # which formats itself by its name, as a StrEnum does not

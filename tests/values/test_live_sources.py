@@ -32,7 +32,7 @@ import urllib3
 
 import stream_adapter as sa
 from stream_adapter.errors import SourceError
-from tests.support.edges import call_asgi, call_wsgi
+from tests.support.interfaces import call_asgi, call_wsgi
 from tests.values.upstream import LINES, Upstream, upstream
 
 botocore: Any = importlib.import_module("botocore.response")  # it has no types

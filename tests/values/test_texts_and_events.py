@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy
 
 import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
-from tests.support.edges import Call, four_paths
+from tests.support.interfaces import Call, four_paths
 from tests.support.sources import in_way
 
 

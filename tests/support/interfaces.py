@@ -197,14 +197,15 @@ def asgi_channel() -> tuple[Receive, Send, list[Message]]:
     return receive, send, sent
 
 
-EDGES: dict[str, Call] = {"wsgi": call_wsgi, "asgi": call_asgi}
+INTERFACES: dict[str, Call] = {"wsgi": call_wsgi, "asgi": call_asgi}
 SOURCES: dict[str, type[CountingSource | AsyncCountingSource]] = {
     "sync": CountingSource,
     "async": AsyncCountingSource,
 }
 
-either_edge = pytest.mark.parametrize("call", EDGES.values(), ids=EDGES)
+either_interface = pytest.mark.parametrize("call", INTERFACES.values(), ids=INTERFACES)
 either_way = pytest.mark.parametrize("way", SOURCES)
 four_paths = pytest.mark.parametrize(
-    ("way", "call"), [pytest.param(way, call, id=f"{way}→{edge}") for way in SOURCES for edge, call in EDGES.items()]
+    ("way", "call"),
+    [pytest.param(way, call, id=f"{way}→{interface}") for way in SOURCES for interface, call in INTERFACES.items()],
 )
