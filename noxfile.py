@@ -29,7 +29,7 @@ nox.options.sessions = ["tests", "lowest"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 FRAMEWORKS = ["flask", "werkzeug", "django", "fastapi", "starlette", "asgiref"]
-USED = ["flask", "django", "fastapi", "compress", "testing"]  # the extras whose versions are ours to promise
+USED = ["flask", "django", "fastapi", "compress", "testing"]  # the extras whose versions the project promises
 # what the lowest versions need an older version of: Starlette 0.49's test client uses a deprecated name of AnyIO's
 COMPANIONS = ["anyio<4.12"]
 ROOT = Path(__file__).parent
