@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, cast
 import stream_adapter as sa
 import stream_adapter.asgi
 import stream_adapter.wsgi
-from stream_adapter._middleware.options import Options
 
 PAGE = Path(__file__).parent / "reference" / "options.md"
 HEAD = """# Options
@@ -29,7 +28,6 @@ you write it.
 `@streaming(…)`, `stream_response(content, …)` and `StreamAdapter(app, …)` of the integrations take the options of
 `Response`; `@streaming.sse(…)`, `.ndjson(…)`, `.csv(…)` and so on take those of the function of that name too.
 """
-MIDDLEWARE = inspect.signature(Options).parameters
 EXAMPLE = sa.Response(None)  # each option of a Response is an attribute of it
 
 
@@ -62,35 +60,24 @@ SECTIONS = [
 
 def described(target: Callable[..., Any]) -> dict[str, str]:
     """Return what the docstring's `Args:` say of each parameter."""
-    documented = inspect.getdoc(target) or ""
-    found = re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", documented, re.DOTALL | re.MULTILINE)
+    classes = target.__mro__ if isinstance(target, type) else ()
+    documented = (inspect.getdoc(it) or "" for it in (target, *classes))
+    found = next(filter(None, (re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", it, re.S | re.M) for it in documented)), None)
     entries = re.findall(r"^    (\*{0,2}\w+): (.*?)(?=^    \S|\Z)", found[1] if found else "", re.DOTALL | re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in entries}
 
 
 def taken(target: Callable[..., Any]) -> dict[str, tuple[str, object]]:
-    """Return type and default of each option, those behind `**options: Unpack[…]` too."""
+    """Return type and default of each option, of a Response those behind `**options: Unpack[…]` too."""
     found: dict[str, tuple[str, object]] = {}
     for name, it in inspect.signature(target).parameters.items():
         behind = re.fullmatch(r"Unpack\[(\w+)\]", str(it.annotation))
         if behind is None:
             found[name] = (str(it.annotation), it.default)
-        elif target is sa.Response or has_own_options(target):
+        elif target is sa.Response:
             options = vars(sys.modules[target.__module__])[behind[1]].__annotations__
-            found |= {option: (written(kind), default_of(target, option)) for option, kind in options.items()}
+            found |= {option: (written(kind), getattr(EXAMPLE, option, None)) for option, kind in options.items()}
     return found
-
-
-def has_own_options(target: Callable[..., Any]) -> bool:
-    """Return True if the options behind `**options` are this callable's own, not those of `Response`."""
-    return target.__name__ == "StreamAdapterMiddleware"
-
-
-def default_of(target: Callable[..., Any], option: str) -> object:
-    """Return the default of an option that the signature does not show."""
-    if target is sa.Response:
-        return getattr(EXAMPLE, option, None)
-    return MIDDLEWARE[option].default
 
 
 def written(kind: object) -> str:
