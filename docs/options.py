@@ -59,10 +59,10 @@ SECTIONS = [
 
 
 def described(target: Callable[..., Any]) -> dict[str, str]:
-    """Return what the docstring's `Args:` say of each parameter."""
-    classes = target.__mro__ if isinstance(target, type) else ()
-    documented = (inspect.getdoc(it) or "" for it in (target, *classes))
-    found = next(filter(None, (re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", it, re.S | re.M) for it in documented)), None)
+    """Return what `Args:` say of each parameter, in the docstring of a function, a class or its constructor."""
+    documented = [target, getattr(target, "__init__", None)]  # of a function: without `Args:`
+    text = "\n\n".join(inspect.getdoc(it) or "" for it in documented)
+    found = re.search(r"^Args:\n(.*?)(?:\n\n|\Z)", text, re.DOTALL | re.MULTILINE)
     entries = re.findall(r"^    (\*{0,2}\w+): (.*?)(?=^    \S|\Z)", found[1] if found else "", re.DOTALL | re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in entries}
 

@@ -1,4 +1,4 @@
-"""Write the table of versions.md from the results of test runs: one JUnit file per run, named `<python>-<versions>.xml`.
+"""Write the table of versions.md from the results of test runs: a JUnit file each, named `<python>-<versions>.xml`.
 
 python docs/versions.py .nox/results
 """
