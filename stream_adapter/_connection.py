@@ -1,14 +1,14 @@
 """The client's connection, as far as a WSGI server shows it: PEP 3333 says nothing of it.
 
 gunicorn, Werkzeug       the socket, in the environ
-waitress                 the channel, behind the function that says whether the client has gone
+waitress                 the channel, behind the function that reports a disconnect
 uWSGI                    the descriptor, by `uwsgi.connection_fd()`
 cheroot, wsgiref         the descriptor, beneath the request's body (Django's runserver is wsgiref's)
-to_asgi, testing         the disconnect itself, when it comes
+to_asgi, testing         the disconnect itself, as a call of `notify`
 
-Who owns what: the socket is the server's. A stream borrows it until `release`, which its `close` calls in the
-request's thread; the watcher's thread and the thread of a drain may ask and cut until then, under the connection's
-lock, and reach nothing afterwards. So no other connection that is given the same descriptor is ever cut.
+Who owns what: the server owns the socket. A stream borrows it until `release`, which its `close` calls in the
+request's thread. The watcher's thread and the thread of a drain may sample and abort until then, under the connection's
+lock, and have no effect afterwards. So another connection that is given the same descriptor is not aborted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
     "unsent_bytes",
 ]
 
-_LOOK_AGAIN = 0.005  # seconds between looks at what a client has still to acknowledge
+_LOOK_AGAIN = 0.005  # seconds between looks at what a client has not acknowledged yet
 
 
 class Sample(NamedTuple):
@@ -45,65 +45,71 @@ class Sample(NamedTuple):
 
     Attributes:
         peer: what it has done.
-        waits: whether bytes wait for it.
-        mark: changes whenever it has taken some.
+        has_unsent: whether bytes wait to be sent to it.
+        mark: changes whenever it has received some.
     """
 
     peer: Peer
-    waits: bool = False
+    has_unsent: bool = False
     mark: int | None = None
 
 
 class Connection:
-    """What may be known of a client's connection, and done to it. Every method may be called from any thread.
+    """The connection of a client: what is known of it, and how to end it. Methods may be called in any thread.
 
     Attributes:
-        is_watched: whether it must be sampled from time to time; one that notifies need not be.
-        chunks: whether the server sends a body of unknown length in chunks, whose last one marks its end.
-        departure: the server's own exception for a client that has gone, where it reports any other as a failure.
-        breaks: whether `break_off` does so; then the server need not be given an error for that.
+        is_watched: whether it must be sampled at an interval; one that notifies need not be.
+        chunks: whether the server sends a body of unknown length in chunks, so that the last one marks its end.
+        disconnect_error: the server's own exception for a disconnect, if it reports any other as a failure.
+        can_abort: whether `abort` works; then the server need not be given an error instead.
     """
 
     is_watched = False
     chunks = True
-    breaks = False
-    departure: type[Exception] | None = None
+    can_abort = False
+    disconnect_error: type[Exception] | None = None
 
     def sample(self) -> Sample:
         """Return what is known of the client now."""
         raise NotImplementedError
 
-    def gone(self) -> bool:
-        """Return True if the client has left. A half-closed one has not."""
-        return self.sample().peer is Peer.GONE
+    def is_disconnected(self) -> bool:
+        """Return True if the client closed the connection; a half-closed one is still connected."""
+        return self.sample().peer is Peer.CLOSED
+
+    gone = is_disconnected  # its former name
 
     def on_disconnect(self, callback: Callable[[], object]) -> None:
-        """Call `callback` once the client has gone, from any thread, if the connection notifies."""
+        """Call `callback` after a disconnect, in any thread, if the connection notifies."""
 
-    def break_off(self, *, framed: bool, delivery: float) -> None:
-        """Break it so that what was sent does not look complete, whatever the server does next.
+    def abort(self, *, framed: bool, grace: float) -> None:
+        """End it so that what was sent does not look complete, whatever the server does next.
 
         Args:
             framed: whether chunks or a length mark the end of the body: then it is enough to send nothing more.
-            delivery: seconds that the client has, before a reset, to take what was sent.
+            grace: seconds that the client has, before a reset, to receive what was sent.
         """
 
+    def break_off(self, *, framed: bool, delivery: float) -> None:
+        """Call `abort`, which is its present name."""
+        self.abort(framed=framed, grace=delivery)
+
     def reset(self) -> None:
-        """Break it by RST, at once (RFC 9112, 8: so a body that the close would end is known to be incomplete)."""
+        """Reset it, at once (RFC 9112, 8: a body that a close would end is then known to be incomplete)."""
 
     def silence(self) -> float | None:
-        """Return for how many seconds the client has sent nothing; None if that is not known."""
+        """Return for how many seconds the client has sent nothing; None if unknown."""
         return None
 
     def stop_receiving(self) -> None:
-        """Have a read of the request's body that waits return, as at its end."""
+        """Make a read of the request's body that waits return, as at its end."""
 
     def release(self) -> None:
-        """Give it back to the server, and do nothing from now on. Does nothing the second time."""
+        """Return it to the server, and do nothing from now on. Does nothing the second time."""
 
 
 class PolledConnection(Connection):
-    """One of which the server answers a question.
+    """A connection whose server reports a disconnect when it is asked.
 
     Args:
         is_disconnected: the server's own function.
@@ -116,22 +122,22 @@ class PolledConnection(Connection):
 
     def sample(self) -> Sample:
         """Ask the server."""
-        return Sample(Peer.GONE if self._is_disconnected() else Peer.OPEN)
+        return Sample(Peer.CLOSED if self._is_disconnected() else Peer.OPEN)
 
 
 class SocketConnection(Connection):
-    """One whose socket the server shows.
+    """A connection whose socket the server exposes.
 
     Args:
         client: the socket.
-        chunks: whether the server sends a body of unknown length in chunks.
+        chunks: as in `Connection`.
         is_duplicate: whether the socket is a duplicate of the server's, to be closed by `release`.
-        buffered: returns the bytes that the server itself holds back.
-        departure: the server's own exception for a client that has gone.
+        buffered: returns how many bytes the server itself has not sent yet.
+        disconnect_error: as in `Connection`.
     """
 
     is_watched = True
-    breaks = True
+    can_abort = True
 
     def __init__(
         self,
@@ -140,17 +146,17 @@ class SocketConnection(Connection):
         chunks: bool,
         is_duplicate: bool = False,
         buffered: Callable[[], int] = int,
-        departure: type[Exception] | None = None,
+        disconnect_error: type[Exception] | None = None,
     ) -> None:
         self.chunks = chunks
-        self.departure = departure
+        self.disconnect_error = disconnect_error
         self._client: socket.socket | None = client
         self._is_duplicate = is_duplicate
         self._buffered = buffered
         self._lock = threading.Lock()
 
     def sample(self) -> Sample:
-        """Look at the socket."""
+        """Sample the socket."""
         with self._lock:
             client = self._client
             if client is None:
@@ -162,24 +168,24 @@ class SocketConnection(Connection):
                 taken = acknowledged_bytes(client)
                 return Sample(peer(client), waiting > 0, waiting if taken is None else taken)
             except OSError:  # the server has closed it
-                return Sample(Peer.GONE)
+                return Sample(Peer.CLOSED)
 
-    def break_off(self, *, framed: bool, delivery: float) -> None:
-        """Shut the socket down, which delivers what the kernel holds, or reset it; a `send` that blocks fails."""
-        deadline = time.monotonic() + delivery
+    def abort(self, *, framed: bool, grace: float) -> None:
+        """Shut the socket down, so that the kernel delivers what it holds, or reset it; a blocked `send` fails."""
+        deadline = time.monotonic() + grace
         while self._holds_back(framed=framed) and time.monotonic() < deadline:
             time.sleep(_LOOK_AGAIN)
         self._do(shut_down if framed else reset)
 
     def _holds_back(self, *, framed: bool) -> bool:
-        """Return True if something would be lost that the client may still take."""
+        """Return True if bytes would be lost that the client may still receive."""
         if framed:
             return self._buffered() > 0
         sample = self.sample()
-        return sample.peer is not Peer.GONE and (sample.waits or self._buffered() > 0)
+        return sample.peer is not Peer.CLOSED and (sample.has_unsent or self._buffered() > 0)
 
     def reset(self) -> None:
-        """Reset the connection: a `send` that blocks fails."""
+        """Reset the connection; a blocked `send` fails."""
         self._do(reset)
 
     def silence(self) -> float | None:
@@ -207,41 +213,41 @@ class SocketConnection(Connection):
             client.close()
 
     def __del__(self) -> None:
-        self.release()  # of a response that was never served, and so never closed
+        self.release()  # a response that was never served is never closed
 
 
 class NotifiedConnection(Connection):
-    """One that announces the disconnect, as ASGI's do."""
+    """A connection that reports the disconnect by `notify`, as those of ASGI do."""
 
     def __init__(self) -> None:
-        self._gone = False
+        self._notified = False
         self._callbacks: list[Callable[[], object]] = []
 
     def sample(self) -> Sample:
         """Return whether `notify` was called."""
-        return Sample(Peer.GONE if self._gone else Peer.OPEN)
+        return Sample(Peer.CLOSED if self._notified else Peer.OPEN)
 
     def on_disconnect(self, callback: Callable[[], object]) -> None:
-        """Have `notify` call `callback`, now if it was called already; twice if the two come together."""
+        """Call `callback` on `notify`, now if that was called already; twice if the two coincide."""
         self._callbacks.append(callback)
-        if self._gone:
+        if self._notified:
             callback()
 
     def notify(self) -> None:
-        """Announce that the client has gone."""
-        self._gone = True
+        """Report the disconnect."""
+        self._notified = True
         for callback in self._callbacks:
             callback()
 
 
 def client_connection(environ: Environ) -> Connection | None:
-    """Return the connection of a request, if its server shows it: the `connection` of a `Hooks`."""
+    """Return the connection of a request, if its server exposes it, for `Hooks.connection`."""
     notified: Connection | None = environ.get("stream_adapter.connection")
     if notified is not None:
         return notified
     protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
     if not protocol.startswith("HTTP/1"):
-        return None  # gunicorn's HTTP/2: a connection of many streams is not one stream's to cut
+        return None  # gunicorn's HTTP/2: many streams share the connection, and one must not abort it
     return _of_server(environ, chunks=protocol != "HTTP/1.0")
 
 
@@ -260,13 +266,15 @@ def _of_server(environ: Environ, *, chunks: bool) -> Connection | None:
 
 
 def _of_waitress(is_disconnected: Callable[[], bool], *, chunks: bool) -> Connection:
-    """Look behind the function, a method of the channel: it is right only with `channel_request_lookahead`."""
+    """Use the channel behind the function: the function itself needs `channel_request_lookahead`."""
     channel: Any = getattr(is_disconnected, "__self__", None)
     client = getattr(channel, "socket", None)
     if not isinstance(client, socket.socket):
         return PolledConnection(is_disconnected)
-    departure: Any = getattr(sys.modules.get(type(channel).__module__), "ClientDisconnected", None)
-    return SocketConnection(client, chunks=chunks, buffered=lambda: channel.total_outbufs_len, departure=departure)
+    disconnect_error: Any = getattr(sys.modules.get(type(channel).__module__), "ClientDisconnected", None)
+    return SocketConnection(
+        client, chunks=chunks, buffered=lambda: channel.total_outbufs_len, disconnect_error=disconnect_error
+    )
 
 
 def _uwsgi_descriptor() -> int | None:
@@ -291,7 +299,7 @@ def _descriptor_of_input(environ: Environ) -> int | None:
 
 
 def _duplicate(descriptor: int | None, *, chunks: bool) -> Connection | None:
-    """Return the connection of a descriptor, if it is a socket's: a duplicate cannot become another connection's."""
+    """Return the connection of a descriptor, if that is a socket. A duplicate is not reused for another connection."""
     if descriptor is None or descriptor < 0:
         return None
     try:

@@ -1,7 +1,7 @@
-"""What the streams of a process share: how many threads, and which of them are live.
+"""What the streams of a process share: the number of threads, and the registry of live streams.
 
-A body enters when it starts and leaves when its source is closed. `drain` is for the end of a process, or of a worker:
-it tells every live stream to end, each in its own thread or loop, where its source is closed.
+A body is registered when it starts and unregistered when its source is closed. `drain` is for the end of a process, or
+of a worker: it ends every live stream, each in its own thread or loop, where its source is closed.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ from ._pump import set_max_threads, set_warn_blocking
 from .types import Reason
 
 __all__ = [
-    "Live",
+    "Drainable",
     "Shared",
     "active_streams",
     "close_at_exit",
     "configure",
     "drain",
     "drain_on_signal",
-    "enter",
-    "leave",
+    "register",
+    "unregister",
 ]
 
 
-class Live(Protocol):
-    """A stream, to one who ends it."""
+class Drainable(Protocol):
+    """A stream that can be ended from outside."""
 
     def end(self, reason: Reason) -> None:
-        """Have it end, from any thread; it may be told more than once."""
+        """End it, from any thread. Can be called more than once."""
         ...
 
 
 class Shared(Protocol):
-    """What streams are fed from, and outlives them: a broker."""
+    """A source of streams that outlives them: a broker."""
 
     def end_subscriptions(self) -> None:
-        """Have every subscription end."""
+        """End every subscription."""
         ...
 
     def close(self) -> None:
-        """Close it. It may be called more than once."""
+        """Close it. Can be called more than once."""
         ...
 
 
@@ -59,38 +59,38 @@ class _Registry:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew; in a forked child, the parent's streams are the parent's."""
-        # by id; weakly, for one that nobody closes must not live on here
-        self.live: WeakValueDictionary[int, Live] = WeakValueDictionary()
-        self.someone_left = threading.Condition()
+        """Empty the registry; a forked child does not own its parent's streams."""
+        # by id, and weakly: a stream that is never closed must not be kept alive here
+        self.live: WeakValueDictionary[int, Drainable] = WeakValueDictionary()
+        self.stream_closed = threading.Condition()
         self.draining = 0
 
 
 _EXIT_GRACE = 2.0  # seconds that streams have at the end of the process
-_LOOK_AGAIN = 0.1  # seconds between looks at streams that have begun meanwhile
+_LOOK_AGAIN = 0.1  # seconds after which streams that have started during the drain are ended too
 
 _registry = _Registry()
 _shared: WeakSet[Shared] = WeakSet()
 os.register_at_fork(after_in_child=_registry.reset)
 
 
-def enter(stream: Live) -> None:
-    """Count a stream among the live ones."""
+def register(stream: Drainable) -> None:
+    """Add a stream to the registry."""
     _registry.live[id(stream)] = stream
 
 
-def leave(stream: Live) -> None:
-    """Count it no more: its source is closed."""
+def unregister(stream: Drainable) -> None:
+    """Remove a closed stream from the registry."""
     _registry.live.pop(id(stream), None)
     if _registry.draining:
-        with _registry.someone_left:
-            _registry.someone_left.notify_all()
+        with _registry.stream_closed:
+            _registry.stream_closed.notify_all()
 
 
-def _live() -> list[Live]:
-    """Return the live streams, the last first: a stream within another (`to_asgi`) is told before that one closes it.
+def _live() -> list[Drainable]:
+    """Return the live streams, the last first: a stream within another (`to_asgi`) ends before that one closes it.
 
-    `valuerefs` is safe while other threads enter and leave.
+    `valuerefs` is safe while other threads register and unregister.
     """
     return [stream for reference in reversed(_registry.live.valuerefs()) if (stream := reference()) is not None]
 
@@ -101,23 +101,23 @@ def close_at_exit(shared: Shared) -> None:
 
 
 def active_streams() -> int:
-    """Return how many streams of this process have begun and are not closed."""
+    """Return the number of streams of this process that have started and are not closed."""
     return len(_registry.live)
 
 
 def drain(timeout: float = 10.0) -> bool:
     """End every live stream with the reason "shutdown": its source is closed, its connection breaks.
 
-    Streams that begin meanwhile are ended too, and so are subscriptions that are iterated without a response. A sync
-    source is closed as soon as its `next()` returns; where a server waits for a client that reads nothing, the
-    connection is cut, if the server shows its socket. Called on the thread of a running event loop, as in a signal
-    handler or a lifespan, it tells them and does not wait; to wait there, `await asyncio.to_thread(drain, timeout)`.
+    Streams that start during the drain are ended too, and so are subscriptions that are iterated without a response. A
+    sync source is closed as soon as its `next()` returns. Where a server waits for a client that reads nothing, the
+    connection is aborted, if the server exposes its socket. Called in the thread of a running event loop, as in a
+    signal handler or a lifespan, it does not wait; to wait there, `await asyncio.to_thread(drain, timeout)`.
 
     Args:
         timeout: seconds to wait until all are closed.
 
     Returns:
-        Whether none is left.
+        True if all are closed.
 
     Raises:
         ValueError: the timeout is negative.
@@ -127,14 +127,15 @@ def drain(timeout: float = 10.0) -> bool:
     deadline = time.monotonic() + timeout
     _registry.draining += 1
     try:
-        with _registry.someone_left:
+        with _registry.stream_closed:
             while True:
-                for stream in _live():  # told again at each look: what was its source's before may be its server's now
+                # in each round: a stream that was in its source before may be in a server's send now
+                for stream in _live():
                     stream.end("shutdown")
-                rest = deadline - time.monotonic()
-                if not _registry.live or rest <= 0 or _on_a_loop():
+                left = deadline - time.monotonic()
+                if left <= 0 or not _registry.live or _on_a_loop():
                     return not _registry.live
-                _registry.someone_left.wait(min(rest, _LOOK_AGAIN))
+                _registry.stream_closed.wait(min(left, _LOOK_AGAIN))
     finally:
         _registry.draining -= 1
         for shared in list(_shared):
@@ -142,7 +143,7 @@ def drain(timeout: float = 10.0) -> bool:
 
 
 def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None:
-    """Have a signal end the live streams, and then do what it did before.
+    """End the live streams on a signal, then do what the signal did before.
 
     For servers that at SIGTERM wait for open requests, as gunicorn does, or for nothing, as waitress and Werkzeug do.
     Call it in the main thread of the process that serves, after the server has set its own handlers: where the
@@ -164,8 +165,8 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
         os.kill(os.getpid(), number)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        # in a thread: the handler may have interrupted one that holds what drain needs. It is not waited for, as
-        # `Thread.start` does: gevent runs the handler in its hub, where nothing may wait
+        # in a thread: the handler may have interrupted code that holds a lock of drain. It is not waited for, as
+        # `Thread.start` would: gevent runs the handler in its hub, which must not block
         if callable(before):
             _thread.start_new_thread(drain, (timeout,))
             before(number, frame)

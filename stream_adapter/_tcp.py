@@ -1,4 +1,4 @@
-"""What the kernel knows of a connection, and how it resets one. Functions of a socket, without state.
+"""What the kernel knows of a TCP connection, and how to reset one: functions of a socket, without state.
 
 Linux answers every question by one `getsockopt`, whatever the descriptor's number, also beneath TLS and under gevent.
 Elsewhere, and for Unix sockets, `poll` answers; the functions say what is left out.
@@ -68,7 +68,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class HasFileno(Protocol):
-    """A socket, or whatever stands for one."""
+    """A socket, or an object in place of one."""
 
     def fileno(self) -> int: ...
 
@@ -77,41 +77,41 @@ class Peer(Enum):
     """What the other end of a connection has done.
 
     A peer that has closed the whole connection and one that has shut down its write side send the same FIN; the first
-    answers what is sent to it by RST, and is GONE from then on.
+    answers what is sent to it by RST, and is CLOSED from then on.
     """
 
     OPEN = "open"
-    FINISHED = "finished"  # it sends nothing more, and may still read
-    GONE = "gone"
+    HALF_CLOSED = "half-closed"  # it sends nothing more, and may still read
+    CLOSED = "closed"
 
 
 def peer(client: socket.socket) -> Peer:
     """Return what the other end has done, also if it left unread bytes behind.
 
-    Without TCP_INFO and POLLRDHUP (macOS), a FIN behind unread bytes is not seen. A socket that is closed here is GONE,
-    and so, on Linux, is one that its owner has shut down.
+    Without TCP_INFO and POLLRDHUP (macOS), a FIN behind unread bytes is not seen. A socket that is closed here is
+    CLOSED, and so, on Linux, is one that its owner has shut down.
     """
     try:
         info = _tcp_info(client, 1)
         if info is None:
             return _polled(client)
     except OSError:
-        return Peer.GONE
+        return Peer.CLOSED
     if info[0] in _CLOSED:
-        return Peer.GONE
-    return Peer.FINISHED if info[0] == _CLOSE_WAIT else Peer.OPEN
+        return Peer.CLOSED
+    return Peer.HALF_CLOSED if info[0] == _CLOSE_WAIT else Peer.OPEN
 
 
 def _polled(client: socket.socket) -> Peer:
     events = _poll(client, _READABLE | _FINISHED)
     if events & _GONE:
-        return Peer.GONE
+        return Peer.CLOSED
     if _FINISHED:
-        return Peer.FINISHED if events & _FINISHED else Peer.OPEN
+        return Peer.HALF_CLOSED if events & _FINISHED else Peer.OPEN
     if not events & _READABLE:
         return Peer.OPEN
     try:
-        return Peer.OPEN if client.recv(1, socket.MSG_PEEK) else Peer.FINISHED
+        return Peer.OPEN if client.recv(1, socket.MSG_PEEK) else Peer.HALF_CLOSED
     except (BlockingIOError, InterruptedError, ValueError):  # a TLS socket does not take flags
         return Peer.OPEN
 
@@ -234,7 +234,7 @@ def _shut_down(client: socket.socket, how: int) -> None:
     """Shut the connection down, and nothing else.
 
     An SSLSocket's own method would drop the encryption at once, and that of gevent have `send` fail with EBADF, which
-    servers take for a fault of theirs.
+    servers take for their own fault.
     """
     if client.fileno() < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))

@@ -48,13 +48,13 @@ class Client:
 
     def verdict(self, sample: Sample, send_timeout: float | None, now: float) -> Reason | None:
         """Return why its stream is to end; None if it is not."""
-        if sample.peer is Peer.GONE:
+        if sample.peer is Peer.CLOSED:
             return "disconnect"
         has_taken = sample.mark != self._mark
         self._mark = sample.mark
-        if has_taken or not sample.waits:
+        if has_taken or not sample.has_unsent:
             self._progress_at = now
-        if has_taken or sample.waits or sample.peer is Peer.OPEN:
+        if has_taken or sample.has_unsent or sample.peer is Peer.OPEN:
             self._quiet_since = now
         if now - self._quiet_since >= _FINISHED_GRACE:
             return "disconnect"

@@ -51,7 +51,7 @@ class StreamResponse(Response):
     def __init__(self, resolved: Resolved) -> None:
         self._body = SyncBody(resolved, Hooks(connection=client_connection(request.environ)))
         self._file = server_file(self._body, request.environ)
-        self.is_noop = self._body.is_inert
+        self.is_noop = self._body.is_noop
         self._context: HeldContext | None = None
         self._error: Exception | None = None
         self._settled = self._closed = False

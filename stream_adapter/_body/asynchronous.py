@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
-from stream_adapter._lifecycle import enter, leave
+from stream_adapter._lifecycle import register, unregister
 from stream_adapter._pump import (
     AsyncConsumer,
     Deadlines,
@@ -63,8 +63,8 @@ class AsyncBody(Body):
             return
         self._started = True
         self._loop = running_loop()
-        if self.waits:
-            enter(self)
+        if self.is_streaming:
+            register(self)
         try:
             self._pending = await self._open()
         except BaseException as error:
@@ -74,9 +74,9 @@ class AsyncBody(Body):
             raise
 
     async def _open(self) -> list[bytes]:
-        while self._source.kind is Kind.AWAITABLE and self._whole is None:
-            self._settle_for(await self._in_context(result_of(self._source.content)))
-        if self._whole is not None:
+        while self._source.kind is Kind.AWAITABLE and self._complete_body is None:
+            self._use_result(await self._in_context(result_of(self._source.content)))
+        if self._complete_body is not None:
             return [self._commit()]
         self._producer, waker = self._make_producer()
         deadlines = Deadlines(self._flow.limits, time.monotonic())
@@ -225,10 +225,10 @@ class AsyncBody(Body):
                 self._hooks.on_stopping()
             consumer.producer.stop()
             if self._buffer.ended and self._flow.on_close is None:
-                leave(self)
+                unregister(self)
                 return
         elif self._source.kind is Kind.ONE and self._flow.on_close is None:
-            leave(self)  # an awaited value that cannot be sent was entered as a stream
+            unregister(self)  # an awaited value that cannot be sent was entered as a stream
             return
         # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
         context = for_task(self._context) if consumer is None else None
@@ -257,7 +257,7 @@ class AsyncBody(Body):
         except Exception as error:  # noqa: BLE001  # the caller's code; the stream is over
             self._log_report_failure(error)
         finally:
-            leave(self)  # only now: who drains a process ends it next
+            unregister(self)  # only now: who drains a process ends it next
 
 
 async def _wait_ended(consumer: AsyncConsumer, timeout: float | None) -> bool:

@@ -28,7 +28,7 @@ from stream_adapter._source import Kind, Source
 from stream_adapter.errors import ChunkEncodingError, ContentLengthError, StreamTimeoutError
 from stream_adapter.types import Reason
 
-from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted, departure
+from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted, disconnect_error
 from .hooks import NO_HOOKS, Hooks
 
 __all__ = ["CLOSING", "Body", "raisable", "result_of"]
@@ -61,6 +61,7 @@ class Body:
         "_buffer",
         "_bytes",
         "_closed",
+        "_complete_body",
         "_context",
         "_done",
         "_error",
@@ -73,7 +74,6 @@ class Body:
         "_source",
         "_started",
         "_started_at",
-        "_whole",
         "file",
         "headers",
         "interruption",
@@ -88,8 +88,8 @@ class Body:
         self.file: OpenFile | None = resolved.file
         self._flow = flow
         self._request = resolved.request
-        self._own(resolved.source, hooks)
-        self._whole = resolved.body
+        self._use_source(resolved.source, hooks)
+        self._complete_body = resolved.body
         self._hooks = hooks
         self._context = copy_context() if hooks.context is None else hooks.context
         self._buffer = Buffer(flow.limits.high_water, flow.limits.max_items)
@@ -103,20 +103,22 @@ class Body:
         self._reason: Reason | None = None
         self._error: BaseException | None = None
 
-    def _own(self, source: Source, hooks: Hooks) -> None:
+    def _use_source(self, source: Source, hooks: Hooks) -> None:
         self._source = source
         source.on_open = hooks.on_open
         source.owner = ref(self)
 
     @property
-    def waits(self) -> bool:
-        """Whether there is a source to wait for; False if the whole body is known."""
-        return self._whole is None
+    def is_streaming(self) -> bool:
+        """Whether there is a source to wait for; False if the body is complete."""
+        return self._complete_body is None
 
     @property
-    def is_inert(self) -> bool:
-        """Whether the whole body is known and there is nothing to run, to close or to tell."""
-        return self._whole is not None and self._source.kind is Kind.ONE and self._flow.on_close is None
+    def is_noop(self) -> bool:
+        """Whether the body is complete and needs neither closing nor reporting."""
+        return self._complete_body is not None and self._source.kind is Kind.ONE and self._flow.on_close is None
+
+    waits, is_inert = is_streaming, is_noop  # their former names
 
     @property
     def send_timeout(self) -> float | None:
@@ -139,21 +141,21 @@ class Body:
         format = self._flow.encoder.settle()
         if self._flow.head_of is not None:
             self.status, self.headers = self._flow.head_of(format)
-        if self._whole is None:
+        if self._complete_body is None:
             if self._flow.keeps_length:
                 self.length = content_length(self.headers)
             return format.prefix
-        if self._whole:
-            set_default(self.headers, "Content-Length", str(len(self._whole)))
-        return self._whole
+        if self._complete_body:
+            set_default(self.headers, "Content-Length", str(len(self._complete_body)))
+        return self._complete_body
 
-    def _settle_for(self, content: object) -> None:
+    def _use_result(self, content: object) -> None:
         """Go on with what an awaitable turned out to be."""
-        self._own(Source(content), self._hooks)
-        self._whole = whole_body(self._source, self._flow.encoder)
+        self._use_source(Source(content), self._hooks)
+        self._complete_body = whole_body(self._source, self._flow.encoder)
         length = content_length(self.headers) if self._flow.keeps_length else None
-        if self._whole is not None and length not in {None, len(self._whole)}:
-            raise ContentLengthError(length or 0, len(self._whole), complete=True)
+        if self._complete_body is not None and length not in {None, len(self._complete_body)}:
+            raise ContentLengthError(length or 0, len(self._complete_body), complete=True)
 
     @property
     def _one_by_one(self) -> bool:
@@ -198,9 +200,9 @@ class Body:
         if self._reason == "total_timeout":
             return StreamTimeoutError(self._reason, self._flow.limits.total_timeout or 0)
         connection = self._hooks.connection
-        breaks = connection is not None and connection.breaks
+        breaks = connection is not None and connection.can_abort
         if breaks or self._reason in {None, "disconnect", "send_timeout"}:  # to all who send to it, the client has gone
-            return departure(None if connection is None else connection.departure)
+            return disconnect_error(None if connection is None else connection.disconnect_error)
         return StreamAborted(self._reason or "disconnect")
 
     @property
@@ -210,16 +212,16 @@ class Body:
         return None if total is None else self._started_at + total - time.monotonic()
 
     @property
-    def has_client_left(self) -> bool:
+    def ended_by_client(self) -> bool:
         """Whether it was the client who ended the stream, if anything has."""
         return self._reason in {None, "disconnect"}
 
     def _end_for(self, reason: Reason) -> None:
         """Note why the stream was told to end."""
         self._reason = reason
-        self._log_told()
+        self._log_end()
 
-    def _log_told(self) -> None:
+    def _log_end(self) -> None:
         """Log why the stream was told to end, if that is of interest."""
         if self._reason == "send_timeout":
             self._log(logging.INFO, f"the client took nothing for {self.send_timeout or 0:g} s", CLOSING)
@@ -310,12 +312,12 @@ class Body:
             happened = "failed after the response started"
             log_stream(logging.ERROR, self._name, happened, CLOSING, progress=progress, error=error)
 
-    def _answer_departed(self) -> None:
+    def _respond_without_client(self) -> None:
         """Become a response for a client that has left before the first item, so that a framework has one."""
-        self.status, self.headers, self._whole = CLIENT_CLOSED_REQUEST, [], b""
-        self.log_departure()
+        self.status, self.headers, self._complete_body = CLIENT_CLOSED_REQUEST, [], b""
+        self.log_disconnect()
 
-    def log_departure(self) -> None:
+    def log_disconnect(self) -> None:
         """Log that the client has left, which is not an error, whenever it is."""
         self._log(logging.DEBUG, "the client disconnected", "nothing more is sent")
 

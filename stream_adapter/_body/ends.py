@@ -16,7 +16,7 @@ __all__ = [
     "ShuttingDown",
     "StreamAborted",
     "chain_of",
-    "departure",
+    "disconnect_error",
     "follows_from_the_end",
 ]
 
@@ -41,7 +41,7 @@ class ClientDisconnected(ConnectionResetError):  # noqa: N818  # no error of any
 _known_as: dict[type[Exception], type[ClientDisconnected]] = {}
 
 
-def departure(known: type[Exception] | None) -> ClientDisconnected:
+def disconnect_error(known: type[Exception] | None) -> ClientDisconnected:
     """Return what is raised where the client has gone; it is the server's own exception for that as well."""
     if known is None:
         return ClientDisconnected()

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from stream_adapter._headers import content_length
-from stream_adapter._lifecycle import enter, leave
+from stream_adapter._lifecycle import register, unregister
 from stream_adapter._pump import (
     Deadlines,
     InlineProducer,
@@ -43,14 +43,14 @@ from .hooks import NO_HOOKS, Hooks
 __all__ = ["SyncBody"]
 
 _END: Any = object()
-_DELIVERY = 1.0  # seconds that a client has to take what was sent before its connection is reset
+_DELIVERY_GRACE = 1.0  # seconds that a client has to take what was sent before its connection is reset
 _LARGE = 65536  # bytes of a whole body for which a server may have to wait
 
 
 class SyncBody(Body):
     """A body for an edge that blocks. `start`, iteration and `close` belong to one thread."""
 
-    __slots__ = ("_client", "_consumer", "_generator", "_iterator", "_missing", "_ready", "_told")
+    __slots__ = ("_client", "_consumer", "_end_unlogged", "_generator", "_iterator", "_missing", "_ready")
 
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
@@ -58,7 +58,7 @@ class SyncBody(Body):
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
         self._ready: list[bytes] = []
-        self._told = False  # whether it was told to end, which is still to be logged
+        self._end_unlogged = False  # whether it was told to end, which is still to be logged
         self._missing = 0  # bytes of a promised length
         self._client: Client | None = None  # what the watcher knows of it
 
@@ -71,12 +71,12 @@ class SyncBody(Body):
         if self._started:
             return
         self._started = True
-        if self.waits:
-            enter(self)
+        if self.is_streaming:
+            register(self)
             self.watch()
         try:
             self._ready = self._open()
-            if self._whole is not None and len(self._whole) > _LARGE:
+            if self._complete_body is not None and len(self._complete_body) > _LARGE:
                 self.watch()
         except (ClientDisconnected, StreamAborted) as error:
             self._note(error)
@@ -85,7 +85,7 @@ class SyncBody(Body):
                 raise ShuttingDown from None
             if self._reason != "disconnect":
                 raise
-            self._answer_departed()
+            self._respond_without_client()
         except BaseException as error:
             self._note(error)
             self.close()
@@ -93,9 +93,9 @@ class SyncBody(Body):
 
     def _open(self) -> list[bytes]:
         """Take the path that the source and the limits ask for; return what is to be sent first."""
-        while self._source.kind is Kind.AWAITABLE and self._whole is None:
-            self._settle_for(run(result_of(self._source.content), for_task(self._context)))
-        if self._whole is not None:
+        while self._source.kind is Kind.AWAITABLE and self._complete_body is None:
+            self._use_result(run(result_of(self._source.content), for_task(self._context)))
+        if self._complete_body is not None:
             return [self._commit()]
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
@@ -168,10 +168,10 @@ class SyncBody(Body):
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body, in blocks."""
         self.start()
-        if self._closed and self._whole == b"":
+        if self._closed and self._complete_body == b"":
             return iter(())
         self._generator = self._taken_blocks() if self._iterator is None else self._direct_blocks(self._iterator)
-        if self.length is None or not self.waits:
+        if self.length is None or not self.is_streaming:
             return self._generator
         return self._up_to(self.length, self._generator)
 
@@ -233,7 +233,7 @@ class SyncBody(Body):
             if record := self._fail(error):
                 sent += len(record)
                 yield record
-            self._break_off(_DELIVERY)
+            self._abort(_DELIVERY_GRACE)
             raise
         finally:
             self._buffer.taken_count, self._bytes = count, sent
@@ -258,7 +258,7 @@ class SyncBody(Body):
             if record := self._fail(error):
                 self._bytes += len(record)
                 yield record
-            self._break_off(_DELIVERY)
+            self._abort(_DELIVERY_GRACE)
             raise
         finally:
             self._end_of_iteration()
@@ -288,12 +288,12 @@ class SyncBody(Body):
                     self._warn_stuck()
         finally:
             self._give_back_connection()
-            if self._told:
-                self._log_told()
+            if self._end_unlogged:
+                self._log_end()
             report = self._report()
             if inspect.iscoroutine(report):
                 self._finish_report(report)
-            leave(self)  # after the report, for whoever drains may end the process then
+            unregister(self)  # after the report, for whoever drains may end the process then
 
     def end(self, reason: Reason) -> None:
         """Have it end with this reason, from any thread; a source inside `next()` is left to return from it."""
@@ -301,7 +301,7 @@ class SyncBody(Body):
             self._end_for(reason)
         self.interruption.set(reason)
         if self._is_sent:
-            self._break_off(0)
+            self._abort(0)
 
     @property
     def _is_sent(self) -> bool:
@@ -310,13 +310,13 @@ class SyncBody(Body):
         return generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED
 
     def _end_for(self, reason: Reason) -> None:
-        self._reason, self._told = reason, True  # `close` logs it: an iteration counts to its end
+        self._reason, self._end_unlogged = reason, True  # `close` logs it: an iteration counts to its end
 
-    def _break_off(self, delivery: float) -> None:
+    def _abort(self, grace: float) -> None:
         connection = self._hooks.connection
         if connection is not None:
             framed = connection.chunks or content_length(self.headers) is not None
-            connection.break_off(framed=framed, delivery=delivery)
+            connection.abort(framed=framed, grace=grace)
 
     def watch(self) -> None:
         """Have the watcher look after the client until the body is closed, where the server shows it."""

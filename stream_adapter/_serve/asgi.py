@@ -120,7 +120,7 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
             if pathsend and body.file is not None and await _is_at_path(body.file):
                 await delivery.run_pathsend(body.file)
             else:
-                await (delivery.run_watched(receive) if body.waits else delivery.run())
+                await (delivery.run_watched(receive) if body.is_streaming else delivery.run())
         finally:
             await body.aclose()
     except (ClientDisconnected, StreamAborted) as ending:
@@ -169,13 +169,13 @@ class _Delivery:
         """Pull and send."""
         body = self._body
         await body.start()
-        if body.waits:  # what is known whole is not watched
+        if body.is_streaming:  # what is known whole is not watched
             self._watch = SendWatch.of(body)
         self._handed_head = True
         await self._put(_start(body.status, body.headers))
         body.begun = True
         block = await body.next()
-        if not body.waits:
+        if not body.is_streaming:
             await self._put(_block(block or b"", more=False))
             return
         while block is not None:
@@ -199,7 +199,7 @@ class _Delivery:
     async def end(self, ending: ClientDisconnected | StreamAborted) -> None:
         """End a response that was told to end, without an error for the server to log."""
         body = self._body
-        if body.begun and not body.has_client_left:
+        if body.begun and not body.ended_by_client:
             await break_response(self._send, ending, lambda: None)
         elif isinstance(ending, StreamAborted):
             if self._handed_head:  # the server has not returned from it
@@ -207,8 +207,8 @@ class _Delivery:
             raise ShuttingDown from None
         elif not body.begun:
             await _answer_departed(self._send)
-        if body.has_client_left:
-            body.log_departure()
+        if body.ended_by_client:
+            body.log_disconnect()
 
     async def _put(self, message: Message) -> None:
         watch = self._watch

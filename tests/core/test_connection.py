@@ -60,9 +60,9 @@ def test_departure_is_seen_on_the_servers_socket_behind_unread_bytes(server: str
         theirs.send(b"GET /next")  # a pipelined request, which must not be eaten
         assert connection.sample().peer is Peer.OPEN
         theirs.shutdown(socket.SHUT_WR)
-        assert connection.sample().peer is Peer.FINISHED
+        assert connection.sample().peer is Peer.HALF_CLOSED
         theirs.close()
-        assert connection.sample().peer is Peer.GONE
+        assert connection.sample().peer is Peer.CLOSED
         assert ours.recv(100) == b"GET /next"
 
 
@@ -73,7 +73,7 @@ def test_released_connection_is_left_alone(server: str) -> None:
         connection = connection_of(environs(ours)[server])
         connection.release()
         connection.release()
-        connection.break_off(framed=True, delivery=0)
+        connection.abort(framed=True, grace=0)
         connection.reset()
         assert connection.sample() == Sample(Peer.OPEN)
         ours.send(b"still the server's")
@@ -93,7 +93,7 @@ def test_connection_beneath_a_bounded_input_is_found(server: str) -> None:
 @pytest.mark.parametrize("gone", [True, False])
 def test_waitress_without_its_channel_is_asked(gone: bool) -> None:
     connection = connection_of({"waitress.client_disconnected": lambda: gone})
-    assert connection.sample().peer is (Peer.GONE if gone else Peer.OPEN)
+    assert connection.sample().peer is (Peer.CLOSED if gone else Peer.OPEN)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_callback_that_comes_late_is_called_as_well() -> None:
     connection.notify()
     connection.on_disconnect(lambda: called.append("late"))
     assert called == ["early", "late"]
-    assert connection.sample().peer is Peer.GONE
+    assert connection.sample().peer is Peer.CLOSED
 
 
 class NeverSampled(NotifiedConnection):
@@ -275,16 +275,16 @@ def test_client_for_which_nothing_waits_is_kept() -> None:
 
 
 def test_half_closed_client_is_kept_while_it_reads_and_taken_for_gone_when_nothing_shows_it() -> None:
-    def finished(at: float, mark: int, *, waits: bool = False) -> tuple[float, Sample]:
-        return at, Sample(Peer.FINISHED, waits, mark)
+    def finished(at: float, mark: int, *, has_unsent: bool = False) -> tuple[float, Sample]:
+        return at, Sample(Peer.HALF_CLOSED, has_unsent, mark)
 
     assert samples(Client(0.0), finished(1, 5), finished(2, 6), finished(4.5, 7), finished(7, 8)) == [None] * 4
     assert samples(Client(0.0), finished(1, 5), finished(2, 5), finished(4.5, 5)) == [None, None, "disconnect"]
-    assert samples(Client(0.0), finished(1, 5), finished(5, 5, waits=True), finished(6, 5)) == [None] * 3
+    assert samples(Client(0.0), finished(1, 5), finished(5, 5, has_unsent=True), finished(6, 5)) == [None] * 3
 
 
 def test_reset_connection_is_a_departure() -> None:
-    assert samples(Client(0.0), (0.1, Sample(Peer.GONE))) == ["disconnect"]
+    assert samples(Client(0.0), (0.1, Sample(Peer.CLOSED))) == ["disconnect"]
 
 
 @pytest.mark.parametrize(("headers", "reset"), [({}, True), ({"Content-Length": "100"}, False)])

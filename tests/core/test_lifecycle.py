@@ -1,4 +1,4 @@
-"""Live streams are counted, and drained: each ends with the reason "shutdown", its source closed, its body broken."""
+"""The registry and drain: each stream ends with the reason "shutdown", its source closed, its body incomplete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 import stream_adapter as sa
-from stream_adapter._lifecycle import enter, leave
+from stream_adapter._lifecycle import register, unregister
 from stream_adapter.integration import AsyncBody, StreamAborted, SyncBody
 
 
@@ -128,10 +128,10 @@ def test_the_last_stream_is_told_first_for_it_may_be_within_another() -> None:
 
         def end(self, reason: str) -> None:
             told.append(f"{self.name}: {reason}")
-            leave(self)
+            unregister(self)
 
     streams = [Stream("outer"), Stream("inner")]
     for stream in streams:
-        enter(stream)
+        register(stream)
     assert sa.drain(10)
     assert told == ["inner: shutdown", "outer: shutdown"]

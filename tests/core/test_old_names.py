@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from contextvars import copy_context
+from typing import Any
 
-from stream_adapter.integration import Connection, Hooks, Host
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.integration import AsyncBody, Connection, Hooks, Host, SyncBody
 
 
 def test_host_maps_its_former_fields_to_those_of_hooks() -> None:
@@ -39,3 +43,22 @@ def test_host_maps_its_former_fields_to_those_of_hooks() -> None:
 
 def test_host_without_arguments_sets_no_hook() -> None:
     assert all(getattr(Host(), name) is None for name in Hooks.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("cls", [SyncBody, AsyncBody])
+@pytest.mark.parametrize("content", [b"all", iter([b"a"])])
+def test_body_keeps_its_former_names(cls: type[Any], content: object) -> None:
+    body = cls(sa.Response(content).resolve())
+    assert (body.waits, body.is_inert) == (body.is_streaming, body.is_noop)
+
+
+def test_connection_keeps_its_former_names() -> None:
+    calls: list[tuple[bool, float]] = []
+
+    class Recorded(Connection):
+        def abort(self, *, framed: bool, grace: float) -> None:
+            calls.append((framed, grace))
+
+    Recorded().break_off(framed=True, delivery=1.5)
+    assert calls == [(True, 1.5)]
+    assert Connection.gone is Connection.is_disconnected

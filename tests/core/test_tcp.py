@@ -51,19 +51,19 @@ def test_unread_bytes_do_not_hide_a_fin(pair: Pair) -> None:
     client.send(b"GET /next")
     assert peer(server) is Peer.OPEN
     client.shutdown(socket.SHUT_WR)
-    wait_for(lambda: peer(server) is Peer.FINISHED)
+    wait_for(lambda: peer(server) is Peer.HALF_CLOSED)
     server.send(b"the client still reads")
     assert client.recv(100) == b"the client still reads"
-    assert peer(server) is Peer.FINISHED
+    assert peer(server) is Peer.HALF_CLOSED
     assert server.recv(100) == b"GET /next"
 
 
 def test_closed_connection_is_gone_once_something_was_sent(tcp: Pair) -> None:
     server, client = tcp
     client.close()
-    wait_for(lambda: peer(server) is Peer.FINISHED)
+    wait_for(lambda: peer(server) is Peer.HALF_CLOSED)
     server.send(b"x")
-    wait_for(lambda: peer(server) is Peer.GONE)
+    wait_for(lambda: peer(server) is Peer.CLOSED)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the system does not say what its owner did to a socket")
@@ -71,15 +71,15 @@ def test_closed_connection_is_gone_once_something_was_sent(tcp: Pair) -> None:
 def test_socket_that_its_owner_has_shut_down_is_gone(tcp: Pair, how: int) -> None:
     server, client = tcp
     server.shutdown(how)
-    assert peer(server) is Peer.GONE
+    assert peer(server) is Peer.CLOSED
     client.close()
-    assert peer(server) is Peer.GONE
+    assert peer(server) is Peer.CLOSED
 
 
 def test_socket_that_is_closed_here_is_gone(pair: Pair) -> None:
     server, _ = pair
     server.close()
-    assert peer(server) is Peer.GONE
+    assert peer(server) is Peer.CLOSED
     with pytest.raises(OSError, match="Bad file descriptor"):
         unsent_bytes(server)
 
