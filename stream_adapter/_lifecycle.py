@@ -7,7 +7,6 @@ of a worker: it ends every live stream, each in its own thread or loop, where it
 from __future__ import annotations
 
 import _thread
-import asyncio
 import atexit
 import os
 import signal
@@ -18,7 +17,7 @@ from typing import Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from ._limits import check_seconds
-from ._pump import set_max_threads, set_warn_blocking
+from ._pump import current_loop, set_max_threads, set_warn_blocking
 from .types import Reason
 
 __all__ = [
@@ -133,7 +132,7 @@ def drain(timeout: float = 10.0) -> bool:
                 for stream in _live():
                     stream.end("shutdown")
                 left = deadline - time.monotonic()
-                if left <= 0 or not _registry.live or _on_a_loop():
+                if left <= 0 or not _registry.live or current_loop():
                     return not _registry.live
                 _registry.stream_closed.wait(min(left, _LOOK_AGAIN))
     finally:
@@ -184,14 +183,6 @@ def _at_exit() -> None:
         drain(_EXIT_GRACE)
     for shared in list(_shared):
         shared.close()
-
-
-def _on_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def configure(*, max_threads: int = 1000, warn_blocking: bool = True) -> None:

@@ -13,7 +13,7 @@ The checklist:
     `outgoing_head`, once nothing can change it; `deliver` looks at it anyway. If that announces another Content-Length
     than the stream did, set `body.length`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
-6.  `close()` or `aclose()`, always, started or not.
+6.  `close()` or `aclose()`, always, started or not; `close_unopened` or `aclose_unopened` where there is no body yet.
 """
 
 from ._body import AsyncBody, Hooks, SyncBody
@@ -21,6 +21,7 @@ from ._connection import client_connection
 from ._encode import ChunkTable, Encode, kind_of
 from ._headers import is_bodiless, outgoing_head
 from ._merged_headers import merge_headers
+from ._pump import copy_variables, current_loop
 from ._pump import run as run_coroutine
 from ._request import RequestHead
 from ._resolved import Resolved
@@ -30,6 +31,7 @@ from ._serve.progress import SendWatch
 from ._serve.refusal import refusal_head
 from ._serve.server_file import ServerFile, server_file
 from ._shortcut_decorators import FormatDecorators
+from ._unopened import aclose_unopened, close_unopened
 from ._views import StreamingDecorator, ViewDecorator, response_of_view
 from .errors import RefusalError
 from .formats._base import FormatEncoder
@@ -66,9 +68,13 @@ __all__ = [
     "StreamingDecorator",
     "SyncBody",
     "ViewDecorator",
+    "aclose_unopened",
     "as_response",
     "checked_options",
     "client_connection",
+    "close_unopened",
+    "copy_variables",
+    "current_loop",
     "deliver",
     "event_of",
     "is_bodiless",

@@ -20,8 +20,8 @@ view. Headers and cookies that middleware sets reach the client; what the source
 """
 
 from ._middleware import StreamAdapter
+from ._requests import last_event_id
 from ._response import StreamResponse, stream_response
-from ._resume import last_event_id
 from ._urls import path, re_path
 from ._views import streaming
 

@@ -1,13 +1,20 @@
-"""A body as Django's ASGI handler takes it: iterated and closed by `aclosing(aiter(response))`, and by nothing else."""
+"""What Django's handlers iterate: the blocks of a body, which keep the response alive.
+
+Under ASGI Django iterates and closes `aclosing(aiter(response))`, and nothing else. A response that nothing holds is
+closed, and with it its source. So what is iterated holds the response, until a middleware puts other content in its
+place: that content holds what it was made of, and would otherwise hold itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import chain
+from typing import Any
 
 from stream_adapter.integration import AsyncBody, Resolved, SendWatch
 
-__all__ = ["Blocks"]
+__all__ = ["Blocks", "HeldAsyncBlocks", "HeldBlocks"]
 
 _closing: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
 
@@ -50,7 +57,7 @@ class Blocks(AsyncIterator[bytes]):
         if self._body is None:
             self._loop = asyncio.get_running_loop()
             self._body = self._open(await self._resolve())
-            if self._closed:  # meanwhile
+            if self._closed:  # while `resolve` was awaited
                 await self._body.aclose()
             self._body.interruption.callback = self._on_interrupt
         await self._body.start()
@@ -80,7 +87,7 @@ class Blocks(AsyncIterator[bytes]):
             self._watch.handed += size
 
     def _on_interrupt(self) -> None:
-        """Close the body while Django sends, and may do so without end: its `send` is not ours to end."""
+        """Close the body while Django sends, which may take without end: we cannot end its `send`."""
         self._interrupted = True
         if self._sending:
             self._begin_to_close()
@@ -96,7 +103,7 @@ class Blocks(AsyncIterator[bytes]):
             self.close_soon()
 
     def close_soon(self) -> None:
-        """Have the body closed, from any thread. Nothing waits: what waited could be what the source needs to close."""
+        """Close the body later, from any thread. Nothing waits: the source may need the waiting thread to close."""
         if self._closed:
             return
         if self._body is None or self._loop is None:
@@ -112,3 +119,26 @@ class Blocks(AsyncIterator[bytes]):
         task = asyncio.get_running_loop().create_task(self.aclose())
         _closing.add(task)
         task.add_done_callback(_closing.discard)
+
+
+class HeldBlocks(chain[bytes]):
+    """The blocks of a sync body. `chain` passes them on at no cost, and ends with them without closing them."""
+
+    holds: object = None  # the response
+
+
+class HeldAsyncBlocks(AsyncIterator[bytes]):
+    """The blocks of an async body."""
+
+    def __init__(self, blocks: Any) -> None:
+        self._blocks = blocks
+        self.holds: object = None  # the response
+
+    def __anext__(self) -> Any:
+        """Return what awaits the next block."""
+        return self._blocks.__anext__()
+
+    async def aclose(self) -> None:
+        """Close the body, and let the response go."""
+        self.holds = None
+        await self._blocks.aclose()

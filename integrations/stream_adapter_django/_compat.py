@@ -1,6 +1,6 @@
-"""Every name of Django and asgiref that this package needs and that they do not document.
+"""Every undocumented name of Django, its REST framework and asgiref that this package needs.
 
-What is here may change with any release of theirs, and is used nowhere else. It was read at Django 5.2 and 6.1, and at
+They may change with any release, and no other module here uses one. They were read at Django 5.2 and 6.1, and at
 asgiref 3.9.2 and 3.13. An import that finds a name missing says which versions are supported and which are installed.
 """
 
@@ -26,14 +26,17 @@ __all__ = [
     "BaseHandler",
     "ask_for_views",
     "compresses",
+    "content_of",
     "current_executor",
     "forget_deadlock",
     "main_loop",
+    "replace_content",
     "request_context",
     "request_executor",
     "set_content",
     "set_current_executor",
     "take_request_executor",
+    "wrapped_request",
 ]
 
 
@@ -79,7 +82,7 @@ def set_current_executor(executor: Any) -> None:
 
 
 def request_context() -> ThreadSensitiveContext | None:
-    """Return the object by which asgiref finds the thread of an ASGI request; there is one per request."""
+    """Return the object with which asgiref finds the thread of an ASGI request; there is one per request."""
     return _contexts.get(None)
 
 
@@ -90,7 +93,7 @@ def request_executor(context: ThreadSensitiveContext) -> Executor | None:
 
 
 def take_request_executor(context: ThreadSensitiveContext) -> Executor | None:
-    """Return it, and have asgiref forget it, so that the end of the request does not wait for it."""
+    """Return it, and make asgiref forget it, so that the end of the request does not wait for it."""
     executor: Executor | None = _context_executors.pop(context, None)
     return executor
 
@@ -100,6 +103,21 @@ def forget_deadlock() -> None:
     _deadlock.set(False)
 
 
+def content_of(response: StreamingHttpResponse) -> Any:
+    """Return the iterator that `streaming_content` was last set to."""
+    return response._iterator  # type: ignore[attr-defined]  # django-stubs leaves it out  # noqa: SLF001  # see above
+
+
+def replace_content(response: StreamingHttpResponse, content: Any) -> None:
+    """Set that iterator as it is, and leave what Django closes with the response as it is."""
+    response._iterator = content  # type: ignore[attr-defined]  # django-stubs leaves it out  # noqa: SLF001  # see above
+
+
+def wrapped_request(request: object) -> object:
+    """Return Django's request inside that of Django REST framework; None if there is none inside."""
+    return getattr(request, "_request", None)
+
+
 def compresses(content: object) -> bool:
     """Return True if `content` is a generator of Django's gzip compression, sync or async."""
     frame = getattr(content, "gi_frame", None) or getattr(content, "ag_frame", None)
@@ -107,7 +125,7 @@ def compresses(content: object) -> bool:
 
 
 def ask_for_views(adapter_of_request: Callable[[], Callable[[Any], Any] | None]) -> None:
-    """Have Django's handlers ask, as they are about to call a view, what is to be called in its place.
+    """Make Django's handlers ask, as they are about to call a view, what is to be called in its place.
 
     `make_view_atomic` is that moment: the view was resolved, CSRF and the other `process_view` have seen it, and
     ATOMIC_REQUESTS still goes around what is returned here. Nothing else shows what is called: `resolve(…).func`,

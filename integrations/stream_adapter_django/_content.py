@@ -8,30 +8,28 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from django.http import StreamingHttpResponse
 
-from stream_adapter import Response, StreamAdapterError
+from stream_adapter import Response
 from stream_adapter.integration import (
     AsyncBody,
     Resolved,
     ServerFile,
     SyncBody,
+    close_unopened,
     is_bodiless,
     outgoing_head,
     server_file,
 )
 
-from ._asgiref import stream_context, under_asgi
-from ._blocks import Blocks
-from ._compat import compresses, set_content
+from ._blocks import Blocks, HeldAsyncBlocks, HeldBlocks
+from ._compat import compresses, content_of, replace_content, set_content
 from ._gzip import acompressed, compressed, refuse_members, refuse_members_async
-from ._handed import HeldAsyncBlocks, HeldBlocks
 from ._requests import Known, known, known_now
-from ._threads import asgi_host, wsgi_host
+from ._threads import asgi_hooks, stream_context, under_asgi, wsgi_hooks
 
 __all__ = ["StreamContent"]
 
@@ -44,26 +42,24 @@ class StreamContent(StreamingHttpResponse):
         request: what it answers; None for the request that is being served, as far as that is known.
     """
 
-    _iterator: Any  # Django's: what `streaming_content` was last set to
-
     def __init__(self, response: Response, request: object | None) -> None:
         super().__init__(status=response.status_code)
         self._stream = response
-        self._is_told = request is not None
+        self._is_request_given = request is not None
         self._known: Known = known_now() if request is None else known(request)
-        self._own = self._iterator  # an empty one, until the stream is opened
+        self._own = content_of(self)  # an empty one, until the stream is opened
         self._handed: Callable[[], HeldBlocks | HeldAsyncBlocks | None] = _nothing
         self._opened: SyncBody | Blocks | None = None
         self._file: ServerFile | None = None
-        self._close_content: Callable[[], object] = partial(_close_unopened, response)
+        self._close_content: Callable[[], object] = partial(close_unopened, response)
         self.is_async = self.on_loop
 
     def bind(self, request: object | None) -> None:
         """Say which request it answers, unless it was made with one."""
-        if request is None or self._is_told or self._opened is not None:
+        if request is None or self._is_request_given or self._opened is not None:
             return
         self._known = known(request)
-        self._is_told = True
+        self._is_request_given = True
         self.is_async = self.on_loop
 
     @property
@@ -77,7 +73,7 @@ class StreamContent(StreamingHttpResponse):
         if isinstance(self._opened, SyncBody):
             return self._opened
         environ = self._known.environ
-        body = self._opened = SyncBody(self._stream.resolve(self._known.head), wsgi_host(environ))
+        body = self._opened = SyncBody(self._stream.resolve(self._known.head), wsgi_hooks(environ))
         self._file = server_file(body, environ or {})
         self._use(_iterate(body), body.close, is_async=False)
         return body
@@ -87,23 +83,24 @@ class StreamContent(StreamingHttpResponse):
         if isinstance(self._opened, Blocks):
             return self._opened
         blocks = self._opened = Blocks(
-            partial(self._stream.aresolve, self._known.head), _async_body, partial(_close_unopened, self._stream)
+            partial(self._stream.aresolve, self._known.head), _async_body, partial(close_unopened, self._stream)
         )
         self._use(blocks, blocks.close_soon, is_async=True)
         return blocks
 
     def _use(self, content: Any, close: Callable[[], object], *, is_async: bool) -> None:
-        self._own = self._iterator = content
+        self._own = content
+        replace_content(self, content)
         self._close_content = weakref.finalize(self, close)  # also when the response is dropped for another
         self.is_async = is_async
 
     def _open_unrendered(self, *, is_async: bool) -> None:
-        if self._opened is None and self._iterator is self._own:
+        if self._opened is None and self._is_untouched:
             self._open_async() if is_async else self._open_sync()
 
     @property
     def _is_untouched(self) -> bool:
-        return self._iterator is self._own
+        return content_of(self) is self._own
 
     def _hand_out(self) -> Any:
         """Return the blocks, or what a middleware has put in their place; the same object while it is in use."""
@@ -177,7 +174,7 @@ class StreamContent(StreamingHttpResponse):
         return self._replaced_blocks()
 
     async def _replaced_blocks(self) -> AsyncIterator[bytes]:
-        replacement = self._iterator
+        replacement = content_of(self)
         blocks = super().__aiter__()
         if self.headers.get("Content-Encoding") == "gzip":
             blocks = refuse_members_async(blocks)
@@ -223,13 +220,8 @@ async def _no_blocks() -> AsyncIterator[bytes]:
 
 
 def _async_body(resolved: Resolved) -> AsyncBody:
-    return stream_context(lambda: AsyncBody(resolved, asgi_host()))
+    return stream_context(lambda: AsyncBody(resolved, asgi_hooks()))
 
 
 def _iterate(body: SyncBody) -> Iterator[bytes]:
     yield from body
-
-
-def _close_unopened(stream: Response) -> None:
-    with suppress(StreamAdapterError):  # another response has taken its source, and closes it
-        SyncBody(stream.resolve()).close()

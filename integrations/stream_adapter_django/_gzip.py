@@ -1,8 +1,9 @@
 """Compression in place of Django's `GZipMiddleware` and `gzip_page`: one member for a stream, and no chunk is held.
 
-Before Django 6 theirs makes each chunk of an async response a gzip member of its own, of which clients read the first;
-and of a sync response it holds small chunks back. So where a middleware puts Django's compressor around a stream, this
-one takes its place: the middleware decides whether to compress, and sets the headers, as for any other response.
+Before Django 6 its compressor makes each chunk of an async response a gzip member of its own, and clients read the
+first only; and of a sync response it holds small chunks back. So where a middleware puts Django's compressor around a
+stream, this one takes its place: the middleware decides whether to compress, and sets the headers, as for any other
+response.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def compressed(blocks: Iterator[bytes], is_bodiless: Callable[[], bool]) -> Iter
 
     Args:
         blocks: the body.
-        is_bodiless: says whether the response has no body, and so no end either; asked when there is no block.
+        is_bodiless: returns True if the response is without a body; called when there was not one block.
     """
     member, empty = _Member(), True
     for block in blocks:

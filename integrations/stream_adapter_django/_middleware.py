@@ -60,7 +60,7 @@ class StreamAdapter:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Have the view of this request adapted, and go on."""
+        """Adapt the view of this request, and go on."""
         if self._is_async:
             return self._await_response(request)
         with serving(request), _adapting(self._adapt):

@@ -23,9 +23,19 @@ from django.http.response import HttpResponseBase
 
 from stream_adapter.integration import RequestHead
 
-from ._compat import request_context
+from ._compat import request_context, wrapped_request
 
-__all__ = ["Answer", "Known", "django_request", "known", "known_now", "note_request", "request_in", "serving"]
+__all__ = [
+    "Answer",
+    "Known",
+    "django_request",
+    "known",
+    "known_now",
+    "last_event_id",
+    "note_request",
+    "request_in",
+    "serving",
+]
 
 Answer: TypeAlias = Callable[[Exception], HttpResponseBase]
 """Makes a framework's own response of an exception, or raises it."""
@@ -38,7 +48,7 @@ class Known:
     Args:
         head: its method and headers.
         environ: its WSGI environ, which may show the client's connection; None under ASGI.
-        is_asgi: whether it is served under ASGI; None if nothing says so.
+        is_asgi: True if it is served under ASGI; None if that is not known.
         answer: answers an exception as the framework does that called the view, if that is not Django itself.
     """
 
@@ -52,12 +62,12 @@ def django_request(value: object) -> HttpRequest | None:
     """Return the request that `value` is, or holds as the Request of Django REST framework does; None if neither."""
     if isinstance(value, HttpRequest):
         return value
-    held = getattr(value, "_request", None)
+    held = wrapped_request(value)
     return held if isinstance(held, HttpRequest) else None
 
 
 def request_in(arguments: tuple[Any, ...]) -> Any:
-    """Return the request among a view's arguments: the first, or, of a method, the second; None if there is none."""
+    """Return the request among a view's arguments: the first, or, of a method, the second; None without one."""
     return next((argument for argument in arguments[:2] if django_request(argument) is not None), None)
 
 
@@ -118,7 +128,7 @@ class Announced:
 
 @contextmanager
 def serving(request: Any) -> Generator[None]:
-    """Have the responses that are made inside know this request."""
+    """Give this request to the responses that are made inside."""
     before = _request.get()
     _request.set(request)
     try:
@@ -128,7 +138,7 @@ def serving(request: Any) -> Generator[None]:
 
 
 def note_request(request: Any) -> None:
-    """Have the responses that are made from here on know it, until it is finished: if Django has announced its start.
+    """Give it to the responses that are made from here on, until it is finished, if Django has announced its start.
 
     A request from a factory has neither start nor end, and would still be known to whatever comes next.
     """
@@ -172,10 +182,21 @@ def _note_start(*, environ: dict[str, Any] | None = None, scope: dict[str, Any] 
 
 
 def _note_end(**_: object) -> None:
-    """Let go of the request, because a server's thread, and its context, serve the next one."""
+    """Forget the request: the server's thread, and its context, serve the next one."""
     _request.set(None)
     _environ.set(None)
 
 
 request_started.connect(_note_start)
 request_finished.connect(_note_end)
+
+
+def last_event_id(request: object) -> str | None:
+    """Return the id of the last event that the client of a request has seen; None if it has seen none.
+
+    It is that of the Last-Event-ID header, or else of the query parameter `last_event_id` (WHATWG HTML, 9.2.4).
+
+    Args:
+        request: Django's, or that of Django REST framework.
+    """
+    return known(request).head.last_event_id

@@ -7,7 +7,7 @@ is asked first for its answer to an exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Self, TypeAlias, Unpack
 
 from asgiref.sync import sync_to_async
@@ -28,12 +28,11 @@ from stream_adapter.integration import (
 )
 from stream_adapter.types import Source
 
-from ._asgiref import when_request_ends
 from ._blocks import Blocks
 from ._content import StreamContent
 from ._defaults import app_defaults
-from ._headers import headers_of, set_headers
 from ._requests import Answer
+from ._threads import when_request_ends
 
 __all__ = ["StreamResponse", "stream_response"]
 
@@ -79,7 +78,7 @@ class StreamResponse(StreamContent):
         given = merge_headers(response.headers, ())
         self._given = {name.lower() for name, _ in given}
         assumed = [] if "content-type" in self._given else [("Content-Type", self._assumed_type)]
-        set_headers(self, [*given, *assumed])
+        _set_headers(self, [*given, *assumed])
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Return itself: a decorated async generator view gives its response at the call, and may be awaited."""
@@ -154,13 +153,13 @@ class StreamResponse(StreamContent):
         return blocks
 
     def _commit(self, body: SyncBody | AsyncBody) -> None:
-        """Take over the final status and headers; what the view has set on this response meanwhile stays."""
+        """Take over the final status and headers; what the view has set on this response stays."""
         self.is_rendered = True
         if self.status_code == self._stream.status_code:
             self.status_code = body.status
         if self.headers.get("Content-Type") == self._assumed_type and "content-type" not in self._given:
             del self.headers["Content-Type"]
-        set_headers(self, merge_headers(body.headers, headers_of(self), copied=self._given))
+        _set_headers(self, merge_headers(body.headers, _headers_of(self), copied=self._given))
 
     def _response_to(self, error: Exception) -> HttpResponseBase:
         """Return the answer to what was raised before the first item, or raise it."""
@@ -168,7 +167,7 @@ class StreamResponse(StreamContent):
             status, headers = refusal_head(error)
             if headers or status not in _PAGES:
                 refusal = HttpResponse(status=status)
-                set_headers(refusal, merge_headers(headers_of(refusal), headers))
+                _set_headers(refusal, merge_headers(_headers_of(refusal), headers))
                 return refusal
             page = _PAGES[status](str(error))
             page.__cause__ = error
@@ -198,3 +197,41 @@ class StreamResponse(StreamContent):
 
 _PAGES: dict[int, type[Exception]] = {400: BadRequest, 403: PermissionDenied, 404: Http404}
 """The statuses for which Django, and a framework inside it, have an error page."""
+
+
+def _headers_of(response: HttpResponseBase) -> list[tuple[str, str]]:
+    """Return all fields of a response of Django's, its cookies among them."""
+    cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
+    return [*((str(name), str(value)) for name, value in response.headers.items()), *cookies]
+
+
+def _set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -> None:
+    """Give a response these fields and no other; cookies are added to its own.
+
+    Fields of one name are joined (RFC 9110, 5.3). Set-Cookie, which cannot be, goes to the cookies.
+
+    Raises:
+        ValueError: a cookie has an attribute that Python's http.cookies does not know.
+    """
+    fields: dict[str, tuple[str, str]] = {}
+    present = {morsel.OutputString() for morsel in response.cookies.values()}
+    for name, value in pairs:
+        key = name.lower()
+        if key != "set-cookie":
+            fields[key] = (name, f"{fields[key][1]}, {value}" if key in fields else value)
+        elif value not in present:
+            _add_cookie(response, value)
+    for name in [name for name in response.headers if name.lower() not in fields]:
+        del response.headers[name]
+    for name, value in fields.values():
+        response.headers[name] = value
+
+
+def _add_cookie(response: HttpResponseBase, value: str) -> None:
+    name = value.partition("=")[0].strip()
+    response.cookies.pop(name, None)
+    response.cookies.load(value)
+    if name not in response.cookies:
+        raise ValueError(
+            f"Set-Cookie: Django cannot carry an attribute of the cookie {name!r}; use response.set_cookie"
+        )

@@ -5,9 +5,11 @@
     sync source, ASGI     the thread that asgiref keeps for the request
     async source, ASGI    the server's loop, with that thread for its ORM calls
 
-A connection is closed in the thread that opened it: by Django in the request's, by us in all others. One whose caller
-is inside `transaction.atomic()`, as in each test of a `TestCase`, is lent to the source's thread: a stream sees what
-its caller sees, and does not wait for its locks.
+What asgiref keeps for a request belongs to a middleware, and a stream outlives that: see `stream_context`.
+
+A connection is closed in the thread that opened it: by Django in the request's thread, by this package in all others.
+One whose caller is inside `transaction.atomic()`, as in each test of a `TestCase`, is lent to the source's thread: a
+stream sees what its caller sees, and does not wait for its locks.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
@@ -27,30 +29,45 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.urls import get_script_prefix, get_urlconf, set_script_prefix, set_urlconf
 from django.utils import timezone, translation
 
-from stream_adapter.integration import Hooks, client_connection
+from stream_adapter.integration import Hooks, client_connection, current_loop
 
 from ._compat import (
     SHARES_EXECUTORS,
     current_executor,
+    forget_deadlock,
+    main_loop,
     request_context,
     request_executor,
     set_current_executor,
     take_request_executor,
 )
 
-__all__ = ["Lent", "asgi_host", "in_transactions", "own_connections", "wsgi_host"]
+__all__ = [
+    "Lent",
+    "asgi_hooks",
+    "in_transactions",
+    "own_connections",
+    "stream_context",
+    "under_asgi",
+    "when_request_ends",
+    "wsgi_hooks",
+]
+
+T = TypeVar("T")
 
 Lent: TypeAlias = Mapping[str, BaseDatabaseWrapper]
 """Connections by alias that a stream uses in place of its own."""
 
 
-def wsgi_host(environ: dict[str, Any] | None) -> Hooks:
+def wsgi_hooks(environ: dict[str, Any] | None) -> Hooks:
     """Return what Django brings under WSGI; without the environ nothing shows that a client has left."""
     lent, carried, caller = in_transactions(), _carried(), threading.get_ident()
 
     def enter() -> None:
         carried()
-        if threading.get_ident() != caller and not _is_on_loop():  # an async source borrows in its thread for the ORM
+        if (
+            threading.get_ident() != caller and current_loop() is None
+        ):  # an async source borrows in its thread for the ORM
             _borrow(lent)
 
     return Hooks(
@@ -61,7 +78,7 @@ def wsgi_host(environ: dict[str, Any] | None) -> Hooks:
     )
 
 
-def asgi_host() -> Hooks:
+def asgi_hooks() -> Hooks:
     """Return what Django brings under ASGI. Call it on the loop, in the stream's context."""
     thread = _RequestThread()
     return Hooks(submit=thread, on_open=_carried(), prefetch=1, on_stuck=thread.leave)
@@ -102,14 +119,6 @@ def _borrow(lent: Lent) -> None:
     for alias, connection in lent.items():
         connection.inc_thread_sharing()
         connections[alias] = connection
-
-
-def _is_on_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _close_own(lent: Lent) -> None:
@@ -189,3 +198,60 @@ def _carried() -> Callable[[], None]:
         set_script_prefix(prefix)
 
     return enter
+
+
+def under_asgi() -> bool:
+    """Return True on the loop of an ASGI request, or in a thread in which asgiref runs sync code for one."""
+    loop = current_loop() or main_loop()
+    return loop is not None and loop.is_running()
+
+
+def when_request_ends(callback: Callable[[], object]) -> None:
+    """Call it when the task that serves the ASGI request ends, which is how a dropped response can be noticed.
+
+    Under a sync middleware this is another task, which ends with the view; and without Django's ASGI handler (which
+    gives each request a thread) it is a test's.
+    """
+    task = asyncio.current_task()
+    if task is None or current_executor():
+        return
+    if request_context() is not None:
+        task.add_done_callback(lambda _: callback())
+
+
+def stream_context(make: Callable[[], T]) -> T:
+    """Call `make` in a copy of this context that still serves when the middleware, and its threads, have gone on."""
+    return copy_context().run(_made_lasting, make)
+
+
+def _made_lasting(make: Callable[[], T]) -> T:
+    forget_deadlock()
+    executor = current_executor()
+    if executor is not None:
+        set_current_executor(_WhileItWaits(executor))
+    return make()
+
+
+class _WhileItWaits:
+    """A sync middleware's executor, which counts for asgiref only as long as that middleware waits for its view.
+
+    While it does, sync code must run in its thread, which is blocked. Afterwards asgiref would go on to submit to it,
+    and fail because it "already quit"; false, it makes asgiref look for the request's thread.
+    """
+
+    def __init__(self, executor: Any) -> None:
+        self._executor = executor
+
+    def __bool__(self) -> bool:
+        try:
+            self._executor.submit(_nothing)
+        except RuntimeError:
+            return False
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executor, name)
+
+
+def _nothing() -> None:
+    pass

@@ -13,13 +13,18 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.core.handlers.wsgi import WSGIRequest
 from django.http.response import HttpResponseBase
 
-from stream_adapter.integration import ResponseOptions, StreamingDecorator, response_of_view, run_coroutine
+from stream_adapter.integration import (
+    ResponseOptions,
+    StreamingDecorator,
+    copy_variables,
+    response_of_view,
+    run_coroutine,
+)
 
 from ._inner import awaits_methods, serialized
-from ._operations import held, join_operation
+from ._ninja import held, join_operation
 from ._requests import django_request, request_in
 from ._response import StreamResponse, stream_response
-from ._signatures import keep_signature
 from ._threads import Lent, in_transactions, own_connections
 
 __all__ = ["Convert", "adapt", "is_async", "streaming"]
@@ -88,7 +93,7 @@ def adapt(view: View, convert: Convert) -> View:
         return await result if inspect.iscoroutine(result) else result
 
     for adapted in (sync_view, async_view):
-        keep_signature(view, adapted)
+        _keep_signature(view, adapted)
     if inspect.isasyncgenfunction(view) and type(view) is not functools.partial:  # method_decorator's, of a method
         return _Method(sync_view, async_view) if _is_method(view) else markcoroutinefunction(sync_view)
     return async_view if is_async(view) else sync_view
@@ -140,9 +145,7 @@ async def _on_the_shared_loop(view: Coroutine[Any, Any, T]) -> T:
     lent = await sync_to_async(in_transactions, thread_sensitive=True)()
     future = asyncio.run_coroutine_threadsafe(_with_context(view, lent), loop)
     result, context = await asyncio.wrap_future(future)
-    for variable, value in context.items():  # what the view has set, its generator sees
-        if variable.get(None) is not value:
-            variable.set(value)
+    copy_variables(context)  # what the view has set, its generator sees
     return result
 
 
@@ -154,3 +157,31 @@ async def _with_context(view: Coroutine[Any, Any, T], lent: Lent) -> tuple[T, Co
     async with own_connections(lent):
         result = await view
     return result, copy_context()
+
+
+def _keep_signature(view: Callable[..., Any], adapted: Any) -> None:
+    """Give `adapted` the signature of `view`, its annotations no longer text.
+
+    django-ninja reads it to parse a request. It would evaluate the annotations of a wrapper among the names of this
+    module. Here they are evaluated among those of the view's module. What is not defined there stays text.
+    """
+    names = getattr(inspect.unwrap(view), "__globals__", None)
+    if names is None or not any(isinstance(value, str) for value in getattr(view, "__annotations__", {}).values()):
+        return
+    signature = inspect.signature(view)
+    parameters = [
+        parameter.replace(annotation=_evaluated(parameter.annotation, names))
+        for parameter in signature.parameters.values()
+    ]
+    adapted.__signature__ = signature.replace(
+        parameters=parameters, return_annotation=_evaluated(signature.return_annotation, names)
+    )
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)  # noqa: S307  # the source of the view, as `inspect.signature(eval_str=True)`
+    except Exception:  # noqa: BLE001  # a name that only type checkers see, or one that is defined later
+        return annotation

@@ -9,8 +9,6 @@ request: headers, cookies and a status are set on it, or on the response that Fa
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextvars import copy_context
@@ -34,7 +32,9 @@ from stream_adapter.integration import (
     RequestHead,
     Resolved,
     ResponseOptions,
+    aclose_unopened,
     as_response,
+    current_loop,
     deliver,
     is_bodiless,
     merge_headers,
@@ -86,7 +86,7 @@ class StreamResponse(StreamingResponse):
         self._body: AsyncBody | None = None
         self._taken = False
         # A sync view has a thread, and in it a copy of the context: made there, we keep it, for Starlette will not.
-        self._context = None if _on_a_loop() else copy_context()
+        self._context = None if current_loop() else copy_context()
         self._replacement: AsyncContentStream | None = None
 
     # A property, for an iterator that is kept would refer back to this object: a cycle per response.
@@ -190,8 +190,7 @@ class StreamResponse(StreamingResponse):
             await self._body.aclose()
         elif not self._taken:
             self._taken = True
-            with contextlib.suppress(sa.StreamAdapterError):  # it was taken by another response, or is not to be closed
-                await AsyncBody(await self._response.aresolve()).aclose()
+            await aclose_unopened(self._response)
 
 
 class _Injected:
@@ -222,14 +221,6 @@ class _Injected:
         """Return True if anything was set since the last look."""
         before, self._seen = self._seen, (self._response.status_code, list(self._response.raw_headers))
         return self._seen != before
-
-
-def _on_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def stream_response(content: Source, **options: Unpack[ResponseOptions]) -> StreamResponse:

@@ -1,6 +1,6 @@
 """Convert the results of views whose routes are declared already.
 
-FastAPI calls a route's view, or a wrapper in its place, at each request: see `_compat.call_everywhere`. `endpoint`
+FastAPI calls the view of a route, or a wrapper in its place: see `_compat.call_everywhere`. `endpoint`
 stays the view, for code that looks it up: `scope["endpoint"]`, `route.endpoint`, and the routers that include it.
 Starlette keeps its view in `route.app`.
 """

@@ -49,8 +49,8 @@ def answer_exception(app: Flask, error: Exception) -> Response:
 def inner_generator(content: object) -> object:
     """Return the generator inside a `stream_with_context`; anything else as it is.
 
-    `stream_with_context` would push the request context into the stream's copy of the context variables, from which
-    Flask refuses to pop it again. The wrapper is recognized by its code, which is compiled into `stream_with_context`.
+    `stream_with_context` would push the request context into the stream's copy of the context variables, and Flask
+    refuses to pop it from there. The wrapper is recognized by its code, which is compiled into `stream_with_context`.
     """
     if not inspect.isgenerator(content) or content.gi_code not in stream_with_context.__code__.co_consts:
         return content

@@ -69,7 +69,7 @@ def leave_to_server(stream: _Closable) -> None:
 
 
 def _pass_to_sent(_: Flask, response: Response, **_signal: Any) -> None:
-    """Have the response that is sent close the streams that are not."""
+    """Close the streams that are not sent with the response that is."""
     streams: list[_Closable] = request.environ.get(_KEY, [])
     request.environ[_KEY] = [stream for stream in streams if stream is response]
     for stream in streams:

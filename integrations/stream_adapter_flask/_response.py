@@ -183,7 +183,7 @@ def respond(stream: Stream) -> StreamResponse:
     """Make the response that answers the present request with `stream`, and the defaults of the app's adapter.
 
     Raises:
-        HTTPException: the stream is refused, as where there is no such file.
+        HTTPException: the stream is refused, such as a file that does not exist.
     """
     adapter: Any = current_app.extensions.get("stream_adapter")
     if adapter is not None:

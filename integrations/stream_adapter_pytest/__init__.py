@@ -7,8 +7,8 @@
     def test_by_a_real_server(live_server):
         assert httpx2.get(f"{live_server(app).url}/").status_code == 200
 
-pytest-django and pytest-flask have a fixture `live_server` too. Where one of them is installed the name stays theirs,
-and ours is taken in a conftest.py, for the tests beside it:
+pytest-django and pytest-flask have a fixture `live_server` too. Where one of them is installed the name stays the
+plugin's; import the fixture of this package in a conftest.py, for the tests beside it:
 
     from stream_adapter_pytest.servers import live_server
 """

@@ -12,7 +12,7 @@ Who owns what, and who may touch it:
 This package knows errors and limits, and of sources and formats only the two Protocols in producers/base.py.
 """
 
-from .background_loop import background_loop, run, running_loop
+from .background_loop import background_loop, copy_variables, current_loop, run, running_loop
 from .blocking import set_warn_blocking
 from .buffer import Buffer
 from .consumers import AsyncConsumer, Interrupted, Interruption, SyncConsumer
@@ -49,6 +49,8 @@ __all__ = [
     "ThreadWaker",
     "Waker",
     "background_loop",
+    "copy_variables",
+    "current_loop",
     "for_task",
     "in_file_thread",
     "in_thread",

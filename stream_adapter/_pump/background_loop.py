@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from stream_adapter.errors import UnsupportedError
 
-__all__ = ["background_loop", "run", "running_loop"]
+__all__ = ["background_loop", "copy_variables", "current_loop", "run", "running_loop"]
 
 T = TypeVar("T")
 
@@ -99,19 +99,27 @@ def background_loop() -> asyncio.AbstractEventLoop:
     return _background.loop()
 
 
+def current_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs in this thread; None if there is not one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop that runs here.
+    """Return the event loop that runs in this thread.
 
     Raises:
         UnsupportedError: none does; trio's is not asyncio's.
     """
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
+    loop = current_loop()
+    if loop is None:
         raise UnsupportedError(
             "expected a running asyncio event loop, got none; trio is not supported: run the server or the test on"
             " asyncio (hypercorn -k asyncio, TestClient(app, backend='asyncio'), asyncio.run)"
-        ) from None
+        )
+    return loop
 
 
 def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
@@ -148,7 +156,12 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
         loop.call_soon_threadsafe(lambda: [task.cancel() for task in tasks])
         raise
     if context is None:
-        for variable, value in where.items():
-            if variable.get(_UNSET) is not value:
-                variable.set(value)
+        copy_variables(where)
     return tasks[0].result()
+
+
+def copy_variables(context: Context) -> None:
+    """Set each variable of `context` here, if it has another value here: what a task has set, its caller sees."""
+    for variable, value in context.items():
+        if variable.get(_UNSET) is not value:
+            variable.set(value)
