@@ -1,4 +1,4 @@
-"""The script that Redis runs for every verb: one atomic step each.
+"""The script that Redis runs for every method: one atomic step each.
 
 What a channel is there, under one hash tag, so that both keys are on one node of a cluster:
 
@@ -26,10 +26,10 @@ __all__ = ["CHANGED", "SCRIPT", "SCRIPT_SHA"]
 CHANGED = b"!"
 """The message that says: look again."""
 
-# ARGV: 1 verb, 2 the connection's run_id, 3 a name for a new epoch, 4 the time or '', 5 … of the verb
+# ARGV: 1 method, 2 the connection's run_id, 3 a name for a new epoch, 4 the time or '', 5 … of the method
 SCRIPT = """
 local head, body, notice = KEYS[1], KEYS[2], KEYS[3]
-local verb, server, fresh, given = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local method, server, fresh, given = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local DAY, BATCH = 86400, 32
 
 local now = given
@@ -140,7 +140,7 @@ end
 
 local function fenced(wanted) return status ~= 'running' or token ~= tonumber(wanted) end
 
-if verb == 'append' then  -- token or '', count, age, bytes, seconds of a key, frames
+if method == 'append' then  -- token or '', count, age, bytes, seconds of a key, frames
   local wanted, seconds = ARGV[5], tonumber(ARGV[9])
   if not exists then
     if wanted ~= '' then return redis.error_reply('FENCED') end
@@ -160,7 +160,7 @@ if verb == 'append' then  -- token or '', count, age, bytes, seconds of a key, f
   return {epoch, offsets}
 end
 
-if verb == 'read' then  -- since or '', limit
+if method == 'read' then  -- since or '', limit
   if exists then expire(nil) else begin() end
   local since, limit = tonumber(ARGV[5]), tonumber(ARGV[6])
   local oldest = redis.call('XRANGE', body, '-', '+', 'COUNT', 1)
@@ -174,12 +174,12 @@ if verb == 'read' then  -- since or '', limit
   return {epoch, whole(top), earliest, entries}
 end
 
-if verb == 'position' then
+if method == 'position' then
   if not exists then begin() end
   return {epoch, whole(top)}
 end
 
-if verb == 'claim' then  -- lease, retain, '1' to restart
+if method == 'claim' then  -- lease, retain, '1' to restart
   if exists and status and (status == 'running' or ARGV[7] ~= '1') then return state(0) end
   local next_token = math.max((token or 0) + 1, math.floor(now * 1000000))
   begin()
@@ -191,15 +191,15 @@ if verb == 'claim' then  -- lease, retain, '1' to restart
 end
 
 if not exists then
-  if verb == 'state' or verb == 'cancel' then return false end
+  if method == 'state' or method == 'cancel' then return false end
   return redis.error_reply('FENCED')
 end
 
-if verb == 'state' then
+if method == 'state' then
   return status and state(0) or false
 end
 
-if verb == 'cancel' then  -- the run's epoch
+if method == 'cancel' then  -- the run's epoch
   if status == 'running' and epoch == ARGV[5] then
     cancelled = true
     redis.call('HSET', head, 'cancelled', 1)
@@ -210,14 +210,14 @@ end
 
 if fenced(ARGV[5]) then return redis.error_reply('FENCED') end
 
-if verb == 'renew' then  -- token, lease
+if method == 'renew' then  -- token, lease
   expires = now + tonumber(ARGV[6])
   redis.call('HSET', head, 'expires', text(expires))
   keep(tonumber(ARGV[6]) + retain)
   return state(0)
 end
 
-if verb == 'finish' then  -- token, status, seconds of a key, frames
+if method == 'finish' then  -- token, status, seconds of a key, frames
   if ARGV[6] == 'lost' and expires > now then return state(0) end
   append(8, nil, tonumber(ARGV[7]))
   status, expires = ARGV[6], now + retain
@@ -229,7 +229,7 @@ if verb == 'finish' then  -- token, status, seconds of a key, frames
   return state(0)
 end
 
-return redis.error_reply('unknown verb ' .. verb)
+return redis.error_reply('unknown method ' .. method)
 """
 
 SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()

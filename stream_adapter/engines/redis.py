@@ -1,6 +1,6 @@
 """The engine on Redis 6.2 or newer, or Valkey: a hash and a stream for each channel, and Pub/Sub for what is live.
 
-One script does each verb in one atomic step (`_redis_script`). A process has one connection that subscribes
+One script does each method in one atomic step (`_redis_script`). A process has one connection that subscribes
 (`_redis_subscriber`) and a small pool for commands (`_redis_connections`), whatever the number of its channels.
 
 Redis answers before an event is on disk. What that means after a crash is decided by its `appendfsync`; that something
@@ -21,7 +21,7 @@ from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunStat
 
 __all__ = ["RedisEngine", "engine_from_url"]
 
-_TIMEOUT = 5.0  # seconds of a verb that is given none
+_TIMEOUT = 5.0  # seconds of a method that is given none
 
 
 class RedisEngine(BaseEngine):
@@ -137,18 +137,18 @@ class RedisEngine(BaseEngine):
 
     def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
         """Begin a run on a channel."""
-        return self._run_verb("claim", channel, lease, retain, "1" if restart else "")
+        return self._run_method("claim", channel, lease, retain, "1" if restart else "")
 
     def renew(self, channel: str, token: int, *, lease: float) -> RunState:
         """Extend a run's lease."""
-        return self._run_verb("renew", channel, token, lease)
+        return self._run_method("renew", channel, token, lease)
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
         """Append the last frames of a run and end it."""
         stored: list[Any] = []
         for frame in frames:
             stored += (frame.payload, b"")
-        return self._run_verb("finish", channel, token, status, KEY_SECONDS, *stored)
+        return self._run_method("finish", channel, token, status, KEY_SECONDS, *stored)
 
     def cancel(self, channel: str, epoch: str) -> RunState | None:
         """Ask the producer of a run to end."""
@@ -158,14 +158,14 @@ class RedisEngine(BaseEngine):
         """Return the state of the channel's newest run."""
         return self._state("state", channel)
 
-    def _run_verb(self, verb: str, channel: str, *arguments: Any) -> RunState:
-        state = self._state(verb, channel, *arguments)
-        assert state is not None, verb  # noqa: S101  # the script answers these with a state or an error
+    def _run_method(self, method: str, channel: str, *arguments: Any) -> RunState:
+        state = self._state(method, channel, *arguments)
+        assert state is not None, method  # noqa: S101  # the script answers these with a state or an error
         return state
 
-    def _state(self, verb: str, channel: str, *arguments: Any) -> RunState | None:
+    def _state(self, method: str, channel: str, *arguments: Any) -> RunState | None:
         self.check_process()
-        reply = self._connections.run(self._command(verb, channel, *arguments), _TIMEOUT, writes=True)
+        reply = self._connections.run(self._command(method, channel, *arguments), _TIMEOUT, writes=True)
         if reply is None:
             return None
         epoch, token, status, expires, cancelled, granted = reply
@@ -178,14 +178,14 @@ class RedisEngine(BaseEngine):
             granted=bool(granted),
         )
 
-    def _command(self, verb: str, channel: str, *arguments: Any, keys: Sequence[bytes] = ()) -> Command:
+    def _command(self, method: str, channel: str, *arguments: Any, keys: Sequence[bytes] = ()) -> Command:
         """Return what makes the command, once it is known which server it is sent to."""
         names = (_name(channel, b":h"), _name(channel, b":s"), _notice_name(channel), *keys)
         now = "" if self._clock is None else f"{self._clock():.6f}"
         epoch = new_epoch()
 
         def command(server: str) -> Sequence[Any]:
-            return ("EVALSHA", SCRIPT_SHA, len(names), *names, verb, server, epoch, now, *arguments)
+            return ("EVALSHA", SCRIPT_SHA, len(names), *names, method, server, epoch, now, *arguments)
 
         return command
 

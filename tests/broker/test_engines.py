@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
+from pathlib import Path
 
 import pytest
 
 from stream_adapter.engines import Engine, Frame, History, MemoryEngine, engine_of
 from stream_adapter.engines.redis import RedisEngine
+from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.testing import EngineConformance, ManualClock
 from tests.support.redis_server import RedisServer, binary_of
 
@@ -48,6 +51,20 @@ class TestValkey(_OnRedis):
 
 class TestRedis(_OnRedis):
     kind = "redis"
+
+
+class TestSQLite(EngineConformance):
+    def make_engine(self, clock: ManualClock) -> Engine:
+        self.folder = tempfile.TemporaryDirectory(prefix="stream-adapter-")
+        return SQLiteEngine(Path(self.folder.name, "broker.db"), clock)
+
+    def make_peer(self, engine: Engine, clock: ManualClock) -> Engine:
+        del engine
+        return SQLiteEngine(Path(self.folder.name, "broker.db"), clock)
+
+    def teardown_method(self, *arguments: object) -> None:
+        super().teardown_method(*arguments)
+        self.folder.cleanup()
 
 
 @pytest.mark.parametrize("url", ["memory", "", "http://x", "memory://host", "memory:///path", "memory://?a=1", "//["])

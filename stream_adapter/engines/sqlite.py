@@ -1,0 +1,191 @@
+"""The engine on one SQLite file: for several processes on one machine, without a server.
+
+The file must not be on a network file system: SQLite's locks and its shared memory do not work there. A commit
+survives a crash of the process; after a power failure channels begin another epoch, and listeners are reset.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from stream_adapter.errors import BrokerUnavailableError
+
+from ._base import BaseEngine
+from ._sqlite_notices import Listener, wake
+from ._sqlite_store import Store
+from ._values import Frame, History, Page, Position, RunState, RunStatus
+
+__all__ = ["SQLiteEngine", "engine_from_url"]
+
+T = TypeVar("T")
+
+_TIMEOUT = 5.0  # seconds that a method which is given none waits for another writer
+_INHERITED: list[Store] = []  # of parents of this process: SQLite's connections must not be closed here
+
+
+class SQLiteEngine(BaseEngine):
+    """Channels in a file.
+
+    Who owns what: `_guard` guards the connection for methods; the listener's thread has a connection of its own.
+
+    Args:
+        path: the file; it and those beside it (`-wal`, `-shm`) are made when they are needed.
+        clock: seconds since 1970, the same in all processes.
+    """
+
+    blocks: bool = True
+
+    def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self._path = Path(path).absolute()  # the process may change its folder
+        self._clock = clock
+        self._store: Store | None = None
+        self._listener: Listener | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._guard = threading.RLock()  # reentrant: a signal handler may publish
+        self._watched: dict[str, None] = {}
+        self._store = None
+        self._listener = None
+
+    def after_fork(self) -> None:
+        """Forget the parent's connection and thread, without closing them."""
+        if self._store is not None:
+            _INHERITED.append(self._store)
+        self._reset()
+
+    def _call(self, method: Callable[[Store], T], timeout: float | None = None, *, writes: bool = True) -> T:
+        """Call a method of the store, and then wake listeners if it wrote."""
+        self.check_process()
+        timeout = timeout or _TIMEOUT
+        if not self._guard.acquire(timeout=timeout):
+            raise BrokerUnavailableError(f"the broker's database was busy for {timeout:g} s")
+        try:
+            store = self._opened(timeout)
+            store.wait_for(timeout)
+            result = method(store)
+            if writes:
+                for address in wake(store.addresses()):
+                    store.unregister(address)
+        except (sqlite3.Error, OSError) as error:
+            self._drop()
+            raise BrokerUnavailableError(f"the broker's database cannot be used: {error}") from error
+        else:
+            return result
+        finally:
+            self._guard.release()
+
+    def _opened(self, timeout: float) -> Store:
+        store = self._store
+        if store is not None and not self._is_same_file(store):
+            self._drop()
+            store = None
+        if store is None:
+            store = self._store = Store(self._path, timeout)
+        return store
+
+    def _is_same_file(self, store: Store) -> bool:
+        try:
+            return self._path.stat().st_ino == store.inode
+        except FileNotFoundError:
+            return False
+
+    def _drop(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def append_many(
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Position]:
+        """Append frames."""
+        return self._call(lambda store: store.append(channel, frames, self._clock(), history, token), timeout)
+
+    def read(self, channel: str, since: int | None, limit: int) -> Page:
+        """Read entries."""
+        return self._call(lambda store: store.read(channel, since, limit, self._clock()), writes=False)
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        """Return the newest position of each channel."""
+        return self._call(lambda store: store.positions(list(channels), self._clock()), writes=False)
+
+    def watch(self, channel: str) -> None:
+        """Report what is appended to a channel from now on."""
+        self.check_process()
+        with self._guard:
+            self._watched[channel] = None
+            if self._listener is not None:
+                return
+            listener = Listener(
+                lambda: Store(self._path, _TIMEOUT), self._path, lambda: list(self._watched), lambda: self.receiver
+            )
+            try:
+                listener.start()
+            except (sqlite3.Error, OSError) as error:
+                del self._watched[channel]
+                raise BrokerUnavailableError(f"the broker's database cannot be used: {error}") from error
+            self._listener = listener
+
+    def unwatch(self, channel: str) -> None:
+        """Report a channel no more."""
+        with self._guard:
+            self._watched.pop(channel, None)
+
+    def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
+        """Begin a run on a channel."""
+        return self._call(
+            lambda store: store.claim(channel, self._clock(), lease=lease, retain=retain, restart=restart)
+        )
+
+    def renew(self, channel: str, token: int, *, lease: float) -> RunState:
+        """Extend a run's lease."""
+        return self._call(lambda store: store.renew(channel, token, self._clock(), lease=lease), writes=False)
+
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+        """Append the last frames of a run and end it."""
+        return self._call(lambda store: store.finish(channel, token, status, frames, self._clock()))
+
+    def cancel(self, channel: str, epoch: str) -> RunState | None:
+        """Ask the producer of a run to end."""
+        return self._call(lambda store: store.cancel(channel, epoch, self._clock()))
+
+    def run_state(self, channel: str) -> RunState | None:
+        """Return the state of the channel's newest run."""
+        return self._call(lambda store: store.run_state(channel, self._clock()), writes=False)
+
+    def close(self) -> None:
+        """Close the connections and the thread."""
+        if self.is_closed:
+            return
+        super().close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        with self._guard:
+            self._drop()
+
+
+def engine_from_url(url: str) -> SQLiteEngine:
+    """Make the engine of `sqlite:///relative/path.db` and `sqlite:////absolute/path.db`.
+
+    Raises:
+        ValueError: the URL names no file.
+    """
+    parts = urlsplit(url)
+    path = unquote(parts.path[1:])
+    if parts.netloc or parts.query or parts.fragment or not path or path == ":memory:" or path.endswith("/"):
+        raise ValueError(f"url: expected sqlite:///path.db, or sqlite:////absolute/path.db, got {url!r}")
+    return SQLiteEngine(path)
