@@ -1,0 +1,329 @@
+"""The hub: nothing is lost in silence, whatever the engine's reports; one ring for all; listeners of every kind."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import stream_adapter as sa
+from stream_adapter._broker import _hub
+from stream_adapter._broker._records import Record
+from stream_adapter.engines import Entry, Frame, History, MemoryEngine, Page, Receiver
+from stream_adapter.errors import BrokerUnavailableError
+
+from .conftest import MakeBroker
+from .reading import reading, request
+
+
+def has(part: bytes) -> Callable[[bytes], bool]:
+    return lambda received: part in received
+
+
+class Faulty(Receiver):
+    """Stands between an engine and its hub: drops, doubles and holds back what is reported."""
+
+    def __init__(self, receiver: Receiver, random_number: Callable[[], float]) -> None:
+        self._receiver = receiver
+        self._random = random_number
+        self._held: list[tuple[str, str, Sequence[Entry]]] = []
+
+    def received(self, channel: str, epoch: str, entries: Sequence[Entry]) -> None:
+        number = self._random()
+        if number < 0.25:
+            return
+        if number < 0.5:
+            self._held.append((channel, epoch, entries))
+            return
+        self._receiver.received(channel, epoch, entries)
+        if number < 0.6:
+            self._receiver.received(channel, epoch, entries)
+        if number > 0.8:
+            for held in reversed(self._held):
+                self._receiver.received(*held)
+            self._held.clear()
+
+    def changed(self, channel: str | None = None) -> None:
+        self._receiver.changed(channel)
+
+    def disconnected(self, error: BaseException) -> None:
+        self._receiver.disconnected(error)
+
+    def reconnected(self) -> None:
+        self._receiver.reconnected()
+
+
+class FaultyEngine(MemoryEngine):
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.faulty: Faulty
+        self._seed = seed
+
+    def bind(self, receiver: Receiver) -> None:
+        self.faulty = Faulty(receiver, random.Random(self._seed).random)
+        super().bind(self.faulty)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1 << 32), count=st.integers(1, 120), kept=st.sampled_from([5, 1000]))
+def test_listener_gets_each_event_in_order_or_a_reset(seed: int, count: int, kept: int) -> None:
+    engine = FaultyEngine(seed)
+    with sa.Broker(engine, history=History(count=kept)) as live:
+        events = iter(live.subscribe("a", since=live.last_event_id("a")))
+        assert live.publish("a", 1)
+        assert next(events).data == 1  # it listens
+        publishing = threading.Thread(target=lambda: [live.publish("a", n) for n in range(2, count + 1)])
+        publishing.start()
+        publishing.join()
+        engine.faulty.reconnected()  # what comes after all that was lost: positions are compared
+        last = 1
+        while last < count:
+            event = next(events)
+            if event.event == "stream-reset":
+                assert kept == 5
+                last = int(event.id.rpartition(".")[2])
+            else:
+                assert event.data == last + 1
+                last = event.data
+
+
+class CountingEngine(MemoryEngine):
+    """Counts what it is asked; says that it blocks, so that the hub's worker asks it."""
+
+    blocks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.unwatched = threading.Event()
+        self.fails = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def _count(self, verb: str) -> None:
+        self.gate.wait(10)
+        self.asked.append(verb)
+        if self.fails:
+            self.fails -= 1
+            raise BrokerUnavailableError("the engine was stopped")
+
+    def read(self, channel: str, since: int | None, limit: int) -> Page:
+        self._count("read")
+        return super().read(channel, since, limit)
+
+    def watch(self, channel: str) -> None:
+        self._count("watch")
+        super().watch(channel)
+
+    def unwatch(self, channel: str) -> None:
+        self.asked.append("unwatch")
+        super().unwatch(channel)
+        self.unwatched.set()
+
+
+def test_listeners_of_one_channel_watch_it_once_and_share_one_read() -> None:
+    engine = CountingEngine()
+
+    async def use(live: sa.Broker, cursor: str) -> list[list[int]]:
+        async def listen() -> list[int]:
+            events = aiter(live.subscribe("a", since=cursor))
+            return [(await anext(events)).data for _ in range(3)]
+
+        engine.gate.clear()
+        listening = [asyncio.create_task(listen()) for _ in range(50)]
+        await asyncio.sleep(0)
+        engine.gate.set()
+        return await asyncio.gather(*listening)
+
+    with sa.Broker(engine) as live:
+        cursor = live.publish("a", 0)
+        live.publish_many("a", [1, 2, 3])
+        assert asyncio.run(use(live, cursor)) == [[1, 2, 3]] * 50
+        assert engine.asked.count("watch") == 1
+        assert engine.asked.count("read") <= 2
+        next(iter(live.subscribe("a", since=cursor)))
+        assert engine.asked.count("read") <= 2  # the ring has it
+
+
+def test_last_listener_unwatches_and_the_channel_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_hub, "LINGER", 0.01)
+    engine = CountingEngine()
+    with sa.Broker(engine) as live:
+        live.publish("a", 1)
+        next(iter(live.subscribe("a", replay=1)))
+        assert engine.unwatched.wait(10)
+        assert live.stats().channels == live.stats().listeners == 0
+        next(iter(live.subscribe("a", replay=1)))
+        assert engine.asked.count("watch") == 2
+
+
+def test_engine_that_cannot_be_reached_refuses_a_subscription_with_503_and_is_asked_again() -> None:
+    engine = CountingEngine()
+    engine.fails = 1
+    with sa.Broker(engine) as live:
+        live.publish("a", 1)
+        with pytest.raises(BrokerUnavailableError) as caught:
+            next(iter(live.subscribe("a", replay=1)))
+        assert caught.value.status_code == 503
+        assert next(iter(live.subscribe("a", replay=1))).data == 1
+
+
+def test_event_is_encoded_once_for_all_listeners_of_a_format(live: sa.Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+    original = Record.sse_with
+
+    def encode(record: Record, event_id: str) -> bytes:
+        encoded.append(event_id)
+        return original(record, event_id)
+
+    monkeypatch.setattr(Record, "sse_with", encode)
+
+    async def use() -> None:
+        cursor = await live.alast_event_id("a")
+        async with AsyncExitStack() as stack:
+            response = sa.sse(live.subscribe("a", since=cursor))
+            readers = [await stack.enter_async_context(reading(response)) for _ in range(20)]
+            event_id = await live.apublish("a", {"n": 1})
+            for reader in readers:
+                assert (await reader.events(1))[0]["id"] == event_id
+        assert encoded == [event_id]
+
+    asyncio.run(use())
+
+
+def test_listeners_on_several_loops_and_threads_hear_the_same(live: sa.Broker) -> None:
+    cursor = live.last_event_id("a")
+    heard: dict[str, list[Any]] = {}
+
+    async def alisten(name: str) -> None:
+        events = aiter(live.subscribe("a", since=cursor))
+        heard[name] = [(await anext(events)).data for _ in range(50)]
+
+    def listen(name: str) -> None:
+        events = iter(live.subscribe("a", since=cursor))
+        heard[name] = [next(events).data for _ in range(50)]
+
+    def run_listener(name: str) -> None:
+        asyncio.run(alisten(name))
+
+    threads = [threading.Thread(target=listen, args=[f"thread {n}"]) for n in range(3)]
+    threads += [threading.Thread(target=run_listener, args=[f"loop {n}"]) for n in range(3)]
+    threads.append(threading.Thread(target=lambda: [live.publish("a", n) for n in range(50)]))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(heard) == 6
+    assert all(data == list(range(50)) for data in heard.values())
+
+
+def test_listener_that_falls_off_the_ring_reads_history_or_is_reset_as_slow(make_broker: MakeBroker) -> None:
+    for kept, expected in ((5000, "event"), (10, "slow")):
+        live = make_broker(history=History(count=kept, bytes=1 << 30))
+        events = iter(live.subscribe("a", since=live.last_event_id("a")))
+        live.publish("a", 0)
+        assert next(events).data == 0
+        for start in range(1, 1200, 300):
+            live.publish_many("a", [{"n": n, "pad": "x" * 2000} for n in range(start, start + 300)])
+        event = next(events)
+        if expected == "event" and event.event is None:
+            assert event.data["n"] == 1
+        else:
+            assert event.data["reason"] in {"slow", "trimmed"}
+            assert event.id == live.last_event_id("a")
+            live.publish("a", "after")
+            assert next(events).data == "after"
+
+
+def test_store_that_went_back_resets_every_listener() -> None:
+    engine = MemoryEngine()
+    with sa.Broker(engine, prefix="app") as live:
+        live.publish_many("a", [1, 2, 3])
+        events = iter(live.subscribe("a", replay=1))
+        assert next(events).data == 3
+        engine._channels["app:a"].top = 1  # as a store that came back from an old copy
+        engine._channels["app:a"].entries.clear()
+        engine.receiver.reconnected()
+        reset = next(events)
+        assert (reset.event, reset.data["reason"], reset.id) == ("stream-reset", "epoch", live.last_event_id("a"))
+
+
+def test_store_that_was_emptied_resets_listeners_when_positions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_hub, "CHECK_SECONDS", 0.02)
+    engine = MemoryEngine()
+    with sa.Broker(engine) as live:
+        live.publish("a", 1)
+        events = iter(live.subscribe("a", replay=1))
+        assert next(events).data == 1
+        engine._channels.clear()
+        reset = next(events)
+        assert (reset.data["reason"], reset.id) == ("epoch", live.last_event_id("a"))
+        live.publish("a", 2)
+        assert next(events).data == 2
+
+
+def test_lost_connection_is_logged_once_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    engine = MemoryEngine()
+    with sa.Broker(engine, prefix="app") as live:
+        events = iter(live.subscribe("secret:channel", replay=1))
+        live.publish("secret:channel", 1)
+        next(events)
+        for _ in range(3):
+            engine.receiver.disconnected(ConnectionResetError("peer"))
+        assert live.stats().is_connected is False
+        engine.receiver.reconnected()
+        assert (live.stats().reconnects, live.stats().is_connected) == (1, True)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "broker app: the connection was lost" in warnings[0]
+    assert "secret" not in caplog.text
+
+
+def test_reader_that_stalls_keeps_nobody_waiting_and_grows_nothing(live: sa.Broker) -> None:
+    async def use() -> None:
+        async with reading(sa.sse(live.subscribe("a"))) as stalled, reading(sa.sse(live.subscribe("a"))) as fast:
+            await stalled.events(1)
+            for n in range(40):
+                expected = b"x" * 100_000 + b"%d\n" % n
+                await live.apublish("a", expected.decode().strip())
+                await fast.until(has(expected))
+                fast.received = b""
+            await stalled.until(has(b"stream-reset"))
+            assert len(stalled.received) < 3_000_000
+            assert has(b'"slow"')(stalled.received) or has(b'"trimmed"')(stalled.received)
+
+    asyncio.run(use())
+
+
+def test_two_brokers_cannot_share_an_engine() -> None:
+    engine = MemoryEngine()
+    with sa.Broker(engine), pytest.raises(ValueError, match="make one for each"):
+        sa.Broker(engine)
+
+
+def test_resumed_request_of_an_emptied_store_is_reset_once(live: sa.Broker) -> None:
+    async def use() -> None:
+        cursor = await live.apublish("a", 1)
+        async with reading(sa.sse(live.subscribe("a")), request(last_event_id=f"{cursor}0")) as reader:
+            [reset] = await reader.events(1)
+        async with reading(sa.sse(live.subscribe("a")), request(last_event_id=reset["id"])) as reader:
+            last = await live.apublish("a", 2)
+            assert [event["id"] for event in await reader.events(1)] == [last]
+
+    asyncio.run(use())
+
+
+def test_frames_of_others_are_events_without_data() -> None:
+    engine = MemoryEngine()
+    with sa.Broker(engine, prefix="app") as live:
+        engine.append_many("app:a", [Frame(b"not ours")], history=History())
+        assert next(iter(live.subscribe("a", replay=1))).data is None
