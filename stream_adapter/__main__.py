@@ -14,7 +14,7 @@ NEEDED = ("flask", "django", "fastapi", "uvicorn")
 
 
 def main() -> None:
-    """Read the command line, and do what it says."""
+    """Run the command that the arguments name."""
     if sys.argv[1:2] == ["check"]:
         sys.exit(check(sys.argv[2:]))
     demo()
@@ -24,8 +24,8 @@ def check(arguments: list[str]) -> int:
     """Check an endpoint; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m stream_adapter check",
-        description="Say whether an endpoint really streams, and if not, who buffers.",
-        epilog="Exit code: 0 it streams, 1 a problem was found, 2 there was no response.",
+        description="Check whether an endpoint really streams and, if not, what buffers it.",
+        epilog="Exit code: 0: no problem was found; 1: a problem was found; 2: the server did not respond.",
     )
     missing = [name for name in ("httpx2", "h2") if importlib.util.find_spec(name) is None]
     if missing:
@@ -42,7 +42,7 @@ def demo() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m stream_adapter",
         description="Serve a page on which Flask, Django and FastAPI stream the same generators side by side.",
-        epilog="python -m stream_adapter check URL says whether an endpoint really streams.",
+        epilog="python -m stream_adapter check URL checks whether an endpoint really streams.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
     parser.add_argument("--port", type=_port, help="the port to listen on (8000, or a free one if that is taken)")

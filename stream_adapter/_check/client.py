@@ -1,7 +1,7 @@
-"""The HTTP client: requests out, probes back. All that does I/O, and all that knows which library does it.
+"""The HTTP client: requests out, probes back. All I/O is here, and the only use of the HTTP library.
 
-The server is not trusted. A request ends by the clock and by the bytes of its body; redirects are followed here, for
-the library would read their bodies whole; whatever the library raises on what came is an error of the probe.
+The server is not trusted. A request is limited in time and in bytes of its body. Redirects are followed here, because
+the library would read their bodies whole. Any error that the library raises for a response becomes the probe's error.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ _GRACE = 2.0  # seconds that it may take to close connections
 
 
 class Client:
-    """Sends requests to one endpoint.
+    """Send requests to one endpoint.
 
     Args:
-        own: the user's headers, such as a cookie. They go to the origin of the first URL, and to no other.
+        own: the user's headers, such as a cookie. They are sent to the origin of the first URL only.
         verify: whether to verify the certificate.
     """
 
     def __init__(self, own: Mapping[str, str], *, verify: bool) -> None:
         self._own = own
-        self._tls = httpx2.create_ssl_context(verify=verify)  # once: it reads all authorities
+        self._tls = httpx2.create_ssl_context(verify=verify)  # once, because it reads all certificate authorities
 
     @staticmethod
     async def warm_up() -> None:
-        """Import what the library imports at its first request: that time is not the server's."""
+        """Import what the library imports at its first request, so that the time is not counted as the server's."""
         import_module("h2.connection")
         await import_module("anyio").sleep(0)
 
     async def ask(self, method: str, url: str, headers: Mapping[str, str], *, seconds: float) -> Probe:
-        """Send one request over a connection of its own and listen.
+        """Send one request over a new connection, and read the response.
 
         Args:
             method: GET or HEAD.
             url: the endpoint.
-            headers: of the request, besides the user's own.
+            headers: of the request, in addition to the user's.
             seconds: how long to listen, at most.
         """
         probe = Probe(method, headers)
@@ -67,7 +67,7 @@ class Client:
         try:
             yield client
         finally:
-            with contextlib.suppress(Exception):  # it is left, whatever it thinks of that
+            with contextlib.suppress(Exception):  # the probes are complete; an error of closing is irrelevant
                 async with asyncio.timeout(_GRACE):
                     await client.aclose()
 
@@ -94,10 +94,10 @@ class Client:
             async with asyncio.timeout(seconds):
                 await self._follow(client, url, listener)
         except TimeoutError:
-            pass  # still open: what came so far is what there is to judge
+            pass  # still open: the probe has what came so far
         except httpx2.HTTPError as error:
             probe.error = shown(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 200)
-        except Exception as error:  # noqa: BLE001  # what the library had not expected is the server's doing as well
+        except Exception as error:  # noqa: BLE001  # the response broke the library: that is the server's fault, too
             probe.error = shown(f"the response cannot be read ({type(error).__name__}: {error})", 200)
         finally:
             listener.stop()
@@ -122,7 +122,7 @@ class Client:
 
 
 class _Listener:
-    """Fills a probe, until its time is over or enough has come."""
+    """Fills a probe, until its time is over or enough bytes have arrived."""
 
     def __init__(self, probe: Probe, seconds: float, began: asyncio.Event) -> None:
         self.probe = probe
@@ -132,7 +132,7 @@ class _Listener:
         probe.begun_at = time.monotonic()
 
     def begin(self, response: httpx2.Response) -> None:
-        """Note the head."""
+        """Record the status and the headers."""
         probe = self.probe
         probe.headers_at = self._now()
         probe.status, probe.version = response.status_code, response.http_version
@@ -144,12 +144,14 @@ class _Listener:
             now = self._now()
             if data:
                 self._began.set()
-            if not self._recorder.add(now, data) or now > self._seconds:  # a loop that is never idle ends by the clock
+            if (
+                not self._recorder.add(now, data) or now > self._seconds
+            ):  # the timeout does not fire in a loop that never waits
                 return
         self.probe.ended_at = self._now()
 
     def stop(self) -> None:
-        """Note what came."""
+        """Record the reads."""
         self.probe.reads = self._recorder.reads()
         self._began.set()
 
@@ -158,22 +160,22 @@ class _Listener:
 
 
 async def _take_location(response: httpx2.Response) -> None:
-    """Keep a redirect from the library, which makes the next request of it even if it is not to follow."""
+    """Hide a redirect from the library, which builds the next request even with redirects off."""
     if "location" in response.headers:
         response.extensions[_LOCATION] = response.headers.pop("location")
 
 
 def check_url(text: str) -> str:
-    """Return the URL if it can be asked.
+    """Return the URL if a request can be sent to it.
 
     Raises:
-        ValueError: it cannot, and why.
+        ValueError: no request can be sent; the message says why.
     """
     try:
         url = httpx2.URL(text)
         scheme, host, port = url.scheme, url.host, url.port
-        url.raw_host.decode("idna")  # a name in Punycode that is none
-    except (httpx2.InvalidURL, ValueError) as error:  # ValueError: of a host that IDNA refuses, too
+        url.raw_host.decode("idna")  # raises for invalid Punycode
+    except (httpx2.InvalidURL, ValueError) as error:  # ValueError: IDNA refuses the host
         raise ValueError(f"{shown(text)!r} is not a URL: {shown(error)}") from None
     if port is not None and not 0 < port <= 65535:
         raise ValueError(f"expected a port from 1 to 65535, got {port}")
@@ -183,15 +185,15 @@ def check_url(text: str) -> str:
 
 
 def _target(url: str, location: str, before: int) -> str:
-    """Return where to go on after some redirects.
+    """Return the URL of the next request, after `before` redirects.
 
     Raises:
-        ValueError: nowhere, and why.
+        ValueError: the redirect cannot be followed; the message says why.
     """
     if before == _MOST_REDIRECTS:
         raise ValueError(f"there are more than {_MOST_REDIRECTS} redirects")
     if len(location) > _MOST_LOCATION:
-        raise ValueError(f"its Location has {len(location)} characters")
+        raise ValueError(f"Location has {len(location)} characters, more than {_MOST_LOCATION}")
     try:
         return check_url(urljoin(url, location))
     except ValueError as error:

@@ -7,18 +7,18 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
-from .beside import Beside, how_many
 from .client import Client, check_url
 from .decoding import offered
-from .findings import Finding, judge, last_id
+from .findings import Finding, findings_of, last_id
+from .parallel import ParallelStreams, extra_streams
 from .probe import Probe
 from .report import as_json, as_text
-from .timing import cadence_of
+from .timing import timing_of
 
 __all__ = ["add_arguments", "check", "run"]
 
-_SHORT = 5.0  # seconds for what needs no long look
-_BESIDE = 2.0  # seconds, at least, in which a second stream is to begin
+_SHORT = 5.0  # seconds, at most, for requests that need little time
+_PARALLEL_TIME = 2.0  # seconds, at least, within which a second stream must start
 
 
 def run(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool, json: bool) -> int:
@@ -32,7 +32,7 @@ def run(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool, j
         json: print JSON.
 
     Returns:
-        0: it streams; 1: a problem was found; 2: there was no response at all.
+        0: no problem was found; 1: a problem was found; 2: the server did not respond.
     """
     probe, findings = asyncio.run(check(url, headers, seconds=seconds, verify=verify))
     _print((as_json if json else as_text)(url, probe, findings))
@@ -42,38 +42,38 @@ def run(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool, j
 
 
 def _print(report: str) -> None:
-    """Print it; what the terminal's encoding has not is escaped."""
+    """Print the report; escape characters that the terminal's encoding does not have."""
     encoding = sys.stdout.encoding or "ascii"
     sys.stdout.write(report.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 async def check(url: str, headers: Mapping[str, str], *, seconds: float, verify: bool) -> tuple[Probe, list[Finding]]:
-    """Send the requests; return the first of them, and what was found."""
+    """Send the requests; return the first probe, and the findings."""
     client, short = Client(headers, verify=verify), min(seconds, _SHORT)
     accepts = {"Accept": "*/*", "Cache-Control": "no-cache"}
     plainly = {**accepts, "Accept-Encoding": "identity"}
     await client.warm_up()
     plain = await client.ask("GET", url, plainly, seconds=seconds)
     if plain.status is None:
-        return plain, judge(plain, None, None, None)
+        return plain, findings_of(plain, None, None, None)
     compressed = await client.ask("GET", url, {**accepts, "Accept-Encoding": offered()}, seconds=seconds)
     head = await client.ask("HEAD", url, accepts, seconds=short)
     resumed = None
     if (seen := last_id(plain)) is not None:
         resumed = await client.ask("GET", url, {**plainly, "Last-Event-ID": seen}, seconds=short)
-    beside = await _beside(client, url, plainly, seconds=short) if _is_worth_a_second(plain) else None
-    return plain, judge(plain, compressed, head, resumed, beside)
+    parallel = await _parallel(client, url, plainly, seconds=short) if _is_worth_a_second(plain) else None
+    return plain, findings_of(plain, compressed, head, resumed, parallel)
 
 
 def _is_worth_a_second(plain: Probe) -> bool:
-    """Return True if a stream is open for long enough to see whether another one waits for it."""
-    return plain.status == 200 and cadence_of(plain).verdict in {"streams", "begun", "headers only"}
+    """Return True if a stream stays open long enough to see whether another one waits for it."""
+    return plain.status == 200 and timing_of(plain).verdict in {"streams", "begun", "headers only"}
 
 
-async def _beside(client: Client, url: str, headers: Mapping[str, str], *, seconds: float) -> Beside:
-    """Open one stream, and while that is open as many more as a browser would."""
-    beside = Beside(Probe("GET", headers))
-    first = beside.first
+async def _parallel(client: Client, url: str, headers: Mapping[str, str], *, seconds: float) -> ParallelStreams:
+    """Open one stream and, while it is open, as many more as a browser would."""
+    parallel = ParallelStreams(Probe("GET", headers))
+    first = parallel.first
     async with client.connections() as connections:
         began = asyncio.Event()
         listening = [asyncio.create_task(client.ask_over(connections, first, url, seconds=seconds, began=began))]
@@ -81,31 +81,38 @@ async def _beside(client: Client, url: str, headers: Mapping[str, str], *, secon
             await began.wait()
             latency = asyncio.get_running_loop().time() - first.begun_at
             if first.status == 200 and not listening[0].done():
-                beside.others = [Probe("GET", headers) for _ in range(how_many(first.version))]
-                beside.waited = min(seconds, max(_BESIDE, 2 * latency + _BESIDE))
-                starts = [asyncio.Event() for _ in beside.others]
+                parallel.others = [Probe("GET", headers) for _ in range(extra_streams(first.version))]
+                parallel.waited = min(seconds, max(_PARALLEL_TIME, 2 * latency + _PARALLEL_TIME))
+                starts = [asyncio.Event() for _ in parallel.others]
                 listening += [
                     asyncio.create_task(client.ask_over(connections, other, url, seconds=seconds, began=start))
-                    for other, start in zip(beside.others, starts, strict=True)
+                    for other, start in zip(parallel.others, starts, strict=True)
                 ]
                 everyone = asyncio.gather(*(start.wait() for start in starts))
-                await asyncio.wait([everyone], timeout=beside.waited)
+                await asyncio.wait([everyone], timeout=parallel.waited)
                 everyone.cancel()
                 await asyncio.wait([everyone])
         finally:
             for task in listening:
                 task.cancel()
             await asyncio.wait(listening)
-    return beside
+    return parallel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
+    """Declare the arguments of the command."""
     parser.add_argument("url", type=_url, help="the endpoint, such as https://example.org/events")
-    parser.add_argument("--header", "-H", action="append", default=[], type=_header, help="'Name: value', as in curl")
-    parser.add_argument("--seconds", type=_positive, default=10.0, help="to listen, for each request (%(default)g)")
+    parser.add_argument(
+        "--header",
+        "-H",
+        action="append",
+        default=[],
+        type=_header,
+        help="'Name: value' to send with every request, as in curl; may be repeated",
+    )
+    parser.add_argument("--seconds", type=_positive, default=10.0, help="to listen per response, at most (%(default)g)")
     parser.add_argument("--insecure", action="store_true", help="do not verify the certificate")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def _url(text: str) -> str:

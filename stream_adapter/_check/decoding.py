@@ -1,7 +1,7 @@
 """Content codings as a browser decodes them, in bounded memory. Pure.
 
-A browser reads one gzip member (RFC 1952 allows several) and drops what follows; so do curl, httpx and fetch. A coding
-that it does not know is left as it is. What comes out is cut at a limit: a small body may stand for a huge one.
+A browser reads one gzip member (RFC 1952 allows several) and ignores the bytes after it; so do curl, httpx and fetch.
+The decoded text is cut at a limit, because a small body can expand to a huge one.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .probe import Probe, Read
 
 __all__ = ["Decoded", "decode", "offered"]
 
-_MOST_BYTES = 16 << 20  # that come out
-_MOST_CODINGS = 4  # one upon another
+_MOST_BYTES = 16 << 20  # of decoded text
+_MOST_CODINGS = 4  # applied one after the other
 _WINDOW_LOG = 23  # 8 MiB that zstd may look back: no browser allows more (RFC 9659)
 _ZSTANDARD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"  # PEP 784
-_SLICE = 256  # bytes that go into a decoder which cannot be told how much may come out
+_SLICE = 256  # bytes per call of a decoder that has no limit of output
 
 
 class _Decoder(Protocol):
-    """Undoes one coding.
+    """Decodes one coding.
 
     Attributes:
-        is_complete: whether its end has come.
-        ignored: bytes after that.
+        is_complete: whether the end of the encoded data was read.
+        ignored: bytes after that end.
     """
 
     is_complete: bool
@@ -65,7 +65,7 @@ class _Zlib:
 
 
 class _Sliced:
-    """A decoder that gives all that it can: fed so little at a time that this is not much."""
+    """A decoder without a limit of output, which gets few bytes per call so that each call returns little."""
 
     def __init__(self, process: Callable[[bytes], bytes], is_finished: Callable[[], bool]) -> None:
         self._process = process
@@ -109,7 +109,7 @@ if find_spec(_ZSTANDARD.partition(".")[0]) is not None and find_spec(_ZSTANDARD)
 
 
 def offered() -> str:
-    """Return the codings that browsers offer, as far as they can be decoded here."""
+    """Return the codings that browsers accept and that can be decoded here."""
     return ", ".join(coding for coding in ("gzip", "deflate", "br", "zstd") if coding in _DECODERS)
 
 
@@ -118,11 +118,11 @@ class Decoded:
     """A body as a browser sees it.
 
     Attributes:
-        reads: what came out, and when.
-        error: why it cannot be decoded, or no further; None if it can.
-        is_complete: whether the end of the coded data has come.
-        ignored: bytes after that end, which no browser decodes.
-        is_cut: whether more came out than is looked at.
+        reads: the decoded text, and when it arrived.
+        error: why it cannot be decoded, or not further; None if it can.
+        is_complete: whether the end of the encoded data was read.
+        ignored: bytes after that end, which browsers ignore.
+        is_cut: whether the decoded text exceeds the limit.
     """
 
     reads: list[Read] = field(default_factory=list[Read])
@@ -133,18 +133,18 @@ class Decoded:
 
 
 def decode(probe: Probe) -> Decoded:
-    """Decode what came, read by read."""
+    """Decode a body read by read."""
     decoded, codings = Decoded(), probe.codings
     unknown = next((coding for coding in codings if coding not in _DECODERS), None)
     if unknown is not None or len(codings) > _MOST_CODINGS:
-        decoded.error = f"no browser knows {unknown}" if unknown is not None else f"it has {len(codings)} codings"
+        decoded.error = f"browsers do not know {unknown}" if unknown is not None else f"it has {len(codings)} codings"
         return decoded
     decoders = [_DECODERS[coding]() for coding in reversed(codings)]
     room = _MOST_BYTES
     for read in probe.reads:
         try:
             data = _through(decoders, read.data, room)
-        except Exception as error:  # noqa: BLE001  # each library has its own, and one of them no class for it
+        except Exception as error:  # noqa: BLE001  # each library has errors of its own, and one of them raises plain Exception
             decoded.error = str(error)
             break
         if data:
@@ -159,7 +159,7 @@ def decode(probe: Probe) -> Decoded:
 
 
 def _through(decoders: list[_Decoder], data: bytes, room: int) -> bytes:
-    """Decode a piece; as soon as one coding gives more than there is room for, that is what is returned."""
+    """Decode bytes by all decoders. Return early with more than `room` bytes if one of them returns that many."""
     for decoder in decoders:
         data = decoder.feed(data, room + 1)
         if len(data) > room:

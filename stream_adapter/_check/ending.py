@@ -1,4 +1,4 @@
-"""How a body ended: whether it is whole, as far as the framing and the content tell. Pure."""
+"""How a body ended: whether it is complete, as far as its framing and its content show. Pure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ _MOST_JSON = 1 << 20  # bytes that are parsed to see whether they end where they
 
 
 def ending_findings(probe: Probe) -> Iterator[Finding]:
-    """Say whether a body that has ended is whole."""
+    """Report a body that has ended and may be, or is, incomplete."""
     if probe.ended_at is None or probe.error is not None or is_bodiless(probe.status or 200):
         return
     if probe.version == "HTTP/1.1" and not _says_its_end(probe):
         yield Finding(
             "advice",
             "framing",
-            "It has neither a length nor chunks, and ends where the connection does: without them a client cannot tell "
-            "a broken stream from a whole one.",
+            "It should have a Content-Length or chunked encoding: it ends with the connection, so a client cannot "
+            "distinguish a broken stream from a complete one.",
         )
     if (place := _torn(probe)) is not None:
         yield Finding(
-            "problem", "truncated", f"It ends {place}, and HTTP calls it complete: the body was cut on its way."
+            "problem",
+            "truncated",
+            f"It ends {place}, but is complete for HTTP: the body was truncated.",
         )
 
 
@@ -38,7 +40,7 @@ def _says_its_end(probe: Probe) -> bool:
 
 
 def _torn(probe: Probe) -> str | None:
-    """Return where in its content a body ends, if that is where it cannot end."""
+    """Return where in its content a body ends, if a complete body cannot end there."""
     if probe.coding or probe.status != 200:
         return None
     body = probe.body
@@ -54,7 +56,7 @@ def _torn(probe: Probe) -> str | None:
 
 
 def _is_json(text: bytes) -> bool:
-    """Return True if it is a JSON value, or cannot be told."""
+    """Return True if the text is a JSON value, or too large or too deep to decide."""
     if len(text) > _MOST_JSON:
         return True
     try:
@@ -62,5 +64,5 @@ def _is_json(text: bytes) -> bool:
     except RecursionError:
         return True
     except ValueError as error:
-        return "digits" in str(error)  # more of them than Python reads are still JSON
+        return "digits" in str(error)  # Python limits the digits of an integer, JSON does not
     return True

@@ -12,7 +12,7 @@ __all__ = ["EventStream", "parse"]
 
 _END_OF_LINE = re.compile(rb"\r\n|\r|\n")
 _FIELDS = {b"data", b"event", b"id", b"retry"}
-_SHOWN = 60  # characters of a line that is complained about
+_SHOWN = 60  # characters of an invalid line
 _MOST_LINES = 100_000
 _MOST_PROBLEMS = 20
 _MOST_DIGITS = 10  # of milliseconds: four months
@@ -20,16 +20,16 @@ _MOST_DIGITS = 10  # of milliseconds: four months
 
 @dataclass(slots=True)
 class EventStream:
-    """What an event stream says.
+    """The content of an event stream.
 
     Attributes:
         events: how many a browser dispatches.
-        ids: of those that have one, in order.
+        ids: of the events that have one, in order.
         comments: the offset of each in the stream, in bytes.
-        retry: milliseconds, the last that was said.
-        problems: what a browser ignores or cannot read, each with its line; the first of them.
+        retry: the last reconnection time, in milliseconds.
+        problems: what a browser ignores or cannot read, each with its line; at most the first twenty.
         problem_count: how many there are.
-        is_cut: whether there were more lines than are read.
+        is_cut: whether there are more lines than were read.
     """
 
     events: int = 0
@@ -40,26 +40,26 @@ class EventStream:
     problem_count: int = 0
     is_cut: bool = False
 
-    def complain(self, problem: str) -> None:
-        """Note a problem."""
+    def add_problem(self, problem: str) -> None:
+        """Record a problem."""
         self.problem_count += 1
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(problem)
 
 
 def parse(stream: bytes, *, ended: bool) -> EventStream:
-    """Read it as a browser does.
+    """Parse an event stream as a browser does.
 
     Args:
-        stream: as far as it came.
-        ended: whether that is all of it; of an open one the last line may still be on its way.
+        stream: as far as it arrived.
+        ended: whether the stream is complete. If not, the last line may be incomplete.
     """
     result = EventStream()
     try:
         stream.decode()
     except UnicodeDecodeError as error:
         if ended or error.end < len(stream):
-            result.complain(f"byte {error.start}: the stream is not UTF-8, which event streams always are")
+            result.add_problem(f"byte {error.start}: the stream must be UTF-8, and is not")
     data = named = False
     for number, offset, line in _lines(stream):
         if number > _MOST_LINES:
@@ -69,7 +69,7 @@ def parse(stream: bytes, *, ended: bool) -> EventStream:
             if data:
                 result.events += 1
             elif named:
-                result.complain(f"line {number}: an event without data is not dispatched; send an empty data: line")
+                result.add_problem(f"line {number}: an event must have data to be dispatched; send an empty data: line")
             data = named = False
             continue
         if line.startswith(b":"):
@@ -80,7 +80,7 @@ def parse(stream: bytes, *, ended: bool) -> EventStream:
         data, named = data or name == b"data", named or name == b"event"
         _read_field(result, number, line, name, value)
     if ended and (data or named):
-        result.complain("the stream ends without an empty line: its last event is not dispatched")
+        result.add_problem("the stream must end with an empty line: its last event is not dispatched")
     return result
 
 
@@ -95,18 +95,18 @@ def _lines(stream: bytes) -> Iterator[tuple[int, int, bytes]]:
 def _read_field(result: EventStream, number: int, line: bytes, name: bytes, value: bytes) -> None:
     if name == b"retry":
         if value.isdigit() and len(value) > _MOST_DIGITS:
-            result.complain(f"line {number}: retry has {len(value)} digits, and no browser waits that long")
+            result.add_problem(f"line {number}: retry has {len(value)} digits; browsers do not wait that long")
         elif value.isdigit():
             result.retry = int(value)
         else:
-            result.complain(f"line {number}: retry takes digits only, and {_shown(value)} is ignored")
+            result.add_problem(f"line {number}: retry must be digits only; {_shown(value)} is ignored")
     elif name == b"id":
         if b"\0" in value:
-            result.complain(f"line {number}: an id with a NUL is ignored")
+            result.add_problem(f"line {number}: an id must not contain NUL; it is ignored")
         else:
             result.ids.append(value.decode(errors="replace"))
     elif name not in _FIELDS:
-        result.complain(f"line {number}: no field has this name, and the line is ignored: {_shown(line)}")
+        result.add_problem(f"line {number}: unknown field; the line is ignored: {_shown(line)}")
 
 
 def _shown(line: bytes) -> str:

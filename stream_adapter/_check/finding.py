@@ -1,4 +1,4 @@
-"""One thing that was found, and the only way in which what a server sent gets into it."""
+"""One finding, and how text from the server is shown in it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _MOST_SHOWN = 80  # characters of a value
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was found.
+    """One finding.
 
     Attributes:
-        level: "ok"; "advice": it works, and could be better; "problem": it does not stream, or breaks a client.
-        about: in a word or two.
+        level: "ok"; "advice": it works, and should be improved; "problem": it does not stream, or breaks clients.
+        about: the subject, in a word or two.
         text: what was seen, and what to do.
     """
 
@@ -28,11 +28,11 @@ class Finding:
 
 
 def shown(value: object, most: int = _MOST_SHOWN) -> str:
-    """Return what a server sent as text that is safe to print: one short line without a character that acts.
+    """Return a server's text so that it is safe to print: one short line without control characters.
 
     Args:
         value: bytes are read as UTF-8.
-        most: characters of it; more are cut, and counted.
+        most: characters to show. If there are more, their number is shown.
     """
     text = value[: 4 * most].decode(errors="replace") if isinstance(value, bytes) else str(value)
     length = len(value) if isinstance(value, bytes) else len(text)
@@ -42,7 +42,7 @@ def shown(value: object, most: int = _MOST_SHOWN) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape the characters that would act on a terminal or hide: controls, C1, marks of direction, unassigned ones."""
+    """Escape characters that control a terminal or are invisible: C0, C1, direction marks, unassigned ones."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -1,4 +1,4 @@
-"""One request, and what arrived when. Plain values: `client` fills them, and everything else reads them."""
+"""One request, and what arrived when. Plain values: `client` fills them, the other modules read them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .events import EventStream, parse
 
 __all__ = ["MOST_BYTES", "Probe", "Read", "Recorder"]
 
-MOST_BYTES = 4 << 20  # of a body: enough to see how it comes; a download is not fetched whole
+MOST_BYTES = 4 << 20  # of a body: enough to see its timing, without fetching a whole download
 _TOGETHER = 0.001  # seconds within which bytes count as one read
 _MOST_READS = 20_000
 
@@ -22,7 +22,7 @@ class Read:
 
     Attributes:
         at: seconds since the request was sent.
-        data: as they came, without the framing of HTTP, with the content coding.
+        data: without the framing of HTTP, with the content coding.
     """
 
     at: float
@@ -38,7 +38,7 @@ class Recorder:
         self.size = 0
 
     def add(self, at: float, data: bytes) -> bool:
-        """Add what came. Return True if more is wanted."""
+        """Add bytes. Return True while more are wanted."""
         data = data[: MOST_BYTES - self.size]
         self.size += len(data)
         if self._times and (at - self._times[-1] < _TOGETHER or len(self._times) >= _MOST_READS):
@@ -49,13 +49,13 @@ class Recorder:
         return self.size < MOST_BYTES
 
     def reads(self) -> list[Read]:
-        """Return what was collected."""
+        """Return the collected reads."""
         return [Read(at, bytes(data)) for at, data in zip(self._times, self._data, strict=True)]
 
 
 @dataclass(slots=True)
 class Probe:
-    """A request, and what came back.
+    """A request, and its response.
 
     Attributes:
         method: GET or HEAD.
@@ -63,12 +63,12 @@ class Probe:
         status: None if no status line came.
         version: HTTP/1.1, HTTP/2.
         headers: the response's, by names in lower case; the values of a repeated one are joined by commas.
-        headers_at: seconds from the request to them.
+        headers_at: seconds from the request to the headers.
         reads: of the body.
-        ended_at: seconds from the request to the end of the body; None if it was still open when we left.
-        error: what broke the connection, or kept it from being made.
-        redirects: where it was sent on to.
-        misdirected: why the last redirect was not followed; None if it was, or there was none.
+        ended_at: seconds from the request to the end of the body; None if it was still open at the end of the check.
+        error: why the connection broke, or could not be made.
+        redirects: the URLs that the request was redirected to.
+        misdirected: why the last redirect was not followed; None if each was followed.
         begun_at: when the request was sent, by the monotonic clock.
     """
 
@@ -88,7 +88,7 @@ class Probe:
 
     @property
     def body(self) -> bytes:
-        """All that came of the body."""
+        """The body, as far as it arrived."""
         return b"".join(read.data for read in self.reads)
 
     @property
@@ -104,7 +104,7 @@ class Probe:
 
     @property
     def coding(self) -> str:
-        """The content codings as one text; nothing if there is none."""
+        """The content codings as one text; empty if there are not any."""
         return ", ".join(self.codings)
 
     @property

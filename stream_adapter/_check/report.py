@@ -1,4 +1,4 @@
-"""The findings, for people and as JSON."""
+"""The findings, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 from .finding import Finding, printable, shown
 from .probe import Probe
-from .timing import cadence_of
+from .timing import timing_of
 
 __all__ = ["as_json", "as_text"]
 
 
 def as_text(url: str, probe: Probe, findings: list[Finding]) -> str:
-    """Lay it out for a terminal."""
+    """Return the report for a terminal."""
     answer = "no response"
     if probe.status is not None:
         answer = f"{shown(probe.version)} {probe.status}, {shown(probe.media_type) or 'no type'}"
@@ -31,7 +31,7 @@ def _conclusion(findings: list[Finding]) -> str:
 
 
 def as_json(url: str, probe: Probe, findings: list[Finding]) -> str:
-    """Write it for programs."""
+    """Return the report for programs."""
     report = {
         "url": url,
         "status": probe.status,
@@ -40,7 +40,8 @@ def as_json(url: str, probe: Probe, findings: list[Finding]) -> str:
         "headers_at": probe.headers_at,
         "ended_at": probe.ended_at,
         "bytes": len(probe.body),
-        "cadence": asdict(cadence_of(probe)),
+        "timing": asdict(timing_of(probe)),
+        "cadence": asdict(timing_of(probe)),  # the former name of "timing", for programs that read it
         "findings": [asdict(finding) for finding in findings],
         "ok": all(finding.level != "problem" for finding in findings),
     }

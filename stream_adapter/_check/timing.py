@@ -9,33 +9,33 @@ from typing import Literal
 
 from .probe import Probe, Read
 
-__all__ = ["Cadence", "Verdict", "cadence_of"]
+__all__ = ["Timing", "Verdict", "timing_of"]
 
 Verdict = Literal["streams", "blocks", "at the end", "too short", "begun", "headers only", "nothing"]
 
-_PAUSE = 0.02  # seconds without bytes that part two bursts
+_PAUSE = 0.02  # seconds without bytes between two bursts
 _AT_ONCE = 0.05  # seconds in which a whole body counts as having arrived at one time
 _LATE = 0.5  # seconds after which a first byte is late
-_BLOCK_BYTES = 2048  # what is smaller is no buffer's
-_BLOCK_LINES = 8  # a block of fewer may be one chunk of the source's
+_BLOCK_BYTES = 2048  # smaller blocks do not come from a buffer
+_BLOCK_LINES = 8  # a block with fewer lines may be one chunk of the source
 _BUFFERS = (4096, 8192, 16384, 32768, 65536)
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence:
+class Timing:
     """How a body arrived.
 
     Attributes:
         verdict: "streams"; "blocks": held until a buffer was full; "at the end": held until it was complete; "too
-            short": complete before one could tell; "begun": some bytes, then silence; "headers only"; "nothing".
+            short": complete too soon to decide; "begun": some bytes, then silence; "headers only"; "nothing".
         first_byte: seconds from the request to the first byte of the body.
         span: seconds from the first byte to the last.
         reads: how many times bytes arrived.
         gap_median: seconds between two reads.
-        gap_most: the longest.
-        block: with "blocks": bytes that came together, typically.
+        gap_most: the longest of these.
+        block: with "blocks": the usual number of bytes that arrived together.
         buffer: with "blocks": the buffer of that size.
-        torn: with "blocks": whether they end within a line, as a source's own chunks would not.
+        torn: with "blocks": whether they end within a line, which the source's own chunks would not do.
     """
 
     verdict: Verdict
@@ -49,12 +49,12 @@ class Cadence:
     torn: bool = False
 
 
-def cadence_of(probe: Probe) -> Cadence:
-    """Judge by the times alone."""
+def timing_of(probe: Probe) -> Timing:
+    """Return the timing of a probe, from its times alone."""
     reads = [read for read in probe.reads if read.data]
     if not reads:
         verdict: Verdict = "nothing" if probe.headers_at is None else "headers only"
-        return Cadence("too short" if probe.ended_at is not None else verdict)
+        return Timing("too short" if probe.ended_at is not None else verdict)
     first, last = reads[0].at, reads[-1].at
     gaps = [later.at - earlier.at for earlier, later in pairwise(reads)]
     bursts = _bursts(reads)
@@ -67,7 +67,7 @@ def cadence_of(probe: Probe) -> Cadence:
         verdict = "begun"
     else:
         verdict = "at the end" if first > _LATE else "too short"
-    return Cadence(
+    return Timing(
         verdict,
         first_byte=first,
         span=last - first,
@@ -91,8 +91,8 @@ def _bursts(reads: list[Read]) -> list[bytes]:
 
 
 def _block_of(bursts: list[bytes]) -> int | None:
-    """Return the size of the bursts if they are a buffer's: large, each of many lines, and one size or a multiple."""
-    full = bursts[1:-1] if len(bursts) > 3 else bursts[:-1]  # the first shared with headers, the last is what was left
+    """Return the size of the bursts if a buffer made them: large, of many lines, and multiples of one size."""
+    full = bursts[1:-1] if len(bursts) > 3 else bursts[:-1]  # the first contains headers, the last is the rest
     if len(full) < 2:
         return None
     sizes = [len(burst) for burst in full]

@@ -1,6 +1,6 @@
 """Event streams behind a middleware that compresses as Django's GZipMiddleware did before Django 6.
 
-Under ASGI each chunk is a gzip member of its own, of which browsers read the first; under WSGI chunks are held back.
+Under ASGI each chunk is a separate gzip member, and browsers read the first one only; under WSGI chunks are held back.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def upstream() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def nginx(upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("nginx")
-    with socket.socket() as reservation:  # bound, so that nobody else is given the port, and not listening
+    with socket.socket() as reservation:  # bound, so that no other program gets the port, and not listening
         reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reservation.bind(("127.0.0.1", 0))
         port = reservation.getsockname()[1]
@@ -104,38 +104,38 @@ def level(report: dict[str, Any], about: str) -> str | None:
         ("/gzip_buffering/rows", "streams", "problem", False),
     ],
 )
-def test_nginx_is_seen_to_stream_or_to_buffer(
+def test_report_shows_whether_nginx_streams_or_buffers(
     reports: dict[str, dict[str, Any]], path: str, verdict: str, compression: str | None, ok: bool
 ) -> None:
     report = reports[path]
-    assert (report["cadence"]["verdict"], level(report, "compression"), report["ok"]) == (verdict, compression, ok)
+    assert (report["timing"]["verdict"], level(report, "compression"), report["ok"]) == (verdict, compression, ok)
 
 
 @NGINX.needed
-def test_nginx_is_named_as_what_buffers(reports: dict[str, dict[str, Any]]) -> None:
+def test_report_names_nginx_as_the_buffer(reports: dict[str, dict[str, Any]]) -> None:
     for path in ("/buffering/events", "/buffering/rows"):
-        found = next(each["text"] for each in reports[path]["findings"] if each["about"] == "cadence")
+        found = next(each["text"] for each in reports[path]["findings"] if each["about"] == "timing")
         assert "proxy_buffering off" in found
-    assert reports["/buffering/rows"]["cadence"]["buffer"] in {4096, 8192}
+    assert reports["/buffering/rows"]["timing"]["buffer"] in {4096, 8192}
 
 
-def test_a_good_endpoint_is_told_so_in_words(upstream: int) -> None:
+def test_report_of_a_streaming_endpoint_names_no_problem(upstream: int) -> None:
     result = check(f"http://127.0.0.1:{upstream}/events", "--seconds", "4")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "It streams: 10 reads" in result.stdout
     assert "Valid: 10 events, 10 with an id, retry 2000 ms." in result.stdout
-    assert "After id 9 it goes on with id 10." in result.stdout
+    assert "After id 9 it continues with id 10." in result.stdout
     assert result.stdout.endswith("No problem was found.\n")
 
 
-def test_headers_are_sent_as_given(upstream: int) -> None:
+def test_headers_of_the_arguments_are_sent(upstream: int) -> None:
     result = check(f"http://127.0.0.1:{upstream}/events", "--seconds", "3", "-H", "Last-Event-ID: 41", "--json")
     assert '"status": 200' in result.stdout
     assert json.loads(result.stdout)["headers"]["content-type"] == "text/event-stream"
 
 
 @OPENSSL.needed
-def test_the_version_is_the_newest_that_both_speak(tmp_path: Path) -> None:
+def test_http2_is_used_where_the_server_offers_it(tmp_path: Path) -> None:
     key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
     make = [OPENSSL.path, "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     make += ["-subj", "/CN=localhost", "-days", "1", "-keyout", key, "-out", certificate]
@@ -150,10 +150,10 @@ def test_the_version_is_the_newest_that_both_speak(tmp_path: Path) -> None:
     assert level(report, "HTTP/1.1") is None
 
 
-def test_nobody_there_is_exit_code_2() -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and does not listen
-        result = check(f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+def test_refused_connection_gives_exit_code_2() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and does not listen
+        result = check(f"http://127.0.0.1:{closed.getsockname()[1]}/")
     assert result.returncode == 2
     assert "No response: ConnectError" in result.stdout
 
@@ -171,7 +171,7 @@ def test_nobody_there_is_exit_code_2() -> None:
         ([], "the following arguments are required: url"),
     ],
 )
-def test_a_bad_argument_is_told_and_nothing_is_sent(arguments: list[str], message: str) -> None:
+def test_invalid_argument_gives_exit_code_2_and_a_message(arguments: list[str], message: str) -> None:
     result = check(*arguments)
     assert result.returncode == 2
     assert message in result.stderr

@@ -22,7 +22,7 @@ from tests.support.interfaces import call_wsgi
         (b": comment\n\ndata: a\n\n", 1, [], None),
     ],
 )
-def test_what_a_browser_dispatches_is_counted(stream: bytes, events: int, ids: list[str], retry: int | None) -> None:
+def test_parse_counts_dispatched_events(stream: bytes, events: int, ids: list[str], retry: int | None) -> None:
     result = parse(stream, ended=True)
     assert (result.events, result.ids, result.retry, result.problems) == (events, ids, retry, [])
 
@@ -30,26 +30,26 @@ def test_what_a_browser_dispatches_is_counted(stream: bytes, events: int, ids: l
 @pytest.mark.parametrize(
     ("stream", "problem"),
     [
-        (b"dat: a\n\n", "line 1: no field has this name, and the line is ignored: 'dat: a'"),
-        (b"data: a\n\n{}\n\n", "line 3: no field has this name, and the line is ignored: '{}'"),
-        (b"retry: 2s\n\n", "line 1: retry takes digits only, and '2s' is ignored"),
-        (b"id: a\0b\ndata: a\n\n", "line 1: an id with a NUL is ignored"),
-        (b"event: tick\n\n", "line 2: an event without data is not dispatched; send an empty data: line"),
-        (b"data: a\n\ndata: b\n", "the stream ends without an empty line: its last event is not dispatched"),
-        (b"data: \xff\n\n", "byte 6: the stream is not UTF-8, which event streams always are"),
+        (b"dat: a\n\n", "line 1: unknown field; the line is ignored: 'dat: a'"),
+        (b"data: a\n\n{}\n\n", "line 3: unknown field; the line is ignored: '{}'"),
+        (b"retry: 2s\n\n", "line 1: retry must be digits only; '2s' is ignored"),
+        (b"id: a\0b\ndata: a\n\n", "line 1: an id must not contain NUL; it is ignored"),
+        (b"event: tick\n\n", "line 2: an event must have data to be dispatched; send an empty data: line"),
+        (b"data: a\n\ndata: b\n", "the stream must end with an empty line: its last event is not dispatched"),
+        (b"data: \xff\n\n", "byte 6: the stream must be UTF-8, and is not"),
     ],
 )
-def test_what_a_browser_ignores_is_a_problem_with_its_line(stream: bytes, problem: str) -> None:
+def test_parse_reports_what_a_browser_ignores_with_its_line(stream: bytes, problem: str) -> None:
     assert parse(stream, ended=True).problems == [problem]
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
-def test_a_stream_that_is_still_open_may_stop_anywhere(cut: int) -> None:
+def test_open_stream_may_stop_anywhere_without_a_problem(cut: int) -> None:
     stream = "id: 1\nevent: tick\ndata: grün\n\nretry: 1\n\n".encode()
     assert parse(stream[:cut], ended=False).problems == []
 
 
-def test_our_own_streams_are_valid() -> None:
+def test_streams_of_this_library_are_valid() -> None:
     events = sa.sse(["a", sa.ServerSentEvent({"b": 1}, event="c", id="2"), "d\r\ne"])
     result = parse(call_wsgi(events).body, ended=True)
     assert (result.events, result.ids, result.retry, result.problems) == (3, ["2"], 2000, [])

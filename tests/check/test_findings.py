@@ -8,7 +8,7 @@ import zlib
 import httpx2
 import pytest
 
-from stream_adapter._check.findings import judge, last_id
+from stream_adapter._check.findings import findings_of, last_id
 from stream_adapter._check.probe import Probe, Read
 
 EVENTS = b"id: 1\ndata: a\n\n"
@@ -26,16 +26,16 @@ def probe(status: int | None = 200, headers: dict[str, str] | None = None, **giv
 def levels(*probes: Probe | None) -> dict[str, str]:
     plain, compressed, head, resumed = (*probes, None, None, None)[:4]
     assert plain is not None
-    return {finding.about: finding.level for finding in judge(plain, compressed, head, resumed)}
+    return {finding.about: finding.level for finding in findings_of(plain, compressed, head, resumed)}
 
 
 def text_of(about: str, *probes: Probe | None) -> str:
     plain, compressed, head, resumed = (*probes, None, None, None)[:4]
     assert plain is not None
-    return next(finding.text for finding in judge(plain, compressed, head, resumed) if finding.about == about)
+    return next(finding.text for finding in findings_of(plain, compressed, head, resumed) if finding.about == about)
 
 
-def test_a_good_event_stream_has_nothing_against_it() -> None:
+def test_good_event_stream_has_no_problem() -> None:
     assert set(levels(probe(), None, probe(reads=[])).values()) == {"ok"}
 
 
@@ -48,11 +48,11 @@ def test_a_good_event_stream_has_nothing_against_it() -> None:
         (probe(203), "status", "problem"),
         (probe(204, headers={}, reads=[], ended_at=0.1), "status", "ok"),
         (probe(error="RemoteProtocolError: cut"), "connection", "problem"),
-        (probe(error="RemoteProtocolError: cut", reads=[Read(0.1, b":")]), "cadence", "advice"),
-        (probe(reads=[]), "cadence", "problem"),
-        (probe(headers={"content-type": "text/plain"}, reads=[]), "cadence", "advice"),
-        (probe(reads=[Read(2.0, EVENTS)], ended_at=2.0), "cadence", "problem"),
-        (probe(reads=[Read(0.1, EVENTS)], ended_at=0.1), "cadence", "advice"),
+        (probe(error="RemoteProtocolError: cut", reads=[Read(0.1, b":")]), "timing", "advice"),
+        (probe(reads=[]), "timing", "problem"),
+        (probe(headers={"content-type": "text/plain"}, reads=[]), "timing", "advice"),
+        (probe(reads=[Read(2.0, EVENTS)], ended_at=2.0), "timing", "problem"),
+        (probe(reads=[Read(0.1, EVENTS)], ended_at=0.1), "timing", "advice"),
         (probe(headers={}), "Content-Type", "problem"),
         (probe(headers={"content-type": "text/plain"}), "nosniff", "advice"),
         (probe(headers={**SSE, "content-length": "75"}), "Content-Length", "problem"),
@@ -65,7 +65,7 @@ def test_a_good_event_stream_has_nothing_against_it() -> None:
         (probe(reads=[Read(0, b":\n\n"), Read(15, b":\n\n")]), "keepalive", "ok"),
     ],
 )
-def test_what_is_seen_is_found(plain: Probe, about: str, level: str) -> None:
+def test_probe_gives_the_finding_of_its_fault(plain: Probe, about: str, level: str) -> None:
     assert levels(plain)[about] == level
 
 
@@ -73,14 +73,14 @@ def test_what_is_seen_is_found(plain: Probe, about: str, level: str) -> None:
     ("headers", "advice"),
     [
         ({"server": "nginx/1.27"}, "proxy_buffering off"),
-        ({"server": "nginx/1.27", "x-accel-buffering": "no"}, "Look at the proxies between"),
+        ({"server": "nginx/1.27", "x-accel-buffering": "no"}, "Check proxies"),
         ({"content-length": "15"}, "It has a Content-Length"),
-        ({"via": "1.1 varnish"}, "A proxy or CDN is between"),
-        ({}, "Look at the proxies between"),
+        ({"via": "1.1 varnish"}, "A proxy or CDN is involved"),
+        ({}, "Check proxies"),
     ],
 )
-def test_who_buffers_is_told_as_far_as_it_shows(headers: dict[str, str], advice: str) -> None:
-    assert advice in text_of("cadence", probe(headers={**SSE, **headers}, reads=[Read(2.0, EVENTS)], ended_at=2.0))
+def test_headers_of_the_response_show_what_buffers(headers: dict[str, str], advice: str) -> None:
+    assert advice in text_of("timing", probe(headers={**SSE, **headers}, reads=[Read(2.0, EVENTS)], ended_at=2.0))
 
 
 GZIP = {**SSE, "content-encoding": "gzip", "vary": "Accept-Encoding"}
@@ -119,12 +119,12 @@ def flushed(slower: float = 1.0) -> list[Read]:
         (probe(None), {"compression": "problem"}),
     ],
 )
-def test_a_compressor_that_holds_events_is_found(compressed: Probe, found: dict[str, str]) -> None:
+def test_compressor_that_holds_events_is_a_problem(compressed: Probe, found: dict[str, str]) -> None:
     seen = levels(probe(), compressed)
     assert {about: seen[about] for about in ("compression", "Vary", "truncated") if about in seen} == found
 
 
-def test_a_compressor_is_not_blamed_for_what_is_held_without_it() -> None:
+def test_compressor_is_not_blamed_if_the_plain_body_is_held() -> None:
     held = probe(headers=GZIP, reads=[Read(2.0, b"\x1f\x8b")], ended_at=2.0)
     assert "compression" not in levels(probe(reads=[Read(2.0, EVENTS)], ended_at=2.0), held)
 
@@ -133,12 +133,12 @@ def test_a_compressor_is_not_blamed_for_what_is_held_without_it() -> None:
     ("head", "level", "text"),
     [
         (probe(200, reads=[]), "ok", "Answered"),
-        (probe(404, reads=[]), "advice", "404, where GET is 200"),
+        (probe(404, reads=[]), "advice", "404: it should be that of GET, 200"),
         (probe(405, reads=[]), "advice", "RFC 9110"),
         (probe(None, headers_at=None, reads=[]), "problem", "It hangs"),
     ],
 )
-def test_head_is_judged(head: Probe, level: str, text: str) -> None:
+def test_head_gives_a_finding(head: Probe, level: str, text: str) -> None:
     assert levels(probe(), None, head)["HEAD"] == level
     assert text in text_of("HEAD", probe(), None, head)
 
@@ -147,24 +147,24 @@ def test_head_is_judged(head: Probe, level: str, text: str) -> None:
     ("resumed", "level", "text"),
     [
         (probe(204, reads=[]), "ok", "204, and the browser stops"),
-        (probe(reads=[Read(0, b"id: 2\ndata: b\n\n")]), "ok", "goes on with id 2"),
-        (probe(reads=[Read(0, EVENTS)]), "advice", "begins again, with id 1"),
-        (probe(reads=[Read(0, b"retry: 1\n\n")]), "ok", "no event with an id yet"),
+        (probe(reads=[Read(0, b"id: 2\ndata: b\n\n")]), "ok", "continues with id 2"),
+        (probe(reads=[Read(0, EVENTS)]), "advice", "starts again, with id 1"),
+        (probe(reads=[Read(0, b"retry: 1\n\n")]), "ok", "no event with an id has arrived yet"),
         (probe(503, reads=[]), "problem", "503: the browser gives up"),
-        (probe(None, reads=[]), "problem", "No answer"),
+        (probe(None, reads=[]), "problem", "No response"),
     ],
 )
-def test_a_reconnect_is_judged(resumed: Probe, level: str, text: str) -> None:
+def test_reconnect_gives_a_finding(resumed: Probe, level: str, text: str) -> None:
     assert levels(probe(), None, None, resumed)["reconnect"] == level
     assert text in text_of("reconnect", probe(), None, None, resumed)
 
 
-def test_the_last_id_is_the_one_with_which_a_browser_reconnects() -> None:
+def test_last_id_is_the_id_that_a_browser_sends() -> None:
     assert last_id(probe(reads=[Read(0, b"id: 1\ndata: a\n\nid: 2\ndata: b\n\ndata: c\n\n")])) == "2"
     assert last_id(probe(reads=[Read(0, b"id: 1\ndata: a\n\nid\ndata: b\n\n")])) is None
     assert last_id(probe(headers={"content-type": "text/plain"})) is None
 
 
-def test_more_problems_than_one_can_read_are_counted() -> None:
-    found = judge(probe(reads=[Read(0, b"x\n" * 20), Read(1, b"\n")]), None, None, None)
-    assert [each.text for each in found if each.about == "event stream"][-1] == "And 15 more like these."
+def test_problems_beyond_the_fifth_are_counted() -> None:
+    found = findings_of(probe(reads=[Read(0, b"x\n" * 20), Read(1, b"\n")]), None, None, None)
+    assert [each.text for each in found if each.about == "event stream"][-1] == "And 15 more problems."

@@ -34,7 +34,7 @@ def server() -> Iterator[Liar]:
 
 
 def sse(body: bytes, *fields: bytes) -> bytes:
-    """Return an event stream of known length, and that of a server which is done."""
+    """Return a complete event stream with a Content-Length."""
     return answer(b"text/event-stream", body, *fields)
 
 
@@ -69,7 +69,7 @@ ANSWERS: dict[str, tuple[Answer, str, str, str]] = {
     "header-not-ascii": (b"HTTP/1.1 200 OK\r\n\xff: b\r\n\r\n", "connection", "problem", "No response"),
     "endless-headers": (endless(b"HTTP/1.1 200 OK\r\n", b"A: b\r\n" * 500), "connection", "problem", "No response"),
     "endless-header": (endless(b"HTTP/1.1 200 OK\r\nA: ", b"a" * 8192), "connection", "problem", "No response"),
-    "endless-1xx": (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99), "headers", "problem", "Not even a status"),
+    "endless-1xx": (endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99), "headers", "problem", "No status line"),
     "two-lengths": (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "connection", "problem", ""),
     "length-of-letters": (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "connection", "problem", "No response"),
     "chunk-of-letters": (OPEN + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "connection", "problem", "It broke"),
@@ -91,28 +91,33 @@ ANSWERS: dict[str, tuple[Answer, str, str, str]] = {
         "problem",
         "It broke after 9",
     ),
-    "no-end-but-the-connections": (OPEN + b"\r\ndata: a\n\n", "framing", "advice", "neither a length nor chunks"),
-    "id-beyond-ascii": (sse("id: é\ndata: a\n\n".encode()), "reconnect", "advice", "begins again, with id é"),
+    "no-end-but-the-connections": (
+        OPEN + b"\r\ndata: a\n\n",
+        "framing",
+        "advice",
+        "a Content-Length or chunked encoding",
+    ),
+    "id-beyond-ascii": (sse("id: é\ndata: a\n\n".encode()), "reconnect", "advice", "starts again, with id é"),
     "id-of-escapes": (
         sse(b"id: " + ESCAPES + b"\ndata: a\n\n"),
         "reconnect",
         "advice",
         r"id \x1b]0;owned\x07\x1b[2J\x9b31m\u202e",
     ),
-    "id-not-utf-8": (sse(b"id: \xff\ndata: a\n\n"), "event stream", "problem", "not UTF-8"),
+    "id-not-utf-8": (sse(b"id: \xff\ndata: a\n\n"), "event stream", "problem", "must be UTF-8"),
     "id-of-200-KB": (sse(b"id: " + b"i" * 200_000 + b"\ndata: a\n\n"), "reconnect", "problem", "has 200000 bytes"),
     "retry-of-5000-digits": (sse(b"retry: " + b"9" * 5000 + b"\n\n"), "event stream", "problem", "5000 digits"),
     "field-of-escapes": (sse(ESCAPES + b"\n\n"), "event stream", "problem", r"\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"),
-    "line-of-3-MiB": (sse(b"x" * (3 << 20) + b"\n"), "event stream", "problem", "no field has this name"),
-    "two-million-lines": (sse(b"a\n" * (2 << 20)), "event stream", "advice", "more lines than are read"),
-    "two-million-comments": (sse(b":\n" * (2 << 20)), "event stream", "advice", "more lines than are read"),
+    "line-of-3-MiB": (sse(b"x" * (3 << 20) + b"\n"), "event stream", "problem", "unknown field"),
+    "two-million-lines": (sse(b"a\n" * (2 << 20)), "event stream", "advice", "more lines than this check reads"),
+    "two-million-comments": (sse(b":\n" * (2 << 20)), "event stream", "advice", "more lines than this check reads"),
     "endless-stream": (endless(OPEN + b"\r\n", b"data: a\n\n" * 1000), "event stream", "advice", "more lines"),
     "one-byte-chunks": (
         endless(OPEN + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n:\r\n1\r\n\n\r\n" * 500),
-        *("cadence", "ok", "It streams"),
+        *("timing", "ok", "It streams"),
     ),
     "type-of-escapes": (answer(b"text/plain " + ESCAPES.replace(b"\x07", b""), b"a"), "nosniff", "advice", ""),
-    "type-of-60-KB": (answer(b"x/" + b"y" * 60_000, b"a"), "cadence", "advice", "too soon to tell"),
+    "type-of-60-KB": (answer(b"x/" + b"y" * 60_000, b"a"), "timing", "advice", "too soon to decide"),
     "coding-of-escapes": (sse(b"a", ENCODED + b"\x1b[2J"), "compression", "problem", r"\x1b[2j"),
     "coding-of-60-KB": (sse(b"a", ENCODED + b"x" * 60_000), "compression", "problem", "60000 in all"),
     "codings-without-end": (sse(b"a", ENCODED + b"gzip," * 5000), "compression", "problem", "5000 codings"),
@@ -120,30 +125,30 @@ ANSWERS: dict[str, tuple[Answer, str, str, str]] = {
     "br-that-is-none": (sse(b"\xff" * 99, ENCODED + b"br"), "compression", "problem", "br cannot be decoded"),
     "zstd-that-is-none": (sse(b"\xff" * 99, ENCODED + b"zstd"), "compression", "problem", "zstd cannot be decoded"),
     "deflate-that-is-none": (sse(b"\xff" * 99, ENCODED + b"deflate"), "compression", "problem", "cannot be decoded"),
-    "gzip-cut": (sse(gzip.compress(b"data: a\n\n")[:-9], ENCODED + b"gzip"), "truncated", "problem", "was cut"),
+    "gzip-cut": (sse(gzip.compress(b"data: a\n\n")[:-9], ENCODED + b"gzip"), "truncated", "problem", "was truncated"),
     "gzip-in-members": (
         sse(gzip.compress(b"data: a\n\n") * 3, ENCODED + b"gzip"),
-        *("compression", "problem", "no browser reads"),
+        *("compression", "problem", "which browsers ignore"),
     ),
-    "gzip-bomb": (sse(BOMB, ENCODED + b"gzip"), "compression", "advice", "more than is read"),
+    "gzip-bomb": (sse(BOMB, ENCODED + b"gzip"), "compression", "advice", "exceeds what this check reads"),
     "gzip-bomb-twice": (
         sse(gzip.compress(BOMB), ENCODED + b"gzip, gzip"),
         "compression",
         "advice",
-        "more than is read",
+        "exceeds what this check reads",
     ),
     "json-cut": (answer(b"application/json", b'[{"a":1},{"a"'), "truncated", "problem", "within a JSON value"),
     "json-lines-cut": (answer(b"application/x-ndjson", b'{"a":1}\n{"a'), "truncated", "problem", "within a line"),
-    "json-of-depth": (answer(b"application/json", b"[" * 500_000), "cadence", "advice", "too soon"),
+    "json-of-depth": (answer(b"application/json", b"[" * 500_000), "timing", "advice", "too soon"),
     "to-javascript": (redirect(b"javascript:alert(1)"), "redirect", "problem", "expected http://"),
-    "to-no-host": (redirect(b"http://xn--/"), "redirect", "problem", "redirected to where nothing is"),
-    "to-half-an-address": (redirect(b"http://[::1"), "redirect", "problem", "redirected to where nothing is"),
+    "to-no-host": (redirect(b"http://xn--/"), "redirect", "problem", "cannot be followed"),
+    "to-half-an-address": (redirect(b"http://[::1"), "redirect", "problem", "cannot be followed"),
     "to-a-port-beyond": (redirect(b"http://127.0.0.1:99999/"), "redirect", "problem", "port"),
     "to-a-file": (redirect(b"file:///etc/passwd"), "redirect", "problem", "expected http://"),
     "to-itself": (redirect(b"/to-itself"), "redirect", "problem", "more than 10 redirects"),
     "to-60-KB": (redirect(b"/" + b"a" * 60_000), "redirect", "problem", "60001 characters"),
     "to-escapes": (redirect(b"http://a\x1b2J/"), "redirect", "problem", r"\x1b"),
-    "to-an-endless-label": (redirect(b"http://" + b"a" * 300 + b"/"), "redirect", "advice", "redirected to"),
+    "to-an-endless-label": (redirect(b"http://" + b"a" * 300 + b"/"), "redirect", "advice", "Redirected to"),
     "redirect-without-end": (
         endless(b"HTTP/1.1 302 Found\r\nLocation: /to-a-file\r\nContent-Length: 9999999999\r\n\r\n", b"x" * 65536),
         *("redirect", "problem", "expected http://"),
@@ -152,7 +157,7 @@ ANSWERS: dict[str, tuple[Answer, str, str, str]] = {
 
 
 def findings_of(url: str) -> list[dict[str, Any]]:
-    """Check it and return the findings; what would be printed is what a terminal may be given."""
+    """Check the URL; return the findings. The printed report must be safe for a terminal."""
     probe, findings = asyncio.run(check(url, {}, seconds=SECONDS, verify=True))
     lines = as_text(url, probe, findings).split("\n")
     assert all(line.isprintable() for line in lines)
@@ -162,7 +167,7 @@ def findings_of(url: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_hostile_answer_is_a_finding(server: Liar, name: str) -> None:
+def test_hostile_response_is_a_finding(server: Liar, name: str) -> None:
     server.answers = {path: row[0] for path, row in ANSWERS.items()}
     _, about, level, text = ANSWERS[name]
     findings = findings_of(server.url(name))
@@ -171,21 +176,21 @@ def test_a_hostile_answer_is_a_finding(server: Liar, name: str) -> None:
     )
 
 
-def test_memory_stays_bounded_whatever_was_sent() -> None:
+def test_memory_stays_bounded_for_each_hostile_response() -> None:
     """After all of the above, in this process."""
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 1 << 20  # KiB: a bomb is 200 MiB, and there are several
 
 
-def test_a_terminal_without_unicode_gets_escapes(server: Liar, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_without_unicode_gets_escapes(server: Liar, monkeypatch: pytest.MonkeyPatch) -> None:
     server.answers = {"id": sse("id: é\ndata: a\n\n".encode())}
     terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr("sys.stdout", terminal)
     run(server.url("id"), {}, seconds=SECONDS, verify=True, json=False)
     terminal.seek(0)
-    assert r"begins again, with id \xe9" in terminal.read()
+    assert r"starts again, with id \xe9" in terminal.read()
 
 
-def test_a_redirect_to_another_origin_gets_none_of_the_users_headers(
+def test_redirect_to_another_origin_gets_no_header_of_the_user(
     server: Liar, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with liar() as other:
@@ -194,13 +199,13 @@ def test_a_redirect_to_another_origin_gets_none_of_the_users_headers(
         server.answers["there"] = sse(b"data: a\n\n")
         for path in ("away", "here"):
             run(server.url(path), {"Cookie": "secret=1"}, seconds=SECONDS, verify=True, json=False)
-        assert "It is redirected to http://127.0.0.1:" in capsys.readouterr().out
+        assert "Redirected to http://127.0.0.1:" in capsys.readouterr().out
     assert other.requests
     assert not [request for request in other.requests if b"secret" in request]
     assert all(b"secret=1" in request for request in server.requests if b"/there" in request)
 
 
-def test_an_error_that_the_library_did_not_expect_is_a_finding(
+def test_unexpected_error_of_the_library_is_a_finding(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def fail(*_: object) -> None:
@@ -224,7 +229,7 @@ def test_an_error_that_the_library_did_not_expect_is_a_finding(
         (None, "None"),
     ],
 )
-def test_what_is_shown_is_printable_and_short(value: object, text: str) -> None:
+def test_shown_text_is_printable_and_short(value: object, text: str) -> None:
     assert shown(value) == text
     assert printable(text) == text
 
@@ -241,7 +246,7 @@ def test_a_million_reads_are_collected_in_bounded_memory() -> None:
     assert recorder.size == MOST_BYTES
 
 
-def test_parsing_takes_time_in_proportion() -> None:
+def test_parsing_takes_linear_time() -> None:
     def cost(lines: int) -> float:
         probe = Probe("GET", {}, 200, headers={"content-type": "text/event-stream"})
         probe.reads = [Read(0.0001 * number, b"a\n") for number in range(lines)]
@@ -253,7 +258,7 @@ def test_parsing_takes_time_in_proportion() -> None:
     assert cost(80_000) < 100 * cost(4000) + 1  # a square would be 400
 
 
-def test_each_coding_is_decoded_piece_by_piece() -> None:
+def test_each_coding_is_decoded_read_by_read() -> None:
     text = b"data: a\n\n" * 100
     compressor = zlib.compressobj(wbits=-15)
     codings = {

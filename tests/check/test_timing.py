@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from stream_adapter._check.probe import Probe, Read
-from stream_adapter._check.timing import Verdict, cadence_of
+from stream_adapter._check.timing import Verdict, timing_of
 
 LINE = b'{"row":1,"text":"%s"}\n' % (b"x" * 78)  # 100 bytes
 
@@ -36,12 +36,12 @@ CASES: dict[str, tuple[Probe, Verdict]] = {
         "streams",  # large, but of no lines: a download
     ),
     "blocks of 4 KiB": (probe(*torn(5, 4096), ended_at=1.1), "blocks"),
-    "blocks of 4 KiB, two of which arrived as one": (
+    "blocks of 4 KiB, two of them in one read": (
         probe(*torn(2, 4096)[:2], *[(1 + at, data) for at, data in torn(3, 8192)], ended_at=3.0),
         "blocks",
     ),
     "blocks of 3.4 KiB, as chunks without their framing are": (probe(*torn(5, 3413), ended_at=1.1), "blocks"),
-    "two blocks are no evidence": (probe(*torn(1, 4096), ended_at=0.3), "streams"),
+    "two blocks do not suffice": (probe(*torn(1, 4096), ended_at=0.3), "streams"),
     "compressed blocks have no lines to count": (probe(*torn(5, 4096), ended_at=1.1, coding="gzip"), "streams"),
     "all of it, late": (probe((2.0, LINE * 20), ended_at=2.0), "at the end"),
     "all of it, late, in two reads": (probe((2.0, LINE * 20), (2.01, LINE), ended_at=2.02), "at the end"),
@@ -55,22 +55,22 @@ CASES: dict[str, tuple[Probe, Verdict]] = {
 
 
 @pytest.mark.parametrize(("seen", "verdict"), CASES.values(), ids=CASES)
-def test_a_cadence_has_a_verdict(seen: Probe, verdict: Verdict) -> None:
-    assert cadence_of(seen).verdict == verdict
+def test_times_of_reads_give_the_verdict(seen: Probe, verdict: Verdict) -> None:
+    assert timing_of(seen).verdict == verdict
 
 
 @pytest.mark.parametrize(("size", "buffer"), [(3413, 4096), (4096, 4096), (8000, 8192), (16384, 16384), (65536, 65536)])
-def test_a_block_is_measured_and_its_buffer_named(size: int, buffer: int) -> None:
-    cadence = cadence_of(probe(*torn(5, size), ended_at=1.1))
-    assert (cadence.block, cadence.buffer, cadence.torn) == (size, buffer, True)
+def test_blocks_show_the_size_of_the_buffer(size: int, buffer: int) -> None:
+    timing = timing_of(probe(*torn(5, size), ended_at=1.1))
+    assert (timing.block, timing.buffer, timing.torn) == (size, buffer, True)
 
 
-def test_pages_of_whole_lines_may_be_the_sources_own() -> None:
-    cadence = cadence_of(probe(*[(0.2 * n, LINE * 40) for n in range(5)], ended_at=1.0))
-    assert (cadence.verdict, cadence.torn) == ("blocks", False)
+def test_blocks_of_whole_lines_are_not_torn() -> None:
+    timing = timing_of(probe(*[(0.2 * n, LINE * 40) for n in range(5)], ended_at=1.0))
+    assert (timing.verdict, timing.torn) == ("blocks", False)
 
 
-def test_times_are_those_of_the_body() -> None:
-    cadence = cadence_of(probe((0.5, b"a"), (0.75, b"b"), (1.5, b"c"), ended_at=2.0))
-    assert (cadence.first_byte, cadence.span, cadence.reads) == (0.5, 1.0, 3)
-    assert (cadence.gap_median, cadence.gap_most) == (0.5, 0.75)
+def test_timing_is_that_of_the_body() -> None:
+    timing = timing_of(probe((0.5, b"a"), (0.75, b"b"), (1.5, b"c"), ended_at=2.0))
+    assert (timing.first_byte, timing.span, timing.reads) == (0.5, 1.0, 3)
+    assert (timing.gap_median, timing.gap_most) == (0.5, 0.75)

@@ -1,4 +1,4 @@
-"""A second stream beside the first: over six connections of HTTP/1.1, and over one of HTTP/2."""
+"""A second stream while the first is open: over six connections of HTTP/1.1, and over one of HTTP/2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from stream_adapter._check.beside import Beside, beside_findings
+from stream_adapter._check.parallel import ParallelStreams, parallel_findings
 from stream_adapter._check.probe import Probe, Read
 from tests.check.test_command import check
 from tests.support.gate import BOUND
@@ -28,24 +28,34 @@ def probe(
     return probe
 
 
-CASES: dict[str, tuple[Beside, str | None, str]] = {
-    "at once": (Beside(probe(0, 0.1), [probe(0.1, 0.1)] * 5, 2.2), "ok", "5 more"),
-    "after the first": (Beside(probe(0, 0.1, 3.0), [probe(0.1, 3.0)] * 5, 2.2), "problem", "gunicorn --threads"),
-    "never": (Beside(probe(0, 0.1), [probe(0.1, None)] * 5, 2.2), "problem", "waits while the first is open"),
-    "never over HTTP/2": (Beside(probe(0, 0.1, version="HTTP/2"), [probe(0, None)], 2.2), "problem", "one connection"),
-    "at once over HTTP/2": (Beside(probe(0, 0.1, version="HTTP/2"), [probe(0, 0.1)], 2.2), "ok", "One more"),
-    "some": (Beside(probe(0, 0.1), [probe(0.1, 0.1), probe(0.1, None)], 2.2), "advice", "1 of 2 more"),
-    "slowly, as the first": (Beside(probe(0, 5.0, 9.0), [probe(5, 5.0)], 9.0), "ok", "began within 5.0 s"),
-    "refused": (Beside(probe(0, 0.1), [probe(0.1, None, error="reset")], 2.2), "advice", "refused"),
-    "unavailable": (Beside(probe(0, 0.1), [probe(0.1, 0.1, status=503)], 2.2), "advice", "503"),
-    "not asked": (Beside(probe(0, 0.1)), None, ""),
-    "the first broke": (Beside(probe(0, 0.1, error="reset"), [probe(0.1, None)], 2.2), None, ""),
+CASES: dict[str, tuple[ParallelStreams, str | None, str]] = {
+    "at once": (ParallelStreams(probe(0, 0.1), [probe(0.1, 0.1)] * 5, 2.2), "ok", "5 more"),
+    "after the first": (
+        ParallelStreams(probe(0, 0.1, 3.0), [probe(0.1, 3.0)] * 5, 2.2),
+        "problem",
+        "gunicorn --threads",
+    ),
+    "never": (ParallelStreams(probe(0, 0.1), [probe(0.1, None)] * 5, 2.2), "problem", "waits while the first is open"),
+    "never over HTTP/2": (
+        ParallelStreams(probe(0, 0.1, version="HTTP/2"), [probe(0, None)], 2.2),
+        "problem",
+        "of a connection",
+    ),
+    "at once over HTTP/2": (ParallelStreams(probe(0, 0.1, version="HTTP/2"), [probe(0, 0.1)], 2.2), "ok", "One more"),
+    "some": (ParallelStreams(probe(0, 0.1), [probe(0.1, 0.1), probe(0.1, None)], 2.2), "advice", "1 of 2 more"),
+    "slowly, as the first": (ParallelStreams(probe(0, 5.0, 9.0), [probe(5, 5.0)], 9.0), "ok", "started within 5.0 s"),
+    "refused": (ParallelStreams(probe(0, 0.1), [probe(0.1, None, error="reset")], 2.2), "advice", "refused"),
+    "unavailable": (ParallelStreams(probe(0, 0.1), [probe(0.1, 0.1, status=503)], 2.2), "advice", "503"),
+    "not asked": (ParallelStreams(probe(0, 0.1)), None, ""),
+    "the first broke": (ParallelStreams(probe(0, 0.1, error="reset"), [probe(0.1, None)], 2.2), None, ""),
 }
 
 
-@pytest.mark.parametrize(("beside", "level", "text"), CASES.values(), ids=CASES)
-def test_more_streams_are_judged_by_whether_they_waited(beside: Beside, level: str | None, text: str) -> None:
-    found = list(beside_findings(beside))
+@pytest.mark.parametrize(("parallel", "level", "text"), CASES.values(), ids=CASES)
+def test_parallel_streams_give_a_finding_by_whether_they_waited(
+    parallel: ParallelStreams, level: str | None, text: str
+) -> None:
+    found = list(parallel_findings(parallel))
     assert [finding.level for finding in found] == ([] if level is None else [level])
     assert all(text in finding.text for finding in found)
 
@@ -64,7 +74,7 @@ def test_a_server_of_one_thread_keeps_the_second_stream_waiting() -> None:
     assert found["level"] == "problem"
 
 
-def test_a_server_that_runs_them_beside_each_other_is_seen_to() -> None:
+def test_concurrent_streams_of_a_server_are_ok() -> None:
     with uvicorn("tests.check.apps:app") as server:
         found = second_stream(f"{server.url}/events")
     assert found is not None
