@@ -22,14 +22,22 @@
         ├── NotFoundError     (FileNotFoundError)   there is no such file, or none that may be sent: 404
         └── GoneError         (LookupError)    the events after the client's cursor are no longer stored: 410
 
-Each is also the builtin in brackets, so an `except TypeError` that stands in an application already goes on working.
+Each is also the builtin in brackets, so that an `except TypeError` in an application also handles it.
+
+Two more are not failures: an application that still sends gets them after its stream has ended.
+
+    ClientDisconnected        (ConnectionResetError)     the client closed the connection
+    StreamAborted             (ConnectionAbortedError)   the stream was ended: by a deadline, or by a drain
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal
+
+from .types import Reason
 
 __all__ = [
     "BrokerError",
@@ -37,6 +45,7 @@ __all__ = [
     "CapacityError",
     "ChunkEncodingError",
     "ChunkValueError",
+    "ClientDisconnected",
     "ContentLengthError",
     "FencedError",
     "FileChangedError",
@@ -46,6 +55,7 @@ __all__ = [
     "RefusalError",
     "RunConflictError",
     "SourceError",
+    "StreamAborted",
     "StreamAdapterError",
     "StreamConsumedError",
     "StreamTimeoutError",
@@ -186,3 +196,62 @@ class RunConflictError(BrokerError, RefusalError):
 
 class FencedError(BrokerError):
     """The run of this token has ended, or another producer has taken its place: nothing more of it is stored."""
+
+
+class ClientDisconnected(ConnectionResetError):  # noqa: N818  # control flow, not an error
+    """The client closed the connection. Servers recognize this errno and log nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "the client disconnected")
+
+
+class StreamAborted(ConnectionAbortedError):  # noqa: N818  # control flow, not an error
+    """The stream was ended: its connection must break, because a regular end would mark it as complete."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(errno.ECONNABORTED, f"the stream was ended: {reason}")
+
+
+class BodyNotWanted(ClientDisconnected):
+    """The response is complete without a body. For an application that sends one, this is a disconnect."""
+
+    def __str__(self) -> str:
+        return "the body is not wanted: the response to a HEAD request, and one of status 1xx, 204 or 304, has none"
+
+
+class ShuttingDown(RefusalError):  # noqa: N818  # named after its response
+    """The process is drained, and the stream had no item yet: 503, so that the client retries elsewhere."""
+
+    status_code = 503
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(self) -> None:
+        super().__init__("the process shuts down")
+
+
+_combined: dict[type[Exception], type[ClientDisconnected]] = {}
+
+
+def disconnect_error(servers: type[Exception] | None) -> ClientDisconnected:
+    """Return what to raise after a disconnect: an instance of the server's own exception for it, too."""
+    if servers is None:
+        return ClientDisconnected()
+    if servers not in _combined:
+        namespace = {"__module__": ClientDisconnected.__module__}
+        _combined[servers] = type(ClientDisconnected.__name__, (ClientDisconnected, servers), namespace)
+    return _combined[servers]()
+
+
+def follows_from_the_end(error: BaseException) -> bool:
+    """Return True if an application raised it because its `send` or `write` reported that the stream is over."""
+    return any(isinstance(link, (ClientDisconnected, StreamAborted, StreamTimeoutError)) for link in chain_of(error))
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that led to it, each once: an exception can be its own cause."""
+    seen: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in seen:
+        seen.append(link)
+        yield link
+        link = link.__cause__ or link.__context__

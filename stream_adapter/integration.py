@@ -27,8 +27,8 @@ from ._request import RequestHead
 from ._resolved import Resolved
 from ._response import ResponseOptions, as_response, checked_options, is_stream
 from ._serve.asgi import deliver, offers_pathsend
-from ._serve.progress import SendWatch
 from ._serve.refusal import refusal_head
+from ._serve.send_timeout import SendWatch
 from ._serve.server_file import ServerFile, server_file
 from ._shortcut_decorators import FormatDecorators
 from ._unopened import aclose_unopened, close_unopened
@@ -39,9 +39,7 @@ from .formats._foreign_events import event_of, is_event
 
 # isort: split
 # Names that an integration of this version does not need. They are importable in this version still.
-from ._body import ClientDisconnected as ClientDisconnected
 from ._body import Host as Host
-from ._body import StreamAborted as StreamAborted
 from ._connection import Connection as Connection
 from ._encode import Kind as Kind
 from ._request import RequestHeaders as RequestHeaders
@@ -50,7 +48,9 @@ from ._resolved import OpenFile as OpenFile
 from ._resolved import Resolvable as Resolvable
 from ._serve.wsgi import status_line as status_line
 from .errors import CapacityError as CapacityError
+from .errors import ClientDisconnected as ClientDisconnected
 from .errors import NotFoundError as NotFoundError
+from .errors import StreamAborted as StreamAborted
 
 __all__ = [
     "AsyncBody",

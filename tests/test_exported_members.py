@@ -21,9 +21,11 @@ MEMBERS: dict[str, str] = {
         RunStatus engine_of new_epoch
     """,
     "stream_adapter.errors": """
-        BrokerError BrokerUnavailableError CapacityError ChunkEncodingError ChunkValueError ContentLengthError
-        FencedError FileChangedError GoneError NotFoundError PublishTimeoutError RefusalError RunConflictError
-        SourceError StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError UnsupportedError
+        BrokerError BrokerUnavailableError CapacityError ChunkEncodingError ChunkValueError ClientDisconnected
+        ContentLengthError FencedError FileChangedError GoneError NotFoundError PublishTimeoutError RefusalError
+        RunConflictError
+        SourceError StreamAborted StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError
+        UnsupportedError
     """,
     "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",

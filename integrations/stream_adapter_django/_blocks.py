@@ -66,7 +66,7 @@ class Blocks(AsyncIterator[bytes]):
     async def __anext__(self) -> bytes:
         self._sending = False
         if self._watch is not None:
-            self._watch.since = None
+            self._watch.end_send()
         body = self._body or await self.start()
         if self._interrupted:
             raise body.ending()
@@ -83,8 +83,7 @@ class Blocks(AsyncIterator[bytes]):
         if self._watch is None:
             self._watch = SendWatch.of(body)
         if self._watch is not None:
-            self._watch.since = asyncio.get_running_loop().time()
-            self._watch.handed += size
+            self._watch.begin_send(size)
 
     def _on_interrupt(self) -> None:
         """Close the body while Django sends, which may take without end: we cannot end its `send`."""

@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
 from stream_adapter._pump import LoopWaker, ThreadWaker
 from stream_adapter._read_ahead import DISCARDED, ReadAhead
 from stream_adapter._request_input import BodyTimeout
+from stream_adapter.errors import ClientDisconnected
 from stream_adapter.types import Message, Receive
 
 if TYPE_CHECKING:

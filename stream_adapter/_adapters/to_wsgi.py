@@ -15,7 +15,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-from stream_adapter._body import BodyNotWanted, ClientDisconnected, Hooks, SyncBody, follows_from_the_end
+from stream_adapter._body import Hooks, SyncBody
 from stream_adapter._connection import client_connection
 from stream_adapter._headers import content_length, field_value, is_bodiless, make_headers, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
@@ -27,6 +27,7 @@ from stream_adapter._request_input import BodyTimeout
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.wsgi import begin
 from stream_adapter._source import Source
+from stream_adapter.errors import BodyNotWanted, ClientDisconnected, follows_from_the_end
 from stream_adapter.types import ASGIApp, Environ, Message, StartResponse, WSGIApp
 
 from .flow import flow_of

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from stream_adapter._lifecycle import register, unregister
+from stream_adapter._log import describe_stream
 from stream_adapter._pump import (
     AsyncConsumer,
     Deadlines,
@@ -18,6 +19,7 @@ from stream_adapter._pump import (
     Interrupted,
     LoopWaker,
     Producer,
+    PushProducer,
     TaskProducer,
     for_task,
     running_loop,
@@ -30,7 +32,7 @@ from stream_adapter.types import Reason
 from .base import Body, raisable, result_of
 from .hooks import NO_HOOKS, Hooks
 
-__all__ = ["AsyncBody"]
+__all__ = ["AsyncBody", "PushedBody"]
 
 T = TypeVar("T")
 
@@ -268,3 +270,33 @@ async def _wait_ended(consumer: AsyncConsumer, timeout: float | None) -> bool:
             return await consumer.wait_ended(None if deadline is None else deadline - time.monotonic())
         except asyncio.CancelledError:
             continue
+
+
+class _Application:
+    log_name = "application"
+
+
+_APPLICATION = _Application()
+
+
+class PushedBody(AsyncBody):
+    """A body without a source: an application sends its chunks, through `producer(PushProducer)`.
+
+    Args:
+        resolved: its source is not read.
+        on_stop: ends the application, if the stream is over before it.
+    """
+
+    __slots__ = ("_pushed", "_waker")
+
+    def __init__(self, resolved: Resolved, on_stop: Callable[[], object]) -> None:
+        super().__init__(resolved)
+        self._waker = LoopWaker(threadsafe=False)
+        self._producer = self._pushed = PushProducer(self._pipe(self._waker), on_stop=on_stop, ending=self.ending)
+
+    @property
+    def _name(self) -> str:
+        return describe_stream(self._request, _APPLICATION)
+
+    def _make_producer(self) -> tuple[Producer, LoopWaker]:
+        return self._pushed, self._waker

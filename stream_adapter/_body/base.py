@@ -25,14 +25,21 @@ from stream_adapter._pump import (
 )
 from stream_adapter._resolved import OpenFile, Resolved, whole_body
 from stream_adapter._source import Kind, Source
-from stream_adapter.errors import ChunkEncodingError, ContentLengthError, StreamTimeoutError
+from stream_adapter.errors import (
+    ChunkEncodingError,
+    ClientDisconnected,
+    ContentLengthError,
+    StreamAborted,
+    StreamTimeoutError,
+    disconnect_error,
+)
 from stream_adapter.types import Reason
 
-from .ends import CLIENT_CLOSED_REQUEST, ClientDisconnected, StreamAborted, disconnect_error
 from .hooks import NO_HOOKS, Hooks
 
-__all__ = ["CLOSING", "Body", "raisable", "result_of"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "CLOSING", "Body", "raisable", "result_of"]
 
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before its response; RFC 9110 has none
 CLOSING = "closing the connection"
 _BLOCKING = (
     "every other request of this loop waits; await an async client or asyncio.sleep instead, or write the source as a"

@@ -33,11 +33,10 @@ from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
 from stream_adapter._text import is_late
 from stream_adapter._watch import Client, watcher
-from stream_adapter.errors import ContentLengthError
+from stream_adapter.errors import ClientDisconnected, ContentLengthError, ShuttingDown, StreamAborted
 from stream_adapter.types import Reason
 
 from .base import Body, raisable, result_of
-from .ends import ClientDisconnected, ShuttingDown, StreamAborted
 from .hooks import NO_HOOKS, Hooks
 
 __all__ = ["SyncBody"]

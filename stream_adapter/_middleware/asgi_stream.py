@@ -12,14 +12,14 @@ from collections.abc import Callable
 from functools import partial
 from traceback import clear_frames
 
-from stream_adapter._body import BodyNotWanted, ClientDisconnected, PushedBody, chain_of, follows_from_the_end
+from stream_adapter._body import PushedBody
 from stream_adapter._log import log_stream
 from stream_adapter._pump import PushProducer
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.asgi import deliver
 from stream_adapter._source import Source
-from stream_adapter.errors import StreamTimeoutError
+from stream_adapter.errors import BodyNotWanted, ClientDisconnected, StreamTimeoutError, chain_of, follows_from_the_end
 from stream_adapter.types import Message, Send
 
 from .options import Options

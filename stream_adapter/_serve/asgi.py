@@ -1,8 +1,8 @@
 """A response to an ASGI 3.0 server.
 
-Who owns what: the request's own task pulls blocks and sends them. One more task watches `receive`; when the client
-goes, it ends the stream by name and interrupts whatever the first task waits for: the source, or a `send` that no
-longer returns. Nothing else touches the body.
+Who owns what: the request's own task pulls blocks and sends them. One more task watches `receive`. After a disconnect
+it sets the body's `interruption`, which ends what the first task waits for: the source, or a `send` that no longer
+returns. No other task uses the body.
 """
 
 from __future__ import annotations
@@ -12,34 +12,27 @@ import contextlib
 from collections.abc import Callable
 from functools import partial
 
-from stream_adapter._body import (
-    CLIENT_CLOSED_REQUEST,
-    AsyncBody,
-    ClientDisconnected,
-    Hooks,
-    ShuttingDown,
-    StreamAborted,
-)
+from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, Hooks
 from stream_adapter._headers import outgoing_head
 from stream_adapter._lifecycle import drain
 from stream_adapter._pump import in_file_thread, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolvable
-from stream_adapter.errors import FileChangedError, RefusalError
+from stream_adapter.errors import ClientDisconnected, FileChangedError, RefusalError, ShuttingDown, StreamAborted
 from stream_adapter.types import Message, Receive, Scope, Send
 
-from .breaking import break_response
-from .progress import SendWatch
+from .abort import abort_response
 from .refusal import bare_refusal
+from .send_timeout import SendWatch
 
 __all__ = ["answer_other", "deliver", "offers_pathsend", "refuse", "serve"]
 
-_DEPARTED_GRACE = 1.0  # seconds that a server has to take a response whose client has left
-_SHUTDOWN_GRACE = 5.0  # seconds that streams have once the server says that it shuts down
+_DISCONNECTED_GRACE = 1.0  # seconds that a server has to receive a response after its client has disconnected
+_SHUTDOWN_GRACE = 5.0  # seconds that streams have after the server has announced its shutdown
 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send `response`; lifespan is completed, a websocket is refused.
+    """Send `response`. A lifespan is completed, a websocket is refused.
 
     Raises:
         UnsupportedError: no asyncio event loop runs.
@@ -59,7 +52,7 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
 
 
 async def answer_other(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer what is no request: lifespan is completed, a websocket is refused."""
+    """Answer a scope that is not a request: a lifespan is completed, a websocket is refused."""
     if scope["type"] == "lifespan":
         await _complete_lifespan(receive, send)
     elif scope["type"] == "websocket":
@@ -69,7 +62,7 @@ async def answer_other(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def refuse(error: RefusalError, send: Send) -> None:
-    """Answer with the status that the error has, and no body."""
+    """Answer with the status of the error, and no body."""
     await send(_start(*bare_refusal(error)))
     await send(_block(b"", more=False))
 
@@ -81,7 +74,7 @@ async def _refuse_websocket(receive: Receive, send: Send) -> None:
 
 
 async def _complete_lifespan(receive: Receive, send: Send) -> None:
-    """Say that start-up is complete, and shutdown once the streams are closed that the server has left open."""
+    """Report the startup as complete, and the shutdown after the streams that the server left open are closed."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
@@ -92,7 +85,7 @@ async def _complete_lifespan(receive: Receive, send: Send) -> None:
 
 
 def offers_pathsend(scope: Scope) -> bool:
-    """Say whether the server sends a file by its path: https://asgi.readthedocs.io, "Path Send"."""
+    """Return True if the server sends a file by its path: https://asgi.readthedocs.io, "Path Send"."""
     return "http.response.pathsend" in (scope.get("extensions") or {})
 
 
@@ -101,17 +94,17 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
 
     Args:
         body: not yet started.
-        receive: watched for the disconnect; what is left of the request's body is drained.
+        receive: watched for the disconnect; the rest of the request's body is drained.
         send: its OSError is a disconnect too.
-        pathsend: whether a whole file is left to the server.
+        pathsend: whether the server may send a whole file by its path.
 
     Raises:
         Exception: what ended the source. `body.begun` says whether something was sent; a RefusalError can be answered
             only before that.
         StreamTimeoutError: a deadline passed.
 
-    A client that takes nothing and a drain are not errors: this returns before the response is complete, and the server
-    closes the connection.
+    A client that receives nothing and a drain are not errors: this returns before the response is complete, and the
+    server closes the connection.
     """
     delivery = _Delivery(body, send)
     body.hold_log()
@@ -129,7 +122,7 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
         raise
     except BaseException as error:
         if body.begun:
-            await break_response(send, error, body.log_failure)
+            await abort_response(send, error, body.log_failure)
         raise
     finally:
         body.log_failure()
@@ -146,13 +139,13 @@ class _Delivery:
         self._handed_head = False
 
     async def run_watched(self, receive: Receive) -> None:
-        """Run until the end, or until the client goes or stops reading."""
+        """Run until the end, or until the client disconnects or stops reading."""
         body = self._body
-        watcher = self._loop.create_task(_watch(receive, self._gone, body.log_receive_failure))
+        watcher = self._loop.create_task(_watch(receive, self._on_disconnect, body.log_receive_failure))
         interruptible = asyncio.timeout(None)
         try:
             async with interruptible:
-                body.interruption.callback = partial(_interrupt, interruptible)
+                body.interruption.callback = partial(_expire, interruptible)
                 await self.run()
         except TimeoutError:
             if not interruptible.expired():
@@ -169,7 +162,7 @@ class _Delivery:
         """Pull and send."""
         body = self._body
         await body.start()
-        if body.is_streaming:  # what is known whole is not watched
+        if body.is_streaming:  # a complete body is not watched
             self._watch = SendWatch.of(body)
         self._handed_head = True
         await self._put(_start(body.status, body.headers))
@@ -185,10 +178,10 @@ class _Delivery:
         await self._put(_block(b"", more=False))
 
     async def run_pathsend(self, file: OpenFile) -> None:
-        """Leave the body to the server, which opens the path: that must lead to the file which the head describes.
+        """Leave the body to the server, which opens the path. It must be the path of the file that the head describes.
 
         Raises:
-            FileChangedError: it did not, just before the server was given it or just after.
+            FileChangedError: it was not, just before the server got the message or just after.
         """
         await self._put(_start(self._body.status, self._body.headers))
         self._body.begun = True
@@ -197,65 +190,64 @@ class _Delivery:
         await _check_path(file)
 
     async def end(self, ending: ClientDisconnected | StreamAborted) -> None:
-        """End a response that was told to end, without an error for the server to log."""
+        """End a response whose stream was interrupted, without an error for the server to log."""
         body = self._body
         if body.begun and not body.ended_by_client:
-            await break_response(self._send, ending, lambda: None)
+            await abort_response(self._send, ending, lambda: None)
         elif isinstance(ending, StreamAborted):
-            if self._handed_head:  # the server has not returned from it
+            if self._handed_head:  # the server's `send` has not returned
                 raise ending
             raise ShuttingDown from None
         elif not body.begun:
-            await _answer_departed(self._send)
+            await _send_499(self._send)
         if body.ended_by_client:
             body.log_disconnect()
 
     async def _put(self, message: Message) -> None:
         watch = self._watch
         if watch is not None:
-            watch.since = self._loop.time()
-            watch.handed += len(message.get("body", b""))
+            watch.begin_send(len(message.get("body", b"")))
         try:
             await self._send(message)
         except OSError as error:
             self._body.interrupt("disconnect")
             raise ClientDisconnected from error
         if watch is not None:
-            watch.since = None
+            watch.end_send()
 
-    def _gone(self) -> None:
+    def _on_disconnect(self) -> None:
         self._body.interrupt("disconnect")
 
 
 async def _is_at_path(file: OpenFile) -> bool:
-    """Return True if the server would open this file by its path. A thread looks: the file system may be slow."""
+    """Return True if the server would open this file by its path. A thread looks, as the file system may be slow."""
     return file.path is not None and await in_file_thread(file.is_at_path, id)
 
 
 async def _check_path(file: OpenFile) -> None:
     if not await _is_at_path(file):
-        raise FileChangedError("the file was replaced or changed while it was left to the server")
+        raise FileChangedError("the file was replaced or changed while the server sent it")
 
 
-async def _answer_departed(send: Send) -> None:
-    """Answer a request whose client has left before anything was sent: a middleware may wait for the response.
+async def _send_499(send: Send) -> None:
+    """Answer a request whose client disconnected before the response started.
 
-    Starlette's BaseHTTPMiddleware takes an application that returns without one for broken. The client does not see
-    the status; metrics and logs do, and it is the one that nginx has for this. A server that takes nothing any more is
-    not waited for.
+    A middleware may wait for the response: Starlette's BaseHTTPMiddleware raises if an application returns without one.
+    The client does not see the status, but metrics and logs do; nginx uses the same one. A server that no longer
+    receives is not waited for.
     """
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(_DEPARTED_GRACE):
+        async with asyncio.timeout(_DISCONNECTED_GRACE):
             await send(_start(CLIENT_CLOSED_REQUEST, []))
             await send(_block(b"", more=False))
 
 
-def _interrupt(scope: asyncio.Timeout) -> None:
+def _expire(scope: asyncio.Timeout) -> None:
     if not scope.expired():  # the callback can be called more than once
         scope.reschedule(asyncio.get_running_loop().time())
 
 
-async def _watch(receive: Receive, gone: Callable[[], None], log: Callable[[Exception], None]) -> None:
+async def _watch(receive: Receive, on_disconnect: Callable[[], None], log: Callable[[Exception], None]) -> None:
     """Drain the request's body, then wait for the disconnect."""
     complete = False
     try:
@@ -263,12 +255,12 @@ async def _watch(receive: Receive, gone: Callable[[], None], log: Callable[[Exce
             message = await receive()
             if message["type"] == "http.disconnect":
                 break
-            if complete:  # a second end of the request's body: this server never says that the client has gone
+            if complete:  # the body ended twice: this server does not report disconnects
                 return
             complete = not message.get("more_body", False)
-    except Exception as error:  # noqa: BLE001  # a receive that fails has no client behind it
+    except Exception as error:  # noqa: BLE001  # logged; a receive that fails has no client
         log(error)
-    gone()
+    on_disconnect()
 
 
 def _start(status: int, headers: list[tuple[str, str]]) -> Message:

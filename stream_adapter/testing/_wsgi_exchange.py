@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from typing import Any, cast
 
-from stream_adapter._body import ClientDisconnected
 from stream_adapter._connection import NotifiedConnection
 from stream_adapter._wsgi_protocol import HeldHead
+from stream_adapter.errors import ClientDisconnected
 from stream_adapter.types import Environ, WSGIApp
 
 from ._exchange import Exchange, read_timeout

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stream_adapter._serve import progress
-from stream_adapter._serve.progress import SendWatch
+from stream_adapter._serve import send_timeout
+from stream_adapter._serve.send_timeout import SendWatch
 from stream_adapter.integration import RequestHead
 
 CLIENT = ("127.0.0.1", 40_000)
@@ -32,12 +32,12 @@ def looks(
     def answer(_: object) -> int | None:
         return acknowledged(now)
 
-    monkeypatch.setattr(progress, "acknowledged_by", answer)
+    monkeypatch.setattr(send_timeout, "acknowledged_by", answer)
 
     async def look() -> float | None:
         nonlocal now
         watch = SendWatch(client, LIMIT, lambda: None)
-        watch.handed = handed
+        watch.begin_send(handed)
         try:
             for second in range(seconds):
                 now = float(second)
@@ -50,7 +50,7 @@ def looks(
     return asyncio.run(look())
 
 
-def test_client_that_acknowledges_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_acknowledges_nothing_reaches_send_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     at = looks(lambda _: 1_000, monkeypatch=monkeypatch, seconds=1_000)
     assert at is not None
     assert LIMIT <= at <= 1.5 * LIMIT
@@ -60,7 +60,7 @@ def test_client_that_acknowledges_64_kib_in_16_seconds_is_kept_for_an_hour(monke
     assert looks(lambda now: int(now // 16) * 65536, monkeypatch=monkeypatch, seconds=3_600) is None
 
 
-def test_client_that_stops_later_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_that_stops_later_reaches_send_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     at = looks(lambda now: int(min(now, 300)), monkeypatch=monkeypatch, seconds=1_000)
     assert at == pytest.approx(300 + LIMIT, abs=1)
 
@@ -88,18 +88,18 @@ def test_connection_is_found_by_its_client_and_left_open(family: socket.AddressF
         socket.create_connection(listener.getsockname()[:2]) as client,
     ):
         server, (address, port, *_) = listener.accept()
-        time.sleep(progress.FRESH)  # what other tests have listed is old by then
-        before = progress.acknowledged_by((address, port))
+        time.sleep(send_timeout.FRESH)  # what other tests have listed is old by then
+        before = send_timeout.acknowledged_by((address, port))
         server.sendall(b"abc")
         assert client.recv(3) == b"abc"
-        after = progress.acknowledged_by((address, port))
+        after = send_timeout.acknowledged_by((address, port))
         assert before is not None
         assert after is not None
         assert after >= before
         server.sendall(b"still open")
         assert client.recv(10) == b"still open"
         server.close()
-        assert progress.acknowledged_by((address, port)) is None
+        assert send_timeout.acknowledged_by((address, port)) is None
 
 
 @pytest.mark.parametrize(

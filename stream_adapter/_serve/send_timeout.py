@@ -1,14 +1,14 @@
-"""Whether a client takes what it is sent: slow is not gone.
+"""The send watchdog: whether a client receives what it is sent. A slow client is still connected.
 
 A server's `send` returns when its own buffer has room again, and before that when the kernel's has: some megabytes, of
 which the kernel reports room only once a third is free. A client that reads 4 KB a second keeps `send` waiting for
 minutes. So it is not the time of `send` that counts but the bytes that the client's side acknowledges: the kernel
-counts them for each connection, and the scope names the client, by whose address the process finds its socket. It is
-looked for only when a `send` has been waiting for long.
+counts them for each connection, and the scope has the client's address, by which the process finds the socket. It
+searches for it only after a `send` has waited for long.
 
-Where it is not found (behind a proxy whose headers the server believes, on a Unix socket, on another system than Linux)
-time is all there is. Then what was handed over may lie in the kernel, and a client that takes 4 KB a second, if it is
-given the default of 60 s, must be able to take the half of that.
+Without the socket (behind a proxy whose headers the server trusts, on a Unix socket, on another system than Linux) only
+the time is known. What was sent may then be in the kernel, so the limit is longer: a client that reads 4 KB per second
+must have time, with the default of 60 s, to read half of that.
 """
 
 from __future__ import annotations
@@ -30,91 +30,95 @@ __all__ = ["FRESH", "SendWatch", "acknowledged_by"]
 _LOOKS = 4  # in one timeout
 _INTERVAL = 1.0  # seconds between looks, where there is no timeout
 _KERNEL = 4 * 1024 * 1024  # bytes that a send buffer grows to (tcp_wmem)
-_LEAST = 4096 * 60  # bytes that a client takes within one timeout, at least
-FRESH = 1.0  # seconds for which a list of the process's sockets is good
+_LEAST = 4096 * 60  # bytes that a client reads within one timeout, at least
+FRESH = 1.0  # seconds for which a list of the process's sockets is used
 
 Address = tuple[str, int]
 
 
 class SendWatch:
-    """Looks after one client, on one loop.
+    """Watches one client, on one loop. The sender calls `begin_send` and `end_send`.
 
     Args:
-        client: its address, as the scope has it; None if that is not known.
-        limit: seconds without progress after which it is let go; None for any.
-        let_go: called then, once.
-        deadline: the time of the loop at which the stream is over, also while a `send` waits; None for never.
-        overdue: called then, once.
-
-    Attributes:
-        since: when the `send` began that waits now; None while there is none. The sender sets it.
-        handed: bytes that were handed over. The sender counts them.
+        client: its address, as in the scope; None if unknown.
+        limit: `send_timeout`, seconds without progress; None for any.
+        on_stalled: called when it has passed, once.
+        deadline: the time of the loop when `total_timeout` passes, also while a `send` waits; None for never.
+        on_deadline: called then, once.
     """
 
     __slots__ = (
         "_acknowledged",
         "_client",
         "_deadline",
-        "_let_go",
         "_limit",
         "_loop",
-        "_overdue",
+        "_on_deadline",
+        "_on_stalled",
         "_progress_at",
+        "_sent_bytes",
+        "_since",
         "_timer",
-        "handed",
-        "since",
     )
 
     def __init__(
         self,
         client: Address | None,
         limit: float | None,
-        let_go: Callable[[], object],
+        on_stalled: Callable[[], object],
         deadline: float | None = None,
-        overdue: Callable[[], object] = int,
+        on_deadline: Callable[[], object] = int,
     ) -> None:
         self._client = client
         self._limit = limit
-        self._let_go = let_go
+        self._on_stalled = on_stalled
         self._deadline = deadline
-        self._overdue = overdue
+        self._on_deadline = on_deadline
         self._loop = asyncio.get_running_loop()
         self._acknowledged: int | None = None
         self._progress_at = 0.0
-        self.since: float | None = None
-        self.handed: int = 0
+        self._since: float | None = None  # when the `send` that waits now began
+        self._sent_bytes = 0
         self._timer = self._look_again(self._loop.time())
 
     @classmethod
     def of(cls, body: AsyncBody) -> SendWatch | None:
-        """Return what looks after the client of a body that has started; None if nothing bounds it."""
-        limit, rest = body.send_timeout, body.seconds_left
-        if limit is None and rest is None:
+        """Return a watch for the client of a body that has started; None without a limit."""
+        limit, left = body.send_timeout, body.seconds_left
+        if limit is None and left is None:
             return None
-        deadline = None if rest is None else asyncio.get_running_loop().time() + rest
+        deadline = None if left is None else asyncio.get_running_loop().time() + left
         interrupt = body.interrupt
         return cls(
             body.client, limit, partial(interrupt, "send_timeout"), deadline, partial(interrupt, "total_timeout")
         )
 
+    def begin_send(self, size: int) -> None:
+        """Note that a `send` of so many bytes begins."""
+        self._since = self._loop.time()
+        self._sent_bytes += size
+
+    def end_send(self) -> None:
+        """Note that the `send` has returned."""
+        self._since = None
+
     def stop(self) -> None:
-        """Look no more."""
+        """End the watch."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        now, since = self._loop.time(), self.since
+        now, since = self._loop.time(), self._since
         if since is not None and self._deadline is not None and now >= self._deadline:
-            self._overdue()
+            self._on_deadline()
         elif since is not None and self.is_stalled(since, now):
-            self._let_go()
+            self._on_stalled()
         else:
             self._timer = self._look_again(now)
 
     def _look_again(self, now: float) -> asyncio.TimerHandle:
         at = now + (self._limit or _INTERVAL * _LOOKS) / _LOOKS
-        if (
-            self._deadline is not None and self._deadline > now
-        ):  # after it the stream ends itself, unless it is in `send`
+        # after the deadline the stream ends itself, unless it is in `send`
+        if self._deadline is not None and self._deadline > now:
             at = min(at, self._deadline)
         return self._loop.call_at(at, self._look)
 
@@ -125,7 +129,7 @@ class SendWatch:
             return False
         acknowledged = None if self._client is None else acknowledged_by(self._client)
         if acknowledged is None:
-            return waiting >= self._limit * (1 + min(self.handed, _KERNEL) / 2 / _LEAST)
+            return waiting >= self._limit * (1 + min(self._sent_bytes, _KERNEL) / 2 / _LEAST)
         if acknowledged != self._acknowledged:
             self._acknowledged, self._progress_at = acknowledged, now
         return now - self._progress_at >= self._limit
@@ -158,7 +162,7 @@ def _connections() -> Iterator[tuple[Address, int]]:
 
 @contextlib.contextmanager
 def _borrowed(descriptor: int) -> Generator[socket.socket]:
-    """Look through a descriptor that is the server's, and stays open."""
+    """Use the server's descriptor as a socket, and leave it open."""
     borrowed = socket.socket(fileno=descriptor)
     try:
         yield borrowed
@@ -170,13 +174,13 @@ def _peer_of(descriptor: int) -> Address | None:
     try:
         with _borrowed(descriptor) as client:
             host, port = client.getpeername()[:2]
-    except (OSError, ValueError):  # no socket, one that listens, or one without a port
+    except (OSError, ValueError):  # not a socket, one that listens, or one without a port
         return None
     return (str(host).removeprefix("::ffff:"), port) if isinstance(port, int) else None
 
 
 def acknowledged_by(client: Address) -> int | None:
-    """Return how many bytes a client has acknowledged; None where that cannot be known."""
+    """Return how many bytes a client has acknowledged; None if unknown."""
     if sys.platform != "linux":
         return None
     address = (client[0].removeprefix("::ffff:"), client[1])
