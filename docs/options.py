@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple, cast
 import stream_adapter as sa
 import stream_adapter.asgi
 import stream_adapter.wsgi
+from stream_adapter._options import UNSET
 
 PAGE = Path(__file__).parent / "reference" / "options.md"
 HEAD = """# Options
@@ -68,21 +68,10 @@ def described(target: Callable[..., Any]) -> dict[str, str]:
 
 
 def taken(target: Callable[..., Any]) -> dict[str, tuple[str, object]]:
-    """Return type and default of each option, of a Response those behind `**options: Unpack[…]` too."""
-    found: dict[str, tuple[str, object]] = {}
-    for name, it in inspect.signature(target).parameters.items():
-        behind = re.fullmatch(r"Unpack\[(\w+)\]", str(it.annotation))
-        if behind is None:
-            found[name] = (str(it.annotation), it.default)
-        elif target is sa.Response:
-            options = vars(sys.modules[target.__module__])[behind[1]].__annotations__
-            found |= {option: (written(kind), getattr(EXAMPLE, option, None)) for option, kind in options.items()}
-    return found
-
-
-def written(kind: object) -> str:
-    """Return an annotation as its source has it."""
-    return str(getattr(kind, "__forward_arg__", kind))
+    """Return type and default of each option; one of a Response that is not given has the default of an attribute."""
+    parameters = inspect.signature(target).parameters.items()
+    defaults = {name: getattr(EXAMPLE, name, None) if it.default is UNSET else it.default for name, it in parameters}
+    return {name: (str(it.annotation), defaults[name]) for name, it in parameters}
 
 
 def shown(default: object) -> str:

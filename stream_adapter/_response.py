@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import lru_cache
-from typing import Any, Self, TypedDict, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
 
 from werkzeug.datastructures import Headers
 
 from ._accept import clipped
-from ._encode import check_charset
 from ._headers import (
+    Pairs,
     add_defaults,
     add_safe_defaults,
-    check_status,
     content_length,
+    field_value,
     is_bodiless,
     make_headers,
     set_default,
     without_fields,
     without_hop_by_hop,
 )
-from ._hints import unknown_option
-from ._limits import Limits, StreamSummary, check_seconds
-from ._media_types import check_media_type, media_type_charset, with_charset
+from ._limits import Limits, StreamSummary
+from ._media_types import with_charset
+from ._options import NO_OPTIONS, UNSET, ResponseKeywords, ResponseOptions, shows_options
 from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
@@ -37,43 +37,37 @@ from .formats._base import FormatEncoder
 from .types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
 from .types import Source as SourceInput
 
-__all__ = ["Response", "ResponseOptions", "as_response", "checked_options", "is_stream", "options_of"]
+__all__ = ["Response", "as_response", "is_stream", "make_response", "options_of"]
 
-
-class ResponseOptions(TypedDict, total=False):
-    """The keywords of `Response`."""
-
-    status_code: int
-    headers: HeadersInput | None
-    media_type: str | None
-    charset: str
-    strict: bool
-    format: Format | None
-    flush: Flush
-    commit_after: float | None
-    limits: Limits
-    on_error: Callable[[BaseException], Chunk] | None
-    on_close: Callable[[StreamSummary], object] | None
-    description: SourceInput
-
+T = TypeVar("T")
 
 _ANY_REQUEST = RequestHead()
-_LIMITS = Limits()
+_NESTED = "content: got a Response; return it as it is, or give it to stream_response"
 _NOTHING = Source(None)
 _auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
-_OPTIONS = frozenset(ResponseOptions.__annotations__)
-_DEFAULTS: dict[str, Any] = {  # of the options that may be set later, as headers may
-    "status_code": 200,
-    "media_type": None,
-    "charset": "utf-8",
-    "strict": False,
-    "format": None,
-    "flush": "auto",
-    "commit_after": None,
-    "limits": _LIMITS,
-    "on_error": None,
-    "on_close": None,
-}
+
+
+class _Option(Generic[T]):
+    """An attribute of a response that is one of its options. One that is set later counts as given."""
+
+    __slots__ = ("_name",)
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, response: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, response: Response, owner: type[Any]) -> T: ...
+    def __get__(self, response: Response | None, owner: type[Any]) -> Self | T:
+        if response is None:
+            return self
+        value: T = getattr(response._options, self._name)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it is a part of the class
+        return value
+
+    def __set__(self, response: Response, value: T) -> None:
+        options = response._options  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it is a part of the class
+        response._options = options.changed(self._name, value)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 class Response:
@@ -96,7 +90,6 @@ class Response:
         limits: bounds in bytes, chunks and seconds.
         on_error: called with an exception that ends the stream after commit; returns a last chunk, or None.
         on_close: called with a StreamSummary when the source is closed.
-        description: another name for `content`.
 
     Raises:
         SourceError: the content cannot be streamed; a generator function must be called first.
@@ -104,95 +97,94 @@ class Response:
         ValueError: an option has a value that is not allowed.
     """
 
-    def __init__(self, content: SourceInput = None, **options: Unpack[ResponseOptions]) -> None:
-        if "description" in options:
-            if content is not None:
-                raise TypeError("Response: content and description are two names for one thing; give one of them")
-            content = options["description"]
-        if isinstance(content, Response):
-            raise SourceError("content: got a Response; return it as it is, or give it to stream_response")
-        self._source = Source(content)  # first, for a serializer that goes through attributes meets its error first
-        self._given: dict[str, Any] = {name: value for name, value in options.items() if name != "description"}
-        if "headers" in options:
-            self._given["headers"] = tuple(make_headers(options["headers"]))  # read once: it may be an iterator
+    status_code = _Option[int]()
+    media_type = _Option[str | None]()
+    charset = _Option[str]()
+    strict = _Option[bool]()
+    format = _Option[Format | None]()
+    flush = _Option[Flush]()
+    commit_after = _Option[float | None]()
+    limits = _Option[Limits]()
+    on_error = _Option[Callable[[BaseException], Chunk] | None]()
+    on_close = _Option[Callable[[StreamSummary], object] | None]()
+
+    if TYPE_CHECKING:  # spelled out for type checkers and editors; at run time, an unknown option gets a hint
+
+        def __init__(
+            self,
+            content: SourceInput = None,
+            *,
+            status_code: int = UNSET,
+            headers: HeadersInput | None = UNSET,
+            media_type: str | None = UNSET,
+            charset: str = UNSET,
+            strict: bool = UNSET,
+            format: Format | None = UNSET,
+            flush: Flush = UNSET,
+            commit_after: float | None = UNSET,
+            limits: Limits = UNSET,
+            on_error: Callable[[BaseException], Chunk] | None = UNSET,
+            on_close: Callable[[StreamSummary], object] | None = UNSET,
+            description: SourceInput = UNSET,
+        ) -> None: ...
+
+    else:
+
+        @shows_options()
+        def __init__(self, content: SourceInput = None, **options: Unpack[ResponseKeywords]) -> None:
+            if "description" in options:
+                if content is not None:
+                    raise TypeError("Response: pass either content or description, not both")
+                content = options["description"]
+            if isinstance(content, Response):
+                raise SourceError(_NESTED)
+            source = Source(content)  # first: a serializer that goes through attributes meets its error first
+            self._begin(source, ResponseOptions.of(options))
+
+    def _begin(self, source: Source, options: ResponseOptions) -> None:
+        self._source = source
+        self._options = options
+        self._headers: Headers | None = None  # those of the options, until they are asked for
         self._wrap_encoder: Callable[[FormatEncoder], FormatEncoder] | None = None
-        self._check()
 
-    def _check(self) -> None:
-        given = self._given
-        unknown = given.keys() - _OPTIONS
-        if unknown:
-            raise unknown_option(min(unknown), _OPTIONS)
-        self.status_code: int = check_status(given.get("status_code", 200))
-        self.headers: Headers = make_headers(given.get("headers"))
-        self.media_type: str | None = given.get("media_type")
-        if self.media_type is not None:
-            check_media_type(self.media_type)
-        self.charset: str = self._check_charset()
-        self.format: Format | None = given.get("format")
-        if self.format is not None and not isinstance(self.format, Format):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"format: expected a stream_adapter.formats.Format, got {type(self.format).__name__}")
-        self.strict: bool = given.get("strict", False)
-        if not isinstance(self.strict, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"strict: expected True or False, got {type(self.strict).__name__}")
-        if self.strict and self.format is not None and self.format.frames:
-            raise ValueError(
-                f"strict: {type(self.format).__name__} encodes its items itself; strict is for byte streams"
-            )
-        self.flush: Flush = given.get("flush", "auto")
-        if self.flush not in {"auto", "item", "bulk"}:
-            raise ValueError(f"flush: expected 'auto', 'item' or 'bulk', got {self.flush!r}")
-        self.commit_after: float | None = given.get("commit_after")
-        check_seconds("commit_after", self.commit_after, zero=True)
-        self.limits: Limits = given.get("limits", _LIMITS)
-        if not isinstance(self.limits, Limits):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"limits: expected Limits(…), got {type(self.limits).__name__}")
-        for name in ("on_error", "on_close"):
-            if given.get(name) is not None and not callable(given[name]):
-                raise TypeError(f"{name}: expected a function, got {type(given[name]).__name__}")
-        self.on_error: Callable[[BaseException], Chunk] | None = given.get("on_error")
-        self.on_close: Callable[[StreamSummary], object] | None = given.get("on_close")
+    @property
+    def headers(self) -> Headers:
+        """The header fields of the user, which replace defaults."""
+        if self._headers is None:
+            self._headers = Headers(self._options.headers)
+        return self._headers
 
-    def _check_charset(self) -> str:
-        content_type = self.headers.get("Content-Type", self.media_type)
-        declared = media_type_charset(content_type) if content_type else None
-        charset = check_charset(self._given.get("charset", declared or "utf-8"))
-        if declared and check_charset(declared) != charset:
-            raise ValueError(f"charset: {charset} contradicts the media type {content_type!r}")
-        return charset
+    @headers.setter
+    def headers(self, headers: HeadersInput) -> None:
+        self._headers = make_headers(headers)
 
-    def with_defaults(self, **defaults: Unpack[ResponseOptions]) -> Self:
+    def _pairs(self) -> Pairs:
+        return self._options.headers if self._headers is None else self._headers
+
+    @shows_options()
+    def with_defaults(self, options: ResponseOptions = NO_OPTIONS, /, **defaults: Unpack[ResponseKeywords]) -> Self:
         """Return this response with options filled in that it was not given; its headers replace those of `defaults`.
 
         What was set on it since it was made counts as given. The two share one source, so only one of them can be
         streamed.
+
+        Args:
+            options: what `checked_options` returned, which is not checked again.
+            **defaults: or the options, by name.
         """
-        if not defaults:
+        if defaults:
+            options = ResponseOptions.of({**options, **defaults})
+        if not options:
             return self
-        own = self._own_options()
-        merged: dict[str, Any] = {**defaults, **own}
-        if "format" in own or "media_type" in own or "Content-Type" in self.headers:
-            merged |= {name: own.get(name) for name in ("format", "media_type")}
-            if isinstance(merged["format"], Format) and merged["format"].frames and "strict" not in own:
-                merged.pop("strict", None)
-        declared = self.headers.get("Content-Type", self.media_type)
-        if "charset" not in self._given and declared and media_type_charset(declared):
-            merged.pop("charset", None)
-        headers = make_headers(defaults.get("headers"))
-        for name in {name.lower() for name, _ in self.headers}:
-            headers.remove(name)
-        merged["headers"] = (*headers, *self.headers)
-        filled = copy(self)  # of the same class, and with the same source
-        filled._given = merged  # noqa: SLF001  # our own class
-        filled._check()  # noqa: SLF001  # our own class
-        return filled
+        own = options_of(self)
+        filled = own.filled_in(options)
+        return self if filled is own else self._with_options(filled)
 
-    def _is_set(self, name: str) -> bool:
-        return name in self._given or getattr(self, name) != _DEFAULTS[name]
-
-    def _own_options(self) -> dict[str, Any]:
-        """Return the options that it was given, and those that were set since; not its headers."""
-        return {name: getattr(self, name) for name in _DEFAULTS if self._is_set(name)}
+    def _with_options(self, options: ResponseOptions) -> Self:
+        response = copy(self)  # of the same class, and with the same source
+        response._options = options  # noqa: SLF001  # our own class
+        response._headers = None  # noqa: SLF001  # our own class
+        return response
 
     def with_encoder(self, wrap: Callable[[FormatEncoder], FormatEncoder]) -> Self:
         """Return this response with its items encoded by what `wrap` makes of the format's encoder.
@@ -217,12 +209,13 @@ class Response:
             ContentLengthError: it is not as long as the Content-Length says.
             ValueError: the Content-Length is not a number, or a charset cannot be used.
         """
+        options = self._options
         format = self._format(head, text_media_type)
-        encoder = format.encoder(strict=self.strict, charset=self.charset)
-        if self._wrap_encoder is not None and not self.strict:
+        encoder = format.encoder(strict=options.strict, charset=options.charset)
+        if self._wrap_encoder is not None and not options.strict:
             encoder = self._wrap_encoder(encoder)
-        status = 204 if format.is_over(head) else self.status_code
-        own = without_hop_by_hop(self.headers)
+        status = 204 if format.is_over(head) else options.status_code
+        own = without_hop_by_hop(self._pairs())
         promised = content_length(own)
         source = self._source.take()
         begins_at_once = isinstance(source.content, RequestSource)
@@ -242,16 +235,13 @@ class Response:
             body = b""
         flow = Flow(
             encoder=encoder,
-            limits=self.limits,
-            flush=("bulk" if format.bulk else "auto") if self.flush == "auto" else self.flush,
-            # what begins at once may also be refused at once: its first item, or its refusal, is waited for
-            commit_after=(
-                self.commit_after if self._is_set("commit_after") else None if begins_at_once else format.commit_after
-            ),
-            on_error=self.on_error,
-            on_close=self.on_close,
+            limits=options.limits,
+            flush=("bulk" if format.bulk else "auto") if options.flush == "auto" else options.flush,
+            commit_after=options.commit_after if "commit_after" in options.given else format.commit_after,
+            on_error=options.on_error,
+            on_close=options.on_close,
             head_of=(lambda settled: (status, self._headers_for(settled, own))) if undecided else None,
-            default_limits=not self._is_set("limits"),
+            default_limits="limits" not in options.given,
             keeps_length=True,
         )
         return Resolved(status, headers, source, flow, body, request=head)
@@ -266,9 +256,11 @@ class Response:
         return self.resolve(head, text_media_type=text_media_type)
 
     def _format(self, head: RequestHead, text_media_type: str) -> Format:
-        if self.format is not None:
-            return self.format
-        content_type = self.headers.get("Content-Type", self.media_type)
+        options = self._options
+        if options.format is not None:
+            return options.format
+        named = field_value(self._pairs(), "content-type")
+        content_type = options.media_type if named is None else named
         if content_type is not None:
             return Raw(content_type)
         return _auto(text_media_type, clipped(head.headers.get("accept")))
@@ -277,8 +269,9 @@ class Response:
         self, format: Format, own: list[tuple[str, str]], *, has_body: bool = True
     ) -> list[tuple[str, str]]:
         headers = list(own)
-        named = self.media_type if self.format is not None else None
-        set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
+        options = self._options
+        named = options.media_type if options.format is not None else None
+        set_default(headers, "Content-Type", with_charset(named or format.media_type, options.charset))
         add_defaults(headers, format.headers)
         if has_body:  # else a 304 would change what a cache has stored
             add_safe_defaults(headers)
@@ -318,22 +311,38 @@ def is_stream(value: object) -> bool:
     return isinstance(value, Response) or _is_iterator(value)
 
 
-def as_response(content: SourceInput, **defaults: Unpack[ResponseOptions]) -> Response:
-    """Make a Response of content; one that is a Response already has only what it was not given filled in."""
-    return content.with_defaults(**defaults) if isinstance(content, Response) else Response(content, **defaults)
+def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:
+    """Make a Response with options by name, or with those that are checked already, which are not checked again."""
+    if isinstance(content, Response):
+        raise SourceError(_NESTED)
+    response = Response.__new__(Response)
+    response._begin(Source(content), ResponseOptions.of(options))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # our own class
+    return response
+
+
+@shows_options()
+def as_response(
+    content: SourceInput, options: ResponseOptions = NO_OPTIONS, /, **defaults: Unpack[ResponseKeywords]
+) -> Response:
+    """Make a Response of content; one that is a Response already has only what it was not given filled in.
+
+    Args:
+        content: whatever a Response takes, or a Response.
+        options: what `checked_options` returned, which is not checked again.
+        **defaults: or the options, by name.
+    """
+    if isinstance(content, Response):
+        return content.with_defaults(options, **defaults)
+    if defaults:
+        if "description" in defaults:
+            return Response(content, **defaults)
+        options = ResponseOptions.of({**options, **defaults})
+    return make_response(content, options)
 
 
 def options_of(response: Response) -> ResponseOptions:
-    """Return the options that a response was given, in a form in which many others can be given them."""
-    own = response._own_options()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # our own class
-    return cast("ResponseOptions", {**own, "headers": tuple(response.headers)} if response.headers else own)
-
-
-def checked_options(**options: Unpack[ResponseOptions]) -> ResponseOptions:
-    """Return options that are given once and serve for many responses: checked, and with iterators read.
-
-    Raises:
-        TypeError: an option is unknown or of the wrong type.
-        ValueError: an option has a value that is not allowed.
-    """
-    return options_of(Response(**options))
+    """Return the options that a response was given, with those that were set on it since, headers among them."""
+    options, headers = response._options, response._headers  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # our own class
+    if headers is None or tuple(headers) == options.headers:
+        return options
+    return options.changed("headers", tuple(headers))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, Literal, TypeVar, Unpack
 
-from ._response import Response, ResponseOptions, options_of
+from ._options import ResponseKeywords, ResponseOptions, shows_options
+from ._response import Response, options_of
 from ._shortcuts import csv, html, json_array, json_seq, ndjson, sse, text
 from .formats._profiles import Profile
 from .formats.csv import Dialect, Extras
@@ -32,26 +33,32 @@ class FormatDecorators(Generic[Decorator_co]):
     def _decorator_like(self, made: Response) -> Decorator_co:
         return self._decorator(options_of(made))
 
-    def text(self, **options: Unpack[ResponseOptions]) -> Decorator_co:
+    @shows_options()
+    def text(self, **options: Unpack[ResponseKeywords]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.text`."""
         return self._decorator_like(text(None, **options))
 
-    def html(self, **options: Unpack[ResponseOptions]) -> Decorator_co:
+    @shows_options()
+    def html(self, **options: Unpack[ResponseKeywords]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.html`."""
         return self._decorator_like(html(None, **options))
 
-    def ndjson(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Decorator_co:
+    @shows_options()
+    def ndjson(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.ndjson`."""
         return self._decorator_like(ndjson(None, json_dumps=json_dumps, **options))
 
-    def json_array(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Decorator_co:
+    @shows_options()
+    def json_array(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.json_array`."""
         return self._decorator_like(json_array(None, json_dumps=json_dumps, **options))
 
-    def json_seq(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Decorator_co:
+    @shows_options()
+    def json_seq(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.json_seq`."""
         return self._decorator_like(json_seq(None, json_dumps=json_dumps, **options))
 
+    @shows_options()
     def csv(
         self,
         header: Iterable[object] | Literal[False] | None = None,
@@ -61,7 +68,7 @@ class FormatDecorators(Generic[Decorator_co]):
         filename: str | None = None,
         escape_formulas: bool = False,
         extras: Extras = "raise",
-        **options: Unpack[ResponseOptions],
+        **options: Unpack[ResponseKeywords],
     ) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.csv`."""
         made = csv(
@@ -76,6 +83,7 @@ class FormatDecorators(Generic[Decorator_co]):
         )
         return self._decorator_like(made)
 
+    @shows_options()
     def sse(
         self,
         *,
@@ -84,7 +92,7 @@ class FormatDecorators(Generic[Decorator_co]):
         end: str | None = None,
         profile: Profile | None = None,
         json_dumps: JSONDumps | None = None,
-        **options: Unpack[ResponseOptions],
+        **options: Unpack[ResponseKeywords],
     ) -> Decorator_co:
         """Stream what the view yields as `stream_adapter.sse`."""
         made = sse(None, keepalive=keepalive, retry=retry, end=end, profile=profile, json_dumps=json_dumps, **options)

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Generator, Iterable
 from typing import Any, Literal, Unpack
 
 from ._iter_bytes import AsyncBytes, aiter_bytes, iter_bytes
-from ._response import Response, ResponseOptions
+from ._options import ResponseKeywords, shows_options
+from ._response import Response, make_response
 from ._source import Kind, Source
-from .formats import CSV, HTML, NDJSON, SSE, JSONArray, JSONSeq, Text
+from .formats import CSV, HTML, NDJSON, SSE, Format, JSONArray, JSONSeq, Text
 from .formats._profiles import PROFILES, Profile
 from .formats.csv import Dialect, Extras
 from .types import JSONDumps
@@ -17,18 +18,25 @@ from .types import Source as SourceInput
 __all__ = ["csv", "html", "json_array", "json_seq", "ndjson", "sse", "text"]
 
 
-def text(content: SourceInput, **options: Unpack[ResponseOptions]) -> Response:
+def _response(content: SourceInput, format: Format, options: ResponseKeywords) -> Response:
+    """Return a response in a format, unless the options name another."""
+    options.setdefault("format", format)
+    return Response(content, **options) if "description" in options else make_response(content, options)
+
+
+@shows_options()
+def text(content: SourceInput, **options: Unpack[ResponseKeywords]) -> Response:
     """Stream plain text, shown as it comes.
 
     Args:
         content: chunks of text, or whatever a Response takes.
         **options: those of Response.
     """
-    options.setdefault("format", Text())
-    return Response(content, **options)
+    return _response(content, Text(), options)
 
 
-def html(content: SourceInput, *, streaming: bool = True, **options: Unpack[ResponseOptions]) -> Response:
+@shows_options()
+def html(content: SourceInput, *, streaming: bool = True, **options: Unpack[ResponseKeywords]) -> Response:
     """Stream HTML, rendered as it comes.
 
     Args:
@@ -37,8 +45,7 @@ def html(content: SourceInput, *, streaming: bool = True, **options: Unpack[Resp
             the status line goes out.
         **options: those of Response.
     """
-    options.setdefault("format", HTML())
-    response = Response(content, **options)
+    response = _response(content, HTML(), options)
     if streaming:
         return response
     if Source(content).kind in {Kind.ASYNC, Kind.AWAITABLE}:
@@ -62,7 +69,8 @@ class _Joined(Awaitable[bytes]):
         await self._parts.aclose()
 
 
-def ndjson(items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]) -> Response:
+@shows_options()
+def ndjson(items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]) -> Response:
     """Stream newline-delimited JSON: each item is one value on a line; text is quoted, None is null.
 
     After an error a last line is `{"error": {…}}`, with a generic problem, and the connection breaks.
@@ -72,12 +80,12 @@ def ndjson(items: SourceInput, *, json_dumps: JSONDumps | None = None, **options
         json_dumps: encodes an item in place of the library's own encoder, as one line of text or UTF-8.
         **options: those of Response.
     """
-    options.setdefault("format", NDJSON(json_dumps))
-    return Response(items, **options)
+    return _response(items, NDJSON(json_dumps), options)
 
 
+@shows_options()
 def json_array(
-    items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]
+    items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]
 ) -> Response:
     """Stream one JSON array, in blocks: each item is an element; it is closed only if all of them are in it.
 
@@ -86,12 +94,12 @@ def json_array(
         json_dumps: encodes an item in place of the library's own encoder, as text or UTF-8.
         **options: those of Response.
     """
-    options.setdefault("format", JSONArray(json_dumps))
-    return Response(items, **options)
+    return _response(items, JSONArray(json_dumps), options)
 
 
+@shows_options()
 def json_seq(
-    items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseOptions]
+    items: SourceInput, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]
 ) -> Response:
     """Stream a JSON text sequence (RFC 7464): each item is one value after a record separator.
 
@@ -103,10 +111,10 @@ def json_seq(
         json_dumps: encodes an item in place of the library's own encoder, as text or UTF-8.
         **options: those of Response.
     """
-    options.setdefault("format", JSONSeq(json_dumps))
-    return Response(items, **options)
+    return _response(items, JSONSeq(json_dumps), options)
 
 
+@shows_options()
 def csv(
     rows: SourceInput,
     header: Iterable[object] | Literal[False] | None = None,
@@ -116,7 +124,7 @@ def csv(
     filename: str | None = None,
     escape_formulas: bool = False,
     extras: Extras = "raise",
-    **options: Unpack[ResponseOptions],
+    **options: Unpack[ResponseKeywords],
 ) -> Response:
     """Stream comma-separated values (RFC 4180), in blocks.
 
@@ -135,10 +143,10 @@ def csv(
     csv_format = CSV(
         header, dialect=dialect, bom=bom, filename=filename, escape_formulas=escape_formulas, extras=extras
     )
-    options.setdefault("format", csv_format)
-    return Response(rows, **options)
+    return _response(rows, csv_format, options)
 
 
+@shows_options()
 def sse(
     events: SourceInput,
     *,
@@ -147,7 +155,7 @@ def sse(
     end: str | None = None,
     profile: Profile | None = None,
     json_dumps: JSONDumps | None = None,
-    **options: Unpack[ResponseOptions],
+    **options: Unpack[ResponseKeywords],
 ) -> Response:
     """Stream server-sent events (WHATWG HTML, 9.2).
 
@@ -168,8 +176,7 @@ def sse(
     Raises:
         ValueError: an option has a value that is not allowed, or both `end` and `profile` are given.
     """
-    options.setdefault("format", _sse_format(keepalive, retry, end, profile, json_dumps))
-    return Response(events, **options)
+    return _response(events, _sse_format(keepalive, retry, end, profile, json_dumps), options)
 
 
 def _sse_format(

@@ -6,7 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
-from ._response import Response, ResponseOptions, as_response, checked_options
+from stream_adapter.integration import shows_options
+
+from ._options import NO_OPTIONS, ResponseKeywords, ResponseOptions, checked_options
+from ._response import Response, as_response
 from ._shortcut_decorators import FormatDecorators
 from .errors import SourceError
 
@@ -37,8 +40,9 @@ class StreamingDecorator(FormatDecorators[ViewDecorator[Result_co]], Generic[Res
     @overload
     def __call__(self, view: Callable[P, object], /) -> Callable[P, Result_co]: ...
     @overload
-    def __call__(self, /, **options: Unpack[ResponseOptions]) -> ViewDecorator[Result_co]: ...
-    def __call__(self, view: Callable[..., object] | None = None, /, **options: Unpack[ResponseOptions]) -> Any:
+    def __call__(self, /, **options: Unpack[ResponseKeywords]) -> ViewDecorator[Result_co]: ...
+    @shows_options()
+    def __call__(self, view: Callable[..., object] | None = None, /, **options: Unpack[ResponseKeywords]) -> Any:
         """Decorate a view, or return the decorator that has these options.
 
         Args:
@@ -49,27 +53,28 @@ class StreamingDecorator(FormatDecorators[ViewDecorator[Result_co]], Generic[Res
             TypeError: an option is unknown or of the wrong type.
             ValueError: an option has a value that is not allowed.
         """
-        decorator = self._decorator(options)
+        if "description" in options:
+            raise TypeError("streaming: the content is what the view returns; description is not an option here")
+        decorator = self._decorator(checked_options(**options))  # a bad option is an error where it is written
         return decorator if view is None else decorator(view)
 
     def _decorator(self, options: ResponseOptions) -> ViewDecorator[Result_co]:
-        if "description" in options:
-            raise TypeError("streaming: the content is what the view returns; description is not an option here")
-        options = checked_options(**options)  # a bad option is an error where it is written
-
         def decorate(view: Callable[P, object], /) -> Callable[P, Result_co]:
             return self._decorate(view, options)
 
         return decorate
 
 
-def response_of_view(result: Any, view: Any, **options: Unpack[ResponseOptions]) -> Response:
+def response_of_view(
+    result: Any, view: Any, options: ResponseOptions = NO_OPTIONS, /, **given: Unpack[ResponseKeywords]
+) -> Response:
     """Return the Response of what a view returned.
 
     Args:
         result: what it returned. A Response has only the options filled in that it was not given.
         view: the view, for the error.
-        **options: those of Response.
+        options: what `checked_options` returned.
+        **given: or the options of Response, by name.
 
     Raises:
         SourceError: it is None, or cannot be streamed. The text names the view.
@@ -77,7 +82,7 @@ def response_of_view(result: Any, view: Any, **options: Unpack[ResponseOptions])
     if result is None:
         raise SourceError(f"{_described(view)} returned None; yield, or return something to stream")
     try:
-        return as_response(result, **options)
+        return as_response(result, options, **given)
     except SourceError as error:
         raise SourceError(f"{_described(view)} returned what cannot be streamed; {error}") from error
 

@@ -21,11 +21,12 @@ from ._connection import client_connection
 from ._encode import ChunkTable, Encode, kind_of
 from ._headers import is_bodiless, outgoing_head
 from ._merged_headers import merge_headers
+from ._options import ResponseKeywords, ResponseOptions, checked_options, shows_options
 from ._pump import copy_variables, current_loop
 from ._pump import run as run_coroutine
 from ._request import RequestHead
 from ._resolved import Resolved
-from ._response import ResponseOptions, as_response, checked_options, is_stream
+from ._response import as_response, is_stream
 from ._serve.asgi import deliver, offers_pathsend
 from ._serve.refusal import refusal_head
 from ._serve.send_timeout import SendWatch
@@ -62,6 +63,7 @@ __all__ = [
     "RefusalError",
     "RequestHead",
     "Resolved",
+    "ResponseKeywords",
     "ResponseOptions",
     "SendWatch",
     "ServerFile",
@@ -88,4 +90,5 @@ __all__ = [
     "response_of_view",
     "run_coroutine",
     "server_file",
+    "shows_options",
 ]

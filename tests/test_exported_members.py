@@ -31,10 +31,10 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
     "stream_adapter.integration": """
         AsyncBody ChunkTable Encode FormatDecorators FormatEncoder Hooks RefusalError RequestHead Resolved
-        ResponseOptions SendWatch ServerFile StreamingDecorator SyncBody ViewDecorator aclose_unopened as_response
-        checked_options client_connection close_unopened copy_variables current_loop
+        ResponseKeywords ResponseOptions SendWatch ServerFile StreamingDecorator SyncBody ViewDecorator aclose_unopened
+        as_response        checked_options client_connection close_unopened copy_variables current_loop
         deliver event_of is_bodiless is_event is_stream kind_of merge_headers offers_pathsend
-        outgoing_head refusal_head response_of_view run_coroutine server_file
+        outgoing_head refusal_head response_of_view run_coroutine server_file shows_options
     """,
     "stream_adapter.testing": """
         ASGIStreamTransport EngineConformance Items Listening LiveServer ManualClock RecordingReceiver SlowClient

@@ -12,7 +12,10 @@ from stream_adapter.integration import ResponseOptions, checked_options
 __all__ = ["app_defaults", "check_defaults"]
 
 
-_last: tuple[dict[str, Any], ResponseOptions] = ({}, {})  # the setting as it was read, and what was made of it
+_last: tuple[dict[str, Any], ResponseOptions] = (
+    {},
+    checked_options(),
+)  # the setting as it was read, and what was made of it
 
 
 def app_defaults() -> ResponseOptions:

@@ -29,7 +29,7 @@ from django.http.response import HttpResponseBase
 
 from stream_adapter import Response, ServerSentEvent
 from stream_adapter.errors import ChunkValueError
-from stream_adapter.integration import ResponseOptions
+from stream_adapter.integration import ResponseOptions, checked_options
 
 from ._response import StreamResponse
 
@@ -75,7 +75,7 @@ def held(result: Any, options: ResponseOptions) -> tuple[Any, ResponseOptions]:
     contract = _contract_for(running, status)
     if contract is not None:
         content = contract.hold(content, {"request": running.request, "response_status": status})
-    return content, options if status == 200 else {**options, "status_code": status}
+    return content, options if status == 200 else checked_options(status_code=status).filled_in(options)
 
 
 def _only_status(contracts: dict[Any, Contract | None]) -> int:

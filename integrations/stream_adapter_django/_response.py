@@ -20,11 +20,12 @@ from stream_adapter import Response
 from stream_adapter.integration import (
     AsyncBody,
     RefusalError,
-    ResponseOptions,
+    ResponseKeywords,
     SyncBody,
     as_response,
     merge_headers,
     refusal_head,
+    shows_options,
 )
 from stream_adapter.types import Source
 
@@ -39,8 +40,9 @@ __all__ = ["StreamResponse", "stream_response"]
 PostRender: TypeAlias = Callable[[Any], HttpResponseBase | None]
 
 
+@shows_options()
 def stream_response(
-    content: Source = None, *, request: object | None = None, **options: Unpack[ResponseOptions]
+    content: Source = None, *, request: object | None = None, **options: Unpack[ResponseKeywords]
 ) -> StreamResponse:
     """Make Django's response of anything that can be streamed. It pulls no item itself.
 
@@ -57,7 +59,7 @@ def stream_response(
     Raises:
         TypeError: `request` is not a request.
     """
-    return StreamResponse(as_response(content, **options).with_defaults(**app_defaults()), request)
+    return StreamResponse(as_response(content, **options).with_defaults(app_defaults()), request)
 
 
 class StreamResponse(StreamContent):

@@ -62,7 +62,7 @@ def _converted(result: Any, *, view: View, options: ResponseOptions) -> Any:
     if result is None or isinstance(result, HttpResponseBase):
         return result
     content, options = held(serialized(result), options)
-    return stream_response(response_of_view(content, view, **options))
+    return stream_response(response_of_view(content, view, options))
 
 
 def adapt(view: View, convert: Convert) -> View:

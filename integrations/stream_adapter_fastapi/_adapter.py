@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
-from stream_adapter.integration import ResponseOptions, checked_options
+from stream_adapter.integration import ResponseKeywords, checked_options, shows_options
 from stream_adapter.types import ASGIApp
 
 from ._openapi import document_streams
@@ -39,7 +39,8 @@ class StreamAdapter(RouteDecorators):
         ValueError: a default has a value that is not allowed.
     """
 
-    def __init__(self, app: Starlette, **defaults: Unpack[ResponseOptions]) -> None:
+    @shows_options()
+    def __init__(self, app: Starlette, **defaults: Unpack[ResponseKeywords]) -> None:
         app.state.stream_adapter = checked_options(**defaults)  # so that a bad one is an error here
         self._app = app
         app.add_middleware(self._start)
@@ -62,7 +63,7 @@ class StreamAdapter(RouteDecorators):
         wrap_routes(self._app.routes)
         document = self._openapi()
         if document is not self._documented:  # FastAPI keeps what it made
-            document_streams(document, self._app.routes, **self._app.state.stream_adapter)
+            document_streams(document, self._app.routes, self._app.state.stream_adapter)
             self._documented = document
         return document
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import GenericAlias
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
 from pydantic import TypeAdapter
@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 
 import stream_adapter as sa
 from stream_adapter.formats import NDJSON, SSE, Auto, Format, JSONArray, JSONSeq, Raw
-from stream_adapter.integration import ResponseOptions, is_event, kind_of
+from stream_adapter.integration import ResponseOptions, checked_options, is_event, kind_of
 
 from ._compat import (
     DefaultPlaceholder,
@@ -34,6 +34,7 @@ from ._marks import documentation_of
 
 __all__ = ["Described", "annotation_of", "describe", "document_streams", "options_of", "redescribed", "refuse_events"]
 
+_NONE = checked_options()
 _EVENT: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -67,21 +68,21 @@ def describe(declared: sa.Response, returned: Any) -> type[Described]:
         declared: what is known of the stream but for its content.
         returned: the view's return annotation, or the response model: it says what an item is.
     """
-    return _described(declared, _item_in(returned), {})
+    return _described(declared, _item_in(returned), _NONE)
 
 
-def redescribed(described: type[Described], model: Any = None, **of_route: Unpack[ResponseOptions]) -> type[Described]:
+def redescribed(described: type[Described], model: Any = None, of_route: ResponseOptions = _NONE) -> type[Described]:
     """Return the description of a route that says more of its stream than the view does.
 
     Args:
         described: by the view.
         model: the route's response model; None leaves what the view says of its items.
-        **of_route: options that the route's response class stands for.
+        of_route: options that the route's response class stands for.
     """
     if model is None and not of_route:
         return described
     item = described.item if model is None else item_of(model)
-    return _described(described.declared.with_defaults(**of_route), item, of_route)
+    return _described(described.declared.with_defaults(of_route), item, of_route)
 
 
 def _described(declared: sa.Response, item: Any, of_route: ResponseOptions) -> type[Described]:
@@ -121,19 +122,19 @@ def options_of(response_class: Any, route: str) -> ResponseOptions:
         TypeError: a response of this class cannot be a stream.
     """
     if response_class is None or isinstance(response_class, DefaultPlaceholder):
-        return {}
+        return _NONE
     if issubclass(response_class, Described):
         of_route: ResponseOptions = response_class.of_route
         return of_route
     if issubclass(response_class, EventSourceResponse):
-        return {"format": SSE()}
+        return checked_options(format=SSE())
     if issubclass(response_class, (FileResponse, RedirectResponse)) or not issubclass(response_class, Response):
         raise TypeError(
             f"{route}: response_class: expected EventSourceResponse, StreamingResponse, or a class whose media type a"
             f" stream can have, got {response_class.__name__}; leave it out"
         )
     media_type: str | None = response_class.media_type
-    return {} if media_type is None else {"media_type": media_type}
+    return _NONE if media_type is None else checked_options(media_type=media_type)
 
 
 def refuse_events(response_class: Any, route: str) -> None:
@@ -166,20 +167,18 @@ def _formats_of(declared: sa.Response, item: Any) -> dict[str, Format]:
     return {format.media_type: format for format in offered}
 
 
-def document_streams(
-    document: dict[str, Any], routes: Sequence[BaseRoute], **defaults: Unpack[ResponseOptions]
-) -> None:
+def document_streams(document: dict[str, Any], routes: Sequence[BaseRoute], defaults: ResponseOptions = _NONE) -> None:
     """Say of each stream in an application's document what each of its formats is.
 
     Args:
         document: as FastAPI made it.
         routes: the application's.
-        **defaults: what holds for streams that say nothing else.
+        defaults: what holds for streams that say nothing else.
     """
     for context in iter_route_contexts(routes):
         described, written_as = _description_in(context)
         if described is not None:
-            declared = described.declared.with_defaults(**_status_of(context)).with_defaults(**defaults)
+            declared = described.declared.with_defaults(_status_of(context)).with_defaults(defaults)
             formats = _formats_of(declared, described.item)
             in_list = is_container(getattr(context, "response_model", None))
             for responses in _responses(document, context):
@@ -188,7 +187,7 @@ def document_streams(
 
 
 def _status_of(context: RouteContext) -> ResponseOptions:
-    return {} if context.status_code is None else {"status_code": context.status_code}
+    return _NONE if context.status_code is None else checked_options(status_code=context.status_code)
 
 
 def _under_status(responses: dict[str, Any], written: str, sent: str) -> dict[str, Any]:

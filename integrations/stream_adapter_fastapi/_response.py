@@ -31,7 +31,7 @@ from stream_adapter.integration import (
     RefusalError,
     RequestHead,
     Resolved,
-    ResponseOptions,
+    ResponseKeywords,
     aclose_unopened,
     as_response,
     current_loop,
@@ -40,6 +40,7 @@ from stream_adapter.integration import (
     merge_headers,
     offers_pathsend,
     refusal_head,
+    shows_options,
 )
 from stream_adapter.types import Receive, Scope, Send, Source
 
@@ -223,7 +224,8 @@ class _Injected:
         return self._seen != before
 
 
-def stream_response(content: Source, **options: Unpack[ResponseOptions]) -> StreamResponse:
+@shows_options()
+def stream_response(content: Source, **options: Unpack[ResponseKeywords]) -> StreamResponse:
     """Make the response that a view returns; nothing is pulled from the content here.
 
     Args:

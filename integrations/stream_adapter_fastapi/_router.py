@@ -79,7 +79,7 @@ def prepare_route(
     model = options.get("response_model")
     if isinstance(model, DefaultPlaceholder):
         model = None
-    return endpoint, {**options, "response_class": redescribed(described, model, **of_route)}
+    return endpoint, {**options, "response_class": redescribed(described, model, of_route)}
 
 
 class StreamRouter(RouteDecorators, APIRouter):

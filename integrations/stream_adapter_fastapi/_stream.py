@@ -9,7 +9,14 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from stream_adapter.integration import RequestHead, ResponseOptions, as_response
+from stream_adapter.integration import (
+    RequestHead,
+    ResponseKeywords,
+    ResponseOptions,
+    as_response,
+    checked_options,
+    shows_options,
+)
 from stream_adapter.types import Scope, Source
 
 from ._openapi import options_of, refuse_events
@@ -36,7 +43,8 @@ class Streamer:
         self._injected = injected
         self._made: list[StreamResponse] = []
 
-    def __call__(self, content: Source, **options: Unpack[ResponseOptions]) -> StreamResponse:
+    @shows_options()
+    def __call__(self, content: Source, **options: Unpack[ResponseKeywords]) -> StreamResponse:
         """Make the response that the view returns; nothing is pulled from the content here.
 
         Args:
@@ -44,8 +52,8 @@ class Streamer:
             **options: those of Response; a Response's own come first.
         """
         response = as_response(content, **options)
-        for defaults in (self._of_route(), self.app_defaults or {}):
-            response = response.with_defaults(**defaults)
+        for defaults in (self._of_route(), self.app_defaults or checked_options()):
+            response = response.with_defaults(defaults)
         made = StreamResponse(response, self._injected, self._request)
         self._made.append(made)
         return made
@@ -76,10 +84,10 @@ class Streamer:
         route = self._scope.get("route")
         of_app = getattr(getattr(self._scope.get("app"), "router", None), "default_response_class", None)
         declared = getattr(route, "response_class", None)
-        options: ResponseOptions = {} if declared is of_app else options_of(declared, _path_of(route))
+        options = checked_options() if declared is of_app else options_of(declared, _path_of(route))
         routed: int | None = getattr(route, "status_code", None)
         status = routed if self._injected is None else self._injected.status_code or routed
-        return options if status is None else {**options, "status_code": status}
+        return options if status is None else checked_options(status_code=status).filled_in(options)
 
     async def aclose(self) -> None:
         """Close what was made and never called: a view may raise after it, or return something else."""

@@ -49,7 +49,7 @@ class _Streaming(StreamingDecorator[Any]):
         def convert(stream: Streamer, result: Any) -> Any:
             if isinstance(result, Response):
                 return stream.introduce(result)
-            return stream(response_of_view(result, view, **options))
+            return stream(response_of_view(result, view, options))
 
         return wrap(view, convert, described=describe(sa.Response(**options), get_typed_return_annotation(view)))
 

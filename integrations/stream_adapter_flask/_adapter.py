@@ -11,7 +11,7 @@ from flask import Flask, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import Rule
 
-from stream_adapter.integration import ResponseOptions, checked_options, is_stream
+from stream_adapter.integration import ResponseKeywords, ResponseOptions, checked_options, is_stream, shows_options
 
 from ._response import combine_classes
 from ._views import split_result, to_response
@@ -33,7 +33,8 @@ class StreamAdapter:
         **defaults: options of Response, for all that the app streams, where it was not given them.
     """
 
-    def __init__(self, app: Flask | None = None, **defaults: Unpack[ResponseOptions]) -> None:
+    @shows_options()
+    def __init__(self, app: Flask | None = None, **defaults: Unpack[ResponseKeywords]) -> None:
         self.defaults: ResponseOptions = checked_options(**defaults)  # a bad option is an error where it is written
         self._app: Flask | None = None
         if app is not None:
@@ -51,7 +52,7 @@ class StreamAdapter:
             except TypeError as error:
                 _explain_serialized_stream(error)
                 raise
-            return to_response(result, _current_view(), {}) if _is_streamed(result) else result
+            return to_response(result, _current_view(), checked_options()) if _is_streamed(result) else result
 
         # not make_response, which is called after the error handlers
         app.dispatch_request = dispatch_request  # type: ignore[method-assign]  # of this app alone

@@ -17,7 +17,7 @@ from stream_adapter.integration import (
     Hooks,
     RequestHead,
     Resolved,
-    ResponseOptions,
+    ResponseKeywords,
     SyncBody,
     as_response,
     client_connection,
@@ -26,6 +26,7 @@ from stream_adapter.integration import (
     outgoing_head,
     refusal_head,
     server_file,
+    shows_options,
 )
 from stream_adapter.types import Source
 
@@ -169,7 +170,8 @@ def http_exception(error: RefusalError) -> HTTPException:
     return _refusal_class(status)(headers)
 
 
-def stream_response(content: Source, **options: Unpack[ResponseOptions]) -> StreamResponse:
+@shows_options()
+def stream_response(content: Source, **options: Unpack[ResponseKeywords]) -> StreamResponse:
     """Make the response of a stream, inside a view; its first item is pulled when it is served.
 
     Args:
@@ -187,7 +189,7 @@ def respond(stream: Stream) -> StreamResponse:
     """
     adapter: Any = current_app.extensions.get("stream_adapter")
     if adapter is not None:
-        stream = stream.with_defaults(**adapter.defaults)
+        stream = stream.with_defaults(adapter.defaults)
     app_class = current_app.response_class
     # text of no named type is sent as the text of the app's plain generators is
     head = RequestHead.from_environ(request.environ)

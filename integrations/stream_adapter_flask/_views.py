@@ -15,7 +15,13 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from stream_adapter import Response
-from stream_adapter.integration import ResponseOptions, StreamingDecorator, response_of_view, run_coroutine
+from stream_adapter.integration import (
+    ResponseKeywords,
+    ResponseOptions,
+    StreamingDecorator,
+    response_of_view,
+    run_coroutine,
+)
 
 from ._compat import inner_generator
 from ._response import respond
@@ -67,9 +73,9 @@ def to_response(result: Any, view: object, options: ResponseOptions) -> Response
     if isinstance(content, _FLASKS_OWN):
         return cast("ResponseReturnValue", result)
     is_response = isinstance(content, Response)
-    given: ResponseOptions = {} if is_response else _given_options(status, headers)
+    given: ResponseKeywords = {} if is_response else _given_options(status, headers)
     stream = response_of_view(inner_generator(content), view, **given)
-    response = respond(stream.with_defaults(**options) if options else stream)
+    response = respond(stream.with_defaults(options))
     response.start()
     if isinstance(result, tuple):  # Flask knows the status by its phrase, and treats a Response as one of its own
         applied: Any = (response, status, headers if is_response else None)
@@ -88,9 +94,9 @@ def split_result(result: Any) -> tuple[Any, Any, Any]:
     return cast("Any", result), None, None
 
 
-def _given_options(status: Any, headers: Any) -> ResponseOptions:
+def _given_options(status: Any, headers: Any) -> ResponseKeywords:
     """Return the options for the status and headers of a tuple, in each form that Flask takes."""
-    options: ResponseOptions = {}
+    options: ResponseKeywords = {}
     if status is not None:
         options["status_code"] = FlaskResponse(status=status).status_code
     if headers is not None:

@@ -13,17 +13,25 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 from stream_adapter._accept import acceptable_codings
 from stream_adapter._disposition import content_disposition, text_of_filename
-from stream_adapter._headers import add_defaults, add_safe_defaults, set_default, without_fields, without_hop_by_hop
+from stream_adapter._headers import (
+    add_defaults,
+    add_safe_defaults,
+    field_values,
+    set_default,
+    without_fields,
+    without_hop_by_hop,
+)
 from stream_adapter._limits import Limits
 from stream_adapter._media_types import with_charset
+from stream_adapter._options import ResponseKeywords, ResponseOptions, shows_options
 from stream_adapter._pump import in_file_thread, in_thread, run, running_loop, submit_to_file_thread
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved, Submit
-from stream_adapter._response import Response, ResponseOptions
+from stream_adapter._response import Response
 from stream_adapter._source import Source
 from stream_adapter.errors import NotFoundError
 from stream_adapter.formats._base import ChunkFormat
@@ -52,6 +60,7 @@ _BYTES = ChunkFormat()
 _READ_AHEAD = Limits(high_water=4 * BLOCK)  # read while as much is sent, so that neither waits each time
 
 
+@shows_options("format")
 def file(
     file: Path | Any,
     *,
@@ -60,7 +69,7 @@ def file(
     disposition: str | None = None,
     precompressed: bool = False,
     offload: Offload | None = None,
-    **options: Unpack[ResponseOptions],
+    **options: Unpack[ResponseKeywords],
 ) -> FileResponse:
     """Send a file: whole, or the ranges asked for, or nothing to a client that has it.
 
@@ -95,6 +104,7 @@ def file(
 class FileResponse(Response):
     """What `file` returns, made of the same arguments."""
 
+    @shows_options("format")
     def __init__(
         self,
         file: Path | Any,
@@ -104,7 +114,7 @@ class FileResponse(Response):
         disposition: str | None = None,
         precompressed: bool = False,
         offload: Offload | None = None,
-        **options: Unpack[ResponseOptions],
+        **options: Unpack[ResponseKeywords],
     ) -> None:
         for name in {"format", "description"} & options.keys():
             raise TypeError(f"file: a file is sent as it is; {name} is no option of it")
@@ -123,15 +133,20 @@ class FileResponse(Response):
         if options.get("media_type") is None:
             options["media_type"] = guess_media_type(name)
         super().__init__(file if self._path is None else None, **options)
+        self._check_tags()
         self._precompressed = precompressed
         self._offload = offload
         if disposition is None and filename is not None:
             disposition = "attachment"
         self._disposition = None if disposition is None else content_disposition(disposition, name)
 
-    def _check(self) -> None:
-        super()._check()
-        for etag in self.headers.getlist("ETag"):
+    def _with_options(self, options: ResponseOptions) -> Self:
+        response = super()._with_options(options)
+        response._check_tags()  # noqa: SLF001  # our own class
+        return response
+
+    def _check_tags(self) -> None:
+        for etag in field_values(self._options.headers, "etag"):
             check_etag(etag)
 
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
@@ -253,7 +268,7 @@ class FileResponse(Response):
         on_error = self.on_error
         return Flow(
             encoder=_BYTES.encoder(strict=True, charset="utf-8"),
-            limits=self.limits if "limits" in self._given else _READ_AHEAD,
+            limits=self.limits if "limits" in self._options.given else _READ_AHEAD,
             flush="item" if self.flush == "auto" else self.flush,  # blocks are large enough, and joining copies
             commit_after=self.commit_after,
             on_error=None if on_error is None else partial(_tell, on_error),

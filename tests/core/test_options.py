@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import inspect
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import stream_adapter as sa
+import stream_adapter_django
+import stream_adapter_fastapi
+import stream_adapter_flask
+from stream_adapter._options import UNSET
+from stream_adapter.files import FileResponse
 from stream_adapter.formats import NDJSON, Text
-from stream_adapter.integration import SyncBody
+from stream_adapter.integration import ResponseKeywords, ResponseOptions, SyncBody, as_response, checked_options
 
 BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"status_code": 99}, ValueError, "status_code: expected 200 to 599, got 99"),
@@ -176,3 +185,51 @@ def test_a_reader_has_the_patience_of_the_format_unless_limits_are_given(
     body.start()
     assert body.send_timeout == seconds
     body.close()
+
+
+SPELLED_OUT = [
+    *(sa.text, sa.html, sa.ndjson, sa.json_array, sa.json_seq, sa.csv, sa.sse, sa.file, sa.Response, FileResponse),
+    *(sa.Response.with_defaults, as_response, checked_options),
+    *(stream_adapter_flask.stream_response, stream_adapter_flask.StreamAdapter),
+    *(stream_adapter_flask.streaming, stream_adapter_flask.streaming.sse),
+    *(stream_adapter_django.stream_response, stream_adapter_django.streaming.csv),
+    *(stream_adapter_fastapi.stream_response, stream_adapter_fastapi.StreamAdapter),
+]
+
+
+@pytest.mark.parametrize("function", SPELLED_OUT, ids=lambda function: f"{function.__module__}.{function!r}"[:60])
+def test_signature_spells_out_the_options_of_a_response(function: Callable[..., Any]) -> None:
+    parameters = inspect.signature(function).parameters
+    expected = set(ResponseKeywords.__annotations__) - {"description"}
+    if function in {sa.file, FileResponse}:
+        expected -= {"format"}
+    assert expected <= set(parameters)
+    assert {parameters[name].default for name in expected} == {UNSET}
+    assert not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def test_response_signature_in_the_source_has_the_keywords_of_the_frozen_options() -> None:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(sa.Response)))
+    spelled: Any = next(node for node in ast.walk(tree) if getattr(node, "name", "") == "__init__")
+    written = {each.arg: ast.unparse(each.annotation) for each in spelled.args.kwonlyargs if each.annotation}
+    keywords = {name: it.__forward_arg__ for name, it in ResponseKeywords.__annotations__.items()}
+    assert written == {**keywords, "description": "SourceInput"}
+    fields = {field.name for field in dataclasses.fields(ResponseOptions)}
+    assert fields - {"given"} == keywords.keys() - {"description"}
+
+
+def test_checked_options_are_not_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = checked_options(status_code=201, headers={"X-A": "1"})
+    defaults = checked_options(flush="item", headers={"X-B": "2"})
+    monkeypatch.setattr("stream_adapter._options._CHECKS", {})
+    response = as_response(iter([b"a"]), options).with_defaults(defaults)
+    assert (response.status_code, response.flush) == (201, "item")
+    assert list(response.headers) == [("X-B", "2"), ("X-A", "1")]
+
+
+def test_options_are_frozen_and_hold_what_was_given() -> None:
+    options = checked_options(status_code=201)
+    assert dict(options) == {"status_code": 201}
+    assert (options.charset, set(options.given)) == ("utf-8", {"status_code"})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.status_code = 202  # type: ignore[misc]  # the mistake that is tested

@@ -90,7 +90,7 @@ def test_description_is_another_name_for_content(call: Call) -> None:
 
 
 def test_content_and_description_together_are_an_error() -> None:
-    with pytest.raises(TypeError, match="content and description are two names for one thing"):
+    with pytest.raises(TypeError, match="pass either content or description, not both"):
         sa.Response(b"a", description=b"b")
 
 

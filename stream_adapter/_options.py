@@ -1,0 +1,251 @@
+"""The options of a response: one frozen value, checked when it is made, and how one fills in what another lacks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypedDict, TypeVar, Unpack
+
+from ._encode import check_charset
+from ._headers import check_status, field_value, make_headers, without_fields
+from ._hints import unknown_option
+from ._limits import Limits, StreamSummary, check_seconds
+from ._media_types import check_media_type, media_type_charset
+from .formats import Format
+from .types import Chunk, Flush, HeadersInput, Source
+
+__all__ = ["NO_OPTIONS", "UNSET", "ResponseKeywords", "ResponseOptions", "checked_options", "shows_options"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final[Any] = _Unset()
+"""The default of an option that was not given: the defaults of an application may then fill it in."""
+
+
+class ResponseKeywords(TypedDict, total=False):
+    """The keywords of `Response`, for functions that pass them on: `**options: Unpack[ResponseKeywords]`."""
+
+    status_code: int
+    headers: HeadersInput | None
+    media_type: str | None
+    charset: str
+    strict: bool
+    format: Format | None
+    flush: Flush
+    commit_after: float | None
+    limits: Limits
+    on_error: Callable[[BaseException], Chunk] | None
+    on_close: Callable[[StreamSummary], object] | None
+    description: Source
+
+
+_ANNOTATIONS = {name: written.__forward_arg__ for name, written in ResponseKeywords.__annotations__.items()}
+
+
+def shows_options(*without: str) -> Callable[[Function], Function]:
+    """Spell out, in the signature that `help` and `inspect.signature` show, the options behind a `**` parameter.
+
+    Type checkers, and editors that use one, read them from `Unpack[ResponseKeywords]`.
+
+    Args:
+        *without: names of options that the function does not take.
+    """
+
+    def show(function: Function) -> Function:
+        signature = inspect.signature(function)
+        shown = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
+        shown += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=UNSET, annotation=annotation)
+            for name, annotation in _ANNOTATIONS.items()
+            if name not in signature.parameters and name not in {"description", *without}
+        ]
+        vars(function)["__signature__"] = signature.replace(parameters=shown)
+        return function
+
+    return show
+
+
+@dataclass(frozen=True, init=False)
+class ResponseOptions(Mapping[str, Any]):
+    """The options of a response, checked. As a mapping it holds those that were given: `Response(rows, **options)`.
+
+    An instance stores only what differs from the defaults, which are the class's: most responses have few options.
+
+    Attributes:
+        given: the names of the options that were given; the other attributes have the library's defaults.
+    """
+
+    status_code: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str | None = None
+    charset: str = "utf-8"
+    strict: bool = False
+    format: Format | None = None
+    flush: Flush = "auto"
+    commit_after: float | None = None
+    limits: Limits = Limits()  # noqa: RUF009  # frozen
+    on_error: Callable[[BaseException], Chunk] | None = None
+    on_close: Callable[[StreamSummary], object] | None = None
+    given: frozenset[str] = frozenset()
+
+    def __init__(self, values: Mapping[str, Any], given: Iterable[str] = ()) -> None:
+        vars(self).update(values, given=frozenset(given))
+
+    @classmethod
+    def of(cls, keywords: Mapping[str, Any]) -> ResponseOptions:
+        """Check keywords of `Response`. Headers are read once, so they may be an iterator.
+
+        Raises:
+            TypeError: an option is unknown or of the wrong type.
+            ValueError: an option has a value that is not allowed, or two of them contradict each other.
+        """
+        if not keywords:
+            return NO_OPTIONS
+        if isinstance(keywords, cls):
+            return keywords
+        checked: dict[str, Any] = {}
+        for name, value in keywords.items():
+            check = _CHECKS.get(name)
+            if check is not None:
+                checked[name] = check(value)
+            elif name != "description":
+                raise unknown_option(name, ResponseKeywords.__annotations__)
+        return _agreeing(cls(checked, checked))
+
+    def changed(self, name: str, value: object) -> ResponseOptions:
+        """Return these options with one that was set on the response later; it counts as given, and is not checked."""
+        return ResponseOptions({**vars(self), name: value}, self.given | {name})
+
+    def filled_in(self, defaults: ResponseOptions) -> ResponseOptions:
+        """Return these options, and in place of those that were not given, those of `defaults`.
+
+        Headers are united, and these options' lines replace those of `defaults`. A format or a media type of these
+        options is not mixed with either of `defaults`, nor is strict with a format that encodes its items itself.
+        """
+        names = defaults.given - self.given
+        content_type = self.content_type
+        if content_type is not None or not self.given.isdisjoint({"format", "media_type"}):
+            names -= {"format", "media_type"}
+            if self.format is not None and self.format.frames:
+                names -= {"strict"}
+        if content_type is not None and media_type_charset(content_type):
+            names -= {"charset"}
+        filling = {name: getattr(defaults, name) for name in names}
+        if self.headers and defaults.headers:
+            own = {name.lower() for name, _ in self.headers}
+            filling["headers"] = (*without_fields(defaults.headers, own), *self.headers)
+        if not filling:
+            return self
+        return _agreeing(ResponseOptions({**vars(self), **filling}, self.given.union(filling)))
+
+    @property
+    def content_type(self) -> str | None:
+        """The Content-Type that the user named, as a header or a media type; None if the format names it."""
+        named = field_value(self.headers, "content-type")
+        return self.media_type if named is None else named
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.given:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in fields(self) if field.name in self.given)
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+
+def _agreeing(options: ResponseOptions) -> ResponseOptions:
+    """Return options of which none contradicts another; without a charset, they have that of the Content-Type."""
+    content_type = options.content_type
+    declared = media_type_charset(content_type) if content_type else None
+    if declared:
+        declared = check_charset(declared)
+        if "charset" not in options.given:
+            options = ResponseOptions({**vars(options), "charset": declared}, options.given)
+        elif declared != options.charset:
+            raise ValueError(f"charset: {options.charset} contradicts the media type {content_type!r}")
+    if options.strict and options.format is not None and options.format.frames:
+        name = type(options.format).__name__
+        raise ValueError(f"strict: {name} encodes its items itself; strict is for byte streams")
+    return options
+
+
+NO_OPTIONS: Final = ResponseOptions({})
+
+
+@shows_options()
+def checked_options(**options: Unpack[ResponseKeywords]) -> ResponseOptions:
+    """Return options that are given once and serve for many responses.
+
+    Raises:
+        TypeError: an option is unknown or of the wrong type.
+        ValueError: an option has a value that is not allowed.
+    """
+    return ResponseOptions.of(options)
+
+
+def _checked_media_type(value: object) -> str | None:
+    return None if value is None else check_media_type(value)
+
+
+def _checked_strict(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"strict: expected True or False, got {type(value).__name__}")
+    return value
+
+
+def _checked_format(value: object) -> Format | None:
+    if value is not None and not isinstance(value, Format):
+        raise TypeError(f"format: expected a stream_adapter.formats.Format, got {type(value).__name__}")
+    return value
+
+
+def _checked_flush(value: object) -> Flush:
+    if value not in ("auto", "item", "bulk"):  # by equality: what it is given may have no hash
+        raise ValueError(f"flush: expected 'auto', 'item' or 'bulk', got {value!r}")
+    return value
+
+
+def _checked_commit_after(value: Any) -> float | None:
+    check_seconds("commit_after", value, zero=True)
+    seconds: float | None = value
+    return seconds
+
+
+def _checked_limits(value: object) -> Limits:
+    if not isinstance(value, Limits):
+        raise TypeError(f"limits: expected Limits(…), got {type(value).__name__}")
+    return value
+
+
+def _function_check(name: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value is not None and not callable(value):
+            raise TypeError(f"{name}: expected a function, got {type(value).__name__}")
+        return value
+
+    return check
+
+
+_CHECKS: Mapping[str, Callable[[Any], Any]] = {
+    "status_code": check_status,
+    "headers": lambda headers: tuple(make_headers(headers)),
+    "media_type": _checked_media_type,
+    "charset": check_charset,
+    "format": _checked_format,
+    "strict": _checked_strict,
+    "flush": _checked_flush,
+    "commit_after": _checked_commit_after,
+    "limits": _checked_limits,
+    "on_error": _function_check("on_error"),
+    "on_close": _function_check("on_close"),
+}
