@@ -26,7 +26,7 @@ def _prose(page: Path) -> str:
 
 
 def _anchors(page: Path) -> set[str]:
-    """Return the fragments by which a code host and the site find the headings of a page."""
+    """Return the fragments that lead to the headings of a page, on a code host and on the site."""
     return {_anchor(heading) for heading in _HEADING.findall(_prose(page))}
 
 
