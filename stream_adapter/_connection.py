@@ -286,7 +286,7 @@ def _descriptor_of_input(environ: Environ) -> int | None:
     """Return the descriptor beneath `wsgi.input`, of the servers that read a request from its socket."""
     stream: Any = environ.get("wsgi.input")
     stream = getattr(stream, "server_input", stream)  # a RequestInput has the server's own
-    if environ.get("SERVER_SOFTWARE", "").startswith("WSGIServer/"):
+    if environ.get("SERVER_SOFTWARE", "").partition("/")[0] == "WSGIServer":  # Python 3.15 adds no version to it
         read: Any = getattr(stream, "_read", None)  # Django's LimitedStream has the stream by its method only
         stream = getattr(read, "__self__", stream)
     elif type(stream).__module__.startswith("cheroot."):

@@ -47,11 +47,12 @@ def environs(client: socket.socket) -> dict[str, dict[str, object]]:
         **{key: {key: client} for key in SOCKETS},
         "waitress": {"waitress.client_disconnected": Channel(client).check_client_disconnected},
         "wsgiref": {"SERVER_SOFTWARE": "WSGIServer/0.2", "wsgi.input": client.makefile("rb")},
+        "wsgiref of Python 3.15": {"SERVER_SOFTWARE": "WSGIServer", "wsgi.input": client.makefile("rb")},
         "runserver": {"SERVER_SOFTWARE": "WSGIServer/0.2", "wsgi.input": limited},
     }
 
 
-@pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "runserver"])
+@pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "wsgiref of Python 3.15", "runserver"])
 def test_departure_is_seen_on_the_servers_socket_behind_unread_bytes(server: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -66,7 +67,7 @@ def test_departure_is_seen_on_the_servers_socket_behind_unread_bytes(server: str
         assert ours.recv(100) == b"GET /next"
 
 
-@pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "runserver"])
+@pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "wsgiref of Python 3.15", "runserver"])
 def test_released_connection_is_left_alone(server: str) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
