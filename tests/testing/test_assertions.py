@@ -116,6 +116,12 @@ def test_an_answer_that_is_an_error_is_told_to_be_one(make: Make) -> None:
 
 
 @either_protocol
+def test_error_answer_is_reported_though_its_page_streams(make: Make) -> None:
+    with pytest.raises(AssertionError, match="GET /: expected a stream, but the answer was 404 Not Found"):
+        assert_streams(make(Fresh(ticks), status=404), "/")
+
+
+@either_protocol
 def test_an_empty_response_does_not_stream(make: Make) -> None:
     with pytest.raises(AssertionError, match="expected a chunk, but the response ended"):
         assert_streams(make([]), "/")
