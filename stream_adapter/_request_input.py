@@ -1,8 +1,8 @@
 """`wsgi.input` with a bound on how long a read waits for its client: the rule of `receive_timeout` under WSGI.
 
-A read of the request's body occupies the request's thread, and PEP 3333 gives it no timeout. Meanwhile the watcher asks
-the kernel when the client last sent anything. After `receive_timeout` of silence it shuts down the reading half of the
-socket: the read returns, raises `BodyTimeout`, and the connection takes no further request. What is sent still is.
+A read of the request's body occupies the request's thread, and PEP 3333 gives it no timeout. During a read the watcher
+asks the kernel when the client last sent anything. After `receive_timeout` of silence it shuts down the reading half of
+the socket: the read returns, raises `BodyTimeout`, and the connection takes no further request. What is sent still is.
 
 Who owns what: a `RequestInput` belongs to the thread that reads. Only `look` runs in the watcher's thread, and reaches
 the client's connection only while a read is under way.
@@ -38,8 +38,8 @@ def bound_input(environ: Environ, seconds: float | None) -> RequestInput | None:
 class BodyTimeout(RefusalError, RequestTimeout, TimeoutError):  # noqa: N818  # as its answer is named
     """The client withholds its body: 408 (RFC 9110, 15.5.9).
 
-    An application sees an OSError, as of an input that broke. One of Flask or Werkzeug answers it without a traceback,
-    of which a client could make it log any number.
+    An application sees an OSError, as of a broken input. Flask and Werkzeug answer it without logging a traceback, so a
+    client cannot fill the log.
 
     Args:
         seconds: of the client's silence.

@@ -38,7 +38,7 @@ def environ_of(scope: Scope, body: object) -> Environ:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scheme,
         "wsgi.input": body,
-        "wsgi.input_terminated": True,  # Werkzeug reads a body of unknown length only if it is told that it ends
+        "wsgi.input_terminated": True,  # Werkzeug reads a body of unknown length only with this
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -60,7 +60,7 @@ def environ_of(scope: Scope, body: object) -> Environ:
 
 
 def _path(scope: Scope) -> bytes:
-    """Return the path's bytes: those that were sent, unless somebody has put another path in their place."""
+    """Return the path's bytes: those that were sent, unless an outer application has replaced the path."""
     path: str = scope["path"]
     raw: bytes | None = scope.get("raw_path")
     if raw is not None and unquote(raw) == path:
@@ -69,11 +69,11 @@ def _path(scope: Scope) -> bytes:
 
 
 def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """Name the headers as CGI does, and join those that are repeated (RFC 9110, 5.3; cookies: RFC 9113, 8.2.3)."""
+    """Return the headers by their CGI names, repeated ones joined (RFC 9110, 5.3; cookies: RFC 9113, 8.2.3)."""
     fields: dict[str, list[str]] = {}
     for name, value in headers:
         if b"_" in name:
-            continue  # in an environ it would pass for the name with a hyphen, which a proxy may have checked
+            continue  # in an environ it looks like the name with a hyphen, which a proxy may have checked
         key = name.decode("latin-1").upper().replace("-", "_")
         if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             key = f"HTTP_{key}"

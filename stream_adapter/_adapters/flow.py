@@ -1,4 +1,4 @@
-"""How the response of another application travels: bytes as they are, within `limits`."""
+"""The options of a response that another application sends: its bytes are not changed, `limits` apply."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["flow_of"]
 
 
 class _Sized(ChunkFormat):
-    """The body of a response that says its length, for which a paused download may wait without end."""
+    """A body with a Content-Length. A paused download may wait without limit."""
 
     send_timeout = None
 
@@ -32,7 +32,7 @@ def flow_of(
 
     Args:
         head: returns status and headers, which are final once there is a chunk.
-        limits: bounds and deadlines. A response that says its length has a `send_timeout` only if they name one.
+        limits: bounds and deadlines. With a Content-Length, `send_timeout` applies only if it is set explicitly.
         on_close: called with a StreamSummary at the end.
     """
     encoder = _STREAM.encoder(strict=True, charset="utf-8")

@@ -98,7 +98,7 @@ def _without_errors(app: ASGIApp) -> ASGIApp:
 def _at_exit(act: Callable[[], object]) -> None:
     """Call `act` at exit, while threads can still be started and executors take work, as a shutdown may need.
 
-    `atexit` calls too late for that, and there is no public name for the moment before.
+    `atexit` calls too late for that, and an earlier moment has no public name.
     """
     threading._register_atexit(act)  # type: ignore[attr-defined]  # noqa: SLF001  # see above
 

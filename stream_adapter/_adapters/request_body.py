@@ -1,10 +1,10 @@
 """The body of an ASGI request, as the file that a WSGI application reads in its thread.
 
-The loop receives parts and puts them; the application's thread takes them, and waits if there is none, but not without
-end: a client that sends nothing must not keep the thread. How much is received before it is read, `_read_ahead` says.
+The loop receives parts and appends them. The application's thread takes them, and waits for the next one at most
+`receive_timeout`, so that a silent client cannot occupy it. `_read_ahead` limits how much is received ahead of reads.
 
-    the loop's         _parts (append, clear), _budget, _complete, _lost
-    the thread's       _parts (from the front), _budget.read, _part
+    owned by the loop    _parts (append, clear), _budget, _complete, _lost
+    owned by the thread  _parts (popleft), _budget.read, _part
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["RequestBody"]
 
 
 class RequestBody(io.RawIOBase):
-    """What `io.BufferedReader` reads from.
+    """The raw file below an `io.BufferedReader`.
 
     Args:
         receive: the server's; nothing else may call it.
-        awaited: the client waits until its body is wanted (`Expect: 100-continue`), and a server says so once it is
-            received from: not before the application reads, or its response begins.
-        timeout: seconds that a read waits for the client; None for any.
+        awaited: whether the client waits for `100 Continue` before it sends the body. Servers send that when `receive`
+            is called: so not before the application reads, or its response starts.
+        timeout: seconds that a read waits for the client; None: without limit.
 
     Attributes:
-        connection: which is told that the client has gone.
+        connection: is notified of the disconnect.
         is_held: returns True while the application waits for its client to take what it has sent.
     """
 
@@ -56,7 +56,7 @@ class RequestBody(io.RawIOBase):
         self._room = LoopWaker(threadsafe=True)
 
     async def receive(self) -> Message:
-        """Receive the next message, note it, and return it; once the body is complete, that is the disconnect."""
+        """Receive the next message, record it, and return it; after the end of the body, that is the disconnect."""
         try:
             await self._wait_for_room()
             message = await self._receive()
@@ -78,7 +78,7 @@ class RequestBody(io.RawIOBase):
         return message
 
     def lose(self) -> None:
-        """Say that nothing more comes: the client has gone, or nothing receives."""
+        """Mark the body as lost: the client has disconnected, or nothing receives any more."""
         self._lost = True
         self._arrived.wake()
 
@@ -92,24 +92,27 @@ class RequestBody(io.RawIOBase):
                 budget.paused(could_read=not self.is_held())
 
     def want(self) -> None:
-        """Say, in any thread, that the body is wanted."""
+        """Request the body, from any thread."""
         self._wanted = True
         self._room.wake()
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True: `io.BufferedReader` asks."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read what there is, waiting for it; 0 at the end.
+        """Read the next bytes, and wait for them; return 0 at the end.
 
         Raises:
-            ClientDisconnected: the client left before the end.
-            BodyTimeout: it sends nothing.
+            ClientDisconnected: the client disconnected before the end.
+            BodyTimeout: the client sent nothing in time.
             OSError: the body was left unread for so long that it was discarded.
         """
         while not self._part:
-            ended, lost = self._complete, self._lost  # looked at first: the last part comes before them
+            ended, lost = (
+                self._complete,
+                self._lost,
+            )  # read these first: the last part is appended before
             if self._budget.discards:
                 raise OSError(DISCARDED)
             if self._parts:
@@ -128,7 +131,7 @@ class RequestBody(io.RawIOBase):
         return size
 
     def _take(self) -> None:
-        with contextlib.suppress(IndexError):  # it was discarded just now
+        with contextlib.suppress(IndexError):  # the loop has just discarded it
             part = self._parts.popleft()
             self._part = memoryview(part)
             self._budget.read(len(part))

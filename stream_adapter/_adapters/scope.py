@@ -16,12 +16,12 @@ _DEFAULT_PORTS = {"https": 443}
 def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
     """Translate an environ.
 
-    The version is 2.4: `send` raises once the client has gone, so nobody need listen to `receive` meanwhile, which
-    would read what the client has still to send. No extension is offered, for WSGI has none of them.
+    The version is 2.4: `send` raises after a disconnect. So an application need not wait in `receive` during its
+    response, which would read the rest of the body. No extension is offered, because WSGI supports none of them.
 
     Args:
         environ: the request, kept as `wsgi_environ`.
-        state: what the application's lifespan has set up.
+        state: of the application's lifespan.
     """
     scheme = environ.get("wsgi.url_scheme", "http")
     root = environ.get("SCRIPT_NAME", "").encode("latin-1")
@@ -37,7 +37,7 @@ def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
         "query_string": environ.get("QUERY_STRING", "").encode("latin-1"),
         "root_path": root.decode("utf-8", "replace"),
         "headers": list(_headers(environ)),
-        # on a Unix socket gunicorn takes both from the Host, and so whatever a client has written there
+        # on a Unix socket gunicorn takes both from the Host field, so a client controls them
         "server": (environ["SERVER_NAME"], _port(environ.get("SERVER_PORT"), _DEFAULT_PORTS.get(scheme, 80))),
         "client": None,
         "state": dict(state),
@@ -50,13 +50,13 @@ def scope_of(environ: Environ, state: dict[str, Any]) -> Scope:
 
 
 def _port(given: object, default: int) -> int:
-    """Return a port, which is text in an environ; `default` for what is not one."""
+    """Return a port, which is text in an environ; `default` if it is invalid."""
     text = str(given)
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else default
 
 
 def _raw_path(environ: Environ, path: bytes) -> bytes:
-    """Return the path as it was sent, where the server tells; else, or if somebody has put another there, quote it."""
+    """Return the path as it was sent, if the server has it and no application has replaced it; else quote it."""
     sent: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     raw = sent.partition("?")[0].encode("latin-1", "replace")
     return raw if unquote_to_bytes(raw) == path else quote(path).encode()
@@ -67,7 +67,7 @@ def _headers(environ: Environ) -> Iterator[tuple[bytes, bytes]]:
     for key, value in environ.items():
         if key in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             name = key
-            if not value:  # some servers name them always
+            if not value:  # some servers always set them
                 continue
             if is_chunked and key == "CONTENT_LENGTH":  # the body is not as long as that says (RFC 9112, 6.3)
                 continue

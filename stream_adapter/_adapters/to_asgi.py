@@ -1,7 +1,7 @@
 """A WSGI application under an ASGI server.
 
-Its thread calls it, iterates what it returns, and closes that; the pump takes the chunks over. Once the first chunk is
-there the pump itself iterates: nothing of this file stands in between, unless a Content-Length is to be kept.
+A thread calls it, iterates what it returns, and closes that; the pump hands the chunks over to the loop. After the
+first chunk the pump iterates directly, without code of this file, unless a Content-Length must be checked.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def to_asgi(
 ) -> ASGIApp:
     """Serve a WSGI application under ASGI.
 
-    Each request has a thread of its own for its whole life, in which the application is called, iterated and closed. An
-    error before its first chunk is the server's to answer; a disconnect closes its iterable. `wsgi.input` is read as
-    the body arrives, `write()` sends at once. Lifespan is completed, a websocket is refused.
+    Each request has a thread of its own, in which the application is called, iterated and closed. The server answers an
+    error before the first chunk; a disconnect closes the iterable. `wsgi.input` is read as the body arrives, `write()`
+    sends at once. The lifespan is completed, websockets are refused.
 
     Args:
         app: the application (PEP 3333). Its environ has the scope as `asgi.scope`.
         limits: bounds and deadlines of each response.
         on_close: called with a StreamSummary when a response's iterable is closed.
-        receive_timeout: seconds for which a read of the request's body waits while the client sends nothing, since it
-            occupies a thread; then it raises TimeoutError, which is answered by 408. None for any.
+        receive_timeout: seconds that a read of the request's body waits for a silent client, because it occupies a
+            thread. Then it raises TimeoutError, and the answer is 408. None: without limit.
 
     Raises:
         TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
@@ -64,23 +64,23 @@ def to_asgi(
         has_body = bool(names & {b"content-length", b"transfer-encoding"})
         environ = environ_of(scope, io.BufferedReader(request) if has_body else io.BytesIO())
         environ["stream_adapter.connection"] = request.connection
-        call = _Call(app, environ, request.want)
-        flow = flow_of(call.head, limits, on_close)
+        source = _WSGISource(app, environ, request.want)
+        flow = flow_of(source.head, limits, on_close)
         head = RequestHead.from_scope(scope)
-        resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
+        resolved = Resolved(status=200, headers=[], source=Source(source), flow=flow, body=None, request=head)
         body = AsyncBody(resolved, Hooks(on_stopping=request.lose))
         body.expect_reports()
         request.is_held = body.is_held
-        call.body = body
+        source.body = body
         try:
             await deliver(body, request.receive, send)
-        except RefusalError as error:  # no thread is left, or the client withholds its body
+        except RefusalError as error:  # all threads are in use, or the client withholds its body
             if body.begun:
                 raise
             await refuse(error, send)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-        running_loop()  # or one error that says what is missing
+        running_loop()  # raises on other event loops than asyncio's
         if scope["type"] != "http":
             await answer_other(scope, receive, send)
         else:
@@ -89,8 +89,8 @@ def to_asgi(
     return asgi
 
 
-class _Call:
-    """One call of the application, and the iterable of its chunks.
+class _WSGISource:
+    """The source of a response: one call of a WSGI application, and the iterable of its chunks.
 
     Args:
         app: the application.
@@ -117,7 +117,7 @@ class _Call:
         self._sent = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        """Call the application, as far as to its first chunk that is not empty: until then it may change its mind."""
+        """Call the application, up to its first chunk that is not empty: until then it may replace its head."""
         self._chunks = self._app(self._environ, self._start_response)
         chunks = iter(self._chunks)
         first: Iterable[bytes] = ()
@@ -154,7 +154,7 @@ class _Call:
         return self._environ["REQUEST_METHOD"] == "HEAD" or is_bodiless(self._status)
 
     def _up_to(self, length: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Send what Content-Length says: not more, for which nobody is asked, and not less without an error."""
+        """Yield as many bytes as Content-Length says: never ask for more, raise if there are fewer."""
         while self._sent < length:
             chunk = next(chunks, None)
             if chunk is None:
@@ -164,7 +164,7 @@ class _Call:
             yield part
 
     def _check(self, status: str, headers: list[tuple[str, str]]) -> None:
-        """Take over a head, as far as it may be sent."""
+        """Check a head, and keep the fields that may be sent."""
         line = _STATUS_LINE.fullmatch(status)
         if line is None:
             raise ValueError(f"start_response: expected a status such as '200 OK', got {status!r}")

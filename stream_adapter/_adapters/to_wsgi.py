@@ -1,11 +1,10 @@
 """An ASGI application under a WSGI server.
 
-It runs in a task of the background loop and sends into the buffer; the request's thread takes from there. To the pump
-it is an async source of one step, the whole call, that yields nothing: its chunks are put meanwhile.
+It runs in a task of the background loop and sends into the buffer; the request's thread takes from it. For the pump
+it is an async source of a single step, the whole source, that yields nothing: `send` puts the chunks during that step.
 
-Once its response is complete the request is over, and an application that has something left to do goes on without it.
-One whose client has gone is told: `receive` returns the disconnect, `send` raises. One that takes no notice is
-cancelled.
+The request is over when the response is complete; an application that has more to do continues without it. After a
+disconnect `receive` returns `http.disconnect` and `send` raises. An application that does neither is cancelled.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ from stream_adapter.types import ASGIApp, Environ, Message, StartResponse, WSGIA
 
 from .flow import flow_of
 from .lifespan import ProcessLifespan
-from .receive import Inbox
+from .receive import InputReceiver
 from .scope import scope_of
 
 __all__ = ["to_wsgi"]
 
 _LIMITS = Limits()
-_NOTICE = 0.05  # seconds in which an application may take notice that its client has gone
-_GRACE = 0.5  # seconds in which it may end then, before its request goes on without it
+_NOTICE = 0.05  # seconds for an application to receive the disconnect; then it is cancelled
+_GRACE = 0.5  # seconds for it to end then; then the request ends without it
 _EVENTS_COMMIT_AFTER = 0.25  # seconds for which the head of an event stream waits for its first event
 
-_left: set[asyncio.Task[None]] = set()  # applications that go on after their response: a loop holds its tasks weakly
+_background: set[asyncio.Task[None]] = set()  # run on after their response; a loop refers to its tasks weakly
 
 
 def to_wsgi(
@@ -54,18 +53,18 @@ def to_wsgi(
 ) -> WSGIApp:
     """Serve an ASGI application under WSGI.
 
-    It runs on one event loop a process, in a thread of its own; its lifespan starts with the first request and shuts
-    down when the process exits. An error before the first part of a response is the server's to answer; when the
-    client goes, the application is told as ASGI has it. `receive` reads the body as it arrives. Nothing is started
-    before the first request, so a server may fork.
+    It runs on one event loop per process, in a thread of its own. Its lifespan starts with the first request and shuts
+    down when the process exits. The server answers an error before the first part of a response. The application is
+    notified of a disconnect as ASGI specifies. `receive` reads the body as it arrives. Nothing starts before the first
+    request, so a server may fork.
 
     Args:
         app: the application (ASGI 3.0). Its scope has the environ as `wsgi_environ`.
         limits: bounds and deadlines of each response.
         on_close: called with a StreamSummary when a response is over.
-        receive_timeout: seconds for which the request's body is waited for while the client sends nothing, since that
-            occupies a thread; then the application receives a disconnect, and the answer is 408. None for any. It
-            holds where the server reads from a socket that it shows: gunicorn, Werkzeug, cheroot, on Linux.
+        receive_timeout: seconds that a read of the request's body waits for a silent client, because it occupies a
+            thread. Then the application receives a disconnect, and the answer is 408. None: without limit. It applies
+            where the server gives access to its socket: gunicorn, Werkzeug, cheroot, on Linux.
 
     Raises:
         TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
@@ -75,34 +74,34 @@ def to_wsgi(
 
     def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         connection = client_connection(environ)
-        call = _Call(app, environ, lifespan.begin(), receive_timeout)
-        flow = flow_of(call.head, limits, on_close)
+        source = _ASGISource(app, environ, lifespan.begin(), receive_timeout)
+        flow = flow_of(source.head, limits, on_close)
         head = RequestHead.from_environ(environ)
-        resolved = Resolved(status=200, headers=[], source=Source(call), flow=flow, body=None, request=head)
-        call.body = SyncBody(resolved, Hooks(connection=connection))
-        call.body.expect_reports()
-        return begin(call.body, environ, start_response)
+        resolved = Resolved(status=200, headers=[], source=Source(source), flow=flow, body=None, request=head)
+        source.body = SyncBody(resolved, Hooks(connection=connection))
+        source.body.expect_reports()
+        return begin(source.body, environ, start_response)
 
     return wsgi
 
 
-class _Call(AsyncIterator[bytes]):
-    """One call of the application, and the source of its response.
+class _ASGISource(AsyncIterator[bytes]):
+    """The source of a response: one call of an ASGI application.
 
     Args:
         app: the application.
         environ: the request.
-        state: what the application's lifespan has set up.
+        state: of the application's lifespan.
         receive_timeout: seconds that a read of its body waits for a silent client.
 
     Attributes:
-        log_name: what it is in the log.
-        body: the response, which is made of this source.
+        log_name: its name in the log.
+        body: the body that sends this source.
     """
 
     log_name = "ASGI application"
     body: SyncBody
-    _inbox: Inbox
+    _receiver: InputReceiver
     _ended: asyncio.Event
     _task: asyncio.Task[None]
     _producer: TaskProducer
@@ -115,17 +114,17 @@ class _Call(AsyncIterator[bytes]):
         self._state = state
         self._status: int | None = None
         self._headers: list[tuple[str, str]] = []
-        self._rest: int | None = None  # bytes that Content-Length leaves to be sent; None: it does not say
+        self._rest: int | None = None  # bytes of Content-Length that are not sent yet; None: without one
         self._bodiless = environ["REQUEST_METHOD"] == "HEAD"
-        self._flows = False  # whether a chunk need only be bytes to be put
+        self._flows = False  # whether chunks are put without further checks
         self._begun = self._complete = False
         self._error: BaseException | None = None
         self._turn = asyncio.Lock()
 
     async def __anext__(self) -> bytes:
         """Run the application until its response is complete."""
-        # refuses a Content-Length that is not one
-        self._inbox = Inbox(self._environ, self.body.call_soon, self._receive_timeout)
+        # raises for an invalid Content-Length
+        self._receiver = InputReceiver(self._environ, self.body.call_soon, self._receive_timeout)
         self._begun = True
         self._ended = asyncio.Event()
         self._producer = self.body.producer(TaskProducer)
@@ -136,9 +135,9 @@ class _Call(AsyncIterator[bytes]):
             raise self._error
         if self._complete:
             raise StopAsyncIteration
-        if self._inbox.withheld is not None:
-            raise BodyTimeout(self._inbox.withheld)
-        if self._inbox.closed:
+        if self._receiver.withheld is not None:
+            raise BodyTimeout(self._receiver.withheld)
+        if self._receiver.closed:
             raise ClientDisconnected
         raise RuntimeError("the ASGI application returned before its response was complete")
 
@@ -148,33 +147,33 @@ class _Call(AsyncIterator[bytes]):
 
     async def _run(self) -> None:
         try:
-            await self._app(scope_of(self._environ, self._state), self._inbox.receive, self._send)
-        except BaseException as error:  # noqa: BLE001  # it is raised where the response is
-            if not self._inbox.closed:
+            await self._app(scope_of(self._environ, self._state), self._receiver.receive, self._send)
+        except BaseException as error:  # noqa: BLE001  # __anext__ raises it
+            if not self._receiver.closed:
                 self._error = error
             elif self._complete and not (isinstance(error, asyncio.CancelledError) or follows_from_the_end(error)):
                 happened, then = "failed after its response was complete", "the response is not affected"
                 log_stream(logging.ERROR, self._name, happened, then, error=error)
             else:
-                happened, then = "ended because its client has gone", "nothing more is done"
+                happened, then = "ended after its client disconnected", "nothing more is done"
                 log_stream(logging.DEBUG, self._name, happened, then, error=error)
         finally:
             self._ended.set()
 
     async def aclose(self) -> None:
-        """Tell the application that its response is over, and see to it that it ends if it was not complete."""
+        """Send the application the disconnect; cancel it if its response was not complete and it does not end."""
         if not self._begun:
             return
         self._close()
         task = self._task
         if not self._complete:
             await asyncio.wait({task}, timeout=_NOTICE)
-            if not self._inbox.told:
+            if not self._receiver.notified:
                 task.cancel()
             await asyncio.wait({task}, timeout=_GRACE)
         if not task.done():
-            _left.add(task)
-            task.add_done_callback(_left.discard)
+            _background.add(task)
+            task.add_done_callback(_background.discard)
 
     def head(self) -> tuple[int, list[tuple[str, str]]]:
         """Return status and headers, which are final once there is a chunk."""
@@ -183,11 +182,11 @@ class _Call(AsyncIterator[bytes]):
     async def _send(self, message: Message) -> None:
         if self._flows and message["type"] == "http.response.body" and message.get("more_body"):
             chunk = message.get("body", b"")
-            if chunk.__class__ is bytes:  # as nearly every message of a stream: there is nothing else to look at
+            if chunk.__class__ is bytes:  # nearly every message of a stream
                 if chunk and self._put(chunk):
                     await self._wait_for_room()
                 return
-        if self._inbox.closed:
+        if self._receiver.closed:
             self._refuse(message)
         if message["type"] != "http.response.body":
             self._start(message)
@@ -205,15 +204,15 @@ class _Call(AsyncIterator[bytes]):
     def _refuse(self, message: Message) -> None:
         if self._complete and not self._bodiless:
             raise RuntimeError(f"{message['type']} was sent after the response was complete")
-        self._inbox.told = True
+        self._receiver.notified = True
         raise BodyNotWanted if self._complete else ClientDisconnected
 
     def _checked(self, body: Any) -> bytes:
-        """Return what is to be sent of it.
+        """Return the bytes to send.
 
         Raises:
             TypeError: it is not bytes.
-            RuntimeError: it comes before the head, or is longer than that announced.
+            RuntimeError: it comes before the head, or the body exceeds its Content-Length.
         """
         if self._status is None:
             raise RuntimeError("http.response.body was sent before http.response.start")
@@ -245,8 +244,8 @@ class _Call(AsyncIterator[bytes]):
             asyncio.get_running_loop().call_later(_EVENTS_COMMIT_AFTER, self._commit)
 
     def _commit(self) -> None:
-        """Have the head sent by an empty chunk, where the server does that, for the first event may be a while."""
-        if not self._inbox.closed and not self._producer.buffer.count:
+        """Send the head by an empty chunk, if the server supports that, before a first event that is late."""
+        if not self._receiver.closed and not self._producer.buffer.count:
             self._producer.put(b"")
 
     def _finish(self) -> None:
@@ -258,7 +257,7 @@ class _Call(AsyncIterator[bytes]):
 
     def _close(self) -> None:
         self._flows = False
-        self._inbox.close()
+        self._receiver.close()
 
 
 def _check_status(status: object) -> int:

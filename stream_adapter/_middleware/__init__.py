@@ -4,9 +4,7 @@
     asgi, wsgi   the middlewares: one request each, and the application's response to it
     asgi_stream  ASGI: a response of several messages, from the application's `send` to the server's
     receive      ASGI: the server's `receive`, shared by the application and the middleware
-    wsgi_call    WSGI: one call of the application; `start_response` and `write`, held until the first chunk
-    thread       WSGI: the thread of an application whose silence must be noticed
-    blocks       WSGI: batching and compression of a body's blocks
+    wsgi_call    WSGI: one call of the application, whose head is held until the first chunk; the thread of a call
     compression  Accept-Encoding → headers, and an encoder that holds nothing back
 
 A response that is not a stream passes through unchanged.

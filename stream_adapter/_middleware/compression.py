@@ -1,7 +1,7 @@
-"""Compression that holds nothing back: what goes in comes out with the same call, and one stream is one member.
+"""Compression that holds nothing back: each call returns all that it was given; one stream is one member.
 
-Which coding a client prefers is said by its Accept-Encoding (RFC 9110, 12.5.3); gzip is RFC 1952, br RFC 7932, zstd
-RFC 8878. The levels are those that keep up with a network; the windows are bounded, for each stream has one.
+The client's Accept-Encoding selects the coding (RFC 9110, 12.5.3); gzip is RFC 1952, br RFC 7932, zstd
+RFC 8878. The levels are fast enough for a network. The windows are limited, because each stream has one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Codec", "codecs", "compressed", "revalidated"]
 
 # PEP 784's module, which has the same interface where it is a package of its own; a build of Python may lack it
 _ZSTANDARD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-_SMALL = 500  # bytes of a body under which it is not worth it
+_SMALL = 500  # bytes; compression of a smaller body is not worthwhile
 _COMPRESSIBLE = frozenset(
     {"application/json", "application/javascript", "application/xml", "application/wasm", "application/x-javascript"}
     | {"image/svg+xml", "image/bmp"}
@@ -142,7 +142,7 @@ def revalidated(headers: list[tuple[str, str]], head: RequestHead) -> list[tuple
 
 
 def _may_be_compressed(status: int, fields: Mapping[str, str]) -> bool:
-    """Say whether it is allowed, and worth it."""
+    """Return True if compression is allowed and worthwhile."""
     length = fields.get("content-length", "")
     return not (
         is_bodiless(status)
@@ -161,7 +161,7 @@ def _is_compressible(content_type: str) -> bool:
 
 
 def _with_vary(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Say that the body depends on Accept-Encoding (RFC 9110, 12.5.5)."""
+    """Return the headers with Accept-Encoding in Vary (RFC 9110, 12.5.5)."""
     kept, vary = list[tuple[str, str]](), list[str]()
     for name, value in headers:
         if name.lower() == "vary":
@@ -174,7 +174,7 @@ def _with_vary(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _weakened(name: str, value: str) -> tuple[str, str]:
-    """Make a strong ETag weak: the bytes are not those that it was given for (RFC 9110, 8.8.1)."""
+    """Make a strong ETag weak, because the compressed bytes differ from those that it names (RFC 9110, 8.8.1)."""
     if name.lower() == "etag" and not value.startswith("W/"):
         value = f"W/{value}"
     return name, value

@@ -1,4 +1,4 @@
-"""What both middlewares take, and what it means for one stream."""
+"""The options of both middlewares, and their effect on one stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .compression import Codec, compressed, revalidated
 __all__ = ["LIVE", "Middleware", "Options", "Outgoing"]
 
 LIVE = LIVE_TYPES | {"application/octet-stream", "multipart/x-mixed-replace"}
-"""The media types of which a reader may wait for each chunk; an application's own bytes may be of any kind."""
+"""Media types whose readers may wait for each chunk. The bytes of an application may be of any kind."""
 
 App = TypeVar("App")
 
@@ -32,13 +32,13 @@ _LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """How one stream goes out.
+    """How one stream is sent.
 
     Attributes:
-        headers: of the application, with ours.
-        flow: how its chunks travel.
-        live: whether somebody may wait for each of them.
-        codec: what compresses it; None for nothing.
+        headers: the application's, with those that the middleware adds.
+        flow: the options of the stream.
+        live: whether a client may wait for each chunk.
+        codec: compresses the stream; None: it is not compressed.
     """
 
     headers: list[tuple[str, str]]
@@ -114,13 +114,13 @@ class Options:
     def outgoing(
         self, status: int, headers: list[tuple[str, str]], head: RequestHead, *, keeps_time: bool = True
     ) -> Outgoing:
-        """Say how the stream that an application has begun goes out.
+        """Return how a stream of the application is sent.
 
         Args:
             status: of the response.
             headers: of the response.
             head: of the request.
-            keeps_time: whether there is somebody to keep it alive while its source is silent.
+            keeps_time: whether keepalives can be sent while the source is silent.
         """
         content_type = field_value(headers, "content-type") or ""
         format = Raw(content_type)
@@ -131,11 +131,11 @@ class Options:
             headers, codec = compressed(status, headers, head)
         headers = list(headers)
         media_type = without_parameters(content_type)
-        if media_type == EVENT_STREAM:  # of any other type one cannot know that it is live: a proxy may buffer it
+        if media_type == EVENT_STREAM:  # other types need not be live, so a proxy may buffer them
             for name, value in format.headers.items():
                 set_default(headers, name, value)
         flow = Flow(
-            # by the chunk table, whatever the type: an application frames its own chunks
+            # the chunk table, for each media type: an application frames its chunks itself
             encoder=ChunkFormat.encoder(format, strict=self.strict, charset=_charset_of(content_type)),
             limits=self.limits,
             flush="auto",

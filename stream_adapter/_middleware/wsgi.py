@@ -1,14 +1,15 @@
 """The middleware for WSGI applications (PEP 3333).
 
-Who owns what: the application is called, iterated and closed in one thread and one context. That is the request's own,
-as without us, unless the stream must be looked after while it is silent, for keepalives or deadlines: then it is a
-thread of the pool's, from the call to the close, and the request's thread waits beside it. Whether it must is known
-before the call: there are deadlines, or the client asks for an event stream, as every EventSource does.
+Ownership: the application is called, iterated and closed in one thread and one context. Usually these are the request's
+own, as without the middleware. If keepalives or deadlines must work while the stream is silent, it is a thread of the
+pool, from the call to the close, and the request's thread waits for it. That is decided before the call: the options
+have deadlines, or the client accepts event streams, as every EventSource does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -23,10 +24,9 @@ from stream_adapter._source import Source
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, StartResponse, WSGIApp
 
-from .blocks import Blocks, compress, gather
+from .compression import Codec
 from .options import Middleware
-from .thread import Thread
-from .wsgi_call import Call
+from .wsgi_call import ApplicationCall, ApplicationThread
 
 __all__ = ["StreamAdapterMiddleware"]
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class _Here:
-    """Stands in for a context: the one that is here already, which cannot be entered twice."""
+    """The current context, which is entered already and cannot be entered twice."""
 
     @staticmethod
     def run(function: Callable[..., T], *arguments: Any) -> T:
@@ -45,6 +45,7 @@ class _Here:
         return variable.get(None)
 
 
+_PATIENCE = 0.05  # seconds that a chunk may wait for others
 _HERE: StepContext = _Here()
 
 
@@ -58,14 +59,14 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._options.bounds_silence or self._expects_events(environ):
             return self._call_in_a_thread(environ, start_response)
-        call = Call(self.app, environ, start_response, self._options.receive_timeout, forget_reports)
+        call = ApplicationCall(self.app, environ, start_response, self._options.receive_timeout, forget_reports)
         expect_reports()
         try:
             call.begin()
             if call.may_stream():
-                call.pull()
+                call.take_first()
             if not call.may_stream():
-                return call.pass_on(self._passed_headers(call, environ))
+                return call.pass_through(self._passed_headers(call, environ))
             hooks = Hooks(connection=client_connection(environ), context=_HERE)
             return self._serve(call, environ, hooks, keeps_time=False)
         except BaseException as error:
@@ -74,8 +75,8 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
                 raise
             return refuse(refusal, start_response)
 
-    def _passed_headers(self, call: Call, environ: Environ) -> list[tuple[str, str]]:
-        if not call.line:  # the server says what it thinks of that
+    def _passed_headers(self, call: ApplicationCall, environ: Environ) -> list[tuple[str, str]]:
+        if not call.line:  # the server handles the protocol error
             return call.headers
         return self._options.passed_headers(call.status, call.headers, RequestHead.from_environ(environ))
 
@@ -84,21 +85,21 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
 
     def _call_in_a_thread(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
-            thread = Thread()
+            thread = ApplicationThread()
         except RefusalError as error:
             return refuse(error, start_response)
-        call = Call(self.app, environ, start_response, self._options.receive_timeout, thread.release)
+        call = ApplicationCall(self.app, environ, start_response, self._options.receive_timeout, thread.release)
         thread.context.run(expect_reports)
 
         def begin() -> None:
             call.begin()
             if call.may_stream() and (not call.line or call.is_head):
-                call.pull()
+                call.take_first()
 
         try:
             thread.run(begin)
             if not call.may_stream():
-                return thread.pass_on(call, self._passed_headers(call, environ))
+                return thread.pass_through(call, self._passed_headers(call, environ))
         except BaseException as error:
             thread.run(call.close)
             if (refusal := call.refusal(error)) is None:
@@ -108,7 +109,7 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
             hooks = Hooks(connection=client_connection(environ), submit=thread.submit, context=thread.context)
             body = self._serve(call, environ, hooks, keeps_time=True)
             if call.is_head:
-                thread.run(call.close)  # nobody iterates it there, and the body would close it here
+                thread.run(call.close)  # it is not iterated, and the body would close it in this thread
         except BaseException as error:
             call.close()
             if (refusal := call.refusal(error)) is None:
@@ -116,8 +117,8 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
             return refuse(refusal, start_response)
         return body
 
-    def _serve(self, call: Call, environ: Environ, hooks: Hooks, *, keeps_time: bool) -> Iterable[bytes]:
-        """Open the body, whose errors are still the server's to answer, and then hand over the head."""
+    def _serve(self, call: ApplicationCall, environ: Environ, hooks: Hooks, *, keeps_time: bool) -> Iterable[bytes]:
+        """Open the body, then pass the head to the server: it can answer an error before."""
         head = RequestHead.from_environ(environ)
         outgoing = self._options.outgoing(call.status, call.headers, head, keeps_time=keeps_time)
         content = b"" if head.method == "HEAD" else None
@@ -129,9 +130,56 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
         except BaseException:
             body.close()
             raise
-        passed: Generator[bytes] | None = None
+        blocks: Generator[bytes] | None = None
         if not outgoing.live:
-            passed = gather(body, self._options.limits.high_water)
+            blocks = _gather(body, self._options.limits.high_water)
         if outgoing.codec is not None and content is None:
-            passed = compress(passed or body, outgoing.codec)
-        return body if passed is None else Blocks(body, passed)
+            blocks = _compress(blocks or body, outgoing.codec)
+        return body if blocks is None else _ProcessedBody(body, blocks)
+
+
+class _ProcessedBody:
+    """A body's blocks, batched or compressed: the iterable that the server gets.
+
+    Args:
+        body: is closed with this.
+        blocks: iterates the body.
+    """
+
+    def __init__(self, body: SyncBody, blocks: Generator[bytes]) -> None:
+        self._body = body
+        self._blocks = blocks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._blocks
+
+    def close(self) -> None:
+        """Close the body. PEP 3333 requires it."""
+        try:
+            self._blocks.close()
+        finally:
+            self._body.close()
+
+
+def _gather(blocks: Iterable[bytes], size: int) -> Generator[bytes]:
+    """Join blocks until they have `size` bytes, or the first of them has waited for `_PATIENCE`."""
+    held: list[bytes] = []
+    length, deadline = 0, 0.0
+    for block in blocks:
+        if not held:
+            deadline = time.monotonic() + _PATIENCE
+        held.append(block)
+        length += len(block)
+        if length >= size or time.monotonic() >= deadline:
+            yield b"".join(held)
+            held.clear()
+            length = 0
+    if held:
+        yield b"".join(held)
+
+
+def _compress(blocks: Iterable[bytes], codec: Codec) -> Generator[bytes]:
+    """Compress each block at once."""
+    for block in blocks:
+        yield codec.compress(block)
+    yield codec.finish()
