@@ -123,14 +123,16 @@ class AsyncBody(Body):
         await consumer.wait_ready(min(times, default=None))
         if not consumer.is_ready():
             consumer.deadlines.check(time.monotonic())
-        self._raise_unless(self._buffer.items)
+        if not self._buffer.items:
+            self._raise_source_error()
 
     async def _next_batch(self, consumer: AsyncConsumer) -> list[bytes]:
         try:
             batch = await consumer.next()
         except Interrupted:
             raise self._interrupted() from None
-        self._raise_unless(batch)
+        if not batch:
+            self._raise_source_error()
         return batch
 
     async def _in_context(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -234,7 +236,7 @@ class AsyncBody(Body):
             return
         # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
         context = for_task(self._context) if consumer is None else None
-        closing = running_loop().create_task(self._finish(consumer), context=context)
+        closing = asyncio.get_running_loop().create_task(self._finish(consumer), context=context)
         cancelled: asyncio.CancelledError | None = None
         while not closing.done():
             try:

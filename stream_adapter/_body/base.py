@@ -75,6 +75,7 @@ class Body:
         "_first_at",
         "_flow",
         "_hooks",
+        "_one_by_one",
         "_producer",
         "_reason",
         "_request",
@@ -94,6 +95,7 @@ class Body:
         self.headers: list[tuple[str, str]] = resolved.headers
         self.file: OpenFile | None = resolved.file
         self._flow = flow
+        self._one_by_one = flow.flush == "item"
         self._request = resolved.request
         self._use_source(resolved.source, hooks)
         self._complete_body = resolved.body
@@ -164,18 +166,14 @@ class Body:
         if self._complete_body is not None and length not in {None, len(self._complete_body)}:
             raise ContentLengthError(length or 0, len(self._complete_body), complete=True)
 
-    @property
-    def _one_by_one(self) -> bool:
-        return self._flow.flush == "item"
-
     def _keepalive(self) -> tuple[float | None, bytes]:
         format = self._flow.encoder.format
         return format.keepalive, format.keepalive_frame
 
-    def _raise_unless(self, batch: list[bytes]) -> None:
-        """Raise what ended the source, if there is nothing left to send before that."""
+    def _raise_source_error(self) -> None:
+        """Raise the exception that ended the source, if one did; call it after all chunks before it were sent."""
         error = self._buffer.error
-        if batch or error is None:
+        if error is None:
             return
         if isinstance(error, ChunkEncodingError) and error.index is None:
             error.index = self._buffer.count  # all before it have been taken, so this is its number

@@ -130,7 +130,8 @@ class SyncBody(Body):
             consumer.wait_ready(commit_after)
         if commit_after is None or consumer.is_ready():
             batch = self._next_batch(consumer)
-            self._raise_unless(batch)
+            if not batch:
+                self._raise_source_error()
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
@@ -248,7 +249,7 @@ class SyncBody(Body):
                     yield block
                 if consumer is None or not (batch := self._next_batch(consumer)):
                     break
-            self._raise_unless([])
+            self._raise_source_error()
             self._check_complete()
             self._done = True
         except GeneratorExit:

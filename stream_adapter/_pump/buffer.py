@@ -11,9 +11,12 @@ A hot loop appends to `items` itself: `credit` returns how many bytes it may app
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 __all__ = ["Buffer"]
 
 
+@dataclass(slots=True, eq=False)
 class Buffer:
     """A bounded queue of chunks.
 
@@ -22,28 +25,15 @@ class Buffer:
         max_items: chunks at which it is full.
     """
 
-    __slots__ = (
-        "ended",
-        "error",
-        "frames",
-        "high_water",
-        "items",
-        "max_items",
-        "put_bytes",
-        "taken_bytes",
-        "taken_count",
-    )
-
-    def __init__(self, high_water: int, max_items: int) -> None:
-        self.high_water: int = high_water
-        self.max_items: int = max_items
-        self.items: list[bytes] = []
-        self.put_bytes: int = 0
-        self.frames: int = 0
-        self.taken_bytes: int = 0
-        self.taken_count: int = 0
-        self.ended: bool = False
-        self.error: BaseException | None = None
+    high_water: int
+    max_items: int
+    items: list[bytes] = field(default_factory=list)
+    put_bytes: int = 0
+    frames: int = 0
+    taken_bytes: int = 0
+    taken_count: int = 0
+    ended: bool = False
+    error: BaseException | None = None
 
     @property
     def count(self) -> int:

@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from stream_adapter.types import Reason
 
@@ -23,6 +24,7 @@ class Interrupted(Exception):  # noqa: N818  # control flow, not an error
     """The stream was interrupted: its consumer takes nothing more."""
 
 
+@dataclass(slots=True, eq=False)
 class Interruption:
     """The one signal that ends a stream before its source: a disconnect, a passed deadline, a drain.
 
@@ -32,12 +34,9 @@ class Interruption:
         callback: ends what the server side waits for; set by it.
     """
 
-    __slots__ = ("callback", "reason", "waker")
-
-    def __init__(self) -> None:
-        self.reason: Reason | None = None
-        self.waker: Waker | None = None
-        self.callback: Callable[[], None] | None = None
+    reason: Reason | None = None
+    waker: Waker | None = None
+    callback: Callable[[], None] | None = None
 
     def set(self, reason: Reason) -> None:
         """Set the signal. It can be set more than once, and the first reason stays."""
@@ -63,7 +62,16 @@ class _Consumer:
         one_by_one: return chunks as they were yielded, rather than joined.
     """
 
-    __slots__ = ("_keepalive_frame", "_one_by_one", "_tail", "buffer", "deadlines", "interruption", "producer")
+    __slots__ = (
+        "_is_timed",
+        "_keepalive_frame",
+        "_one_by_one",
+        "_tail",
+        "buffer",
+        "deadlines",
+        "interruption",
+        "producer",
+    )
 
     def __init__(
         self, producer: Producer, deadlines: Deadlines, interruption: Interruption, *, one_by_one: bool
@@ -72,6 +80,7 @@ class _Consumer:
         self.producer = producer
         self.buffer = producer.buffer
         self.deadlines = deadlines
+        self._is_timed = deadlines.any_set
         self.interruption = interruption
         self._keepalive_frame = b""
         self._tail = b"\n\n"  # what was sent last: a keepalive may follow the end of a frame only
@@ -81,6 +90,7 @@ class _Consumer:
         self._keepalive_frame = keepalive_frame
         self.deadlines.last_sent_at = time.monotonic()
         self.deadlines.keepalive = keepalive
+        self._is_timed = self.deadlines.any_set
 
     def is_ready(self) -> bool:
         """Return True if `next` would return, or raise, at once."""
@@ -99,10 +109,13 @@ class _Consumer:
         batch = buffer.take() if self._one_by_one else [buffer.take_joined()]
         self.producer.resume()
         self._tail = _tail(self._tail, batch)  # also of the first batch, before keepalives start
-        if self.deadlines.any_set:
+        if self._is_timed:
             self.deadlines.last_item_at = self.deadlines.last_sent_at = time.monotonic()
             self.deadlines.check(self.deadlines.last_item_at)
         return batch
+
+    def _time_left(self) -> float | None:
+        return self.deadlines.time_left(time.monotonic()) if self._is_timed else None
 
     def _due_keepalive(self) -> list[bytes] | None:
         """Return a keepalive if one is due. Only an event stream has a frame for it, and only between two frames."""
@@ -151,10 +164,10 @@ class AsyncConsumer(_Consumer):
             Interrupted: the stream was interrupted.
             StreamTimeoutError: a deadline passed.
         """
-        if self.buffer.items or self.producer.pull():
+        if self.buffer.items or (self.producer.is_pulled and self.producer.pull()):
             await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
         while (batch := self._take()) is None:
-            await self._waker.wait(self.is_ready, self.deadlines.time_left(time.monotonic()))
+            await self._waker.wait(self.is_ready, self._time_left())
             if not self.is_ready() and (keepalive := self._due_keepalive()) is not None:
                 return keepalive
         return batch
@@ -209,10 +222,10 @@ class SyncConsumer(_Consumer):
         """
         if self._jobs_waited:
             self._run_jobs()
-        if not self.buffer.items:
+        if not self.buffer.items and self.producer.is_pulled:
             self.producer.pull()
         while (batch := self._take()) is None:
-            self._waker.wait(self._has_work, self.deadlines.time_left(time.monotonic()))
+            self._waker.wait(self._has_work, self._time_left())
             if self._run_jobs() or self.is_ready():
                 continue
             if (keepalive := self._due_keepalive()) is not None:

@@ -84,9 +84,11 @@ class Producer:
     """The base class: all that a consumer sees of a producer.
 
     Attributes:
+        is_pulled: whether the consumer calls `pull` when the buffer is empty.
         stopping: whether the stream is over; the producer then closes the source.
     """
 
+    is_pulled = False
     __slots__ = ("_credit", "_left", "buffer", "context", "encoder", "source", "stopping", "waker")
 
     def __init__(self, pipe: Pipe) -> None:

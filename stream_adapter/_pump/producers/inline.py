@@ -12,6 +12,7 @@ __all__ = ["InlineProducer"]
 class InlineProducer(Producer):
     """Owned by the consumer's own thread or task."""
 
+    is_pulled = True
     __slots__ = ("_iterator",)
 
     def __init__(self, pipe: Pipe) -> None:

@@ -19,6 +19,7 @@ class PushProducer(Producer):
         ending: makes the exception that `send` raises after that.
     """
 
+    is_pulled = True
     __slots__ = ("_changed", "_encode", "_ending", "_idle", "_last", "_on_stop")
 
     def __init__(self, pipe: Pipe, *, on_stop: Callable[[], object], ending: Callable[[], Exception]) -> None:
