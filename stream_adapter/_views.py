@@ -6,9 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
-from stream_adapter.integration import shows_options
-
-from ._options import NO_OPTIONS, ResponseKeywords, ResponseOptions, checked_options
+from ._options import NO_OPTIONS, ResponseKeywords, ResponseOptions, checked_options, shows_options
 from ._response import Response, as_response
 from ._shortcut_decorators import FormatDecorators
 from .errors import SourceError
