@@ -1,4 +1,4 @@
-"""What a language model says, as the clients of OpenAI's API and of Vercel's AI SDK expect it.
+"""The output of a language model, as clients of OpenAI's API and of Vercel's AI SDK expect it.
 
 pip install 'stream-adapter[fastapi]' uvicorn openai
 uvicorn examples.ai_streams:app
@@ -25,14 +25,14 @@ app = FastAPI()
 
 
 async def tokens() -> AsyncIterator[str]:
-    """Stand for a model."""
+    """Yield words as a model does."""
     for token in ("Hold", " nothing", " back", "."):
         yield token
         await asyncio.sleep(0.05)
 
 
 async def chunks() -> AsyncIterator[dict[str, Any]]:
-    """Yield chunks of a chat completion; the profile frames them, and says `[DONE]`."""
+    """Yield chunks of a chat completion; the profile frames them and adds `[DONE]`."""
     chunk = {"id": "1", "object": "chat.completion.chunk", "created": int(time.time()), "model": "echo"}
     async for token in tokens():
         yield {**chunk, "choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]}
@@ -51,11 +51,11 @@ async def parts() -> AsyncIterator[dict[str, Any]]:
 
 @app.post("/v1/chat/completions")
 async def completions(stream: Stream) -> Response:
-    """Be OpenAI."""
+    """Answer as OpenAI's API does."""
     return stream(sa.sse(chunks(), profile="openai"))
 
 
 @app.post("/api/chat")
 async def chat(stream: Stream) -> Response:
-    """Be the route of a `useChat`."""
+    """Answer as the route of a `useChat` does."""
     return stream(sa.sse(parts(), profile="ai-sdk"))

@@ -17,14 +17,14 @@ settings.configure(
     ALLOWED_HOSTS=["*"],
     MIDDLEWARE=[
         "django.middleware.common.CommonMiddleware",
-        "stream_adapter_django.StreamAdapter",  # a returned generator needs no decorator
+        "stream_adapter_django.StreamAdapter",  # a view may return a generator, without a decorator
     ],
     ROOT_URLCONF=__name__,
     SECRET_KEY="an example's",
 )
 django.setup()
 
-from django.core.asgi import get_asgi_application  # noqa: E402  # Django is to be configured first
+from django.core.asgi import get_asgi_application  # noqa: E402  # Django must be configured first
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 import stream_adapter as sa  # noqa: E402
@@ -33,19 +33,19 @@ from stream_adapter_django import last_event_id, path, stream_response, streamin
 
 @streaming
 async def tokens(request):
-    """An async generator, under WSGI as well."""
+    """An async generator, under ASGI and WSGI."""
     for word in ("Hold", "nothing", "back", "that", "is", "ready", "."):
         yield f"{word} "
         await asyncio.sleep(0.1)
 
 
 def rows(request):
-    """JSON values: a line each."""
+    """JSON values, one per line."""
     return ({"row": number, "to": request.META["REMOTE_ADDR"]} for number in range(5))
 
 
 def events(request):
-    """Events, from where the client left off."""
+    """Events, resumed after the last one that the client has."""
 
     def ticks():
         first = int(last_event_id(request) or -1) + 1
@@ -57,14 +57,14 @@ def events(request):
 
 
 def report(request):
-    """The framework's own response object, made inside the view."""
+    """A response of the framework, made inside the view."""
     lines = (f"{number},{number * number}\n" for number in range(1000))
     return stream_response(lines, media_type="text/csv", headers={"Content-Disposition": "attachment"})
 
 
 @streaming
 def secret(request):
-    """A refusal before the first item is an ordinary one."""
+    """An error before the first item is an ordinary 403."""
     raise PermissionDenied
     yield "never sent"
 

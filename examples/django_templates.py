@@ -1,4 +1,4 @@
-"""Django templates, streamed. Django renders a template whole, so a long page is several: its head, a row, its foot.
+"""Django templates, streamed. Django renders a template whole, so a long page has several: head, row, foot.
 
 pip install 'stream-adapter[django]' gunicorn uvicorn
 gunicorn --threads 8 examples.django_templates:wsgi
@@ -30,7 +30,7 @@ settings.configure(
 )
 django.setup()
 
-from django.core.asgi import get_asgi_application  # noqa: E402  # Django is to be configured first
+from django.core.asgi import get_asgi_application  # noqa: E402  # Django must be configured first
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.template.loader import get_template, render_to_string  # noqa: E402
 from django.urls import path  # noqa: E402
@@ -40,14 +40,14 @@ from stream_adapter_django import streaming  # noqa: E402
 
 
 def rows():
-    """Stand for a slow query."""
+    """Yield rows as a slow query does."""
     for row in ("Hold", "nothing", "<back>"):
         yield row
         time.sleep(0.1)
 
 
 def render(request):
-    """The head of the page is on the screen before the first row is read."""
+    """Send the head of the page before the first row is read."""
     yield render_to_string("head.html", {"title": "Rows"}, request)
     row_template = get_template("row.html")
     for row in rows():
@@ -57,7 +57,7 @@ def render(request):
 
 @streaming
 def page(request):
-    """Markup, and not the plain text that unnamed text is."""
+    """Send HTML; text without a media type would be plain text."""
     return sa.html(render(request))
 
 

@@ -16,7 +16,7 @@ FILES = os.environ.get("FILES", ".")
 
 
 def download(path: str) -> sa.Response:
-    """Send what a user asks for, if it is a file below FILES; your own checks stand before this."""
+    """Send the requested file, if it is below FILES. Put your own checks in front."""
     return sa.file(path.removeprefix("/"), root=FILES, precompressed=True, headers={"Cache-Control": "no-cache"})
 
 

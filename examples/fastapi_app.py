@@ -16,11 +16,11 @@ import stream_adapter as sa
 from stream_adapter_fastapi import Stream, StreamAdapter, streaming
 
 app = FastAPI()
-StreamAdapter(app)  # from here on a returned generator needs no decorator, and routes take streaming=True
+StreamAdapter(app)  # a view may return a generator, without a decorator; routes take streaming=True
 
 
 def table() -> Iterator[range]:
-    """Stand for a database session."""
+    """Open what stands for a database session."""
     yield range(5)
 
 
@@ -35,14 +35,14 @@ async def tokens() -> AsyncIterator[str]:
 
 @app.get("/rows")
 def rows(request: Request, numbers: Annotated[range, Depends(table)], stream: Stream) -> Response:
-    """JSON values, a line each, while the session is open."""
+    """JSON values, one per line, while the session is open."""
     host = request.client.host if request.client else None
     return stream({"row": number, "to": host} for number in numbers)
 
 
 @app.get("/events")
 def events(stream: Stream) -> Response:
-    """Events, from where the client left off."""
+    """Events, resumed after the last one that the client has."""
 
     async def ticks() -> AsyncIterator[sa.ServerSentEvent]:
         first = int(stream.last_event_id or -1) + 1
@@ -63,6 +63,6 @@ def report(stream: Stream) -> Response:
 @app.get("/secret")
 @streaming
 async def secret() -> AsyncIterator[str]:
-    """A refusal before the first item is an ordinary one."""
+    """An error before the first item is an ordinary 403."""
     raise HTTPException(403)
     yield "never sent"

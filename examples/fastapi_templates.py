@@ -28,7 +28,7 @@ templates = Environment(
 
 
 async def rows() -> AsyncIterator[str]:
-    """Stand for a slow query."""
+    """Yield rows as a slow query does."""
     for row in ("Hold", "nothing", "<back>"):
         yield row
         await asyncio.sleep(0.1)
@@ -36,5 +36,5 @@ async def rows() -> AsyncIterator[str]:
 
 @app.get("/")
 async def page(stream: Stream) -> Response:
-    """The head of the page is on the screen before the first row is read."""
+    """Send the head of the page before the first row is read."""
     return stream(sa.html(templates.get_template("page.html").generate_async(title="Rows", rows=rows())))

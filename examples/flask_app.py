@@ -1,4 +1,4 @@
-"""Flask: the same generators as in the other examples, and what Flask's own names do inside them.
+"""Flask: the same generators as in the other examples, with `request` and `abort` inside them.
 
 pip install 'stream-adapter[flask]' gunicorn
 gunicorn --threads 8 examples.flask_app:app
@@ -14,7 +14,7 @@ import stream_adapter as sa
 from stream_adapter_flask import StreamAdapter, last_event_id, stream_response, streaming
 
 app = Flask(__name__)
-StreamAdapter(app)  # from here on a returned generator needs no decorator, and routes take streaming=True
+StreamAdapter(app)  # a view may return a generator, without a decorator; routes take streaming=True
 
 
 @app.get("/tokens")
@@ -28,13 +28,13 @@ async def tokens():
 
 @app.get("/rows", streaming=True)
 def rows():
-    """JSON values: a line each."""
+    """JSON values, one per line."""
     return ({"row": number, "to": request.remote_addr} for number in range(5))
 
 
 @app.get("/events")
 def events():
-    """Events, from where the client left off."""
+    """Events, resumed after the last one that the client has."""
 
     def ticks():
         first = int(last_event_id() or -1) + 1
@@ -47,7 +47,7 @@ def events():
 
 @app.get("/report.csv")
 def report() -> Response:
-    """The framework's own response object, made inside the view."""
+    """A response of the framework, made inside the view."""
     lines = (f"{number},{number * number}\n" for number in range(1000))
     return stream_response(lines, media_type="text/csv", headers={"Content-Disposition": "attachment"})
 
@@ -55,6 +55,6 @@ def report() -> Response:
 @app.get("/secret")
 @streaming
 def secret():
-    """A refusal before the first item is an ordinary one."""
+    """An error before the first item is an ordinary 403."""
     abort(403)
     yield "never sent"

@@ -22,7 +22,7 @@ StreamAdapter(app)
 
 
 def rows():
-    """Stand for a slow query."""
+    """Yield rows as a slow query does."""
     for row in ("Hold", "nothing", "<back>"):
         yield row
         time.sleep(0.1)
@@ -30,5 +30,5 @@ def rows():
 
 @app.get("/", streaming=True)
 def page():
-    """The head of the page is on the screen before the first row is read."""
+    """Send the head of the page before the first row is read."""
     return stream_template("page.html", title="Rows", rows=rows())

@@ -14,7 +14,7 @@ from opentelemetry import metrics
 from stream_adapter import StreamSummary
 from stream_adapter.wsgi import StreamAdapterMiddleware
 
-meter = metrics.get_meter("streams")  # what it is exported by is the deployment's to say
+meter = metrics.get_meter("streams")  # the deployment configures the exporter
 BYTES = meter.create_counter("stream.bytes", unit="By", description="Body bytes handed to the server")
 DURATION = meter.create_histogram("stream.duration", unit="s", description="How long streams lived")
 

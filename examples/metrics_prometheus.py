@@ -1,4 +1,4 @@
-"""Metrics of every stream, for Prometheus: what `on_close` is told becomes a counter and two histograms.
+"""Metrics of every stream, for Prometheus: the summary that `on_close` gets becomes a counter and two histograms.
 
 uvicorn examples.metrics_prometheus:app
 curl -N localhost:8000/ticks

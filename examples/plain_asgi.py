@@ -20,7 +20,7 @@ async def tokens() -> AsyncIterator[str]:
 
 
 def rows() -> Iterator[dict[str, int]]:
-    """JSON values: a line each."""
+    """JSON values, one per line."""
     yield from ({"row": number} for number in range(5))
 
 

@@ -1,8 +1,8 @@
-"""A job's progress as events: who loses the connection goes on where it was, and who has seen it all stops asking.
+"""A job's progress as events: a client that loses the connection resumes, and stops asking after the last event.
 
 pip install 'stream-adapter[fastapi]' uvicorn
 uvicorn examples.sse_resume:app
-open http://localhost:8000, and restart the server meanwhile
+open http://localhost:8000, and restart the server while it counts
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from stream_adapter_fastapi import Stream
 
 app = FastAPI()
 
-# made once, and sent to as many clients as there are
+# encoded once, and sent to every client
 STEPS = [sa.ServerSentEvent({"percent": percent}, id=str(percent)) for percent in range(0, 101, 5)]
 
 PAGE = """<!doctype html>
@@ -41,11 +41,11 @@ async def steps(last: str | None) -> AsyncIterator[sa.ServerSentEvent]:
 
 @app.get("/progress")
 async def progress(stream: Stream) -> Response:
-    """With `end`, the stream has an end that a client can remember."""
+    """Stream the progress; `end` marks an end that the client remembers."""
     return stream(sa.sse(steps(stream.last_event_id), retry=500, end="done"))
 
 
 @app.get("/")
 async def page() -> HTMLResponse:
-    """Show it."""
+    """Return the page that shows it."""
     return HTMLResponse(PAGE)

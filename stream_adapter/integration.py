@@ -13,7 +13,7 @@ The checklist:
     `outgoing_head`, once nothing can change it; `deliver` looks at it anyway. If that announces another Content-Length
     than the stream did, set `body.length`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
-6.  `close()` or `aclose()`, always, started or not; `close_unopened` or `aclose_unopened` where there is no body yet.
+6.  `close()` or `aclose()`, always, started or not; `close_unopened` or `aclose_unopened` before there is a body.
 """
 
 from ._body import AsyncBody, Hooks, SyncBody

@@ -1,16 +1,18 @@
-"""Each example under its real server: the commands that its docstring gives, and what they show."""
+"""Each example by the server that its docstring names, and what its commands show."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import httpx2
 import pytest
 from openai import OpenAI
 
-from tests.support.servers import Server, gunicorn, uvicorn
+from tests.support.servers import ROOT, Server, gunicorn, uvicorn
 
 FRAMEWORKS = {
     "flask": lambda: gunicorn("examples.flask_app:app"),
@@ -54,7 +56,7 @@ def test_tokens_arrive_one_by_one(server: Server) -> None:
     assert len(words) > 1
 
 
-def test_rows_are_a_line_each(server: Server) -> None:
+def test_rows_are_one_per_line(server: Server) -> None:
     response = httpx2.get(f"{server.url}/rows")
     assert response.headers["content-type"] == "application/x-ndjson"
     rows = [json.loads(line) for line in response.text.splitlines()]
@@ -62,7 +64,7 @@ def test_rows_are_a_line_each(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("seen", "first"), [(None, 0), ("6", 7)])
-def test_events_go_on_where_the_client_left_off(server: Server, seen: str | None, first: int) -> None:
+def test_events_resume_after_the_last_one_of_the_client(server: Server, seen: str | None, first: int) -> None:
     headers = {} if seen is None else {"Last-Event-ID": seen}
     with (
         httpx2.Client() as client,
@@ -79,7 +81,7 @@ def test_the_report_is_a_download(server: Server) -> None:
     assert response.text.splitlines()[-1] == "999,998001"
 
 
-def test_a_refusal_before_the_first_item_is_an_ordinary_one(server: Server) -> None:
+def test_error_before_the_first_item_is_403(server: Server) -> None:
     assert httpx2.get(f"{server.url}/secret").status_code == 403
 
 
@@ -99,7 +101,7 @@ def test_a_template_is_sent_while_it_is_rendered(serve: Callable[[], AbstractCon
     assert len(parts) > 1
 
 
-def test_a_job_goes_on_where_the_client_lost_it_and_ends_for_good() -> None:
+def test_job_progress_resumes_and_ends_with_204() -> None:
     with uvicorn("examples.sse_resume:app") as server, httpx2.Client(base_url=server.url) as client:
         with client.stream("GET", "/progress") as response:
             events = (event for event in httpx2.EventSource(response) if event.data)
@@ -112,7 +114,7 @@ def test_a_job_goes_on_where_the_client_lost_it_and_ends_for_good() -> None:
         assert "new EventSource" in client.get("/").text
 
 
-def test_a_model_speaks_to_the_clients_of_two_services() -> None:
+def test_model_output_is_read_by_two_kinds_of_clients() -> None:
     with uvicorn("examples.ai_streams:app") as server:
         with OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
             chunks = client.chat.completions.create(model="echo", messages=[], stream=True)
@@ -120,3 +122,32 @@ def test_a_model_speaks_to_the_clients_of_two_services() -> None:
         answer = httpx2.post(f"{server.url}/api/chat", json={})
     assert answer.headers["x-vercel-ai-ui-message-stream"] == "v1"
     assert answer.text.endswith('data: {"type":"finish"}\n\ndata: [DONE]\n\n')
+
+
+@pytest.mark.parametrize("serve", [uvicorn, gunicorn])
+def test_downloads_send_ranges_of_files(serve: Callable[..., AbstractContextManager[Server]], tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_text("0123456789")
+    name = "asgi" if serve is uvicorn else "wsgi"
+    with serve(f"examples.downloads:{name}", FILES=str(tmp_path)) as server:
+        answer = httpx2.get(f"{server.url}/report.txt", headers={"Range": "bytes=2-4"})
+        assert (answer.status_code, answer.text) == (206, "234")
+        assert httpx2.get(f"{server.url}/other.txt").status_code == 404
+
+
+def test_prometheus_metrics_count_streams_by_reason() -> None:
+    with uvicorn("examples.metrics_prometheus:app") as server:
+        assert httpx2.get(f"{server.url}/ticks").text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
+        deadline = time.monotonic() + 10  # the stream is counted when it is closed, after its last byte
+        while 'streams_total{reason="done"} 1.0' not in (metrics := httpx2.get(f"{server.url}/metrics/").text):
+            assert time.monotonic() < deadline, metrics
+
+
+def test_opentelemetry_example_streams_under_gunicorn() -> None:
+    with gunicorn("examples.metrics_opentelemetry:app") as server:
+        assert httpx2.get(f"{server.url}/rows").text == "0\n1\n2\n"
+
+
+def test_each_example_is_run_here() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    examples = [path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__"]
+    assert [name for name in examples if f"examples.{name}:" not in source] == []

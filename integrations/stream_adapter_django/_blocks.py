@@ -23,8 +23,8 @@ class Blocks(AsyncIterator[bytes]):
     """The blocks of a body. No async generator: one that was never started is closed like any other.
 
     Args:
-        resolve: says what is sent, on the loop.
-        open_body: makes the body of it.
+        resolve: returns what is sent; called on the loop.
+        open_body: makes a body of that.
         close_unopened: closes what the body would have been made of.
     """
 
@@ -44,7 +44,7 @@ class Blocks(AsyncIterator[bytes]):
 
     @property
     def length(self) -> int | None:
-        """How many bytes the body must have; None if its head does not say, or before it is started."""
+        """The bytes that the body must have; None without a Content-Length, or before the start."""
         return None if self._body is None else self._body.length
 
     @length.setter
@@ -79,14 +79,14 @@ class Blocks(AsyncIterator[bytes]):
         return block
 
     def _watch_progress(self, body: AsyncBody, size: int) -> None:
-        """Look, once in a while, whether the client takes what Django sends it."""
+        """Watch whether the client takes what Django sends it."""
         if self._watch is None:
             self._watch = SendWatch.of(body)
         if self._watch is not None:
             self._watch.begin_send(size)
 
     def _on_interrupt(self) -> None:
-        """Close the body while Django sends, which may take without end: we cannot end its `send`."""
+        """Close the body while Django sends, which may take without end: its `send` cannot be interrupted."""
         self._interrupted = True
         if self._sending:
             self._begin_to_close()

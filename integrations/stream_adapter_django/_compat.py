@@ -114,7 +114,7 @@ def replace_content(response: StreamingHttpResponse, content: Any) -> None:
 
 
 def wrapped_request(request: object) -> object:
-    """Return Django's request inside that of Django REST framework; None if there is none inside."""
+    """Return Django's request inside that of Django REST framework; None for another object."""
     return getattr(request, "_request", None)
 
 

@@ -55,7 +55,7 @@ class StreamContent(StreamingHttpResponse):
         self.is_async = self.on_loop
 
     def bind(self, request: object | None) -> None:
-        """Say which request it answers, unless it was made with one."""
+        """Set the request that this response answers, unless it was made with one."""
         if request is None or self._is_request_given or self._opened is not None:
             return
         self._known = known(request)
@@ -64,12 +64,12 @@ class StreamContent(StreamingHttpResponse):
 
     @property
     def on_loop(self) -> bool:
-        """Whether it is served under ASGI: the request's type says, or, where that is not known, a running loop."""
+        """True under ASGI, by the type of the request; by a running loop if that type is not known."""
         is_asgi = self._known.is_asgi
         return under_asgi() if is_asgi is None else is_asgi
 
     def _open_sync(self) -> SyncBody:
-        """Open it for WSGI, unless a decorator of the view has, by looking at its content."""
+        """Open the stream for WSGI; a decorator of the view that reads the content has done so already."""
         if isinstance(self._opened, SyncBody):
             return self._opened
         environ = self._known.environ
@@ -79,7 +79,7 @@ class StreamContent(StreamingHttpResponse):
         return body
 
     def _open_async(self) -> Blocks:
-        """Open it for ASGI, unless that was done."""
+        """Open the stream for ASGI, unless that was done."""
         if isinstance(self._opened, Blocks):
             return self._opened
         blocks = self._opened = Blocks(
@@ -135,11 +135,11 @@ class StreamContent(StreamingHttpResponse):
 
     @property
     def _has_no_content(self) -> bool:
-        """Whether its status, which a view or a middleware may have set late, is one of responses without content."""
+        """True if the status, as set by now, is one of responses without content."""
         return is_bodiless(self.status_code)
 
     def has_header(self, header: str) -> bool:
-        """Return True if it has the header; and where it cannot have a Content-Encoding, for a compressor asks so.
+        """Return True if the response has the header, or cannot have a Content-Encoding: compressors ask for it.
 
         A part of a file is that of the bytes which Content-Range numbers, and 204 has nothing to compress.
         """
@@ -197,7 +197,7 @@ class StreamContent(StreamingHttpResponse):
         try:
             _, sent = outgoing_head(self.status_code, items)
         except (ValueError, TypeError):
-            self.close()  # a server never gets to
+            self.close()  # the server does not
             raise
         if self._opened is not None and self._is_untouched:
             length = self.headers.get("Content-Length")
@@ -205,13 +205,13 @@ class StreamContent(StreamingHttpResponse):
         return sent if self._has_no_content else items
 
     def close(self) -> None:
-        """Close the stream, in whatever state, and then what Django closes."""
+        """Close the stream, in any state, and then what Django closes."""
         self._close_content()
         super().close()
 
 
 def _nothing() -> None:
-    """Return what nothing is held by."""
+    """Return None, as a weak reference to a dropped object does."""
 
 
 async def _no_blocks() -> AsyncIterator[bytes]:

@@ -1,6 +1,6 @@
 """Frameworks inside Django, which call views themselves: Django REST framework, with adrf, and django-ninja.
 
-None of them is imported here. What is said of a view is said by what it carries once its framework has it.
+None of them is imported here. A view is recognized by the attributes that its framework gave it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _representations(serializer: Any) -> Iterator[Any]:
 
 
 def explained(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a view that says what to write, if its framework complains that it was given a generator.
+    """Return a view whose error says what to write, if its framework was given a generator.
 
     A view of Django's is returned as it is.
     """

@@ -1,8 +1,8 @@
 """The app-wide adapter.
 
-It looks up no view and calls none: it has Django's handler call an adapted one, at the moment of the call. So all that
-Django does around a view (CSRF, ATOMIC_REQUESTS, process_view, process_exception) it does around these, and what
-`resolve` and `resolver_match` show is the view itself.
+It does not look up or call a view: Django's handler calls an adapted one in its place. So all that Django does around a
+view (CSRF, ATOMIC_REQUESTS, process_view, process_exception) it does around the adapted view, and what `resolve` and
+`resolver_match` show is the view itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["StreamAdapter"]
 Adapt: TypeAlias = Callable[[View], View]
 
 _waiting: ContextVar[Adapt | None] = ContextVar("stream_adapter_django.adapter", default=None)
-"""What adapts the view of the present request, until Django's handler has asked for it."""
+"""Adapts the view of the present request; taken by Django's handler."""
 
 
 class StreamAdapter:
@@ -84,7 +84,7 @@ def _adapting(adapt: Adapt) -> Any:
 
 
 def _take_waiting() -> Adapt | None:
-    """Return what adapts the view that is about to be called; once, for the view may send requests of its own."""
+    """Return what adapts the view that is about to be called; once: the view may send requests of its own."""
     adapt = _waiting.get()
     _waiting.set(None)
     return adapt

@@ -60,7 +60,7 @@ Lent: TypeAlias = Mapping[str, BaseDatabaseWrapper]
 
 
 def wsgi_hooks(environ: dict[str, Any] | None) -> Hooks:
-    """Return what Django brings under WSGI; without the environ nothing shows that a client has left."""
+    """Return the hooks for WSGI; without the environ a disconnect is not noticed."""
     lent, carried, caller = in_transactions(), _carried(), threading.get_ident()
 
     def enter() -> None:
@@ -79,7 +79,7 @@ def wsgi_hooks(environ: dict[str, Any] | None) -> Hooks:
 
 
 def asgi_hooks() -> Hooks:
-    """Return what Django brings under ASGI. Call it on the loop, in the stream's context."""
+    """Return the hooks for ASGI. Call it on the loop, in the stream's context."""
     thread = _RequestThread()
     return Hooks(submit=thread, on_open=_carried(), prefetch=1, on_stuck=thread.leave)
 
@@ -102,7 +102,7 @@ class _RequestThread:
         task.add_done_callback(self._running.discard)
 
     def leave(self) -> None:
-        """End the request without its thread, for which asgiref would wait: an older one on the loop, for all."""
+        """End the request without its thread: asgiref would wait for the thread, older versions of it on the loop."""
         executor = None if self._request is None else take_request_executor(self._request)
         if executor is not None:
             executor.shutdown(wait=False)
@@ -150,7 +150,7 @@ async def own_connections(lent: Lent | None = None) -> AsyncGenerator[None]:
 
 @asynccontextmanager
 async def _shared_thread() -> AsyncGenerator[Callable[[], bool]]:
-    """Open a thread by asgiref's public way; yield what says whether it was needed."""
+    """Open a thread by asgiref's public way; yield a function that returns True if the thread was needed."""
     thread = _NotingExecutor(max_workers=1)
     try:
         async with ThreadSensitiveContext(executor=thread):
@@ -207,7 +207,7 @@ def under_asgi() -> bool:
 
 
 def when_request_ends(callback: Callable[[], object]) -> None:
-    """Call it when the task that serves the ASGI request ends, which is how a dropped response can be noticed.
+    """Call `callback` when the task that serves the ASGI request ends: a response may have been dropped by then.
 
     Under a sync middleware this is another task, which ends with the view; and without Django's ASGI handler (which
     gives each request a thread) it is a test's.
@@ -220,7 +220,7 @@ def when_request_ends(callback: Callable[[], object]) -> None:
 
 
 def stream_context(make: Callable[[], T]) -> T:
-    """Call `make` in a copy of this context that still serves when the middleware, and its threads, have gone on."""
+    """Call `make` in a copy of this context that stays usable after the middleware, and its threads, have ended."""
     return copy_context().run(_made_lasting, make)
 
 
@@ -233,7 +233,7 @@ def _made_lasting(make: Callable[[], T]) -> T:
 
 
 class _WhileItWaits:
-    """A sync middleware's executor, which counts for asgiref only as long as that middleware waits for its view.
+    """A sync middleware's executor; asgiref uses it only as long as that middleware waits for its view.
 
     While it does, sync code must run in its thread, which is blocked. Afterwards asgiref would go on to submit to it,
     and fail because it "already quit"; false, it makes asgiref look for the request's thread.

@@ -102,8 +102,8 @@ def adapt(view: View, convert: Convert) -> View:
 class _Method:
     """An async generator function, adapted, in the body of a class, until the class is made.
 
-    Its call needs no await, so for all but the views of Django and adrf it is a sync method. These await it, for what
-    is sync has a thread under ASGI, and would have it as long as the stream lasts.
+    Its call needs no await, so it is a sync method, except for the views of Django and adrf. These await it: a sync
+    method has a thread under ASGI, and would have it as long as the stream lasts.
     """
 
     def __init__(self, sync_method: View, async_method: View) -> None:

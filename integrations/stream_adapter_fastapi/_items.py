@@ -106,7 +106,7 @@ def _members(declared: Any) -> list[Any]:
 
 
 def _carries(declared: Any) -> bool:
-    """Return True for what items are sent by, which says nothing of what they are."""
+    """Return True for a response or an event: a class that carries items, rather than one of items."""
     if not isinstance(declared, type):
         return False
     cls: type[Any] = declared

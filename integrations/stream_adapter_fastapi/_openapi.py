@@ -94,7 +94,7 @@ def _described(declared: sa.Response, item: Any, of_route: ResponseOptions) -> t
 
 
 def _item_in(returned: Any) -> Any:
-    """Return the type of the items of what is returned, which may be events or anything; None if it is not many."""
+    """Return the type of the items of a container, or of events; None if the annotation is not of many items."""
     item = item_of(returned) if is_container(returned) else None
     return get_stream_item_type(returned) if item is None else item
 

@@ -86,11 +86,11 @@ class StreamResponse(StreamingResponse):
         self._injected = None if injected is None else _Injected(injected)
         self._body: AsyncBody | None = None
         self._taken = False
-        # A sync view has a thread, and in it a copy of the context: made there, we keep it, for Starlette will not.
+        # A sync view has a thread, and in it a copy of the context. Keep that copy: Starlette drops it.
         self._context = None if current_loop() else copy_context()
         self._replacement: AsyncContentStream | None = None
 
-    # A property, for an iterator that is kept would refer back to this object: a cycle per response.
+    # A property: an iterator that is kept would refer back to this object, a cycle per response.
     @property
     def body_iterator(self) -> AsyncContentStream:
         """The body in blocks, or what it was replaced by."""
@@ -134,13 +134,15 @@ class StreamResponse(StreamingResponse):
     async def _open(self, head: RequestHead, contract: Contract | None = None) -> AsyncBody:
         response = copy(self._response) if contract is None else self._response.with_encoder(contract.encoder)
         response.status_code = self.status_code
-        response.headers = HeaderList(self._head())
         if self._injected is not None:
+            self._injected.look()
             response.status_code = self._injected.status or response.status_code
+        given = self._head()
+        response.headers = HeaderList(given)
         resolved = await response.aresolve(head)
         self._taken = True
         if self._injected is not None:
-            resolved = self._with_late_head(resolved, self._injected)
+            resolved = self._with_late_head(resolved, self._injected, given)
         context = copy_context() if self._context is None else self._context
         self._body = context.run(AsyncBody, resolved)
         return self._body
@@ -150,10 +152,9 @@ class StreamResponse(StreamingResponse):
         own = self.headers.items()
         return list(own) if self._injected is None else merge_headers(self._injected.headers, own)
 
-    def _with_late_head(self, resolved: Resolved, injected: _Injected) -> Resolved:
+    def _with_late_head(self, resolved: Resolved, injected: _Injected, given: Pairs) -> Resolved:
         """Return it such that what is set in FastAPI's response before the first item is sent, too."""
-        given, settled = self._head(), resolved.flow.head_of
-        injected.look()
+        settled = resolved.flow.head_of
 
         def head_of(format: Format) -> tuple[int, Pairs]:
             injected.is_sent = True

@@ -39,7 +39,7 @@ def make_app(ports: Mapping[str, int]) -> Starlette:
     """Make the application.
 
     Args:
-        ports: where each framework is served besides: all of this application is there too, for other origins to use.
+        ports: a further port for each framework: all of this application is served there too, as another origin.
     """
 
     async def tell_ports(_: Request) -> Response:

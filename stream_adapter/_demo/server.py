@@ -1,7 +1,7 @@
 """One server, on several ports.
 
 The page holds twelve streams open, and over HTTP/1.1 a browser opens at most six connections to one origin. So each
-framework has, besides its path on the address that is printed, a port of its own, from which the page streams.
+framework has its path on the address that is printed, and also a port of its own; the page streams from the ports.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ class _Server(uvicorn.Server):
         self._url = url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say where it is once it answers, and Ctrl-C is heard."""
+        """Print the address once the server answers, and Ctrl-C works."""
         await super().startup(sockets)
         sys.stdout.write(f"The demo is at {self._url}  (Ctrl-C stops it)\n")
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up on every client, and so have every source closed: uvicorn waits for streams, and these do not end."""
+        """Close each connection, and so each source: uvicorn waits for streams to end, and these do not."""
         for connection in list(self.server_state.connections):
             connection.transport.close()
         await super().shutdown(sockets)
@@ -74,6 +74,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    if host in {"0.0.0.0", "::"}:  # noqa: S104  # every address, of which this is the one at hand
+    if host in {"0.0.0.0", "::"}:  # noqa: S104  # every address; the page is opened on this machine
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104  # as above
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,7 +1,7 @@
 """What the demo streams. Each generator is written once, two of them async and two sync, and served by every framework.
 
-A generator counts as open until its `finally` has run: that the page sees this number fall is the proof that a client
-who leaves has its generator closed.
+A generator counts as open until its `finally` has run. When a client leaves, the page shows this number fall: that
+client's generator was closed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from stream_adapter import ServerSentEvent
 
 ANSWER = (
-    "A generator is a function that pauses. It yields one piece, waits until somebody wants the next, and carries on "
+    "A generator is a function that pauses. It yields one piece, waits until the next is wanted, and carries on "
     "where it stopped. Streaming is that idea stretched over a network: each word you are reading left the server "
     "before the next one existed. Nothing is collected first, so memory stays flat, and the first word is here as soon "
     "as there is one. Close this page, and every generator behind it is closed as well."
@@ -49,7 +49,7 @@ async def words() -> AsyncIterator[str]:
 
 
 async def ticks() -> AsyncIterator[ServerSentEvent]:
-    """Tick five times a second, for as long as somebody listens."""
+    """Tick five times a second, for as long as the client listens."""
     with _counted():
         for number in itertools.count():
             value = 50 + 28 * math.sin(number / 9) + 9 * math.sin(number / 2.3)
@@ -75,9 +75,9 @@ def blocks() -> Iterator[bytes]:
 
 
 async def open_generators() -> AsyncIterator[int]:
-    """Tell, whenever it changes, how many of the generators above are open."""
-    told = None
+    """Yield how many of the generators above are open, each time that it changes."""
+    sent = None
     while True:
-        if told != len(_open):
-            yield (told := len(_open))
+        if sent != len(_open):
+            yield (sent := len(_open))
         await asyncio.sleep(0.1)

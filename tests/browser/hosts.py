@@ -41,7 +41,7 @@ class Stream:
     _client: httpx2.Client
 
     def tell(self, command: str) -> None:
-        """Have the source "go" on, "run" by itself from now on, "fail", or "end"."""
+        """Make the source "go" on, "run" by itself from now on, "fail", or "end"."""
         self._client.post(f"/tell/{self._key}/{command}").raise_for_status()
 
     def asked(self) -> list[str | None]:
@@ -67,11 +67,11 @@ class Host:
         return f"{self.server.url}/"
 
     def stream(self, kind: str, way: str = "async") -> Stream:
-        """Return a stream of numbers that nobody has asked for yet."""
+        """Return a stream of numbers that has not started."""
         return self._stream(f"stream/{kind}/{way}")
 
     def unadapted(self) -> Stream:
-        """Return a stream of events, by the framework's own means, that nobody has asked for yet."""
+        """Return a stream of events, by the framework's own means, that has not started."""
         return self._stream("unadapted")
 
     def _stream(self, path: str) -> Stream:
@@ -86,11 +86,11 @@ def run(serve: Serve, app: str, files: Path) -> Generator[Host]:
     Args:
         serve: runs the server.
         app: `module:name`.
-        files: the folder of which files are sent.
+        files: the folder with the files that are sent.
     """
     with (
         serve(f"tests.browser.apps.{app}", BROWSER_FILES=str(files)) as server,
-        # one connection a request: a server closes those that wait when it pleases, and a pool would race that
+        # one connection per request: a server closes those that wait when it pleases, and a pool would race that
         httpx2.Client(
             base_url=server.url, timeout=2 * BOUND, limits=httpx2.Limits(max_keepalive_connections=0)
         ) as client,

@@ -73,7 +73,7 @@ def breaking(server: int, *, limit: int, before_break: Callable[[], object]) -> 
 
     Args:
         server: its port.
-        limit: the bytes of which the connection that breaks brings a few more.
+        limit: bytes after which a connection breaks; it brings a few more.
         before_break: called before it breaks.
     """
     relay = Relay(server, limit, before_break)

@@ -47,7 +47,7 @@ def until(page: Page, holds: Callable[[], bool]) -> None:
 
 
 def until_all_stream_at_once(page: Page) -> None:
-    """Start those anew that are over already: on a busy machine one ends before another has begun."""
+    """Restart the panels that have ended: on a busy machine one ends before another has begun."""
 
     def all_stream() -> bool:
         of_panels(page, "panel.dataset.state === 'done' && panel.querySelector('.restart').click()")
@@ -92,7 +92,7 @@ def test_what_ends_is_done_with_the_same_result_in_each_column(demo: Demo, page:
     }
 
 
-def test_restart_begins_a_panel_anew(demo: Demo, page: Page) -> None:
+def test_restart_begins_a_panel_again(demo: Demo, page: Page) -> None:
     page.open(demo.url)
     until(page, lambda: counts(page)["django/events"] >= 5)
 

@@ -77,7 +77,7 @@ def test_a_download_whose_connection_breaks_is_resumed(host: Host, page: Page, d
     assert second["if-range"] == etag
 
 
-def test_a_file_that_has_changed_since_is_downloaded_anew(host: Host, page: Page, downloads: Path, file: Path) -> None:
+def test_a_file_that_has_changed_since_is_downloaded_again(host: Host, page: Page, downloads: Path, file: Path) -> None:
     content = os.urandom(SIZE + 1)
 
     with breaking(host.server.port, limit=SIZE // 2, before_break=lambda: file.write_bytes(content)) as relay:

@@ -25,7 +25,7 @@ def over(serve: Callable[[str], AbstractContextManager[Server]]) -> Open:
 
     @contextmanager
     def open_client(app: str) -> Generator[httpx2.Client]:
-        # one connection a request: uvicorn closes it after an error, and a pool would race that
+        # one connection per request: uvicorn closes it after an error, and a pool would race that
         limits = httpx2.Limits(max_keepalive_connections=0)
         with serve(app) as server, httpx2.Client(base_url=server.url, timeout=BOUND, limits=limits) as client:
             yield client
@@ -217,7 +217,7 @@ def test_events_have_comments_between_them_while_the_source_is_silent_and_an_end
 
 
 @pytest.mark.parametrize(("headers", "query"), [({"Last-Event-ID": "done"}, ""), ({}, "?last_event_id=done")])
-def test_a_client_that_has_had_the_last_event_is_told_to_stop(
+def test_a_client_that_has_the_last_event_is_answered_204(
     client: Client, key: str, headers: dict[str, str], query: str
 ) -> None:
     response = client.http.get(client.url("events", key) + query, headers=headers)

@@ -170,7 +170,7 @@ def test_where_8000_is_taken_another_port_is_found() -> None:
     try:
         taken = socket.create_server(("127.0.0.1", 8000))
     except OSError:
-        taken = socket.socket()  # somebody else has it, which is as good
+        taken = socket.socket()  # another process has it, which is as good
 
     with taken, running() as demo, httpx2.Client(timeout=BOUND) as client:
         assert httpx2.URL(demo.url).port not in {None, 8000}

@@ -29,7 +29,7 @@ ROWS = 300  # in the database of the servers
 
 @dataclass
 class Interface:
-    """A protocol that Django is served by."""
+    """Django's handler for one protocol."""
 
     name: str
 

@@ -125,13 +125,13 @@ def test_a_client_that_goes_does_not_cut_the_close_short(interface: Interface) -
 
 @both_interfaces
 @either_way
-def test_on_close_is_told_why(interface: Interface, way: str) -> None:
-    told: list[str] = []
+def test_on_close_has_the_reason(interface: Interface, way: str) -> None:
+    reasons: list[str] = []
     for leave_after in (None, 1):
         source = SOURCES[way]([b"x"] if leave_after is None else iter(lambda: b"x", b""))
-        view = streaming(on_close=lambda summary: told.append(summary.reason))(view_of(source))
+        view = streaming(on_close=lambda summary: reasons.append(summary.reason))(view_of(source))
         interface.get(view, leave_after=leave_after)
-    assert told == ["done", "disconnect"]
+    assert reasons == ["done", "disconnect"]
 
 
 @both_interfaces

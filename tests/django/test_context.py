@@ -170,7 +170,7 @@ def test_nothing_deadlocks_with_sync_middleware(interface: Interface, way: str) 
 
 
 @either_way
-def test_djangos_async_test_client_is_no_other_server(way: str) -> None:
+def test_djangos_async_test_client_behaves_as_a_server(way: str) -> None:
     """It gives a request no thread of its own, and sync middleware keeps the one that all share."""
 
     @streaming

@@ -55,10 +55,10 @@ def test_an_error_before_the_first_item_is_a_real_status(
 
 @both_interfaces
 @either_way
-@pytest.mark.parametrize("mode", ["decorator", "middleware", "route", "verb"])
+@pytest.mark.parametrize("mode", ["decorator", "middleware", "route", "stream_response"])
 def test_process_exception_sees_an_error_before_the_first_item(interface: Interface, way: str, mode: str) -> None:
     source = SOURCES[way]([LookupError("no")])
-    view = view_of(stream_response(source) if mode == "verb" else source)
+    view = view_of(stream_response(source) if mode == "stream_response" else source)
     if mode == "decorator":
         view = streaming(view)
     middleware = [RESCUE, ADAPTER] if mode == "middleware" else [RESCUE]

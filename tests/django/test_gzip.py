@@ -1,4 +1,4 @@
-"""Django's compression of a stream: one member, of which no chunk is held, on both protocols and in real clients."""
+"""Django's compression of a stream: one member, and no chunk is held, on both protocols and in real clients."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ each_middleware = pytest.mark.parametrize("middleware", MIDDLEWARE.values(), ids
 
 
 def first_member(answer: Answer) -> bytes:
-    """Return what a client reads, which is the first member; there is to be no other."""
+    """Return what a client reads, which is the first member; it must be the only one."""
     member = zlib.decompressobj(wbits=31)
     body = member.decompress(answer.body)
     assert (member.eof, member.unused_data) == (True, b"")
@@ -120,10 +120,10 @@ def test_middleware_compresses_a_stream_as_one_member(interface: Interface, way:
 
 @both_interfaces
 @either_way
-@pytest.mark.parametrize("by_verb", [False, True], ids=["streaming", "stream_response"])
-def test_gzip_page_compresses_a_stream_as_one_member(interface: Interface, way: str, by_verb: bool) -> None:
+@pytest.mark.parametrize("by_function", [False, True], ids=["streaming", "stream_response"])
+def test_gzip_page_compresses_a_stream_as_one_member(interface: Interface, way: str, by_function: bool) -> None:
     source = SOURCES[way](["one ", "two"])
-    view = gzip_page(view_of(stream_response(source)) if by_verb else streaming(view_of(source)))
+    view = gzip_page(view_of(stream_response(source)) if by_function else streaming(view_of(source)))
     answer = interface.get(view, headers=ACCEPTS)
     assert (first_member(answer), source.closes) == (b"one two", 1)
     assert interface.get(gzip_page(streaming(view_of(SOURCES[way]([PermissionDenied()]))))).status == 403

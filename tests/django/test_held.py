@@ -1,4 +1,4 @@
-"""Whoever iterates a response has all of it, held or not; and a response that is dropped is closed at once."""
+"""The reader of a response gets all of it, held or not; and a response that is dropped is closed at once."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def coroutine(make: Make) -> Any:
     return operation
 
 
-def by_verb(make: Make) -> Any:
+def stream_responses(make: Make) -> Any:
     @streaming
     def operation(request: HttpRequest) -> Any:
         return stream_response(make(request))
@@ -91,9 +91,11 @@ def by_verb(make: Make) -> Any:
     return operation
 
 
-KINDS = {kind.__name__: kind for kind in (returns, generator, async_generator, coroutine, by_verb)}
+KINDS = {kind.__name__: kind for kind in (returns, generator, async_generator, coroutine, stream_responses)}
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-each_that_returns = pytest.mark.parametrize("kind", [returns, coroutine, by_verb], ids=lambda kind: kind.__name__)
+each_that_returns = pytest.mark.parametrize(
+    "kind", [returns, coroutine, stream_responses], ids=lambda kind: kind.__name__
+)
 
 
 @both_interfaces

@@ -114,7 +114,7 @@ def viewset_async_generator(make: Make) -> Any:
     return Rows.as_view({"get": "export"})
 
 
-def by_verb(make: Make) -> Any:
+def function_call(make: Make) -> Any:
     class Rows(APIView):
         renderer_classes = RENDERERS
 
@@ -124,7 +124,7 @@ def by_verb(make: Make) -> Any:
     return Rows.as_view()
 
 
-def by_verb_with_negotiation(make: Make) -> Any:
+def negotiated(make: Make) -> Any:
     class Rows(APIView):
         renderer_classes = RENDERERS
         content_negotiation_class = StreamNegotiation
@@ -182,7 +182,7 @@ def adrf_viewset(make: Make) -> Any:
     return Rows.as_view({"get": "list"})
 
 
-def adrf_by_verb(make: Make) -> Any:
+def adrf_function_call(make: Make) -> Any:
     class Rows(adrf.views.APIView):
         renderer_classes = RENDERERS
         content_negotiation_class = StreamNegotiation
@@ -194,10 +194,18 @@ def adrf_by_verb(make: Make) -> Any:
 
 
 GENERATORS = (api_generator, api_async_generator, api_async_generator_function, viewset_async_generator)
-RETURN = (api_method, api_function, viewset_action, by_verb, by_verb_with_negotiation, adrf_method, adrf_viewset)
-ALL = {kind.__name__: kind for kind in (*GENERATORS, *RETURN, adrf_async_generator, adrf_function, adrf_by_verb)}
+RETURN = (
+    api_method,
+    api_function,
+    viewset_action,
+    function_call,
+    negotiated,
+    adrf_method,
+    adrf_viewset,
+)
+ALL = {kind.__name__: kind for kind in (*GENERATORS, *RETURN, adrf_async_generator, adrf_function, adrf_function_call)}
 each_kind = pytest.mark.parametrize("kind", ALL.values(), ids=ALL)
-each_that_returns = pytest.mark.parametrize("kind", [*RETURN, adrf_by_verb], ids=lambda kind: kind.__name__)
+each_that_returns = pytest.mark.parametrize("kind", [*RETURN, adrf_function_call], ids=lambda kind: kind.__name__)
 
 
 @both_interfaces
@@ -356,6 +364,6 @@ def test_to_the_app_wide_adapter_the_error_says_what_to_write(interface: Interfa
 
 
 def test_a_request_of_a_factory_is_not_known_to_what_comes_after_it() -> None:
-    view = by_verb_with_negotiation(lambda request: iter(["one"]))
+    view = negotiated(lambda request: iter(["one"]))
     assert b"".join(view(APIRequestFactory().head("/"))) == b"one"  # nothing has announced it
     assert b"".join(stream_response(iter(["two"]))) == b"two"

@@ -32,7 +32,7 @@ def test_what_the_view_says_is_added_to(interface: Interface) -> None:
 
 
 @both_interfaces
-def test_without_a_choice_there_is_no_vary(interface: Interface) -> None:
+def test_response_without_negotiation_has_no_vary(interface: Interface) -> None:
     def octets(_: HttpRequest) -> Iterator[bytes]:
         yield b"a"
 

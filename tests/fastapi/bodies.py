@@ -73,7 +73,7 @@ async def unread(request: Request) -> AsyncIterator[str]:
     yield "unread\n"
 
 
-async def told_of_the_end(request: Request, key: str, reads: str) -> AsyncIterator[str]:
+async def reports_the_disconnect(request: Request, key: str, reads: str) -> AsyncIterator[str]:
     """Stream until the client leaves."""
     try:
         if reads == "before":
@@ -102,8 +102,8 @@ SOURCES: dict[str, Callable[[Request], AsyncIterator[Any]]] = {
 
 
 def source_of(request: Request) -> AsyncIterator[Any]:
-    if request.path_params["kind"] == "told":
-        return told_of_the_end(request, request.query_params["key"], request.query_params["reads"])
+    if request.path_params["kind"] == "end":
+        return reports_the_disconnect(request, request.query_params["key"], request.query_params["reads"])
     return SOURCES[request.path_params["kind"]](request)
 
 

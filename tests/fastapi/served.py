@@ -1,4 +1,4 @@
-"""The application that test_served.py has served by uvicorn: what happens in it is told over HTTP.
+"""The application that test_served.py has served by uvicorn: what happens in it is read over HTTP.
 
 The garbage collector is off, and every source is kept: what closes, was closed.
 """
@@ -24,7 +24,7 @@ from tests.support.gate import Gate
 gc.disable()
 
 gates: defaultdict[str, Gate] = defaultdict(Gate)
-told: defaultdict[str, list[str]] = defaultdict(list[str])
+journal: defaultdict[str, list[str]] = defaultdict(list[str])
 over: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 kept: list[object] = []
 
@@ -47,7 +47,7 @@ def endless(key: str) -> Iterator[str]:
         while True:
             yield "x" * 1000
     finally:
-        told[key].append("source closed")
+        journal[key].append("source closed")
 
 
 async def aendless(key: str) -> AsyncIterator[str]:
@@ -56,7 +56,7 @@ async def aendless(key: str) -> AsyncIterator[str]:
         while True:
             yield "x" * 1000
     finally:
-        told[key].append("source closed")
+        journal[key].append("source closed")
 
 
 async def asilent(key: str) -> AsyncIterator[str]:
@@ -64,7 +64,7 @@ async def asilent(key: str) -> AsyncIterator[str]:
         yield "x" * 1000
         await asyncio.get_running_loop().create_future()
     finally:
-        told[key].append("source closed")
+        journal[key].append("source closed")
 
 
 def failing(key: str) -> Iterator[str]:
@@ -73,7 +73,7 @@ def failing(key: str) -> Iterator[str]:
         yield "two\n"
         raise RuntimeError(f"secret of {key}")
     finally:
-        told[key].append("source closed")
+        journal[key].append("source closed")
 
 
 async def afailing(key: str) -> AsyncIterator[str]:
@@ -82,7 +82,7 @@ async def afailing(key: str) -> AsyncIterator[str]:
         yield "two\n"
         raise RuntimeError(f"secret of {key}")
     finally:
-        told[key].append("source closed")
+        journal[key].append("source closed")
 
 
 def failing_early(key: str) -> Iterator[str]:
@@ -126,7 +126,7 @@ async def connection(key: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        told[key].append("dependency closed")
+        journal[key].append("dependency closed")
         over[key].set()
 
 
@@ -159,7 +159,7 @@ def returned(kind: str, key: str) -> Any:
 
 @plain_router.get("/stream/{kind}")
 async def with_stream(kind: str, key: str, stream: Stream, tasks: BackgroundTasks) -> Response:
-    tasks.add_task(told[key].append, "background task")
+    tasks.add_task(journal[key].append, "background task")
     return stream(source_of(kind, key))
 
 
@@ -197,8 +197,8 @@ async def open_gate(key: str) -> None:
     gates[key].open()
 
 
-@app.get("/told/{key}")
+@app.get("/journal/{key}")
 async def tell(key: str) -> list[str]:
     """Tell what happened in a request, once it is over."""
     await asyncio.wait_for(over[key].wait(), 20)
-    return told[key]
+    return journal[key]

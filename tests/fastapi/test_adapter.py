@@ -208,7 +208,7 @@ EVERYWHERE = [
 ]
 
 
-def test_routes_are_adopted_wherever_they_are() -> None:
+def test_routes_are_wrapped_wherever_they_are_declared() -> None:
     client = strict_client_of(app_with_routes_everywhere())
 
     answers = {path: client.request(method, path) for method, path in EVERYWHERE}
@@ -218,7 +218,7 @@ def test_routes_are_adopted_wherever_they_are() -> None:
     assert types == {"text/plain; charset=utf-8"}  # where FastAPI would have sent a JSON list
 
 
-def test_a_route_whose_url_was_asked_for_before_is_adopted() -> None:
+def test_a_route_whose_url_was_built_before_is_wrapped() -> None:
     app, router = FastAPI(), APIRouter()
     router.get("/rows", name="rows")(view)
     app.include_router(router)
@@ -228,23 +228,23 @@ def test_a_route_whose_url_was_asked_for_before_is_adopted() -> None:
     assert strict_client_of(app).get("/rows").text == "123"
 
 
-VERBS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
+METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("router", [FastAPI, StreamRouter, APIRouter], ids=["app", "StreamRouter", "adapter"])
-def test_every_route_decorator_takes_streaming(verb: str, router: type[FastAPI | APIRouter]) -> None:
+def test_every_route_decorator_takes_streaming(method: str, router: type[FastAPI | APIRouter]) -> None:
     app = FastAPI()
     adapter = StreamAdapter(app)
     on = app if router is FastAPI else StreamRouter() if router is StreamRouter else adapter
-    decorate = getattr(on, verb)
+    decorate = getattr(on, method)
 
     assert decorate("/", streaming=True, status_code=201, name="rows")(view) is view
     if isinstance(on, APIRouter):
         app.include_router(on)
-    answer = strict_client_of(app).request(verb.upper(), "/")
+    answer = strict_client_of(app).request(method.upper(), "/")
 
-    assert (answer.status_code, answer.text) == (201, "" if verb == "head" else "123")
+    assert (answer.status_code, answer.text) == (201, "" if method == "head" else "123")
     assert app.url_path_for("rows") == "/"
 
 

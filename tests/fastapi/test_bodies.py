@@ -152,7 +152,7 @@ def test_a_client_that_leaves_is_seen_whether_the_body_was_read_or_not(
 ) -> None:
     key = f"key-{next(_keys)}"
 
-    with client.stream("POST", f"/{way}/told", params={"key": key, "reads": reads}, content=b"x" * 1000) as answer:
+    with client.stream("POST", f"/{way}/end", params={"key": key, "reads": reads}, content=b"x" * 1000) as answer:
         assert next(answer.iter_lines()) == "start"
 
     assert client.get(f"/ended/{key}").text == "ended"
@@ -161,9 +161,7 @@ def test_a_client_that_leaves_is_seen_whether_the_body_was_read_or_not(
 @pytest.mark.parametrize("reads", ["before", "parts", "never"])
 def test_a_client_that_leaves_amid_its_body_is_seen(server: Server, client: httpx2.Client, reads: str) -> None:
     key = f"key-{next(_keys)}"
-    head = (
-        f"POST /fastapi/streaming/told?key={key}&reads={reads} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
-    )
+    head = f"POST /fastapi/streaming/end?key={key}&reads={reads} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
 
     with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
         connection.sendall(head.encode() + b"x" * 100_000)

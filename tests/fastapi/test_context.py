@@ -45,7 +45,7 @@ def source() -> Iterator[str]:
 async def asource() -> AsyncIterator[str]:
     yield f"{by_middleware.get()} {by_view.get()} "
     by_source.set("kept")
-    await anyio.lowlevel.checkpoint()  # it must find the loop, though a thread's context may say that there is none
+    await anyio.lowlevel.checkpoint()  # it must find the loop, although a thread's context may deny one
     yield by_source.get()
 
 

@@ -289,14 +289,14 @@ def test_fastapis_own_stream_sends_the_same() -> None:
     async def native() -> AsyncIterable[Public]:
         yield User(name="ada")
 
-    @app.get("/ours", response_model_exclude_none=True)
+    @app.get("/streamed", response_model_exclude_none=True)
     @streaming
-    async def ours() -> AsyncIterable[Public]:
+    async def streamed() -> AsyncIterable[Public]:
         yield User(name="ada")
 
     client = strict_client_of(app)
 
-    assert client.get("/ours").text == client.get("/native").text == '{"name":"ada","userId":7}\n'
+    assert client.get("/streamed").text == client.get("/native").text == '{"name":"ada","userId":7}\n'
 
 
 @pytest.mark.parametrize("item", ["item", "event"])

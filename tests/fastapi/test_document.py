@@ -247,7 +247,7 @@ def test_a_document_is_the_same_each_time_that_it_is_asked_for() -> None:
 
 
 def plain_app(router: type[APIRouter] = APIRouter) -> FastAPI:
-    """Make an application of many kinds of views, none of which streams."""
+    """Make an application of many kinds of views that do not stream."""
     app, included = FastAPI(), router(prefix="/included", tags=["t"])
 
     @app.get("/list", response_model=list[Item])
@@ -356,10 +356,10 @@ def adapted_after() -> FastAPI:
 def test_an_application_without_streams_answers_byte_for_byte_as_without_the_adapter(
     make: Callable[[], FastAPI],
 ) -> None:
-    ours, own = client_of(make()), client_of(plain_app())
+    adapted, own = client_of(make()), client_of(plain_app())
 
     for method, path, options in REQUESTS:
-        answers = [client.request(method, path, **options) for client in (ours, own)]
+        answers = [client.request(method, path, **options) for client in (adapted, own)]
         assert len({(answer.status_code, answer.content, str(answer.headers)) for answer in answers}) == 1, path
 
 

@@ -135,8 +135,8 @@ def test_a_shared_response_carries_nothing_of_one_request_to_another(way: Any, k
     way(app, shared)
     client = strict_client_of(app)
 
-    for who in ("ada", "bob"):
-        assert seen_of(client.get("/", params={"who": who})) == (203, who, [f"session={who}"])
+    for user in ("ada", "bob"):
+        assert seen_of(client.get("/", params={"who": user})) == (203, user, [f"session={user}"])
         answer = client.get("/")
         assert seen_of(answer) == (200, None, [])
         assert answer.headers["x-shared"] == "yes"
@@ -315,7 +315,7 @@ def shouting(response: Response) -> None:
 
     async def louder() -> AsyncIterator[str]:
         async for block in blocks:
-            yield bytes(block).decode().upper()  # type: ignore[arg-type]  # bytes, of ours
+            yield bytes(block).decode().upper()  # type: ignore[arg-type]  # the blocks are bytes
 
     response.body_iterator = louder()
 

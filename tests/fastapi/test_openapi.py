@@ -58,12 +58,12 @@ def test_a_decorated_view_is_documented_as_it_was_written(*, with_adapter: bool)
     app.get("/items/{item}")(decorated)
     app.get("/other/{item}")(undecorated)
 
-    ours, plain = operation_of(app, "/items/{item}"), operation_of(app, "/other/{item}")
+    adapted, plain = operation_of(app, "/items/{item}"), operation_of(app, "/other/{item}")
 
-    assert ours["summary"] == "Decorated"
-    assert ours["description"] == "Stream the rows of an item."
-    assert ours["parameters"] == plain["parameters"]
-    assert [parameter["name"] for parameter in ours["parameters"]] == ["item", "q", "x-token"]
+    assert adapted["summary"] == "Decorated"
+    assert adapted["description"] == "Stream the rows of an item."
+    assert adapted["parameters"] == plain["parameters"]
+    assert [parameter["name"] for parameter in adapted["parameters"]] == ["item", "q", "x-token"]
 
 
 LATER = APIRouter()
@@ -254,7 +254,7 @@ def test_an_adapters_defaults_are_documented_where_a_view_says_nothing_else() ->
     assert content_of(operation_of(app, "/lines")) == {"application/x-ndjson": {"itemSchema": ITEM}}
 
 
-def test_ours_and_fastapis_own_say_the_same_of_an_item() -> None:
+def test_adapted_and_native_streams_document_an_item_alike() -> None:
     app = FastAPI()
     StreamAdapter(app)
     app.get("/lines")(streaming(format=NDJSON())(view_of(Iterator[Item])))
@@ -331,7 +331,7 @@ def test_views_that_stream_nothing_are_documented_as_without_an_adapter() -> Non
     assert documents[0] == documents[1]
 
 
-def test_the_stream_dependency_is_no_parameter() -> None:
+def test_the_stream_dependency_is_not_a_parameter() -> None:
     app = FastAPI()
 
     @app.get("/items")

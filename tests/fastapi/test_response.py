@@ -255,30 +255,30 @@ def test_without_a_thread_left_a_request_is_answered_503_with_retry_after() -> N
 
 
 def test_background_tasks_run_after_the_stream() -> None:
-    told, app = list[str](), FastAPI()
+    events, app = list[str](), FastAPI()
 
     def rows() -> Iterator[str]:
         yield "a"
-        told.append("streamed")
+        events.append("streamed")
 
     @app.get("/injected")
     @streaming
     def injected(tasks: BackgroundTasks) -> Iterator[str]:
-        tasks.add_task(told.append, "task")
+        tasks.add_task(events.append, "task")
         return rows()
 
     @app.get("/own")
     def own() -> Response:
         response = stream_response(rows())
-        response.background = BackgroundTask(told.append, "task")
+        response.background = BackgroundTask(events.append, "task")
         return response
 
     client = strict_client_of(app)
 
     for path in ("/injected", "/own"):
         assert client.get(path).text == "a"
-        assert told == ["streamed", "task"]
-        told.clear()
+        assert events == ["streamed", "task"]
+        events.clear()
 
 
 def test_cors_and_gzip_find_a_response_like_any_other() -> None:
@@ -302,27 +302,27 @@ def test_a_core_response_is_a_route_of_its_own() -> None:
 
 
 def test_a_yield_dependency_is_open_while_the_stream_runs() -> None:
-    told = list[str]()
+    events = list[str]()
 
     async def connection() -> AsyncIterator[str]:
-        told.append("open")
+        events.append("open")
         yield "row"
-        told.append("closed")
+        events.append("closed")
 
     @streaming
     def rows(of: str = Depends(connection)) -> Iterator[str]:
         try:
             yield of
             yield of
-            told.append("streamed")
+            events.append("streamed")
         finally:
-            told.append("source closed")
+            events.append("source closed")
 
     app = FastAPI()
     app.get("/")(rows)
 
     assert strict_client_of(app).get("/").text == "rowrow"
-    assert told == ["open", "streamed", "source closed", "closed"]
+    assert events == ["open", "streamed", "source closed", "closed"]
 
 
 def test_an_endpoint_of_another_kind_is_not_touched() -> None:

@@ -176,12 +176,12 @@ def test_a_response_that_nothing_streams_is_an_error_that_names_the_decorator(ki
         strict_client_of(app).get("/")
 
 
-VERBS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
+METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("make", ROUTERS)
-def test_the_route_decorators_take_all_that_fastapis_take(make: Callable[[FastAPI], Any], verb: str) -> None:
+def test_the_route_decorators_take_all_that_fastapis_take(make: Callable[[FastAPI], Any], method: str) -> None:
     app, callbacks = FastAPI(), APIRouter()
     callbacks.post("/called")(lambda: None)
     router = make(app)
@@ -193,13 +193,13 @@ def test_the_route_decorators_take_all_that_fastapis_take(make: Callable[[FastAP
         "include_in_schema": True,
         "operation_id": "rows",
     }
-    known = inspect.signature(getattr(FastAPI, verb)).parameters
+    known = inspect.signature(getattr(FastAPI, method)).parameters
 
     assert set(options) <= set(known)
-    getattr(router, verb)(path="/rows", **options)(lambda: {"a": 1})
+    getattr(router, method)(path="/rows", **options)(lambda: {"a": 1})
     if isinstance(router, APIRouter):
         app.include_router(router)
-    operation = app.openapi()["paths"]["/rows"][verb]
+    operation = app.openapi()["paths"]["/rows"][method]
 
     assert (operation["x-own"], operation["operationId"], operation["tags"]) == (True, "rows", ["t"])
     assert list(operation["callbacks"]) == ["<lambda>"]

@@ -76,9 +76,9 @@ def test_a_client_that_leaves_has_the_source_closed_once_and_within_the_request(
     with client.stream("GET", f"{prefix}/{way}/{kind}", params={"key": key}) as answer:
         assert next(answer.iter_bytes())
 
-    told = client.get(f"/told/{key}").json()
+    journal = client.get(f"/journal/{key}").json()
 
-    assert [line for line in told if line != "background task"] == ["source closed", "dependency closed"]
+    assert [line for line in journal if line != "background task"] == ["source closed", "dependency closed"]
 
 
 @everywhere
@@ -97,7 +97,7 @@ def test_an_error_after_two_chunks_breaks_the_connection_without_its_text(
             body += block
 
     assert (answer.status_code, body) == (200, b"one\ntwo\n")
-    assert client.get(f"/told/{key}").json() == ["source closed", "dependency closed"]
+    assert client.get(f"/journal/{key}").json() == ["source closed", "dependency closed"]
 
 
 def test_an_error_after_commit_is_logged(client: httpx2.Client, server: Server, key: str) -> None:
@@ -106,7 +106,7 @@ def test_an_error_after_commit_is_logged(client: httpx2.Client, server: Server, 
         pytest.raises(httpx2.RemoteProtocolError),
     ):
         answer.read()
-    client.get(f"/told/{key}")
+    client.get(f"/journal/{key}")
 
     assert f"secret of {key}" in server.log()
 
@@ -134,14 +134,14 @@ def test_background_tasks_run_after_the_stream_and_before_dependencies_close(cli
         client.post(f"/open/{key}")
     client.get("/stream/agated", params={"key": key})
 
-    assert client.get(f"/told/{key}").json() == ["background task", "dependency closed"]
+    assert client.get(f"/journal/{key}").json() == ["background task", "dependency closed"]
 
 
 def test_background_tasks_run_after_a_client_has_left(client: httpx2.Client, key: str) -> None:
     with client.stream("GET", "/stream/asilent", params={"key": key}) as answer:
         assert next(answer.iter_bytes())
 
-    assert client.get(f"/told/{key}").json() == ["source closed", "background task", "dependency closed"]
+    assert client.get(f"/journal/{key}").json() == ["source closed", "background task", "dependency closed"]
 
 
 def test_the_last_event_id_is_read_as_utf_8(client: httpx2.Client) -> None:

@@ -122,9 +122,9 @@ def test_the_status_of_the_route_holds_unless_the_view_says_otherwise() -> None:
 
 
 async def connection() -> AsyncIterator[list[str]]:
-    told = ["open"]
-    yield told
-    told.append("closed")
+    events = ["open"]
+    yield events
+    events.append("closed")
 
 
 def test_dependencies_may_be_overridden() -> None:
@@ -151,13 +151,13 @@ def test_dependencies_may_be_overridden() -> None:
 
 
 def test_a_lifespan_runs_as_ever() -> None:
-    told = list[str]()
+    events = list[str]()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        told.append("started")
+        events.append("started")
         yield
-        told.append("stopped")
+        events.append("stopped")
 
     app = FastAPI(lifespan=lifespan)
     StreamAdapter(app)
@@ -166,4 +166,4 @@ def test_a_lifespan_runs_as_ever() -> None:
     with strict_client_of(app) as client:
         assert client.get("/").text == "a"
 
-    assert told == ["started", "stopped"]
+    assert events == ["started", "stopped"]

@@ -30,7 +30,7 @@ class Journal(list[str]):
 
 
 def see_the_request() -> None:
-    """Fail where there is no request."""
+    """Fail outside a request."""
     assert request.path
     assert session is not None
     assert g.get("nothing") is None

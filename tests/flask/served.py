@@ -68,8 +68,8 @@ async def chunks() -> AsyncIterator[str]:
         journals[g.name].append("closed")
 
 
-@app.get("/stream/verb")
-def verb() -> StreamingResponse:
+@app.get("/stream/function")
+def function() -> StreamingResponse:
     return stream_response(chunks())
 
 

@@ -70,7 +70,7 @@ class Values(MethodView):
 
 
 class Decorated(View):
-    decorators = (streaming,)  # type: ignore[assignment]  # a tuple does as well, and is no mutable default
+    decorators = (streaming,)  # type: ignore[assignment]  # a tuple works too, and is not a mutable default
 
     def dispatch_request(self) -> Any:
         return values()
@@ -180,16 +180,16 @@ def test_installing_it_twice_changes_nothing(app: Flask) -> None:
     assert app.test_client().get("/").data == b'{"a":1}\n'
 
 
-def test_decorator_verb_and_adapter_get_along(app: Flask) -> None:
+def test_decorator_function_and_adapter_work_in_one_app(app: Flask) -> None:
     StreamAdapter(app, headers={"X-By": "adapter"})
     app.get("/a")(streaming(headers={"X-By": "decorator"})(values))
-    app.add_url_rule("/b", "b", lambda: stream_response(values(), headers={"X-By": "verb"}))
+    app.add_url_rule("/b", "b", lambda: stream_response(values(), headers={"X-By": "function"}))
     app.get("/c", endpoint="c")(values)
     client = app.test_client()
-    assert [client.get(path).headers["X-By"] for path in ("/a", "/b", "/c")] == ["decorator", "verb", "adapter"]
+    assert [client.get(path).headers["X-By"] for path in ("/a", "/b", "/c")] == ["decorator", "function", "adapter"]
 
 
-def test_outside_of_a_request_there_is_no_response_to_make() -> None:
+def test_stream_response_outside_a_request_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="context"):
         stream_response("a")
     assert issubclass(StreamingResponse, flask.Response)

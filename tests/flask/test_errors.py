@@ -67,7 +67,7 @@ def test_the_apps_handler_answers_what_is_raised_before_the_first_item(
 
 
 @every_install
-def test_what_nobody_handles_is_a_500_without_its_text_and_is_logged(
+def test_unhandled_error_is_a_logged_500_without_its_text(
     app: Flask, install: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     install(app, fail)
@@ -79,7 +79,7 @@ def test_what_nobody_handles_is_a_500_without_its_text_and_is_logged(
 
 @every_install
 @pytest.mark.parametrize("mode", ["testing", "debug"])
-def test_what_nobody_handles_is_raised_in_a_test_and_in_debug_mode(
+def test_unhandled_error_is_raised_in_tests_and_debug_mode(
     app: Flask, journal: Journal, install: Any, mode: str
 ) -> None:
     setattr(app, mode, True)
@@ -130,7 +130,7 @@ def test_a_blueprints_handler_answers_for_its_views_only(app: Flask, adapter: bo
 
 @every_install
 @either_way
-def test_an_error_after_the_first_item_breaks_the_response_and_is_told_to_the_teardown(
+def test_an_error_after_the_first_item_breaks_the_response_and_reaches_teardown(
     app: Flask, journal: Journal, install: Any, way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     install(app, lambda: sa.Response(journal.source(way, ["a", "b", Failure("a secret")]), flush="item"))

@@ -29,7 +29,7 @@ def responding(view: Callable[[], object]) -> Callable[[], flask.Response]:
     return lambda: stream_response(view())
 
 
-either_verb = pytest.mark.parametrize("verb", [streaming, responding])
+either_function = pytest.mark.parametrize("entry", [streaming, responding])
 seen: ContextVar[str] = ContextVar("seen", default="nothing")
 
 
@@ -65,7 +65,7 @@ def test_a_session_and_a_cookie_may_be_written_before_the_first_item(app: Flask,
     assert client.get_cookie("a") is not None
 
 
-def test_a_session_written_after_the_first_item_is_not_saved_which_is_said_to_whoever_debugs(
+def test_a_session_written_after_the_first_item_is_not_saved_and_logs_it_for_debugging(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     @app.get("/")
@@ -163,12 +163,12 @@ def test_the_request_is_torn_down_once_when_the_client_leaves(
 
 
 @either_way
-@either_verb
+@either_function
 @pytest.mark.parametrize("never", ["iterated", "iterated nor closed"])
 def test_the_request_is_torn_down_once_even_if_the_body_is_never(
-    app: Flask, journal: Journal, way: str, verb: Any, never: str
+    app: Flask, journal: Journal, way: str, entry: Any, never: str
 ) -> None:
-    app.get("/")(verb(lambda: journal.source(way, "x" * 100_000)))
+    app.get("/")(entry(lambda: journal.source(way, "x" * 100_000)))
     body: Any = app(EnvironBuilder(app).get_environ(), lambda status, headers, exc_info=None: bytearray().extend)
     assert journal == []
     if never == "iterated":
@@ -178,10 +178,12 @@ def test_the_request_is_torn_down_once_even_if_the_body_is_never(
 
 
 @either_way
-@either_verb
-def test_head_pulls_nothing_closes_the_source_and_tears_down(app: Flask, journal: Journal, way: str, verb: Any) -> None:
+@either_function
+def test_head_pulls_nothing_closes_the_source_and_tears_down(
+    app: Flask, journal: Journal, way: str, entry: Any
+) -> None:
     source = SOURCES[way](["a"])
-    app.get("/")(verb(lambda: sa.Response(source, on_close=lambda _: journal.append("closed"))))
+    app.get("/")(entry(lambda: sa.Response(source, on_close=lambda _: journal.append("closed"))))
     response = app.test_client().head("/")
     assert (response.status_code, response.data) == (200, b"")
     assert (source.steps, source.closes) == (0, 1)
@@ -230,12 +232,12 @@ def test_a_stream_may_be_open_while_the_same_thread_makes_another_request(
     assert journal.count("closed") == 2
 
 
-@pytest.mark.parametrize("install", ["decorator", "adapter", "verb"])
+@pytest.mark.parametrize("install", ["decorator", "adapter", "function"])
 def test_stream_with_context_is_not_needed_and_does_no_harm(app: Flask, journal: Journal, install: str) -> None:
     def view() -> Any:
         wrap: Any = flask.stream_with_context  # typed for iterators of text
         source = wrap(journal.source("sync"))
-        return stream_response(source) if install == "verb" else source
+        return stream_response(source) if install == "function" else source
 
     if install == "adapter":
         StreamAdapter(app)
@@ -245,7 +247,7 @@ def test_stream_with_context_is_not_needed_and_does_no_harm(app: Flask, journal:
     with app.test_client() as client, client.get("/") as response:  # the client pushes the context as well
         assert response.data == b"abc"
     assert journal.count("closed") == 2
-    app.after_request_funcs[None] = [lambda _: flask.Response("instead")]  # and the stream is sent by nobody
+    app.after_request_funcs[None] = [lambda _: flask.Response("instead")]  # and the stream is not sent
     with app.test_client().get("/") as response:
         assert response.data == b"instead"
 

@@ -30,7 +30,7 @@ def unstarted(app: Flask, source: Callable[[], object]) -> None:
     app.get("/")(lambda: stream_response(source()))
 
 
-either_verb = pytest.mark.parametrize("install", [started, unstarted])
+each_way = pytest.mark.parametrize("install", [started, unstarted])
 
 
 def values() -> Iterator[dict[str, int]]:
@@ -58,7 +58,7 @@ def test_after_request_sees_a_response_of_flasks(app: Flask, install: Any, seen:
     assert response.data == b'{"a":1}\n{"b":2}\n'
 
 
-@either_verb
+@each_way
 def test_what_after_request_sets_stays(app: Flask, install: Any) -> None:
     @app.after_request
     def change(response: flask.Response) -> flask.Response:
@@ -86,7 +86,7 @@ def test_what_after_request_takes_away_stays_away(app: Flask) -> None:
     assert headers["X-B"] == "1"
 
 
-@either_verb
+@each_way
 def test_not_even_what_the_format_brings_comes_back(app: Flask, install: Any) -> None:
     @app.after_request
     def change(response: flask.Response) -> flask.Response:
@@ -159,7 +159,7 @@ def read_whole(response: Any) -> flask.Response:
 REPLACEMENTS = [replace_iterable, replace_encoded, replace_response, read_whole]
 
 
-@either_verb
+@each_way
 @either_way
 @pytest.mark.parametrize("replace", REPLACEMENTS)
 def test_after_request_may_replace_what_is_sent(
@@ -172,7 +172,7 @@ def test_after_request_may_replace_what_is_sent(
     assert sorted(journal) == sorted(["closed", *TORN_DOWN])
 
 
-@either_verb
+@each_way
 @either_way
 @pytest.mark.parametrize("replace", REPLACEMENTS)
 def test_what_replaced_it_is_closed_with_it_when_the_client_leaves(
@@ -188,9 +188,9 @@ def instead(_: flask.Response) -> flask.Response:
     return flask.Response("instead")
 
 
-@either_verb
+@each_way
 @either_way
-def test_a_stream_that_is_sent_by_nobody_is_closed_with_what_is_sent_instead(
+def test_unsent_stream_is_closed_with_the_response_sent_instead(
     app: Flask, journal: Journal, install: Any, way: str
 ) -> None:
     app.after_request(instead)
@@ -204,7 +204,7 @@ def test_a_stream_that_is_sent_by_nobody_is_closed_with_what_is_sent_instead(
     assert journal.count("closed") == (1 if install is started else 0)
 
 
-@either_verb
+@each_way
 @pytest.mark.parametrize("testing", [True, False])
 def test_a_stream_whose_after_request_fails_is_closed(app: Flask, install: Any, testing: bool) -> None:
     def fail(_: flask.Response) -> flask.Response:
@@ -229,20 +229,20 @@ def test_a_stream_that_the_server_refuses_is_closed(app: Flask, journal: Journal
     assert sorted(journal) == sorted(["closed", *TORN_DOWN])
 
 
-@either_verb
+@each_way
 def test_a_response_class_of_the_apps_own_is_kept(app: Flask, journal: Journal, install: Any) -> None:
-    class Ours(flask.Response):
+    class AppResponse(flask.Response):
         default_mimetype = "text/css"
 
         def shout(self) -> None:
             self.headers["X-Shout"] = "HELLO"
 
-    app.response_class = Ours
+    app.response_class = AppResponse
 
     @app.after_request
     def after(response: Any) -> flask.Response:
         response.shout()
-        return response  # type: ignore[no-any-return]  # it is one of Ours
+        return response  # type: ignore[no-any-return]  # its class is AppResponse
 
     install(app, lambda: journal.source("sync"))
     for _ in range(2):
@@ -328,7 +328,7 @@ def test_a_middleware_around_the_app_streams_as_well(app: Flask, journal: Journa
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@either_verb
+@each_way
 def test_every_answer_is_valid_wsgi(app: Flask, install: Any, method: str) -> None:
     install(app, values)
     answer = call_wsgi(app, method=method)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.gate import BOUND
 from tests.support.servers import Server, gunicorn
 
-PATHS = ["sync", "async", "verb", "adapted"]
+PATHS = ["sync", "async", "function", "adapted"]
 
 
 @pytest.fixture(scope="module")

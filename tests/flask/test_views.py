@@ -133,8 +133,8 @@ FLASKS_OWN: dict[str, Result] = {
     "a response": Result(lambda: flask.Response("ab")),
     "a response with a status": Result(lambda: (flask.Response("ab"), 201), status="201 CREATED"),
     "a streaming response": Result(lambda: flask.Response(generator())),
-    "a response of ours": Result(lambda: stream_response(generator())),
-    "a response of ours with a status": Result(lambda: (stream_response(generator()), 201), status="201 CREATED"),
+    "a StreamResponse": Result(lambda: stream_response(generator())),
+    "a StreamResponse with a status": Result(lambda: (stream_response(generator()), 201), status="201 CREATED"),
     "JSON": Result(lambda: flask.jsonify(1), b"1\n", content_type="application/json"),
 }
 
@@ -243,10 +243,10 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("options", "message"), OPTIONS.values(), ids=OPTIONS)
-@pytest.mark.parametrize("verb", [streaming, StreamAdapter])
-def test_a_bad_option_is_an_error_where_it_is_written(verb: Any, options: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize("entry", [streaming, StreamAdapter])
+def test_a_bad_option_is_an_error_where_it_is_written(entry: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
-        verb(**options)
+        entry(**options)
 
 
 def test_options_fill_in_what_a_response_was_not_given(app: Flask) -> None:

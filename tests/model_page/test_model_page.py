@@ -48,7 +48,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Host]]
 
         def start(serve: Callable[..., Any], app: str) -> Host:
             server = stack.enter_context(serve(f"tests.model_page.apps.{app}", cwd=folder))
-            # one connection a request: uvicorn closes it after an error, and a pool would race that
+            # one connection per request: uvicorn closes it after an error, and a pool would race that
             limits = httpx2.Limits(max_keepalive_connections=0)
             client = stack.enter_context(httpx2.Client(base_url=server.url, timeout=BOUND, limits=limits))
             # the CSV sample takes ten seconds, on every host at the same time

@@ -101,7 +101,7 @@ def stream(kind: str, way: str, key: str, last: str | None) -> sa.Response:
     Args:
         kind: "events", "rows", "page" or "download".
         way: "sync" or "async".
-        key: by which it is controlled.
+        key: the name that a test controls it by.
         last: the request's Last-Event-ID.
     """
     item, respond = _KINDS[kind]

@@ -1,4 +1,4 @@
-"""Settings of the tests, here and in the servers they start, which are told the rest by environment variables."""
+"""Settings of the tests, here and in the servers they start, which have the rest from environment variables."""
 
 from __future__ import annotations
 

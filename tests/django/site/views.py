@@ -185,6 +185,6 @@ def no_transaction(request: HttpRequest) -> Any:
 @streaming
 @transaction.non_atomic_requests
 async def thread_of_async_view(request: HttpRequest) -> Any:
-    """Say whether the ORM of an async view's source has one thread."""
+    """Return True if the ORM of an async view's source has one thread."""
     threads = {await sync_to_async(threading.get_ident)() for _ in range(3)}
     yield f"{len(threads)}"

@@ -1,4 +1,4 @@
-"""The samples, as they are written on the page; only imports and the routes' names are ours.
+"""The samples, as they are written on the page; only the imports and the routes' names are changed.
 
 `app` is whatever has a `get` that takes `streaming=True`: Flask and FastAPI once StreamAdapter is installed.
 """
