@@ -251,6 +251,8 @@ def main() -> None:
     sys.stdout.write(text)
     if arguments.write:
         page = PAGE.read_text(encoding="utf-8")
+        if BEGIN not in page or END not in page:
+            raise SystemExit(f"{PAGE.name}: expected the markers {BEGIN.strip()} and {END}")
         before, _, rest = page.partition(BEGIN)
         after = rest.partition(END)[2]
         PAGE.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")

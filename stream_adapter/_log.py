@@ -83,12 +83,12 @@ def log_close_failure(stream: str, error: BaseException, progress: tuple[int, in
 
 
 def expect_reports() -> None:
-    """Have the streams of an application that runs in this context, and the one around it, report a failure once."""
+    """Make the streams of an application in this context, and the stream around it, report a failure once."""
     _reported.set([])
 
 
 def forget_reports() -> None:
-    """Let go of what was reported, with the frames that it has, now that the application has ended."""
+    """Drop the reported errors and their frames: the application has ended."""
     if reported := _reported.get(None):
         reported.clear()
 

@@ -1,8 +1,8 @@
 """How far ahead of its application a request's body is received. Pure: it neither waits nor receives.
 
 An ASGI server reports a disconnect only after everything that the client sent before it has been received. So an
-application that leaves its body unread while it streams would never notice that its client has gone, unless its body is
-received for it:
+application that leaves its body unread while it streams would not notice a disconnect, unless the library receives the
+body for it:
 
     at once       up to 64 KiB
     beyond that   one more part after 0.1 s, 0.2 s, 0.4 s, …, so that hours of an unread body cost little memory
@@ -49,7 +49,7 @@ class ReadAhead:
 
     @property
     def pause(self) -> float:
-        """Seconds to wait before the next part is received, unless the application reads meanwhile; 0: none."""
+        """Seconds to wait before the next part is received, unless the application reads before; 0 for none."""
         if self.discards or self._received - self._read < _HIGH_WATER:
             return 0.0
         if self._read != self._seen:
@@ -57,7 +57,7 @@ class ReadAhead:
         return _FIRST_PAUSE * 2.0**self._pauses
 
     def paused(self, *, could_read: bool) -> None:
-        """Account for a pause, if the application has read nothing meanwhile.
+        """Account for a pause, if the application has read nothing during it.
 
         Args:
             could_read: whether it was free to; False while it waits for its client to take what it has sent.

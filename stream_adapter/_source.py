@@ -1,7 +1,7 @@
-"""What a body can be, told apart once, and closed exactly once.
+"""The kinds of content that a body can have, recognized once, and closed exactly once.
 
-A Source is looked at when the response is made (so that a mistake is an error there) and opened when it is served. Who
-opens it owns it, and closes it in the task or thread in which it was iterated. What was never opened is closed too.
+A Source is inspected when the response is made (so that a mistake is an error there) and opened when it is served. Its
+owner opens it, and closes it in the task or thread that iterated it. One that was never opened is closed, too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Kind(Enum):
     ITEMS = auto()  # all there already: reading it never waits
     SYNC = auto()
     ASYNC = auto()
-    EITHER = auto()  # sync or async, as the edge likes
+    EITHER = auto()  # sync or async, as the server side prefers
     AWAITABLE = auto()  # will be one of the others
 
 
@@ -66,7 +66,7 @@ def _kind(content: Any, reading: Reading | None) -> Kind:  # a table, in order
 
 
 def _is_value(content: Any) -> bool:
-    """Return True for one chunk. What is iterated as a stream is none, whatever fields it has."""
+    """Return True for one chunk. An object that is iterated as a stream is not one, whatever fields it has."""
     if isinstance(content, (bytes, bytearray, memoryview, str)):
         return True
     cls: type[Any] = content.__class__
@@ -167,7 +167,7 @@ class Source:
             return Source(self.content)
         if self._taken:
             raise StreamConsumedError(
-                f"this {type(self.content).__name__} was streamed already and can be read once; make one a request"
+                f"this {type(self.content).__name__} was already consumed; create a new one for each request"
             )
         self._taken = True
         return self
@@ -220,7 +220,7 @@ class Source:
                 run(result)
 
     def close_failed(self, error: BaseException) -> None:
-        """Log what closing has raised, as the owner does; one that was abandoned is not there any more."""
+        """Log what the close has raised, through the owner; that of an abandoned source no longer exists."""
         owner = self.owner()
         if owner is None:
             log_close_failure(describe_source(self.content), error)
@@ -228,7 +228,7 @@ class Source:
             owner.log_close_failure(error)
 
     def blocks(self, where: str) -> None:
-        """Have the owner log that the source blocks its event loop, and where."""
+        """Log, through the owner, that the source blocks its event loop, and where."""
         owner = self.owner()
         if owner is not None:
             owner.log_blocking(where)

@@ -19,7 +19,7 @@
     │   └── FencedError                        … another producer has taken this one's place, or its run has ended
     └── RefusalError                           there is nothing to stream; the answer is a status of its own
         ├── CapacityError     (RuntimeError)   no thread is left for another sync source: 503
-        ├── NotFoundError     (FileNotFoundError)   there is no such file, or none that may be sent: 404
+        ├── NotFoundError     (FileNotFoundError)   the file does not exist, or may not be sent: 404
         └── GoneError         (LookupError)    the events after the client's cursor are no longer stored: 410
 
 Each is also the builtin in brackets, so that an `except TypeError` in an application also handles it.
@@ -140,7 +140,7 @@ class CapacityError(RefusalError, RuntimeError):
 
 
 class NotFoundError(RefusalError, FileNotFoundError):
-    """There is no such file, or none that may be sent: 404 (RFC 9110, 15.5.5)."""
+    """The file does not exist, or may not be sent: 404 (RFC 9110, 15.5.5)."""
 
     status_code: int = 404
 

@@ -1,4 +1,4 @@
-"""The body for an edge that runs on an event loop."""
+"""The body for a server side that runs on an event loop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class AsyncBody(Body):
-    """A body for an edge that runs on an event loop. `start`, iteration and `aclose` belong to one loop.
+    """A body for a server side that runs on an event loop. `start`, iteration and `aclose` belong to one loop.
 
     Attributes:
         begun: whether the head was sent, after which a refusal is a failure like any other. `deliver` sets it.
@@ -70,7 +70,7 @@ class AsyncBody(Body):
         try:
             self._pending = await self._open()
         except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError):  # which is the server's: the client has left
+            if not isinstance(error, asyncio.CancelledError):  # the server's own: the client has disconnected
                 self._note(error)
             await self.aclose()
             raise
@@ -163,7 +163,7 @@ class AsyncBody(Body):
         if self._one_by_one or len(pending) == 1:
             block = pending.pop(0)
             if pending:
-                await asyncio.sleep(0)  # however many are ready, others have their turn between them
+                await asyncio.sleep(0)  # other tasks run between blocks, however many are ready
         else:
             block = b"".join(pending)
             pending.clear()
@@ -172,7 +172,7 @@ class AsyncBody(Body):
         return block
 
     def _check_length(self, length: int, pending: list[bytes]) -> None:
-        """Refuse to send more than was promised, or to end before that."""
+        """Raise if the body is longer than its Content-Length, or ends before that."""
         total = self._bytes + sum(map(len, pending))
         if total > length or (total < length and not pending):
             raise ContentLengthError(length, total, complete=not pending)
@@ -186,7 +186,7 @@ class AsyncBody(Body):
             await self.aclose()
 
     def end(self, reason: Reason) -> None:
-        """Have it end with this reason, from any thread."""
+        """End the stream with this reason, from any thread."""
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed, and every task of it has ended
@@ -199,11 +199,11 @@ class AsyncBody(Body):
         self.interruption.set(reason)
 
     def hold_log(self) -> None:
-        """Leave it to the caller when a failure is logged: it calls `log_failure`."""
+        """Let the caller decide when a failure is logged, by `log_failure`."""
         self._holds_log = True
 
     def log_failure(self) -> None:
-        """Log the failure that was held. Does nothing if there was none, and the second time."""
+        """Log the failure that was held, if there was one. Does nothing the second time."""
         log, self._unlogged = self._unlogged, None
         if log is not None:
             log()
@@ -218,7 +218,7 @@ class AsyncBody(Body):
     async def aclose(self) -> None:
         """Close the source, in the task or thread that iterated it, and report. Does nothing the second time.
 
-        A cancellation meanwhile is kept until the source is closed, or `close_timeout` has passed.
+        A cancellation is raised after the source is closed, or `close_timeout` has passed.
         """
         if self._closed:
             return
@@ -232,11 +232,12 @@ class AsyncBody(Body):
                 unregister(self)
                 return
         elif self._source.kind is Kind.ONE and self._flow.on_close is None:
-            unregister(self)  # an awaited value that cannot be sent was entered as a stream
+            unregister(self)  # an awaited value that cannot be sent was registered as a stream
             return
         # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
         context = for_task(self._context) if consumer is None else None
-        closing = asyncio.get_running_loop().create_task(self._finish(consumer), context=context)
+        loop = self._loop or running_loop()
+        closing = loop.create_task(self._finish(consumer), context=context)
         cancelled: asyncio.CancelledError | None = None
         while not closing.done():
             try:
@@ -261,11 +262,11 @@ class AsyncBody(Body):
         except Exception as error:  # noqa: BLE001  # the caller's code; the stream is over
             self._log_report_failure(error)
         finally:
-            unregister(self)  # only now: who drains a process ends it next
+            unregister(self)  # only now: after a drain the process may end
 
 
 async def _wait_ended(consumer: AsyncConsumer, timeout: float | None) -> bool:
-    """Wait until the source is closed, whoever cancels: a loop that ends cancels its tasks, and waits for them."""
+    """Wait until the source is closed, also when cancelled: a loop that ends cancels its tasks and waits for them."""
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         try:

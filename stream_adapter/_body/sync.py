@@ -1,8 +1,8 @@
-"""The body for an edge that blocks.
+"""The body for a server side that blocks a thread.
 
-Who owns what: the request's thread starts, iterates and closes the body. `end` is called from any thread, by a drain or
-a disconnect, and sets the reason, interrupts the consumer, and breaks the connection if the server is sending a block.
-`look` is the watcher's thread's alone. The source belongs to the request's thread, or to a producer's.
+Who owns what: the request's thread starts, iterates and closes the body. `end` is called in any thread, by a drain or
+a disconnect: it sets the reason and the interruption, and aborts the connection if the server is sending a block. Only
+the watcher's thread calls `look`. The source belongs to the request's thread, or to a producer's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from stream_adapter._headers import content_length
 from stream_adapter._lifecycle import register, unregister
 from stream_adapter._pump import (
     Deadlines,
@@ -32,24 +31,24 @@ from stream_adapter._pump import (
 from stream_adapter._resolved import Resolved
 from stream_adapter._source import Kind
 from stream_adapter._text import is_late
-from stream_adapter._watch import Client, watcher
 from stream_adapter.errors import ClientDisconnected, ContentLengthError, ShuttingDown, StreamAborted
 from stream_adapter.types import Reason
 
-from .base import Body, raisable, result_of
+from .base import raisable, result_of
 from .hooks import NO_HOOKS, Hooks
+from .watched import WatchedBody
 
 __all__ = ["SyncBody"]
 
 _END: Any = object()
-_DELIVERY_GRACE = 1.0  # seconds that a client has to take what was sent before its connection is reset
-_LARGE = 65536  # bytes of a whole body for which a server may have to wait
+_DELIVERY_GRACE = 1.0  # seconds that a client has to receive what was sent before its connection is reset
+_LARGE = 65536  # bytes of a complete body, for which a server may have to wait
 
 
-class SyncBody(Body):
-    """A body for an edge that blocks. `start`, iteration and `close` belong to one thread."""
+class SyncBody(WatchedBody):
+    """A body for a server side that blocks. `start`, iteration and `close` belong to one thread."""
 
-    __slots__ = ("_client", "_consumer", "_end_unlogged", "_generator", "_iterator", "_missing", "_ready")
+    __slots__ = ("_consumer", "_end_unlogged", "_generator", "_iterator", "_missing", "_ready")
 
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
@@ -57,12 +56,11 @@ class SyncBody(Body):
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
         self._ready: list[bytes] = []
-        self._end_unlogged = False  # whether it was told to end, which is still to be logged
-        self._missing = 0  # bytes of a promised length
-        self._client: Client | None = None  # what the watcher knows of it
+        self._end_unlogged = False  # whether it was ended, which `close` is to log
+        self._missing = 0  # bytes of the Content-Length
 
     def start(self) -> None:
-        """Pull the first item. For a client that has left meanwhile the status is 499, and the body empty.
+        """Pull the first item. If the client disconnects before it, the status is 499 and the body empty.
 
         Raises:
             Exception: what the source, or the encoding of its first item, raised; the source is closed.
@@ -91,7 +89,7 @@ class SyncBody(Body):
             raise
 
     def _open(self) -> list[bytes]:
-        """Take the path that the source and the limits ask for; return what is to be sent first."""
+        """Choose how the source is iterated, by its kind and the limits; return the first blocks."""
         while self._source.kind is Kind.AWAITABLE and self._complete_body is None:
             self._use_result(run(result_of(self._source.content), for_task(self._context)))
         if self._complete_body is not None:
@@ -156,7 +154,7 @@ class SyncBody(Body):
         return [prefix, chunk] if prefix else [chunk]
 
     def _within(self, cls: type, encode: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-        """Have text that is looked up late be encoded in the stream's context, in which its language is set."""
+        """Encode lazily translated text in the stream's context, where its language is set."""
         run_within = self._context.run
         return (lambda item: run_within(encode, item)) if is_late(cls) else encode
 
@@ -176,7 +174,7 @@ class SyncBody(Body):
         return self._up_to(self.length, self._generator)
 
     def _up_to(self, length: int, blocks: Generator[bytes]) -> Iterator[bytes]:
-        """Send no more than was promised; the stream itself fails if it is longer, or ends too early."""
+        """Send no more than the Content-Length; the stream fails if it is longer, or ends too early."""
         self._missing = length
         for block in blocks:
             if len(block) > self._missing:
@@ -216,7 +214,7 @@ class SyncBody(Body):
                     problem = self._flow.encoder.explain(error, item, count)
                     raise problem from problem.__cause__
                 if self._reason is not None:
-                    raise self.ending()  # noqa: TRY301  # where every failure of a stream is told
+                    raise self.ending()  # noqa: TRY301  # every failure of a stream is handled below
                 count += 1
                 sent += len(chunk)
                 yield chunk
@@ -264,12 +262,12 @@ class SyncBody(Body):
             self._end_of_iteration()
 
     def _end_of_iteration(self) -> None:
-        """Close what nothing more can come of; after an RST Werkzeug does not get around to it."""
+        """Close the body, which has nothing left to send: after an RST Werkzeug does not."""
         self._generator = None
         self.close()
 
     def _blocks(self, batch: list[bytes]) -> Iterable[bytes]:
-        """Join what is ready together, unless it is to travel alone."""
+        """Join the blocks, unless each item is to be sent alone."""
         return batch if self._one_by_one or len(batch) < 2 else (b"".join(batch),)
 
     def close(self) -> None:
@@ -293,10 +291,10 @@ class SyncBody(Body):
             report = self._report()
             if inspect.iscoroutine(report):
                 self._finish_report(report)
-            unregister(self)  # after the report, for whoever drains may end the process then
+            unregister(self)  # after the report: after a drain the process may end
 
     def end(self, reason: Reason) -> None:
-        """Have it end with this reason, from any thread; a source inside `next()` is left to return from it."""
+        """End the stream with this reason, from any thread; a source inside `next()` returns from it first."""
         if self._reason is None:
             self._end_for(reason)
         self.interruption.set(reason)
@@ -305,50 +303,12 @@ class SyncBody(Body):
 
     @property
     def _is_sent(self) -> bool:
-        """Whether the server has a block of ours, and may wait long for its client to take it."""
+        """Whether the server has a block, and may wait long for its client to receive it."""
         generator = self._generator
         return generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED
 
     def _end_for(self, reason: Reason) -> None:
         self._reason, self._end_unlogged = reason, True  # `close` logs it: an iteration counts to its end
-
-    def _abort(self, grace: float) -> None:
-        connection = self._hooks.connection
-        if connection is not None:
-            framed = connection.chunks or content_length(self.headers) is not None
-            connection.abort(framed=framed, grace=grace)
-
-    def watch(self) -> None:
-        """Have the watcher look after the client until the body is closed, where the server shows it."""
-        connection = self._hooks.connection
-        if connection is not None and connection.is_watched and self._client is None:
-            self._client = Client(time.monotonic())
-            watcher.add(self)
-
-    def look(self, now: float) -> None:
-        """End the stream of a client that has gone, or takes nothing, or too long; in the watcher's thread."""
-        client, connection = self._client, self._hooks.connection
-        if client is None or connection is None:
-            return
-        reason = client.verdict(connection.sample(), self.send_timeout, now)
-        if reason is None and self._is_overdue():
-            reason = "total_timeout"
-        if reason is None or self._done:
-            return
-        self.end(reason)
-        if reason == "send_timeout" or self.file is not None:
-            connection.reset()
-
-    def _is_overdue(self) -> bool:
-        """Return True if `total_timeout` has passed while the server sends. In the source, the stream sees to it."""
-        rest = self.seconds_left
-        return rest is not None and rest <= 0 and (self._is_sent or self.file is not None)
-
-    def _give_back_connection(self) -> None:
-        if self._client is not None:
-            watcher.discard(self)
-        if self._hooks.connection is not None:
-            self._hooks.connection.release()
 
     def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
         try:

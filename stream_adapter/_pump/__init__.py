@@ -1,15 +1,16 @@
-"""The crossings between sync and async, and the only threads, tasks and locks of the project.
+"""The boundaries between threads and tasks, sync and async: all threads, tasks and locks of the library are here.
 
-Who owns what, and who may touch it:
+Who owns what:
 
-    the source     its producer: one task, one thread, or the consumer itself; nobody else iterates or closes it
-    the buffer     one producer puts, one consumer takes (buffer.py says which fields are whose)
-    the context    one copy a stream; every step and the close run in it, one at a time
-    a worker       leased by one stream for its life (threads.py)
-    a file thread  every download's, for one step of it (threads.py)
-    the loop       one a process, for async sources under a sync edge (loop.py)
+    the source     its producer: one task, one thread, or the consumer itself; no other code iterates or closes it
+    the buffer     one producer puts, one consumer takes (buffer.py lists the fields of each)
+    the context    one copy per stream; every step and the close run in it, one at a time
+    a worker       leased by one stream for its life (thread_pool.py)
+    a file thread  shared by all downloads, for one step each (thread_pool.py)
+    the loop       one per process, for async sources under a sync server (background_loop.py)
+    a supervisor   one thread per task of watching, while there is something to watch (supervisor.py)
 
-This package knows errors and limits, and of sources and formats only the two Protocols in producers/base.py.
+This package knows errors and limits. Of sources and formats it knows only the Protocols in producers/base.py.
 """
 
 from .background_loop import background_loop, copy_variables, current_loop, run, running_loop

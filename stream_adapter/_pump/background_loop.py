@@ -1,7 +1,7 @@
-"""The one event loop, in a thread of its own, on which async sources run where the edge is sync.
+"""The background loop: one event loop, in its own thread, for async sources under a sync server.
 
-It starts on first use and lives as long as the process, so that a client made in an async view is still of the right
-loop in the view's generator, and connection pools outlive the request. A forked child starts its own.
+It starts on first use and lives as long as the process, so that a client made in an async view belongs to the same loop
+as the view's generator, and connection pools outlive the request. A forked child starts its own.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class _Background:
         return loop
 
     def close(self) -> None:
-        """End what still runs, so that its `finally` runs, and then the loop."""
+        """Cancel the tasks that still run, so that their `finally` runs, and stop the loop."""
         loop, self._loop = self._loop, None
         if loop is None or loop.is_closed():
             return
@@ -67,13 +67,15 @@ class _Background:
             loop.close()
 
     def after_fork(self) -> None:
-        """Leave the parent's loop to the parent; its thread does not live in the child."""
-        self._abandoned = self._loop  # closing it here would pull its descriptors from under the parent's selector
+        """Start without a loop in a forked child: the parent's thread does not run there."""
+        self._kept_open = (
+            self._loop
+        )  # a closed loop would close the descriptors that it shares with the parent's selector
         self._reset()
 
 
 def _refuse_gevent() -> None:
-    """Raise where threads are greenlets: the loop would have no thread of its own, and would stop all the others."""
+    """Raise if threads are greenlets: the loop would not have a thread of its own, and would block all others."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         raise UnsupportedError(
@@ -91,7 +93,7 @@ def background_loop() -> asyncio.AbstractEventLoop:
     """Return the loop, running in its thread, to a caller that will wait for it.
 
     Raises:
-        RuntimeError: called on the loop itself, which would wait for itself for ever.
+        RuntimeError: called in the loop's own thread, which would wait for itself without end.
         UnsupportedError: gevent has patched the threads.
     """
     if threading.current_thread() is _background.thread:
@@ -111,7 +113,7 @@ def running_loop() -> asyncio.AbstractEventLoop:
     """Return the event loop that runs in this thread.
 
     Raises:
-        UnsupportedError: none does; trio's is not asyncio's.
+        UnsupportedError: there is not any; trio's is not an asyncio loop.
     """
     loop = current_loop()
     if loop is None:
@@ -132,7 +134,7 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
         context: where it runs. If None, a copy of the caller's, and the variables that it sets are set for the caller.
 
     Raises:
-        RuntimeError: called on the background loop itself, which would wait for itself for ever.
+        RuntimeError: called on the background loop itself, which would wait for itself without end.
         UnsupportedError: gevent has patched the threads.
     """
     try:

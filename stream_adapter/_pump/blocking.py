@@ -1,8 +1,8 @@
-"""Which async source blocks its event loop, as `time.sleep` or a sync client in it does: it is named once.
+"""Finds async sources that block their event loop, with `time.sleep` or a sync client, and logs each once.
 
-One daemon thread looks at the loops of live async sources, ten times a second, and only while there are any. A loop
-that has not answered since the last look stands still; the stack of its thread says where, and whether within a source.
-Nothing is measured in the loop itself, so a source that does not block pays for two entries in a dictionary.
+A supervisor thread looks at the loops of live async sources, ten times per second. A loop that has not answered since
+the last look is blocked; the stack of its thread shows where, and whether within a source. Nothing is measured in the
+loop itself, so that a source that does not block costs two entries in a dictionary.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ import asyncio
 import linecache
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
-from weakref import WeakValueDictionary
+
+from .supervisor import Supervisor
 
 __all__ = ["Stepping", "set_warn_blocking", "unwatch", "watch"]
 
-_INTERVAL = 0.1  # seconds between looks: a loop that stands still for less is not noticed
-_SIGHTINGS = 3  # looks that must find the same source, so that a busy machine is not taken for a blocking source
-_MEMORY = 10.0  # seconds within which they must
+_INTERVAL = 0.1  # seconds between looks: a loop that is blocked for less is not noticed
+_SIGHTINGS = 3  # looks that must find the same source, so that a busy machine does not look like a blocking source
+_MEMORY = 10.0  # seconds within which they must find it
 _IDLE_LOOKS = 50  # looks without a source, after which the thread ends
-_MOST_NAMED = 1000  # sources that are remembered as named
+_MOST_NAMED = 1000  # sources that are logged
 _OWN = "stream_adapter."
 
 
 class Stepping(Protocol):
-    """A producer of an async source, to the watcher."""
+    """A producer of an async source, as the watcher sees it."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -38,7 +38,7 @@ class Stepping(Protocol):
     @property
     def frame(self) -> FrameType | None: ...
     def block(self, where: str | None) -> None:
-        """Take notice that the source blocks; `where` is to be logged, and None the next times."""
+        """Handle a source that blocks; `where` is to be logged, and None after the first time."""
         ...
 
 
@@ -55,55 +55,33 @@ class _Loop:
 
 
 class _Watcher:
+    """Finds the sources that block. Its state belongs to the supervisor's thread."""
+
     def __init__(self) -> None:
         self.is_on = True
-        self.reset()
+        self.supervisor: Supervisor[Stepping] = Supervisor(
+            "stream_adapter.blocking", self._look, interval=_INTERVAL, idle_looks=_IDLE_LOOKS
+        )
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
 
-    def reset(self) -> None:
-        """Forget all; in a forked child, the parent's sources and thread are the parent's."""
-        self._stepping: WeakValueDictionary[int, Stepping] = WeakValueDictionary()
+    def _reset(self) -> None:
         self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
         self._sightings: dict[str, list[float]] = {}
         self._named: set[str] = set()
-        self._lock = threading.Lock()
-        self._runs = False
 
     def watch(self, producer: Stepping) -> None:
-        if not self.is_on:
-            return
-        self._stepping[id(producer)] = producer
-        if self._runs:
-            return
-        with self._lock:
-            if self._runs:
-                return
-            self._runs = True
-        try:
-            threading.Thread(target=self._watch, name="stream_adapter.blocking", daemon=True).start()
-        except RuntimeError:  # the process has no more threads, or is about to end
-            self._runs = False
+        if self.is_on:
+            self.supervisor.add(producer)
 
     def unwatch(self, producer: Stepping) -> None:
-        self._stepping.pop(id(producer), None)
+        self.supervisor.discard(producer)
 
-    def _watch(self) -> None:
-        idle_looks = 0
-        while idle_looks < _IDLE_LOOKS or not self._is_over():
-            time.sleep(_INTERVAL)
-            idle_looks = 0 if self._look() else idle_looks + 1
-
-    def _is_over(self) -> bool:
-        with self._lock:
-            self._runs = bool(self._stepping)
-        return not self._runs
-
-    def _look(self) -> bool:
-        """Look at each loop that has sources; return whether there was any."""
+    def _look(self, stepping: list[Stepping]) -> None:
+        """Look at each loop that has sources."""
         by_loop: dict[asyncio.AbstractEventLoop, list[Stepping]] = {}
-        for reference in self._stepping.valuerefs():
-            producer = reference()
-            if producer is not None:
-                by_loop.setdefault(producer.loop, []).append(producer)
+        for producer in stepping:
+            by_loop.setdefault(producer.loop, []).append(producer)
         self._loops = {loop: self._loops.get(loop) or _Loop() for loop in by_loop}
         for loop, producers in by_loop.items():
             state = self._loops[loop]
@@ -115,10 +93,9 @@ class _Watcher:
                 loop.call_soon_threadsafe(state.answer)
             except RuntimeError:  # it is closed
                 state.asked = False
-        return bool(by_loop)
 
     def _find(self, producers: list[Stepping]) -> None:
-        """Find the source within which the thread of a loop stands."""
+        """Find the source that blocks the thread of a loop."""
         tasks = {id(frame): producer for producer in producers if (frame := producer.frame) is not None}
         frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it is documented
         frame = frames.get(producers[0].thread_id)
@@ -153,10 +130,9 @@ def _place(frame: FrameType) -> str:
 
 
 _watcher = _Watcher()
-os.register_at_fork(after_in_child=_watcher.reset)
 watch, unwatch = _watcher.watch, _watcher.unwatch
 
 
 def set_warn_blocking(*, is_on: bool) -> None:
-    """Turn the warnings on or off, for sources that begin from now on."""
+    """Turn the warnings on or off, for sources that start from now on."""
     _watcher.is_on = is_on

@@ -1,11 +1,11 @@
-"""The threads in which sync sources are iterated where the edge is async, or must keep time meanwhile.
+"""The threads that iterate sync sources under an async server, or beside a server thread that applies deadlines.
 
-A stream leases one worker and keeps it, so that thread-locals, sqlite and database connections stay right. A worker
-that is given back waits for the next stream; a few idle ones are kept. They are daemons: a source that never returns
-must not keep the process from ending.
+A stream leases one worker and keeps it, so that thread-locals, sqlite and database connections stay valid. A released
+worker waits for the next stream; a few idle ones are kept. They are daemons: a source that never returns must not keep
+the process from ending.
 
-Files have a few threads of their own, which open and read for a moment each (`in_file_thread`): streams that have taken
-every worker do not refuse a download, and a download whose client is slow holds no thread.
+Files have a few threads of their own, for one step each (`in_file_thread`): a download is not refused when streams have
+leased every worker, and a download with a slow client does not hold a thread.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ __all__ = ["Worker", "in_file_thread", "in_thread", "lease", "set_max_threads", 
 T = TypeVar("T")
 
 _IDLE_KEPT = 32
-_FILE_THREADS = 16  # each blocks for as long as a file system does
-_FILE_JOBS = 10_000  # that wait for one of them: more means that the file system has stopped
+_FILE_THREADS = 16  # each blocks for as long as the file system does
+_FILE_JOBS = 10_000  # that wait for a thread: more means that the file system has stopped
 
 
 class Worker:
@@ -45,7 +45,7 @@ class Worker:
         self._jobs.put(job)
 
     def release(self) -> None:
-        """Give the thread back; the last job was submitted."""
+        """Return the thread to the pool, after the last job."""
         self._jobs.put(None)
 
     def _work(self) -> None:
@@ -53,7 +53,7 @@ class Worker:
             job = self._jobs.get()
             if job is not None:
                 job()
-                del job  # what it holds is the stream's, and must not live on in an idle thread
+                del job  # drop the reference: it would keep the stream alive while this thread is idle
             elif not _pool.give_back(self):
                 return
 
@@ -92,12 +92,12 @@ class _Pool:
             return True
 
     def after_fork(self) -> None:
-        """Forget the parent's threads: none of them lives in the child."""
+        """Start without threads in a forked child: the parent's do not run there."""
         self._reset()
 
 
 class _FileThreads:
-    """Threads that take the next job of any download. They are started as they are needed, and kept."""
+    """Threads that run the next job of any download. They are started when needed, and kept."""
 
     def __init__(self) -> None:
         self._reset()
@@ -120,7 +120,7 @@ class _FileThreads:
     def _start(self) -> None:
         try:
             threading.Thread(target=self._work, name="stream_adapter.file", daemon=True).start()
-        except RuntimeError:  # the system has no more threads: those that are there will do
+        except RuntimeError:  # the system has no more threads: the existing ones do the work
             if not self._threads:
                 self._waiting -= 1
                 raise CapacityError("no thread can be started to read a file") from None
@@ -139,7 +139,7 @@ class _FileThreads:
             del job
 
     def after_fork(self) -> None:
-        """Forget the parent's threads."""
+        """Start without threads in a forked child."""
         self._reset()
 
 
@@ -163,7 +163,7 @@ async def in_thread(function: Callable[[], T], discard: Callable[[T], object]) -
 
     Args:
         function: what is run.
-        discard: called with a result that nothing takes, because this was cancelled or the loop has ended.
+        discard: called with a result that is not used, because the caller was cancelled or the loop has ended.
 
     Raises:
         CapacityError: as many threads are leased as are allowed.
@@ -211,8 +211,8 @@ async def _result_of(
     def job() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001  # the caller's to raise
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        except BaseException as error:  # noqa: BLE001  # raised in the caller
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing waits any more
                 loop.call_soon_threadsafe(fail, error)
             return
         try:
@@ -224,7 +224,7 @@ async def _result_of(
     try:
         return await future
     except asyncio.CancelledError:
-        if not future.cancelled():  # it was there, and this task was about to get it
+        if not future.cancelled():  # the result was there before the cancellation
             discard(future.result())
         raise
 

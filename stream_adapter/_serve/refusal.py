@@ -1,4 +1,4 @@
-"""The answer to a request that is refused."""
+"""The response to a request that is refused."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["bare_refusal", "refusal_head"]
 
 
 def refusal_head(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:
-    """Return the status and the headers by which a refusal is answered; a framework adds its own error page.
+    """Return the status and the headers of the response to a refusal; a framework adds its own error page.
 
-    Every subclass of `RefusalError`, a user's own included, is answered by what it says itself.
+    Every subclass of `RefusalError`, a user's own included, is answered by its own status and headers.
 
     Raises:
         ValueError: its status is not one of a final response, or a header may not be sent.
@@ -21,7 +21,7 @@ def refusal_head(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:
 
 
 def bare_refusal(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:
-    """Return status and headers of an answer without a body; gateways insist on a type and a length."""
+    """Return status and headers of a response without a body; gateways require a type and a length."""
     status, headers = refusal_head(error)
     if not is_bodiless(status):
         set_default(headers, "Content-Type", "text/plain")

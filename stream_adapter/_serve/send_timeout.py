@@ -3,7 +3,7 @@
 A server's `send` returns when its own buffer has room again, and before that when the kernel's has: some megabytes, of
 which the kernel reports room only once a third is free. A client that reads 4 KB a second keeps `send` waiting for
 minutes. So it is not the time of `send` that counts but the bytes that the client's side acknowledges: the kernel
-counts them for each connection, and the scope has the client's address, by which the process finds the socket. It
+counts them for each connection, and the scope has the client's address, with which the process finds the socket. It
 searches for it only after a `send` has waited for long.
 
 Without the socket (behind a proxy whose headers the server trusts, on a Unix socket, on another system than Linux) only
@@ -28,7 +28,7 @@ from stream_adapter._tcp import acknowledged_bytes
 __all__ = ["FRESH", "SendWatch", "acknowledged_by"]
 
 _LOOKS = 4  # in one timeout
-_INTERVAL = 1.0  # seconds between looks, where there is no timeout
+_INTERVAL = 1.0  # seconds between looks, without a timeout
 _KERNEL = 4 * 1024 * 1024  # bytes that a send buffer grows to (tcp_wmem)
 _LEAST = 4096 * 60  # bytes that a client reads within one timeout, at least
 FRESH = 1.0  # seconds for which a list of the process's sockets is used
@@ -180,7 +180,7 @@ def _peer_of(descriptor: int) -> Address | None:
 
 
 def acknowledged_by(client: Address) -> int | None:
-    """Return how many bytes a client has acknowledged; None if unknown."""
+    """Return the number of bytes that a client has acknowledged; None if unknown."""
     if sys.platform != "linux":
         return None
     address = (client[0].removeprefix("::ffff:"), client[1])

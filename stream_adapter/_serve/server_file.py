@@ -1,8 +1,8 @@
 """A whole file that a WSGI server sends by itself: PEP 3333, "Optional Platform-Specific File Handling".
 
-gunicorn and uWSGI take the descriptor and let the kernel send; waitress reads as its client does. What they get is
-this object rather than the file: it ends where the file ended when it was opened, it breaks the connection if the
-file has changed, and to close it is to close the response.
+gunicorn and uWSGI use the descriptor and let the kernel send; waitress reads as fast as its client does. They get this
+object in place of the file: it ends where the file ended when it was opened, it breaks the connection if the file has
+changed, and its `close` closes the response.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ BLOCK = 1 << 18  # bytes that a server reads at a time, where it does not leave 
 
 
 class ServerFile:
-    """A file object, as far as servers use one.
+    """A file object, with the methods that servers use.
 
     Args:
         file: what is sent.
-        close: closes the response. It may be set anew: Django does.
-        watch: has the client looked after while the server sends.
-        report: called with what went wrong.
+        close: closes the response. It can be set again, as Django does.
+        watch: watches the client while the server sends.
+        report: called with an error.
     """
 
     def __init__(
@@ -47,23 +47,23 @@ class ServerFile:
         self._position = 0
 
     def wrap(self, environ: Environ) -> Iterable[bytes]:
-        """Return the iterable by which the server knows it again, which must reach it as it is."""
+        """Return the iterable that the server recognizes. It must reach the server unchanged."""
         self._watch()
         wrapper: Callable[[ServerFile, int], Iterable[bytes]] = environ["wsgi.file_wrapper"]
         return wrapper(self, BLOCK)
 
     def fileno(self) -> int:
-        """Return the descriptor, which then stands where this does: a server goes by either."""
+        """Return the descriptor, at the position of this object: a server uses either."""
         descriptor = self._file.fileno()
         os.lseek(descriptor, self._position, os.SEEK_SET)
         return descriptor
 
     def seekable(self) -> bool:
-        """Say that it can seek."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Return where it stands."""
+        """Return the position."""
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
@@ -75,7 +75,7 @@ class ServerFile:
         """Return up to `count` bytes.
 
         Raises:
-            FileChangedError: it is no longer what it was.
+            FileChangedError: the file has changed.
         """
         rest = max(self._file.size - self._position, 0)
         wanted = rest if count < 0 else min(count, rest)
@@ -87,7 +87,7 @@ class ServerFile:
 
     @property
     def close(self) -> Callable[[], None]:
-        """What closes the response, and then raises if the file has changed: so that the connection is not kept."""
+        """Closes the response, and raises if the file has changed, so that the connection is not kept."""
         return self._close
 
     @close.setter
@@ -108,7 +108,7 @@ class ServerFile:
 
 
 def server_file(body: SyncBody, environ: Environ) -> ServerFile | None:
-    """Return what the server is to be given in the body's stead; None if it takes no files, or the body is none."""
+    """Return the file for the server, in place of the body; None if the server or the body does not support that."""
     if body.file is None or environ.get("wsgi.file_wrapper") is None:
         return None
     return ServerFile(body.file, body.close, body.watch, body.report_failure)

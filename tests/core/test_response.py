@@ -73,7 +73,7 @@ def test_a_source_that_can_be_read_once_is_served_once(way: str, call: Call) -> 
     second = call(response)
     assert isinstance(second.error, sa.StreamConsumedError)
     assert isinstance(second.error, RuntimeError)
-    assert "CountingSource was streamed already and can be read once; make one a request" in str(second.error)
+    assert "CountingSource was already consumed; create a new one for each request" in str(second.error)
     assert second.status is None
 
 

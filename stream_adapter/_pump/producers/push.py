@@ -61,7 +61,7 @@ class PushProducer(Producer):
         self._account()
 
     async def flush(self) -> None:
-        """Wait until all chunks have been sent; the head of the response is sent even if there were none."""
+        """Wait until all chunks have been sent; the head of the response is sent in any case."""
         self._idle = False
         self.buffer.put_frame(b"")
         self.waker.wake()

@@ -52,7 +52,7 @@ class TaskProducer(Producer):
     """
 
     __slots__ = (
-        "__weakref__",  # by which the watcher of blocking sources holds it
+        "__weakref__",  # for the watcher of blocking sources
         "_async_context",
         "_blocks",
         "_iterating",
@@ -77,7 +77,7 @@ class TaskProducer(Producer):
         self._async_context = async_context
         self._task: asyncio.Task[None] | None = None
         self._iterating = False
-        self._blocks = False  # the source was seen to block the loop
+        self._blocks = False  # whether the source blocks the loop
         self.thread_id: int = 0
         self._room: LoopWaker | None = None
 
@@ -102,7 +102,7 @@ class TaskProducer(Producer):
             return
         try:
             self.loop.call_soon_threadsafe(act)
-        except RuntimeError:  # the loop is closed, and with it every task of it ended
+        except RuntimeError:  # the loop is closed, and every task of it has ended
             self.buffer.end()
 
     def _begin(self) -> None:
@@ -117,10 +117,10 @@ class TaskProducer(Producer):
         return getattr(coroutine, "cr_frame", None)
 
     def block(self, where: str | None) -> None:
-        """Let others have their turn after each item from now on: the source does not."""
+        """Let other tasks run after each item from now on, because the source does not."""
         self._blocks = True
         self.waker.wake_always()
-        if where is not None:  # after that: what reads the log may rely on it
+        if where is not None:  # last, so that a reader of the log can rely on it
             self.source.blocks(where)
 
     async def wait_for_room(self) -> None:
@@ -131,7 +131,7 @@ class TaskProducer(Producer):
         self._account()
 
     def _cancel(self) -> None:
-        # Before, the task looks at `stopping` first; afterwards, it is closing the source, which is not to be cut short
+        # Before, the task looks at `stopping` first; afterwards, it is closing the source, which must not be cancelled
         if self._iterating and self._task is not None:
             self._task.cancel()
         if self._room is not None:
@@ -146,7 +146,7 @@ class TaskProducer(Producer):
             else:
                 async with self._async_context():
                     error = await self._own()
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
+        except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
         if self.stopping and isinstance(error, asyncio.CancelledError):
             error = None
@@ -160,7 +160,7 @@ class TaskProducer(Producer):
             if not self.stopping:
                 self._iterating = True
                 await self._iterate()
-        except BaseException as raised:  # noqa: BLE001  # the consumer raises it, after what came before
+        except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
         self._iterating = False
         try:
@@ -205,12 +205,12 @@ class TaskProducer(Producer):
                 if self.stopping:
                     return None
                 if self._blocks:
-                    credit, room = credit - room, 0  # as if there was no room
+                    credit, room = credit - room, 0  # as if the buffer was full
             if room <= 0 or len(items) >= max_items:
                 room = buffer.credit(credit - room)
                 try:
                     if room:
-                        await asyncio.sleep(0)  # another thread takes as fast as this one puts: let others run, too
+                        await asyncio.sleep(0)  # the other thread takes as fast as this one puts: let other tasks run
                     else:
                         await self._wait_for_room()
                 except asyncio.CancelledError as cancellation:

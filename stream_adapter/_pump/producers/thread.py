@@ -19,8 +19,8 @@ class ThreadProducer(Producer):
     Args:
         submit: runs a job in the source's thread, after those before it.
         release: called once, in the thread, after the source is closed.
-        slice_seconds: how long one job may keep a thread that is shared, and where submitting the next job is costly:
-            a job that finds the buffer full waits for room until its slice is over. None: the thread belongs to the
+        slice_seconds: for how long a job may keep a thread that is shared, if submitting the next job is costly: a job
+            that finds the buffer full waits for room until its slice is over. None: the thread belongs to the
             stream, and the job returns at once.
     """
 
