@@ -6,12 +6,13 @@ owner opens it, and closes it in the task or thread that iterated it. One that w
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from enum import Enum, auto
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
 from typing import Any, NoReturn, Protocol
@@ -24,7 +25,7 @@ from ._remedies import is_frame, name_of, remedy_for
 from ._request import RequestHead
 from .errors import SourceError, StreamConsumedError
 
-__all__ = ["Kind", "RequestSource", "Source", "is_stream"]
+__all__ = ["Kind", "PolledSource", "RequestSource", "Source", "is_stream"]
 
 
 class Kind(Enum):
@@ -121,6 +122,22 @@ class RequestSource(ABC):
         """Return the content for a request. Nothing is begun: it may be closed without being iterated."""
 
 
+class PolledSource(ABC):
+    """An async source that can also be read without a task, on one loop: see `_pump.producers.polled`."""
+
+    @abstractmethod
+    def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
+        """Begin: `changed` is called on the loop where there is more; `start` runs a coroutine."""
+
+    @abstractmethod
+    def poll(self) -> Sequence[object] | None:
+        """Return what is ready; nothing if one must wait, None at the end."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what `begin` has begun."""
+
+
 class Source:
     """One body's content and the duty to close it."""
 
@@ -195,6 +212,24 @@ class Source:
             self._iterator = aiter(self.content) if hasattr(self.content, "__aiter__") else _AsyncSteps(self.content)
         iterator: AsyncIterator[Any] = self._iterator
         return iterator
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether it can be read without a task, by `open` and `close_now`."""
+        return isinstance(self.content, PolledSource)
+
+    def open(self) -> PolledSource:
+        """Open it to be polled."""
+        if self.on_open is not None:
+            self.on_open()
+        content: PolledSource = self.content
+        return content
+
+    def close_now(self) -> None:
+        """Close it if it is polled, without waiting. Does nothing the second time."""
+        if not self._closed:
+            self._closed = True
+            self.content.close()
 
     def _closers(self, *names: str) -> Iterator[Callable[[], Any]]:
         """Yield what closes the iterator, then what closes that which it iterates: each object once, and only once."""

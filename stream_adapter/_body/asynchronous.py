@@ -18,6 +18,7 @@ from stream_adapter._pump import (
     InlineProducer,
     Interrupted,
     LoopWaker,
+    PolledProducer,
     Producer,
     PushProducer,
     TaskProducer,
@@ -102,6 +103,8 @@ class AsyncBody(Body):
             return InlineProducer(pipe), waker
         if kind is Kind.SYNC:
             return self._thread_producer(pipe), waker
+        if self._source.is_polled:
+            return PolledProducer(pipe, open_source=self._source.open, close_source=self._source.close_now), waker
         return TaskProducer(pipe, loop=asyncio.get_running_loop(), threadsafe=False, async_context=None), waker
 
     async def _first_batch(self, consumer: AsyncConsumer) -> list[bytes]:

@@ -8,14 +8,24 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, cast
 
 from stream_adapter._encode import kind_of
 from stream_adapter._pump import run
 from stream_adapter._request import RequestHead
-from stream_adapter._source import RequestSource
+from stream_adapter._source import PolledSource, RequestSource
 from stream_adapter.formats._published import Opening, Published
 
 from ._hub import MAX_REPLAY, Hub
@@ -104,7 +114,8 @@ class Subscription(RequestSource, Iterable[Event], AsyncIterable[Event]):
             return _SyncStream(self, cursor)
         return _AsyncStream(self, cursor)
 
-    def _listener(self, cursor: str | None) -> tuple[Listener, LoopWaiter | ThreadWaiter]:
+    def listener(self, cursor: str | None) -> tuple[Listener, LoopWaiter | ThreadWaiter]:
+        """Make a listener that runs here, on this loop or in this thread."""
         if cursor is None and self._options.since not in {None, "now", "earliest"}:
             cursor = self._options.since
         hub = self._hub()
@@ -113,7 +124,7 @@ class Subscription(RequestSource, Iterable[Event], AsyncIterable[Event]):
 
     def items(self, cursor: str | None) -> Generator[Published]:
         """Drive a listener in this thread."""
-        listener, waiter = self._listener(cursor)
+        listener, waiter = self.listener(cursor)
         if not isinstance(waiter, ThreadWaiter):
             raise RuntimeError("this would block the event loop that runs here; use `async for`")  # noqa: TRY004
         steps = listener.steps()
@@ -133,7 +144,7 @@ class Subscription(RequestSource, Iterable[Event], AsyncIterable[Event]):
 
     async def aitems(self, cursor: str | None) -> AsyncGenerator[Published]:
         """Drive a listener on this event loop."""
-        listener, waiter = self._listener(cursor)
+        listener, waiter = self.listener(cursor)
         assert isinstance(waiter, LoopWaiter)  # noqa: S101  # a loop runs here
         steps = listener.steps()
         try:
@@ -173,21 +184,89 @@ class Subscription(RequestSource, Iterable[Event], AsyncIterable[Event]):
             await items.aclose()
 
 
-class _AsyncStream(AsyncIterator[Published]):
-    """One request's stream, which begins when it is read."""
+class _AsyncStream(PolledSource, AsyncIterator[Published]):
+    """One request's stream, which begins when it is read: polled on an event loop, or iterated in a task."""
+
+    __slots__ = ("_changed", "_cursor", "_items", "_loop", "_pending", "_start", "_steps", "_subscription")
 
     def __init__(self, subscription: Subscription, cursor: str | None) -> None:
-        self.log_name = subscription.log_name
-        self._items = subscription.aitems(cursor)
+        self._subscription = subscription
+        self._cursor = cursor
+        self._items: AsyncGenerator[Published] | None = None
+        self._steps: Generator[Step, Any, None] | None = None
+        self._pending: Future[Any] | asyncio.Task[Any] | None = None
+        self._changed: Callable[[], None]
+        self._start: Callable[[Any], asyncio.Task[Any]]
+
+    @property
+    def log_name(self) -> str:
+        """Its name in the log."""
+        return self._subscription.log_name
+
+    def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
+        """Make the listener; it enters its channels when it is polled."""
+        self._changed, self._start = changed, start
+        self._loop = asyncio.get_running_loop()
+        listener, waiter = self._subscription.listener(self._cursor)
+        assert isinstance(waiter, LoopWaiter)  # noqa: S101  # a loop runs here
+        waiter.changed = changed
+        self._steps = listener.steps()
+
+    def poll(self) -> Sequence[Published] | None:
+        """Go on with the listener's steps until one has items, or must be waited for."""
+        steps, pending = self._steps, self._pending
+        if steps is None:
+            return None
+        if pending is None:
+            step: Step | None = next(steps, None)
+        elif pending.done():
+            self._pending = None
+            step = _go_on(steps, _result_of, pending)
+        else:
+            return ()
+        while not isinstance(step, list):
+            if step is None:
+                return None
+            if step is WAIT:
+                return ()
+            self._pending = pending = self._started(step)
+            if not pending.done():
+                pending.add_done_callback(self._is_done)
+                return ()
+            self._pending = None
+            step = _go_on(steps, _result_of, pending)
+        return step
+
+    def _started(self, step: Any) -> Future[Any] | asyncio.Task[Any]:
+        return self._start(_aresult_of(step)) if isinstance(step, Call) else step
+
+    def _is_done(self, pending: Future[Any] | asyncio.Task[Any]) -> None:
+        """Have the source polled; in any thread."""
+        if isinstance(pending, asyncio.Task):
+            self._changed()
+            return
+        with suppress(RuntimeError):  # the loop is closed, and nothing of it is read
+            self._loop.call_soon_threadsafe(self._changed)
+
+    def close(self) -> None:
+        """Leave the channels."""
+        steps, self._steps = self._steps, None
+        if isinstance(self._pending, asyncio.Task):
+            self._pending.cancel()
+        if steps is not None:
+            steps.close()
 
     def __aiter__(self) -> AsyncGenerator[Published]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._items = self._subscription.aitems(self._cursor)
         return self._items
 
     async def __anext__(self) -> Published:
-        return await anext(self._items)
+        return await anext(self._items or self.__aiter__())
 
     async def aclose(self) -> None:
-        await self._items.aclose()
+        self.close()
+        if self._items is not None:
+            await self._items.aclose()
 
 
 class _SyncStream(Iterator[Published]):
@@ -210,7 +289,7 @@ def _event_of(item: Published) -> Event:
     raise TypeError(f"expected an event, got {type(item).__name__}")
 
 
-def _go_on(steps: Generator[Any, Any, None], result_of: Callable[[Any], Any], step: object) -> Any:
+def _go_on(steps: Generator[Step, Any, None], result_of: Callable[[Any], Any], step: object) -> Step | None:
     try:
         result = result_of(step)
     except Exception as error:  # noqa: BLE001  # the steps decide

@@ -7,23 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TypeAlias
 
 __all__ = ["LoopGroup", "LoopWaiter", "ThreadWaiter", "Waiter", "Waiters"]
 
+_AT_A_TIME = 256  # listeners that are woken in one step of a loop: a millisecond or two
+
 
 class LoopWaiter:
-    """A listener on an event loop."""
+    """A listener on an event loop.
 
-    __slots__ = ("_future", "group")
+    Attributes:
+        group: those of its loop.
+        changed: called when it is woken, if it does not wait in a task.
+    """
+
+    __slots__ = ("_future", "changed", "group")
 
     def __init__(self, group: LoopGroup) -> None:
         self.group = group
+        self.changed: Callable[[], None] | None = None
         self._future: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
         """Wake it, if it waits; on its loop."""
+        if self.changed is not None:
+            self.changed()
+            return
         future = self._future
         if future is not None and not future.done():
             future.set_result(None)
@@ -100,5 +112,12 @@ class LoopGroup:
             due, self._due = self._due, {}
             self._scheduled = False
             waiters = [waiter for channel in due for waiter in channel.by_group.get(self, ())]
-        for waiter in waiters:
+        self._wake_some(waiters)
+
+    def _wake_some(self, waiters: list[Waiter]) -> None:
+        """Wake listeners, a few at a time: other tasks of the loop have their turn between them."""
+        for waiter in waiters[-_AT_A_TIME:]:
             waiter.wake()
+        del waiters[-_AT_A_TIME:]
+        if waiters:
+            self.loop.call_soon(self._wake_some, waiters)

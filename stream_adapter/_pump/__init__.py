@@ -21,6 +21,7 @@ from .deadlines import Deadlines
 from .producers import (
     InlineProducer,
     Pipe,
+    PolledProducer,
     Producer,
     PushProducer,
     StepContext,
@@ -41,6 +42,7 @@ __all__ = [
     "Interruption",
     "LoopWaker",
     "Pipe",
+    "PolledProducer",
     "Producer",
     "PushProducer",
     "StepContext",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -369,5 +370,34 @@ def test_profile_sends_a_brokers_events_without_ids(live: sa.Broker) -> None:
             received = await reader.until(lambda received: b"text" in received)
             assert b"id:" not in received
             assert b"stream-open" not in received
+
+    asyncio.run(use())
+
+
+def test_snapshot_runs_in_the_requests_context_and_a_closed_stream_leaves_its_channels(live: sa.Broker) -> None:
+    user: ContextVar[str] = ContextVar("user")
+    reports: list[sa.StreamSummary] = []
+
+    async def load() -> str:
+        await asyncio.sleep(0)
+        return user.get()
+
+    async def use() -> None:
+        user.set("ada")
+        async with reading(sa.sse(live.subscribe("a", snapshot=load), on_close=reports.append)) as reader:
+            assert (await reader.events(2))[1]["data"] == "ada"
+            assert live.stats().listeners == 1
+        assert live.stats().listeners == 0
+        assert [report.reason for report in reports] == ["disconnect"]
+
+    asyncio.run(use())
+
+
+def test_keepalive_goes_on_while_no_event_comes(live: sa.Broker) -> None:
+    async def use() -> None:
+        async with reading(sa.sse(live.subscribe("a"), keepalive=0.01)) as reader:
+            await reader.until(lambda received: received.endswith(b"\n:\n:\n"))
+            event_id = await live.apublish("a", 1)
+            await reader.until(lambda received: f"id: {event_id}".encode() in received)
 
     asyncio.run(use())
