@@ -1,4 +1,4 @@
-"""How far ahead of its application a request's body is received. Pure: it neither waits nor receives.
+"""How far a request's body is received ahead of its application. Pure: it neither waits nor receives.
 
 An ASGI server reports a disconnect only after everything that the client sent before it has been received. So an
 application that leaves its body unread while it streams would not notice a disconnect, unless the library receives the

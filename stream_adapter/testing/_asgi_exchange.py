@@ -69,11 +69,9 @@ class ASGIExchange(Exchange, AsyncByteStream):
                 block, taken = self._blocks.popleft()
                 _resolve(taken)
                 yield block
-            elif self.complete:
-                return
             else:
-                self._raise_error()
-                raise self._broken()
+                self._check_complete()
+                return
 
     async def aclose(self) -> None:
         """Disconnect."""

@@ -1,10 +1,9 @@
-"""Whether an application streams, and whether it closes: seen from outside, so it may be anybody's.
+"""Whether an application streams and whether it closes, observed by a client: for applications of any framework.
 
-What `assert_streams` goes by. A body that is gathered before it is sent has all its waiting before its first chunk; one
-that is streamed has it between its chunks. So an application streams if the client waits longer for the rest than it
-did for the first chunk. That an endless source gives a first chunk at all is seen on the way. What cannot be seen from
-outside is whether a source that never waits was gathered: it takes no time, either way. `release=` makes the proof
-exact: the test holds the source after its first item, so whatever arrives before it lets go cannot have been gathered.
+How `assert_streams` decides: a body that is collected before it is sent waits before its first chunk; a body that is
+streamed waits between its chunks. So an application streams if the client waits longer for the rest than it did for the
+first chunk. A client cannot observe whether the body of a source that never waits was collected. `release=` makes the
+assertion exact: the test holds the source after its first item, so a chunk before the release was streamed.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from ._reading import Reading
 
 __all__ = ["aassert_closes", "aassert_streams", "assert_closes", "assert_streams"]
 
-_SETTLE = 0.05  # seconds that a source has to go on after its first chunk, before its client leaves
-_LEAST = 0.01  # seconds that the rest is waited for, whatever the first chunk took
+_SETTLE = 0.05  # seconds that a source gets after its first chunk, before its client disconnects
+_LEAST = 0.01  # seconds to wait for the rest, at least
 
 
 def assert_streams(
@@ -37,35 +36,36 @@ def assert_streams(
     method: str = "GET",
     **request: Any,
 ) -> None:
-    """Prove that the first chunk of a response arrives before its source goes on.
+    """Assert that the first chunk of a response arrives before its source continues.
 
-    A source that is endless, or that waits between its items, needs nothing else: the client must wait longer for the
-    rest than for the first chunk. Of an event stream, the first chunk is the first that has an event. With `release`
-    the source is held by the test, and the proof is exact.
+    This works for a source that is endless or waits between its items: the client must wait longer for the rest than
+    for the first chunk. For an event stream, the first chunk is the first with an event. With `release` the test holds
+    the source, and the assertion is exact.
 
     Args:
         app: a WSGI or an ASGI application, or a client of `stream_client`.
-        path: what is asked for.
-        within: seconds in which the first chunk is to come, and, once released, what follows.
-        release: lets a source go on that waits after its first item.
+        path: of the request.
+        within: seconds within which the first chunk must arrive and, after the release, the next one.
+        release: continues a source that waits after its first item.
         method: of the request.
-        **request: more of it, as httpx2 takes it: headers, json, …
+        **request: further arguments of the client's `stream`: headers, json, …
 
     Raises:
-        AssertionError: it does not stream, it cannot be told, or the answer is an error. It tells what came, and when.
+        AssertionError: it does not stream, that cannot be decided, or the status is an error. The message shows what
+            arrived, and when.
     """
-    for is_last in (False, True):  # the second time it is warm: nothing is imported or connected to any more
+    for is_last in (False, True):  # the second time nothing is imported or connected any more
         with _client_of(app, close_timeout=within) as client:
-            judge = _Judge(within, release, method, path)
-            with judge.judging_start(), client.stream(method, path, timeout=within, **request) as response:
-                judge.see(response)
-                while judge.wants_more:
+            observed = _Observation(within, release, method, path)
+            with observed.expect_start(), client.stream(method, path, timeout=within, **request) as response:
+                observed.start(response)
+                while observed.is_undecided:
                     try:
-                        judge.take(judge.reading.poll(judge.patience))
+                        observed.add(observed.reading.poll(observed.timeout))
                     except TimeoutError:
-                        judge.take_silence()
-            if judge.streams or is_last or release is not None:
-                judge.check()
+                        observed.add_silence()
+            if observed.streams or is_last or release is not None:
+                observed.check()
                 return
 
 
@@ -78,101 +78,90 @@ async def aassert_streams(
     method: str = "GET",
     **request: Any,
 ) -> None:
-    """Prove what `assert_streams` does, on the loop of an async test.
+    """Assert what `assert_streams` does, with the same arguments, on the loop of an async test.
 
-    Args:
-        app: an ASGI application, or a client of `async_stream_client`.
-        path: what is asked for.
-        within: seconds in which the first chunk is to come, and, once released, what follows.
-        release: lets a source go on that waits after its first item.
-        method: of the request.
-        **request: more of it, as httpx2 takes it: headers, json, …
+    The application is an ASGI application, or a client of `async_stream_client`.
 
     Raises:
-        AssertionError: it does not stream, it cannot be told, or the answer is an error. It tells what came, and when.
+        AssertionError: as for `assert_streams`.
     """
     for is_last in (False, True):
         async with _aclient_of(app, close_timeout=within) as client:
-            judge = _Judge(within, release, method, path)
-            with judge.judging_start():
+            observed = _Observation(within, release, method, path)
+            with observed.expect_start():
                 async with client.stream(method, path, timeout=within, **request) as response:
-                    judge.see(response)
-                    while judge.wants_more:
+                    observed.start(response)
+                    while observed.is_undecided:
                         try:
-                            judge.take(await judge.reading.apoll(judge.patience))
+                            observed.add(await observed.reading.apoll(observed.timeout))
                         except TimeoutError:
-                            judge.take_silence()
-            if judge.streams or is_last or release is not None:
-                judge.check()
+                            observed.add_silence()
+            if observed.streams or is_last or release is not None:
+                observed.check()
                 return
 
 
 def assert_closes(
     app: WSGIApp | ASGIApp | AnyClient, path: str, *, within: float = 5.0, method: str = "GET", **request: Any
 ) -> None:
-    """Prove that a client that leaves in the middle of a response closes its source.
+    """Assert that a client that disconnects during a response closes its source.
 
-    The client reads the first chunk and leaves. Then the application must return within `within`, and leave nothing
-    behind: no generator that stands in the middle, wherever it is referred to, and no live stream of stream_adapter.
-    The garbage collector is not waited for.
+    The client reads the first chunk and disconnects. Then the application must return within `within`, without a
+    suspended generator, wherever it is referred to, and without a live stream of stream_adapter. The garbage collector
+    is off until then.
 
     Args:
         app: a WSGI or an ASGI application, or a client of `stream_client`.
-        path: what is asked for.
-        within: seconds in which the first chunk is to come, and the application to return.
+        path: of the request.
+        within: seconds within which the first chunk must arrive, and within which the application must return.
         method: of the request.
-        **request: more of it, as httpx2 takes it: headers, json, …
+        **request: further arguments of the client's `stream`: headers, json, …
 
     Raises:
-        AssertionError: something is left, the application goes on, or the response was over before the client left.
+        AssertionError: something is not closed, the application continues, or the response ended before the disconnect.
     """
     with _client_of(app, close_timeout=within) as client, LeakCheck() as before:
-        judge = _Judge(within, None, method, path)
-        with judge.judging_start(), client.stream(method, path, timeout=within, **request) as response:
-            judge.see(response)
-            while judge.first is None:
-                judge.take(judge.reading.next(within))
+        observed = _Observation(within, None, method, path)
+        with observed.expect_start(), client.stream(method, path, timeout=within, **request) as response:
+            observed.start(response)
+            while observed.first is None:
+                observed.add(observed.reading.next(within))
             with suppress(TimeoutError):
-                judge.take(judge.reading.poll(_SETTLE))
-            judge.check_unfinished()
-        judge.check_nothing_left(before)
+                observed.add(observed.reading.poll(_SETTLE))
+            observed.check_unfinished()
+        observed.check_nothing_left(before)
 
 
 async def aassert_closes(
     app: ASGIApp | AnyAsyncClient, path: str, *, within: float = 5.0, method: str = "GET", **request: Any
 ) -> None:
-    """Prove what `assert_closes` does, on the loop of an async test.
+    """Assert what `assert_closes` does, with the same arguments, on the loop of an async test.
 
-    Args:
-        app: an ASGI application, or a client of `async_stream_client`.
-        path: what is asked for.
-        within: seconds in which the first chunk is to come, and the application to return.
-        method: of the request.
-        **request: more of it, as httpx2 takes it: headers, json, …
+    The application is an ASGI application, or a client of `async_stream_client`.
 
     Raises:
-        AssertionError: something is left, the application goes on, or the response was over before the client left.
+        AssertionError: as for `assert_closes`.
     """
     async with _aclient_of(app, close_timeout=within) as client:
         with LeakCheck() as before:
-            judge = _Judge(within, None, method, path)
-            with judge.judging_start():
+            observed = _Observation(within, None, method, path)
+            with observed.expect_start():
                 async with client.stream(method, path, timeout=within, **request) as response:
-                    judge.see(response)
-                    while judge.first is None:
-                        judge.take(await judge.reading.anext(within))
+                    observed.start(response)
+                    while observed.first is None:
+                        observed.add(await observed.reading.anext(within))
                     with suppress(TimeoutError):
-                        judge.take(await judge.reading.apoll(_SETTLE))
-                    judge.check_unfinished()
-            judge.check_nothing_left(before)
+                        observed.add(await observed.reading.apoll(_SETTLE))
+                    observed.check_unfinished()
+            observed.check_nothing_left(before)
 
 
-class _Judge:
-    """What is known of one response, and what follows from it. It does no I/O.
+class _Observation:
+    """What was observed of one response, and what follows from it. It does no I/O.
 
     Attributes:
-        first: seconds from the request to the first chunk; None until it comes.
-        streams: whether that is proven.
+        first: seconds from the request to the first chunk; None until it arrives.
+        streams: whether the response was observed to stream.
     """
 
     def __init__(self, within: float, release: Callable[[], object] | None, method: str, path: str) -> None:
@@ -186,34 +175,34 @@ class _Judge:
         self.streams = False
 
     @contextmanager
-    def judging_start(self) -> Generator[None]:
-        """Take what the client says of a response that does not start for a judgement."""
+    def expect_start(self) -> Generator[None]:
+        """Turn a read timeout before the start of the response into an AssertionError."""
         try:
             yield
         except READ_TIMEOUT as error:
-            said = f"{self._line}: expected the first chunk within {self._within} s, but not even a status came"
-            raise AssertionError("\n".join([said, *getattr(error, "__notes__", ())])) from None
+            message = f"{self._line}: expected the first chunk within {self._within} s, but no status arrived"
+            raise AssertionError("\n".join([message, *getattr(error, "__notes__", ())])) from None
 
-    def see(self, response: AnyResponse) -> None:
-        """See the start of the response."""
+    def start(self, response: AnyResponse) -> None:
+        """Start with a response."""
         self.reading = Reading.of(response)
         kind: str = response.headers.get("content-type", "")
         self._events = kind.startswith("text/event-stream")
 
     @property
-    def wants_more(self) -> bool:
-        """Whether nothing is known yet."""
+    def is_undecided(self) -> bool:
+        """Whether neither streaming nor the end was observed yet."""
         return not (self.streams or self._ended)
 
     @property
-    def patience(self) -> float:
-        """Seconds that the next chunk is waited for."""
+    def timeout(self) -> float:
+        """Seconds to wait for the next chunk."""
         if self.first is None or self._release is not None:
             return self._within
         return max(0.0, self._enough - self._waited)
 
-    def take(self, chunk: bytes | None) -> None:
-        """Take a chunk, or the end."""
+    def add(self, chunk: bytes | None) -> None:
+        """Add a chunk, or None for the end."""
         if self.first is not None:
             self.streams = self._release is not None or self._waited >= self._enough
             self._ended, self._rest = chunk is None, self._waited
@@ -224,8 +213,8 @@ class _Judge:
             if self._release is not None:
                 self._release()
 
-    def take_silence(self) -> None:
-        """Take it that no chunk has come for as long as was waited."""
+    def add_silence(self) -> None:
+        """Handle that no chunk has arrived in time."""
         if self.first is None:
             raise self.reading.failure(f"the first chunk within {self._within} s", "nothing came")
         if self._release is not None:
@@ -236,31 +225,31 @@ class _Judge:
         """Raise AssertionError unless it streams."""
         response = self.reading.response
         if not response.is_success:  # however long it took: a busy machine alone makes a client wait for the rest
-            raise self.reading.failure("a stream", f"the answer was {response.status_code} {response.reason_phrase}")
+            raise self.reading.failure("a stream", f"the status was {response.status_code} {response.reason_phrase}")
         if not self.streams:
             raise self.reading.failure(
-                "the first chunk before the source goes on",
-                f"all came at once: the first chunk {self.first:.3f} s after the request, and the rest within "
-                f"{self._rest:.3f} s of it. It was gathered before it was sent; or its source never waits, which looks "
-                "the same: have it wait between two items, or hold it and give release=",
+                "the first chunk before the source continues",
+                f"everything arrived at once: the first chunk {self.first:.3f} s after the request, the rest within "
+                f"{self._rest:.3f} s of it. The body was collected before it was sent, or its source never waits, "
+                "which looks equal: make it wait between two items, or hold it and pass release=",
             )
 
     def check_unfinished(self) -> None:
-        """Raise AssertionError if the response is over: nobody can leave it any more."""
+        """Raise AssertionError if the response is over, so that a disconnect has no effect."""
         exchange = self.reading.response.extensions.get(EXCHANGE)
         if exchange is None or self._ended or exchange.complete:
-            what = "the response was over" if exchange is not None else "the client is none of the testing kit's"
-            raise self.reading.failure("more to come when the client leaves, which is what closes the source", what)
+            what = "the response was over" if exchange is not None else "the client is not from the testing kit"
+            raise self.reading.failure("an open response when the client disconnects, which closes the source", what)
 
     def check_nothing_left(self, before: LeakCheck) -> None:
-        """Raise AssertionError if the request has left something behind."""
+        """Raise AssertionError if something of the request is not closed."""
         unfinished: AssertionError | None = self.reading.response.extensions[EXCHANGE].unfinished
         if unfinished is not None:  # httpx2 closes a response when a read times out, which hides this error then
             raise unfinished
-        left = before.left()
-        if left:
-            found = "\n".join(f"  {line}" for line in left)
-            raise self.reading.failure("the source closed once the client had left", f"this is left:\n{found}")
+        leaks = before.leaks()
+        if leaks:
+            found = "\n".join(f"  {line}" for line in leaks)
+            raise self.reading.failure("the source closed after the disconnect", f"this is not closed:\n{found}")
 
     @property
     def _enough(self) -> float:
@@ -273,7 +262,7 @@ class _Judge:
 
 
 def _has_event(chunk: bytes) -> bool:
-    """Say whether there is more in it than comments and the time to retry, which are sent without the source."""
+    """Return True if a chunk has more than comments and `retry`, which are sent without the source."""
     return any(line and not line.startswith((b":", b"retry:")) for line in chunk.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""A sync client's way to an ASGI application: its loop runs in a thread beside the test."""
+"""A sync client's transport to an ASGI application, whose loop runs in another thread than the test."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["BlockingASGITransport"]
 
 T = TypeVar("T")
 
-_GLANCE = 0.1  # seconds that a loop has to turn once it was found blocked
+_BLOCKED_TIMEOUT = 0.1  # seconds to wait for a loop that was found blocked
 
 
 class BlockingASGITransport(SyncTransport):
     """Send the requests of a sync client to an ASGI application, by an ASGIStreamTransport on a loop of its own.
 
-    It is entered, by its client: its loop lives until it is closed, and with it whatever the application keeps there.
-    An application that blocks the loop is a read timeout too.
+    It must be entered, by its client. Its loop, and what the application keeps on it, live until it is closed. An
+    application that blocks the loop causes a read timeout.
 
     Args:
         app: the application (ASGI 3.0).
@@ -50,10 +50,10 @@ class BlockingASGITransport(SyncTransport):
         return self
 
     def close(self) -> None:
-        """Leave every response that is still open, shut the application down, and end the loop.
+        """Close every response that is still open, shut the application down, and end the loop.
 
         Raises:
-            AssertionError: the application goes on.
+            AssertionError: the application continues.
         """
         loop, self._loop = self._loop, None
         if loop is not None:
@@ -81,7 +81,7 @@ class BlockingASGITransport(SyncTransport):
 
 
 class _BlockedError(Exception):
-    """The loop has not turned for as long as one would wait."""
+    """The loop has run no callback within the timeout."""
 
 
 class _Loop:
@@ -101,44 +101,44 @@ class _Loop:
         started.set()
         await self._stop.wait()
 
-    def run(self, coroutine: Coroutine[Any, Any, T], patience: float) -> T:
-        """Return what the coroutine returns; it may take its time as long as the loop turns.
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout: float) -> T:
+        """Return what the coroutine returns. It may take longer than the timeout if the loop runs callbacks.
 
         Args:
-            coroutine: is run as a task.
-            patience: seconds in which the loop must turn.
+            coroutine: runs as a task.
+            timeout: seconds within which the loop must run a callback.
 
         Raises:
-            _BlockedError: it has not.
+            _BlockedError: it has not run one.
         """
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         if self._blocked:
-            patience = _GLANCE
+            timeout = _BLOCKED_TIMEOUT
         while True:
-            turned = threading.Event()
-            self._loop.call_soon_threadsafe(turned.set)
+            ran = threading.Event()
+            self._loop.call_soon_threadsafe(ran.set)
             try:
-                return future.result(patience)
+                return future.result(timeout)
             except TimeoutError:
-                if future.done():  # it is the coroutine's own
+                if future.done():  # the coroutine has raised it
                     raise
-                if not turned.is_set():
+                if not ran.is_set():
                     self._blocked = True
                     location = thread_location(self._thread)
                     raise _BlockedError(f"the application blocks the event loop. {location}") from None
 
     def read(self, coroutine: Coroutine[Any, Any, T], request: AnyRequest) -> T:
-        """Run what reads, and take a blocked loop for the silence that it is."""
+        """Run a coroutine that reads. A blocked loop is a read timeout."""
         limit = read_timeout(request)
         try:
             return self.run(coroutine, CLOSE_TIMEOUT if limit is None else limit)
-        except _BlockedError as error:
-            timeout = library_of(request).ReadTimeout(f"nothing came within {limit} s", request=request)
-            timeout.add_note(str(error))
-            raise timeout from None
+        except _BlockedError as blocked:
+            error = library_of(request).ReadTimeout(f"nothing came within {limit} s", request=request)
+            error.add_note(str(blocked))
+            raise error from None
 
     def finish(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Run what closes; an application that goes on fails the test."""
+        """Run a coroutine that closes. An application that continues fails the test."""
         unfinished: Exception | None = None
         try:
             self.run(coroutine, CLOSE_TIMEOUT)
@@ -148,13 +148,13 @@ class _Loop:
             fail(AssertionError(*unfinished.args))
 
     def close(self) -> None:
-        """End it, and every task on it; one that is blocked is left to itself."""
+        """End the loop and its tasks. A blocked loop is abandoned."""
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(_GLANCE if self._blocked else CLOSE_TIMEOUT)
+        self._thread.join(_BLOCKED_TIMEOUT if self._blocked else CLOSE_TIMEOUT)
 
 
 class _SentFromThread(AsyncByteStream):
-    """A request's body that a sync client makes."""
+    """The request body of a sync client, for the loop."""
 
     def __init__(self, body: SyncByteStream) -> None:
         self._body = body
@@ -166,7 +166,7 @@ class _SentFromThread(AsyncByteStream):
 
 
 class _ReadFromThread(SyncByteStream):
-    """A response's body that a sync client reads."""
+    """The response body on the loop, for a sync client."""
 
     def __init__(self, loop: _Loop, request: AnyRequest, body: AsyncByteStream) -> None:
         self._loop = loop

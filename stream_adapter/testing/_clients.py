@@ -1,4 +1,4 @@
-"""Clients of an application: httpx2's or httpx's, with the transport that its protocol wants."""
+"""Clients of an application: httpx2's or httpx's, with the transport for its protocol."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def stream_client(
 ) -> httpx2.Client:
     """Return a client whose requests are answered by `app`, block by block; enter it with `with`.
 
-    An ASGI application runs on a loop of its own, in a thread beside the test.
+    An ASGI application runs on a loop of its own, in another thread than the test's.
 
     Args:
         app: a WSGI or an ASGI application.
-        raise_app_exceptions: whether what the application raises is raised in the test; see the transports.
-        close_timeout: seconds that it has to return after a disconnect; see the transports.
+        raise_app_exceptions: whether exceptions of the application are raised in the test; see the transports.
+        close_timeout: seconds in which it must return after a disconnect; see the transports.
         **options: of httpx2.Client.
 
     Raises:
-        TypeError: it is not to be seen which of the two the application is.
+        TypeError: the application's parameters are neither WSGI's nor ASGI's.
     """
     transport: SyncTransport
     if is_asgi(app):
@@ -60,8 +60,8 @@ def async_stream_client(
 
     Args:
         app: an ASGI application.
-        raise_app_exceptions: whether what the application raises is raised in the test; see ASGIStreamTransport.
-        close_timeout: seconds that it has to return after a disconnect; see ASGIStreamTransport.
+        raise_app_exceptions: whether exceptions of the application are raised in the test; see ASGIStreamTransport.
+        close_timeout: seconds in which it must return after a disconnect; see ASGIStreamTransport.
         **options: of httpx2.AsyncClient.
 
     Raises:
@@ -76,10 +76,10 @@ def async_stream_client(
 
 
 def is_asgi(app: object) -> TypeGuard[ASGIApp]:
-    """Say whether an application is ASGI, where it is not WSGI: by what it returns, or by what it takes.
+    """Return True if an application is ASGI, False if it is WSGI: by what it returns, or by its parameters.
 
     Raises:
-        TypeError: neither can be seen.
+        TypeError: neither shows the protocol.
     """
     called = getattr(app, "__call__", None)  # noqa: B004  # the method itself is looked at
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):

@@ -81,6 +81,17 @@ class Exchange:
         self._complete = False  # the application has sent the end of its response
         self.unfinished: AssertionError | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether the client has read the whole body."""
+        raise NotImplementedError
+
+    def _check_complete(self) -> None:
+        """Raise the error that ended the body early, if it did."""
+        if not self.complete:
+            self._raise_error()
+            raise self._broken()
+
     def _without_body(self, status: int) -> bool:
         """Return True if a server does not send the body of such a response (RFC 9110, 6.4.1)."""
         return self._request.method == "HEAD" or is_bodiless(status)

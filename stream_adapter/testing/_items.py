@@ -24,10 +24,10 @@ class Items(Generic[T]):
 
     Args:
         response: which is being streamed.
-        within: seconds in which each item is to come.
-        wanted: what an item is called.
-        parse: gives the items of a response, for a sync client.
-        aparse: gives them for an async one.
+        within: seconds within which each item must arrive.
+        wanted: the name of an item in messages.
+        parse: iterates the items of a response, for a sync client.
+        aparse: iterates them for an async client.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Items(Generic[T]):
         """Return the next item.
 
         Raises:
-            AssertionError: it has not come in time. It tells what had come, and when.
+            AssertionError: it did not arrive in time. The message shows what arrived, and when.
         """
         if self._items is None:
             self._items = self._parse(self._chunks.response())
@@ -75,16 +75,15 @@ class Items(Generic[T]):
 def events(response: AnyResponse, *, within: float = 5.0) -> Items[Event]:
     """Return the events of an event stream, as httpx2 reads them, or httpx-sse those of httpx.
 
-    A comment is not an event, and neither is a time to retry.
-
-    Asked again for the same response, the iterator is the same one: `next(events(response))` twice is two events.
+    Comments and `retry` are not events. A second call for the same response returns the same iterator:
+    `next(events(response))` twice gives two events.
 
     Args:
         response: of `client.stream`: for `for` and `next` if the client is sync, else for `async for` and `anext`.
-        within: seconds in which each event is to come; comments between do not count.
+        within: seconds within which each event must arrive; comments do not count.
 
     Raises:
-        AssertionError: the response is no event stream.
+        AssertionError: the response is not an event stream.
     """
     _check_type(response, ("text/event-stream",), "an event stream")
     return _once(response, Items(response, within, "an event", _iter_events, _aiter_events))
@@ -93,15 +92,15 @@ def events(response: AnyResponse, *, within: float = 5.0) -> Items[Event]:
 def rows(response: AnyResponse, *, within: float = 5.0) -> Items[Any]:
     """Return the values of a response of JSON lines (NDJSON) or a JSON text sequence (RFC 7464).
 
-    Asked again for the same response, the iterator is the same one.
+    A second call for the same response returns the same iterator.
 
     Args:
         response: of `client.stream`: for `for` and `next` if the client is sync, else for `async for` and `anext`.
-        within: seconds in which each row is to come.
+        within: seconds within which each row must arrive.
 
     Raises:
         AssertionError: the response is neither.
-        ValueError: a row, where it is read, is no JSON.
+        ValueError: a row is not JSON; raised when it is read.
     """
     _check_type(response, _ROW_TYPES, "rows of JSON")
     return _once(response, Items(response, within, "a row", _iter_rows, _aiter_rows))
@@ -116,7 +115,7 @@ class _Chunks(SyncByteStream, AsyncByteStream):
         self._deadline = 0.0
 
     def response(self) -> Any:
-        """Make a response with that body, which is decoded already."""
+        """Return a response with that body, which is decoded already."""
         original = self._reading.response
         headers = [(name, value) for name, value in original.headers.multi_items() if name != "content-encoding"]
         return library_of(original).Response(
@@ -124,7 +123,7 @@ class _Chunks(SyncByteStream, AsyncByteStream):
         )
 
     def bound(self, within: float) -> None:
-        """Have what is waited for come within so many seconds from now."""
+        """Set the deadline of the next item, in seconds from now."""
         self._deadline = time.monotonic() + within
 
     def __iter__(self) -> Iterator[bytes]:
@@ -138,12 +137,12 @@ class _Chunks(SyncByteStream, AsyncByteStream):
     def _rest(self) -> float:
         rest = self._deadline - time.monotonic()
         if rest <= 0:
-            raise self._reading.failure(self._expected, "none was among what came")
+            raise self._reading.failure(self._expected, "none was among the chunks")
         return rest
 
 
 def _once(response: AnyResponse, items: Items[T]) -> Items[T]:
-    """Return the items that were made first of a response: they go on where they were left."""
+    """Return the items of the first call for a response, so that they continue there."""
     first: Items[T] = response.extensions.setdefault("stream_adapter.items", items)
     return first
 
@@ -165,7 +164,7 @@ async def _aiter_events(response: AnyResponse) -> AsyncIterator[Event]:
 
 
 def _is_event(event: Event) -> bool:
-    """Say whether a browser would see it: not a frame that has only a time to retry, or an id (WHATWG, 9.2.6)."""
+    """Return True if a browser dispatches it: not if it has only `retry` or an id (WHATWG, 9.2.6)."""
     return bool(event.data) or event.event != "message"
 
 

@@ -1,4 +1,4 @@
-"""What a request has left behind in this process: generators that stand in the middle, and streams not closed."""
+"""What a request has not closed in this process: suspended generators, and streams."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from stream_adapter._lifecycle import active_streams
 
 __all__ = ["LeakCheck"]
 
-# whose generators are the client's
-_OURS = ("httpx", "httpx2", "httpx_sse", "anyio", "stream_adapter.testing", "_pytest")
+# modules whose generators are the client's
+_CLIENT_MODULES = ("httpx", "httpx2", "httpx_sse", "anyio", "stream_adapter.testing", "_pytest")
 
 
 class LeakCheck:
-    """The suspended generators and live streams of the process, counted when it is entered.
+    """Find generators and streams that were created after it was entered and are not closed.
 
-    Until it is left the garbage collector is off: what it alone would close is to be found.
+    While it is entered the garbage collector is off, so that a generator that only the collector would close is found.
     """
 
     def __enter__(self) -> Self:
-        """Count."""
+        """Remember what exists."""
         self._collects = gc.isenabled()
         gc.disable()
         self._generators: WeakSet[Any] = WeakSet(generator for generator, _ in _suspended())
@@ -31,26 +31,26 @@ class LeakCheck:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let the garbage collector do its work again."""
+        """Turn the garbage collector on again."""
         if self._collects:
             gc.enable()
 
-    def left(self) -> list[str]:
-        """Say what is there that was not, one line each."""
-        left = [
-            f'{generator.__qualname__} is not closed. It stands here: File "{frame.f_code.co_filename}", '
+    def leaks(self) -> list[str]:
+        """Return a line for each one that is not closed."""
+        leaks = [
+            f'{generator.__qualname__} is not closed. It is suspended here: File "{frame.f_code.co_filename}", '
             f"line {frame.f_lineno}"
             for generator, frame in _suspended()
             if generator not in self._generators
         ]
         streams = active_streams() - self._streams
         if streams > 0:
-            left.append(f"{streams} stream{'s'[: streams > 1]} of stream_adapter not closed (active_streams)")
-        return left
+            leaks.append(f"{streams} stream{'s' if streams > 1 else ''} of stream_adapter not closed (active_streams)")
+        return leaks
 
 
 def _suspended() -> Iterator[tuple[Any, FrameType]]:
-    """Yield the generators that stand in the middle, and where: neither begun nor ended ones, nor those that run."""
+    """Yield the suspended generators and their frames: not those that have not begun, have ended, or run."""
     for found in gc.get_objects():
         kind = cast("object", type(found))  # isinstance would ask the object, and wake a lazy one
         frame: FrameType | None
@@ -60,5 +60,5 @@ def _suspended() -> Iterator[tuple[Any, FrameType]]:
             frame = None if found.ag_running else found.ag_frame
         else:
             continue
-        if frame is not None and not frame.f_globals.get("__name__", "").startswith(_OURS):
+        if frame is not None and not frame.f_globals.get("__name__", "").startswith(_CLIENT_MODULES):
             yield found, frame

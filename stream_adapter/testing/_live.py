@@ -13,8 +13,8 @@ from ._location import thread_location
 
 __all__ = ["LiveServer", "Runner"]
 
-_START = 10.0  # seconds that an application has to start up
-_STOP = 5.0  # seconds that it has to return once its clients are cut off
+_START = 10.0  # seconds for the application to start
+_STOP = 5.0  # seconds for it to return after its connections are cut
 
 
 class Runner(Protocol):
@@ -29,11 +29,11 @@ class Runner(Protocol):
         ...
 
     def wait_started(self, timeout: float) -> bool:
-        """Wait until the application has started up, or has failed to; say whether either happened."""
+        """Wait until the application has started or failed to. Return False at the timeout."""
         ...
 
     def stop(self) -> None:
-        """Have it stop, from another thread: every connection is cut, then what is left is waited for."""
+        """Stop it, from another thread: cut every connection, then wait for what still runs."""
         ...
 
 
@@ -43,7 +43,7 @@ class LiveServer:
         with LiveServer(app) as server:
             httpx2.get(f"{server.url}/")
 
-    Leaving the block stops it, open streams or not: their clients are cut off, so their sources are closed.
+    The end of the block stops it and cuts the connections of open streams, so that their sources are closed.
 
     Args:
         app: a WSGI or an ASGI application.
@@ -63,7 +63,7 @@ class LiveServer:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        """Start to serve; what `live_server` returns serves already, and may stand in a `with` all the same.
+        """Start to serve. The server of the fixture `live_server` serves already; its `with` changes nothing.
 
         Raises:
             RuntimeError: the application's start-up failed.
@@ -78,7 +78,7 @@ class LiveServer:
         if not runner.wait_started(_START):
             where = thread_location(thread)
             runner.stop()
-            raise RuntimeError(f"the application did not start up within {_START} s. {where}")
+            raise RuntimeError(f"the application did not start within {_START} s. {where}")
         self._serving = runner, thread
         return self
 
@@ -86,7 +86,7 @@ class LiveServer:
         """Stop. Does nothing the second time.
 
         Raises:
-            AssertionError: the application goes on although its clients are gone.
+            AssertionError: the application continues although its connections are cut.
         """
         if self._serving is None:
             return

@@ -1,4 +1,4 @@
-"""Where a thread or a task is, for the message of a test that waits for it in vain."""
+"""Where a thread or a task is, for the message of a test that it keeps waiting."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _FRAMES = 4  # the innermost, which are the application's
 
 
 def thread_location(thread: threading.Thread) -> str:
-    """Say where a thread is."""
+    """Describe where a thread is."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # documented, in spite of its name
     if frame is None:
         return "Its thread has just ended."
-    return "It stands here:\n" + "".join(traceback.format_stack(frame)[-_FRAMES:]).rstrip()
+    return "It is here:\n" + "".join(traceback.format_stack(frame)[-_FRAMES:]).rstrip()
 
 
 def task_location(task: asyncio.Task[Any]) -> str:
-    """Say where a task waits, as far as coroutines show what they await."""
+    """Describe where a task waits, as far as coroutines show what they await."""
     frames: list[tuple[FrameType, int]] = []
     awaiting: Any = task.get_coro()
     while (frame := getattr(awaiting, "cr_frame", None)) is not None:
         frames.append((frame, frame.f_lineno))
         awaiting = awaiting.cr_await
     summary = traceback.StackSummary.extract(iter(frames))
-    return "It stands here:\n" + "".join(summary.format()[-_FRAMES:]).rstrip()
+    return "It is here:\n" + "".join(summary.format()[-_FRAMES:]).rstrip()

@@ -1,4 +1,4 @@
-"""A response that is read chunk by chunk, each within a time, and the transcript of what came, for when it does not."""
+"""A response that is read chunk by chunk, each within a time, and a transcript of what arrived, for failures."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ._httpx import READ_TIMEOUT, TRANSPORT_ERROR, AnyResponse
 __all__ = ["Reading", "anext_chunk", "next_chunk"]
 
 _EXTENSION = "stream_adapter.reading"
-_SHOWN = 8  # chunks of which a transcript tells
-_WIDTH = 72  # bytes that it shows of each
+_SHOWN = 8  # chunks that a transcript shows
+_WIDTH = 72  # bytes that it shows per chunk
 
 
 class Reading:
-    """What has come of a response, and when.
+    """What has arrived of a response, and when.
 
     Attributes:
-        response: whose body is read here, by nobody else.
-        size: bytes that have come.
+        response: only this reading reads its body.
+        size: bytes that have arrived.
     """
 
     def __init__(self, response: AnyResponse) -> None:
@@ -37,7 +37,7 @@ class Reading:
 
     @classmethod
     def of(cls, response: AnyResponse) -> Reading:
-        """Return the one reading of a response, which goes on where the last helper stopped."""
+        """Return the one reading of a response, which continues where the last helper stopped."""
         reading: Reading = response.extensions.setdefault(_EXTENSION, cls(response))
         return reading
 
@@ -45,11 +45,11 @@ class Reading:
         """Return the next chunk, None at the end.
 
         Args:
-            within: seconds in which it is to come.
-            expected: what is waited for, for the message.
+            within: seconds within which it must arrive.
+            expected: what the message says is expected.
 
         Raises:
-            AssertionError: nothing came.
+            AssertionError: nothing arrived.
         """
         try:
             return self.poll(within)
@@ -64,26 +64,26 @@ class Reading:
             raise self.failure(expected or f"a chunk within {within:.3g} s", "nothing more came") from None
 
     def poll(self, within: float) -> bytes | None:
-        """Return the next chunk, None at the end; raise TimeoutError if there is nothing, which ends the reading."""
+        """Return the next chunk, None at the end; raise TimeoutError if nothing arrives, which ends the reading."""
         if self._chunks is None:
             self._chunks = self.response.iter_bytes()
         return self._note(_next_within(self.response, self._chunks, within))
 
     async def apoll(self, within: float) -> bytes | None:
-        """Do as `poll` does."""
+        """Return the next chunk, None at the end; see `poll`."""
         if self._achunks is None:
             self._achunks = self.response.aiter_bytes()
         async with asyncio.timeout(within):
             return self._note(await anext(self._achunks, None))
 
     def failure(self, expected: str, got: str) -> AssertionError:
-        """Return the error of a test: what was expected, what came instead, and the transcript so far."""
+        """Return the error of a test: what was expected, what happened, and the transcript."""
         request = self.response.request
         path = request.url.raw_path.decode("ascii")
         return AssertionError(f"{request.method} {path}: expected {expected}, but {got}\n{self.transcript()}")
 
     def transcript(self) -> str:
-        """Tell what came, and when, in seconds since the headers were there."""
+        """Return what arrived, and when, in seconds since the headers."""
         response = self.response
         kind = response.headers.get("content-type", "no content-type")
         lines = [f"   0.000 s  {response.status_code} {response.reason_phrase}, {kind}"]
@@ -111,10 +111,10 @@ def next_chunk(response: AnyResponse, *, within: float = 5.0) -> bytes:
 
     Args:
         response: of `client.stream`, a client of the kit or any other client of httpx2 or httpx.
-        within: seconds in which it is to come.
+        within: seconds within which it must arrive.
 
     Raises:
-        AssertionError: nothing came, or the response ended. It tells what had come, and when.
+        AssertionError: nothing arrived, or the response ended. The message shows what arrived, and when.
     """
     reading = Reading.of(response)
     return _required(reading, reading.next(within))
@@ -125,10 +125,10 @@ async def anext_chunk(response: AnyResponse, *, within: float = 5.0) -> bytes:
 
     Args:
         response: of `client.stream`.
-        within: seconds in which it is to come.
+        within: seconds within which it must arrive.
 
     Raises:
-        AssertionError: nothing came, or the response ended. It tells what had come, and when.
+        AssertionError: nothing arrived, or the response ended. The message shows what arrived, and when.
     """
     reading = Reading.of(response)
     return _required(reading, await reading.anext(within))
@@ -148,8 +148,8 @@ def _excerpt(chunk: bytes) -> str:
 def _next_within(response: AnyResponse, chunks: Iterator[bytes], within: float) -> bytes | None:
     """Return the next chunk, None at the end, or raise TimeoutError.
 
-    The kit's transports look at the read timeout at each read. httpcore looks once, at the first, so that a real
-    connection is cut instead.
+    The kit's transports use the read timeout of each read. httpcore uses that of the first read for all, so a real
+    connection is shut down instead.
     """
     network = response.extensions.get("network_stream")
     if network is None:

@@ -1,4 +1,4 @@
-"""Clients that behave as no polite client does: a socket, a request, and no more reading than asked for."""
+"""Clients on a plain socket, which read only when the test says so."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from urllib.parse import urlsplit
 
 __all__ = ["SlowClient", "StalledClient"]
 
-_BUFFER = 4096  # bytes that the system may hold for a client; it takes some more
+_BUFFER = 4096  # bytes of the socket's receive buffer; the system uses some more
 
 
 class StalledClient:
-    """Send a request and read nothing, until told to.
+    """Send a request, and read nothing until `read` is called.
 
         with LiveServer(app) as server, StalledClient(f"{server.url}/endless") as client:
-            ...                                    # the window is full, and the source stopped
+            ...                                    # the buffer is full, and the source waits
             client.leave()
 
     Args:
-        url: where, of a server over HTTP.
+        url: of the request; plain HTTP.
         method: of the request.
         headers: of the request.
         timeout: seconds that connecting and each read may take.
 
     Attributes:
-        received: all that was read, head and chunk sizes included.
+        received: the bytes that were read, with the head and the chunk sizes.
     """
 
     def __init__(
@@ -54,28 +54,28 @@ class StalledClient:
             raise
 
     def __enter__(self) -> Self:
-        """Stay until the block ends."""
+        """Return the client, which disconnects at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave."""
+        """Disconnect."""
         self.leave()
 
     @property
     def status(self) -> int:
-        """The status, once it was read."""
+        """The status, after the head was read."""
         return int(self.received.split(b" ", 2)[1])
 
     @property
     def complete(self) -> bool:
-        """Whether what was read comes to the polite end of a chunked body (RFC 9112, 7.1)."""
+        """Whether the last chunk of a chunked body was read (RFC 9112, 7.1)."""
         return self.received.endswith(b"\r\n0\r\n\r\n")
 
     def read(self, size: int) -> bytes:
         """Read until at least `size` bytes have been received in all; return all.
 
         Raises:
-            AssertionError: the connection ended, or nothing came in time.
+            AssertionError: the connection ended, or nothing arrived in time.
         """
         self._read_while(lambda: len(self.received) < size, f"{size} bytes")
         return self.received
@@ -84,7 +84,7 @@ class StalledClient:
         """Read until `text` has been received; return all.
 
         Raises:
-            AssertionError: the connection ended, or nothing came in time.
+            AssertionError: the connection ended, or nothing arrived in time.
         """
         self._read_while(lambda: text not in self.received, repr(text))
         return self.received
@@ -93,20 +93,20 @@ class StalledClient:
         """Read until the response is complete, or the connection is broken; return all.
 
         Raises:
-            AssertionError: nothing came in time.
+            AssertionError: nothing arrived in time.
         """
         while not self.complete and self._receive(65536, "the end"):
             pass
         return self.received
 
     def leave(self) -> None:
-        """Close the connection, by FIN; what is sent after it is answered by RST. A second time does nothing."""
-        with contextlib.suppress(OSError):  # the server was first
+        """Close the connection by FIN; data that arrives later is answered by RST. Does nothing the second time."""
+        with contextlib.suppress(OSError):  # the server has closed it first
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
     def reset(self) -> None:
-        """Break the connection, by RST. Done a second time, it does nothing."""
+        """Break the connection by RST. Does nothing the second time."""
         if self._socket.fileno() >= 0:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._socket.close()
@@ -117,7 +117,7 @@ class StalledClient:
                 raise self._failure(expected, "the connection ended")
 
     def _receive(self, size: int, expected: str) -> bool:
-        """Receive something; return whether there was."""
+        """Receive bytes. Return False at the end of the connection."""
         try:
             data = self._socket.recv(size)
         except TimeoutError:
@@ -129,7 +129,9 @@ class StalledClient:
 
     def _failure(self, expected: str, got: str) -> AssertionError:
         end = self.received[-200:]
-        return AssertionError(f"expected {expected}, but {got}; {len(self.received)} bytes had come, the last: {end!r}")
+        return AssertionError(
+            f"expected {expected}, but {got}; {len(self.received)} bytes had arrived, the last: {end!r}"
+        )
 
 
 class SlowClient(StalledClient):
@@ -139,8 +141,8 @@ class SlowClient(StalledClient):
             assert b"the last row" in client.read_to_the_end()
 
     Args:
-        url: where, of a server over HTTP.
-        size: bytes that are read at a time.
+        url: of the request; plain HTTP.
+        size: bytes per read, at most.
         pause: seconds before each read.
         method: of the request.
         headers: of the request.

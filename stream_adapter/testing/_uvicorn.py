@@ -1,4 +1,4 @@
-"""uvicorn, in a thread, stopped without waiting for clients that stay."""
+"""uvicorn in a thread; stopping it does not wait for its clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stream_adapter.types import ASGIApp
 
 __all__ = ["UvicornRunner"]
 
-_GRACE = 3  # seconds that the application has once its clients are cut off; then uvicorn cancels it
+_GRACE = 3  # seconds for the application after its connections are cut; then uvicorn cancels it
 
 
 class UvicornRunner:
@@ -29,7 +29,7 @@ class UvicornRunner:
         config = uvicorn.Config(
             app,
             interface="asgi3",
-            log_config=None,  # what there is to tell goes to the test's own logging
+            log_config=None,  # it logs to the test's own logging
             access_log=False,
             timeout_graceful_shutdown=_GRACE,
         )
@@ -40,25 +40,25 @@ class UvicornRunner:
     def run(self) -> None:
         """Serve until stopped."""
         try:
-            with contextlib.suppress(SystemExit):  # how it says that the start-up failed
+            with contextlib.suppress(SystemExit):  # it reports a failed startup so
                 self._server.run([self._listener])
         finally:
             self._listener.close()
             self._settled.set()
 
     def wait_started(self, timeout: float) -> bool:
-        """Wait until the application has started up.
+        """Wait until the application has started.
 
         Raises:
-            RuntimeError: its start-up failed.
+            RuntimeError: its startup failed.
         """
         settled = self._settled.wait(timeout)
         if settled and not self._server.started:
-            raise RuntimeError("the application's start-up failed; the log of uvicorn.error tells why")
+            raise RuntimeError("the application's startup failed; see the log uvicorn.error")
         return settled
 
     def stop(self) -> None:
-        """Have it stop."""
+        """Stop the server, from another thread."""
         self._server.should_exit = True
 
 

@@ -1,4 +1,4 @@
-"""Werkzeug's threaded server, in a thread, stopped without waiting for clients that stay."""
+"""Werkzeug's threaded server in a thread; stopping it does not wait for its clients."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["WerkzeugRunner"]
 
 logger = logging.getLogger("stream_adapter.testing")
 
-_GRACE = 5.0  # seconds that the application has once its clients are cut off
-_POLL = 0.05  # seconds between looks whether it is to stop
+_GRACE = 5.0  # seconds for the application after its connections are cut
+_POLL = 0.05  # seconds between two checks for `stop`
 
 
 class WerkzeugRunner:
@@ -40,15 +40,15 @@ class WerkzeugRunner:
         self._server.serve_forever(_POLL)
 
     def wait_started(self, timeout: float) -> bool:
-        """Return at once: the socket listens, and a WSGI application has no start-up."""
+        """Return at once: the socket listens, and a WSGI application has no startup."""
         del timeout
         return True
 
     def stop(self) -> None:
-        """Have it stop.
+        """Stop the server, from another thread.
 
         Raises:
-            AssertionError: the application goes on although its clients are gone.
+            AssertionError: the application continues although its connections are cut.
         """
         self._server.shutdown()
         self._server.cut_off(_GRACE)
@@ -60,7 +60,7 @@ class _Server(ThreadedWSGIServer):
         self._served: dict[threading.Thread, socket.socket] = {}
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection in a thread that is known here."""
+        """Serve a connection in a thread that `cut_off` knows."""
         thread = threading.Thread(target=self._serve, args=(request, client_address), daemon=True)
         self._served[thread] = request
         thread.start()
@@ -69,7 +69,7 @@ class _Server(ThreadedWSGIServer):
         """Cut every connection, and wait until its thread has ended."""
         served = dict(self._served)
         for connection in served.values():
-            with contextlib.suppress(OSError):  # the client was first
+            with contextlib.suppress(OSError):  # the client has closed it first
                 connection.shutdown(socket.SHUT_RDWR)
         deadline = time.monotonic() + grace
         for thread in served:
@@ -81,7 +81,7 @@ class _Server(ThreadedWSGIServer):
                 )
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  # the name that it overrides
-        """Log by the means of the test, and not on a handler of its own."""
+        """Log to the test's logging, not by a handler of Werkzeug's."""
         logger.log(logging.ERROR if type == "error" else logging.DEBUG, message, *args)
 
     def _serve(self, request: socket.socket, client_address: Any) -> None:
@@ -95,4 +95,4 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Tell nobody of each request."""
+        """Do not log each request."""

@@ -75,11 +75,9 @@ class WSGIExchange(Exchange, SyncByteStream):
                 self._changed.notify_all()
             if block is not None:
                 yield block
-            elif self.complete:
-                return
             else:
-                self._raise_error()
-                raise self._broken()
+                self._check_complete()
+                return
 
     def close(self) -> None:
         """Disconnect."""

@@ -76,8 +76,8 @@ def test_what_was_gathered_first_does_not_stream_and_the_failure_says_when_what_
     with pytest.raises(AssertionError) as failure:
         assert_streams(make(Fresh(lambda: iter(list(ticks(4)))), headers=EVENTS), "/events")
     first, *transcript = str(failure.value).splitlines()
-    assert first.startswith("GET /events: expected the first chunk before the source goes on, but all came at once: ")
-    assert "gathered before it was sent" in first
+    assert first.startswith("GET /events: expected the first chunk before the source continues, but everything arrived at once: ")
+    assert "collected before it was sent" in first
     assert [line.split("  ")[-1] for line in transcript[1:-1]] == [f"9 bytes: b'data: {n}\\n\\n'" for n in range(4)]
     assert transcript[-1].endswith("the end")
 
@@ -93,8 +93,8 @@ def test_an_endless_source_that_is_gathered_gives_no_status_and_the_failure_says
         assert_streams(make(Fresh(gathered)), "/events", within=0.2)
     left.set()
     said = str(failure.value)
-    assert said.startswith("GET /events: expected the first chunk within 0.2 s, but not even a status came\n")
-    assert "It stands here:\n" in said
+    assert said.startswith("GET /events: expected the first chunk within 0.2 s, but no status arrived\n")
+    assert "It is here:\n" in said
     assert "gathered" in said
 
 
@@ -111,13 +111,13 @@ def test_a_prelude_is_no_event(make: Make) -> None:
 
 @either_protocol
 def test_an_answer_that_is_an_error_is_told_to_be_one(make: Make) -> None:
-    with pytest.raises(AssertionError, match="GET /: expected a stream, but the answer was 404 Not Found"):
+    with pytest.raises(AssertionError, match="GET /: expected a stream, but the status was 404 Not Found"):
         assert_streams(make([b"no such page"], status=404), "/")
 
 
 @either_protocol
 def test_error_answer_is_reported_though_its_page_streams(make: Make) -> None:
-    with pytest.raises(AssertionError, match="GET /: expected a stream, but the answer was 404 Not Found"):
+    with pytest.raises(AssertionError, match="GET /: expected a stream, but the status was 404 Not Found"):
         assert_streams(make(Fresh(ticks), status=404), "/")
 
 
@@ -148,7 +148,7 @@ def test_a_held_source_that_is_gathered_never_comes_to_be_released(make: Make) -
         released.wait(20 * PAUSE)
         yield first + b"second"
 
-    with pytest.raises(AssertionError, match=r"expected the first chunk within 0\.1 s, but not even a status came"):
+    with pytest.raises(AssertionError, match=r"expected the first chunk within 0\.1 s, but no status arrived"):
         assert_streams(make(gathered()), "/", release=released.set, within=0.1)
     assert not released.is_set()
 
@@ -210,17 +210,17 @@ def test_a_source_that_only_the_garbage_collector_would_close_is_named() -> None
     with pytest.raises(AssertionError) as failure:
         assert_closes(STARLETTE, "/sync")
     first, *left = str(failure.value).splitlines()
-    assert first == "GET /sync: expected the source closed once the client had left, but this is left:"
-    assert any(line.startswith('  ticks is not closed. It stands here: File "') for line in left)
+    assert first == "GET /sync: expected the source closed after the disconnect, but this is not closed:"
+    assert any(line.startswith('  ticks is not closed. It is suspended here: File "') for line in left)
 
 
 def test_the_async_forms_fail_alike() -> None:
     async def test() -> None:
-        with pytest.raises(AssertionError, match="all came at once"):
+        with pytest.raises(AssertionError, match="everything arrived at once"):
             await aassert_streams(STARLETTE, "/gathered")
         with pytest.raises(AssertionError, match="ticks is not closed"):
             await aassert_closes(STARLETTE, "/sync")
-        with pytest.raises(AssertionError, match="but not even a status came"):
+        with pytest.raises(AssertionError, match="but no status arrived"):
             await aassert_streams(_silent, "/", within=0.05)
 
     asyncio.run(test())
@@ -237,7 +237,7 @@ def test_a_source_that_is_silent_for_ever_is_told_apart_from_one_that_closes(mak
         yield b"first"
         be_silent()
 
-    with pytest.raises(AssertionError, match=r"still running 0\.4 s after the client left. It stands here:"):
+    with pytest.raises(AssertionError, match=r"still running 0\.4 s after the client left. It is here:"):
         assert_closes(make(silent()), "/", within=0.4)
 
 

@@ -191,6 +191,6 @@ def test_a_lifespan_runs_with_the_server_and_its_failure_is_an_error() -> None:
         assert events == ["startup"]
     assert events == ["startup", "shutdown"]
     before = resources()
-    with pytest.raises(RuntimeError, match="the application's start-up failed"), LiveServer(failing):
+    with pytest.raises(RuntimeError, match="the application's startup failed"), LiveServer(failing):
         pass
     assert resources() == before

@@ -148,9 +148,9 @@ NEWCOMERS_TESTS = """
         assert_closes(app, "/unclosed", within=0.5)
 """
 UNCLOSED = {
-    "flask": "GET /unclosed: the application was still running 0.5 s after the client left. It stands here:",
-    "django": "  ticks is not closed. It stands here: File ",
-    "fastapi": "  ticks is not closed. It stands here: File ",
+    "flask": "GET /unclosed: the application was still running 0.5 s after the client left. It is here:",
+    "django": "  ticks is not closed. It is suspended here: File ",
+    "fastapi": "  ticks is not closed. It is suspended here: File ",
 }
 
 
@@ -175,7 +175,7 @@ def test_a_newcomers_five_lines_pass_and_fail_for_the_right_reason(
     result.assert_outcomes(passed=3, failed=2)
     result.stdout.fnmatch_lines(["FAILED *test_gathered_streams - *", "FAILED *test_unclosed_closes - *"])
     said = result.stdout.str()
-    assert "expected the first chunk before the source goes on, but all came at once: the first chunk" in said
+    assert "expected the first chunk before the source continues, but everything arrived at once: the first chunk" in said
     assert UNCLOSED[framework] in said
 
 

@@ -137,7 +137,7 @@ def test_an_application_that_goes_on_after_the_client_left_fails_the_test_and_is
         waits.set()
         gate.wait()
 
-    said = r"GET /: the application was still running 0\.05 s after the client left\. It stands here:\n  File "
+    said = r"GET /: the application was still running 0\.05 s after the client left\. It is here:\n  File "
     with stream_client(make(stubborn()), close_timeout=0.05) as client:
         with pytest.raises(AssertionError, match=said), client.stream("GET", "/") as response:
             next_chunk(response)
