@@ -51,7 +51,7 @@ class Exchange:
         self._to_app.put_nowait({"type": "http.request", "body": body, "more_body": more})
 
     def disconnect(self) -> None:
-        """Have the client go."""
+        """Disconnect."""
         self._to_app.put_nowait({"type": "http.disconnect"})
 
     async def next(self) -> Message:

@@ -1,4 +1,4 @@
-"""A WSGI application under ASGI: what a2wsgi and asgiref promise of theirs, and what they do not."""
+"""A WSGI application under ASGI: what a2wsgi and asgiref promise, and what they do not."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_chunks_follow_status_and_headers() -> None:
 
 
 @pytest.mark.parametrize("chunks", [[], [b""], [b"", b""]])
-def test_an_empty_body_has_a_status_all_the_same(chunks: list[bytes]) -> None:
+def test_empty_body_still_has_a_status(chunks: list[bytes]) -> None:
     start, body = start_and_body(answering(chunks, status="404 Not Found"))
     assert (start["status"], body) == (404, b"")
 
@@ -73,7 +73,7 @@ def test_a_body_is_cut_at_its_content_length(chunks: list[bytes]) -> None:
     assert start_and_body(answering(chunks, ("Content-Length", "8")))[1] == b"01234567"
 
 
-def test_nobody_is_asked_for_more_than_the_content_length() -> None:
+def test_iterable_is_not_asked_for_more_than_the_content_length() -> None:
     source = CountingSource([b"0123", AssertionError("asked for more")])
     assert start_and_body(answering(source, ("content-length", "4")))[1] == b"0123"
     assert source.closes == 1
@@ -208,7 +208,7 @@ def test_the_environ_is_that_of_the_scope() -> None:
     }
 
 
-# The translation, where theirs is wrong
+# The translation, where that of a2wsgi or asgiref is wrong
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def _twice(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 
 @pytest.mark.parametrize(("app", "message"), [(_none, "did not call start_response"), (_twice, "a second time")])
-def test_who_breaks_the_protocol_is_told(app: WSGIApp, message: str) -> None:
+def test_protocol_error_raises_a_message_with_the_reason(app: WSGIApp, message: str) -> None:
     answer = call_asgi(sa.to_asgi(app))
     assert answer.status is None
     assert message in str(answer.error)
@@ -412,7 +412,7 @@ def test_what_may_not_be_written_is_an_error(written: Any, message: str) -> None
     assert message in str(answer.error)
 
 
-user: ContextVar[str] = ContextVar("user", default="nobody")
+user: ContextVar[str] = ContextVar("user", default="unset")
 
 
 def test_the_application_has_the_context_of_its_server() -> None:
@@ -435,7 +435,7 @@ def test_the_application_has_the_context_of_its_server() -> None:
 CHUNKED = [(b"transfer-encoding", b"chunked")]
 
 
-def test_the_body_is_read_as_it_arrives_and_answered_meanwhile() -> None:
+def test_body_is_read_as_it_arrives_during_the_response() -> None:
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response(OK, [])
         for line in environ["wsgi.input"]:
@@ -574,7 +574,7 @@ def test_a_body_that_waits_to_be_asked_for_is_not_received_before(read: bool) ->
     asyncio.run(ask())
 
 
-# What is no request
+# Lifespan and websocket
 
 
 def test_lifespan_is_completed() -> None:

@@ -108,7 +108,7 @@ def test_a_body_is_echoed(body: bytes, chunked: bool) -> None:
     assert reply_of(sa.to_wsgi(echo), environ)[2] == body
 
 
-def test_without_a_length_there_is_no_body_unless_the_server_says_that_it_ends() -> None:
+def test_request_without_length_has_no_body_unless_the_input_is_terminated() -> None:
     environ = environ_for(b"a next request's")
     del environ["CONTENT_LENGTH"]
     assert reply_of(sa.to_wsgi(echo), environ)[2] == b""
@@ -298,7 +298,7 @@ LENGTH_5 = start((b"content-type", b"text/plain"), (b"content-length", b"5"))
         ([LENGTH_5, block(b"1234", more=False)], "1 bytes shorter than its Content-Length"),
     ],
 )
-def test_who_breaks_the_protocol_is_told(messages: list[Message], message: str) -> None:
+def test_protocol_error_raises_a_message_with_the_reason(messages: list[Message], message: str) -> None:
     with pytest.raises((RuntimeError, ValueError, TypeError), match=message):
         reply_of(sa.to_wsgi(sending(*messages)))
 
@@ -506,7 +506,7 @@ def test_an_application_that_knows_is_left_to_finish() -> None:
     assert outcomes == ["cleaned up"]
 
 
-user: ContextVar[str] = ContextVar("user", default="nobody")
+user: ContextVar[str] = ContextVar("user", default="unset")
 
 
 def test_the_application_has_the_context_of_its_server() -> None:

@@ -28,7 +28,7 @@ class Reply:
     """A response that is under way.
 
     Attributes:
-        status: what the server was told; None before that.
+        status: of `start_response`; None before it is called.
     """
 
     def __init__(self, app: WSGIApp, environ: Environ) -> None:

@@ -2,7 +2,7 @@
 
 /case/<name>      the items of a case, and an event `over`
 /kept-alive       two events with an id, with comments before, between and after them, and an event `over`
-/resume/<key>     nine events, of which each connection gets three
+/resume/<key>     nine events, three per connection
 /log/<key>        what was asked for under this key: [Last-Event-ID, whether the source was started]
 /parts/<profile>  as its query asks, the parts of a profile's stream
 /collect.mjs      what a page reads them with

@@ -1,4 +1,4 @@
-"""Event streams as three clients that are not ours read them, byte by byte through a real server."""
+"""Event streams as three independent clients read them, byte by byte from a real server."""
 
 from __future__ import annotations
 

@@ -9,16 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from stream_adapter._check.command import check
-from stream_adapter._check.timing import cadence_of
+from stream_adapter._check.timing import timing_of
 
 from .reader import Ending, Reader, Reader1, Reader2
 from .running import Deployment
 
-_SOON = 4.0  # seconds in which what is streamed has come, on a machine that is busy
-_PATIENCE = 10.0  # seconds in which a failure or a departure is to be noticed
-_KEPT_ALIVE = (
-    75.0  # seconds for a departure that is noticed by keepalives, 15 s apart, of which a proxy may swallow some
-)
+_SOON = 4.0  # seconds within which a stream arrives, on a busy machine
+_PATIENCE = 10.0  # seconds within which a failure or a disconnect must be noticed
+_KEPT_ALIVE = 75.0  # seconds until keepalives, 15 s apart, notice a disconnect; a proxy may hold some of them
 _SHUTDOWN = 15.0
 
 
@@ -115,7 +113,7 @@ class Session:
     def _check(self) -> bool:
         url = f"{self._deployment.url}/stream/beating/async/keepalive"
         plain, _ = asyncio.run(check(url, {}, seconds=3.0, verify=False))
-        return cadence_of(plain).verdict == "streams"
+        return timing_of(plain).verdict == "streams"
 
     def _shut_down(self) -> tuple[int, int]:
         """Open a few more, tell the server to end, and count."""

@@ -47,7 +47,7 @@ _mended = StreamAdapterMiddleware(
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Have the path say what the client accepts: not every client lets it be said."""
+    """Set Accept-Encoding from the path, because some clients do not let it be set."""
     if scope["type"] == "http":
         coding = scope["path"].split("/")[1].encode()
         others = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]

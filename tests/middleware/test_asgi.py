@@ -80,10 +80,10 @@ HINT: Message = {"type": "http.response.early_hint", "links": []}
         pytest.param([START, PATHSEND], id="pathsend without a length"),
         pytest.param([HINT, LENGTH, part(b"ab", more=False)], id="an early hint"),
         pytest.param([WITH_TRAILERS, part(b"ab", more=False), TRAILERS], id="trailers"),
-        pytest.param([{**LENGTH, "x": 1}, part(b"ab", more=False)], id="keys that nobody knows"),
+        pytest.param([{**LENGTH, "x": 1}, part(b"ab", more=False)], id="unknown keys"),
     ],
 )
-def test_a_response_that_is_no_stream_passes_as_the_same_messages(messages: Sequence[Message]) -> None:
+def test_response_that_does_not_stream_passes_as_the_same_messages(messages: Sequence[Message]) -> None:
     sent = sent_by(StreamAdapterMiddleware(app_of(*messages), compress=True, strict=True))
     assert [id(message) for message in sent] == [id(message) for message in messages]
 
@@ -186,7 +186,7 @@ def test_a_later_error_reaches_the_server_and_the_response_does_not_end_in_form(
     assert not any(message.get("more_body") is False for message in sent)
 
 
-def test_an_application_that_returns_too_soon_is_no_complete_response() -> None:
+def test_application_that_returns_too_soon_breaks_the_response() -> None:
     answer = call_asgi(StreamAdapterMiddleware(app_of(START, part(b"a"))))
     assert not answer.complete
     assert isinstance(answer.error, (RuntimeError, AssertionError))
@@ -199,14 +199,14 @@ def summaries_of(app: ASGIApp, **how: Any) -> tuple[Answer, list[sa.StreamSummar
     return answer, summaries
 
 
-def test_on_close_is_told_how_a_stream_ended() -> None:
+def test_on_close_gets_the_reason_of_the_end() -> None:
     _, (summary,) = summaries_of(app_of(START, part(b"a"), part(b"bc"), END))
     assert (summary.reason, summary.chunks, summary.bytes_sent) == ("done", 2, 3)
     assert summary.time_to_first_chunk is not None
     assert summary.duration >= summary.time_to_first_chunk
 
 
-def test_on_close_is_not_told_of_what_is_no_stream() -> None:
+def test_on_close_is_not_called_for_a_response_that_does_not_stream() -> None:
     assert summaries_of(app_of(LENGTH, part(b"ab", more=False)))[1] == []
 
 
@@ -233,7 +233,7 @@ def test_an_application_is_cancelled_when_its_client_has_gone(sends: bool) -> No
     assert (ended, summary.reason, answer.error) == (["cancelled"], "disconnect", None)
 
 
-def test_one_that_goes_on_nevertheless_is_told_by_its_send() -> None:
+def test_application_that_ignores_its_cancellation_gets_oserror_from_send() -> None:
     raised: list[BaseException] = []
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -462,7 +462,7 @@ def test_a_request_body_can_be_read_while_the_response_is_streamed() -> None:
             for body in left:
                 taken += 1
                 return {"type": "http.request", "body": body, "more_body": taken < len(parts)}
-            while not any(message.get("more_body") is False for message in sent):  # noqa: ASYNC110  # it is no event here
+            while not any(message.get("more_body") is False for message in sent):  # noqa: ASYNC110  # there is not an event to wait for
                 await asyncio.sleep(0)
             return {"type": "http.disconnect"}
 
@@ -475,7 +475,7 @@ def test_a_request_body_can_be_read_while_the_response_is_streamed() -> None:
     assert ended == [{"type": "http.disconnect"}]
 
 
-def test_a_body_that_nobody_reads_is_left_with_the_client() -> None:
+def test_unread_request_body_is_not_received() -> None:
     async def main() -> int:
         _, send, _sent = asgi_channel()
         taken = 0

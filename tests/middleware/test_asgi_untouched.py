@@ -211,7 +211,7 @@ async def stalled(limits: sa.Limits) -> BaseException | None:
     return (await asyncio.gather(serving, return_exceptions=True))[0]
 
 
-def test_stalled_client_of_a_response_with_a_length_is_let_go_where_limits_name_a_send_timeout() -> None:
+def test_stalled_client_of_a_response_with_a_length_is_dropped_after_an_explicit_send_timeout() -> None:
     assert isinstance(asyncio.run(stalled(sa.Limits(send_timeout=0.05))), sa.StreamTimeoutError)
 
 

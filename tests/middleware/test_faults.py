@@ -144,5 +144,5 @@ def test_starlette_alone_lets_one_client_stop_all_others() -> None:
         subject.stream("rows", "async", BARE).read(MIB).reset()
         other = socket.create_connection(("127.0.0.1", subject.server.port), 2)
         other.sendall(b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        with other, pytest.raises(TimeoutError):  # two seconds are no proof, and far more than it takes otherwise
+        with other, pytest.raises(TimeoutError):  # two seconds are not a proof, but far more than it takes otherwise
             other.recv(1)

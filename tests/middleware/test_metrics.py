@@ -16,9 +16,9 @@ from tests.support.servers import uvicorn
 def test_prometheus_counts_streams_by_their_reason() -> None:
     with uvicorn("examples.metrics_prometheus:app") as server:
         assert httpx2.get(f"{server.url}/ticks").text.count("data:") == 3
-        told = httpx2.get(f"{server.url}/metrics/").text
-    assert 'streams_total{reason="done"} 1.0' in told
-    assert "stream_first_chunk_seconds_count 1.0" in told
+        metrics = httpx2.get(f"{server.url}/metrics/").text
+    assert 'streams_total{reason="done"} 1.0' in metrics
+    assert "stream_first_chunk_seconds_count 1.0" in metrics
 
 
 def test_opentelemetry_counts_bytes() -> None:
@@ -30,8 +30,8 @@ def test_opentelemetry_counts_bytes() -> None:
         assert client.get("/rows").text == "0\n1\n2\n"
     data = reader.get_metrics_data()
     assert data is not None
-    told = json.loads(data.to_json())["resource_metrics"][0]["scope_metrics"][0]["metrics"]
-    by_name = {metric["name"]: metric["data"]["data_points"][0] for metric in told}
+    exported = json.loads(data.to_json())["resource_metrics"][0]["scope_metrics"][0]["metrics"]
+    by_name = {metric["name"]: metric["data"]["data_points"][0] for metric in exported}
     assert by_name["stream.bytes"]["value"] == 6
     assert by_name["stream.bytes"]["attributes"] == {"stream.reason": "done"}
     assert by_name["stream.duration"]["count"] == 1

@@ -74,7 +74,7 @@ def with_httpx2(_: pytest.MonkeyPatch) -> ModuleType:
 
 
 def with_httpx(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import Starlette's client once more, as it is where there is no httpx2."""
+    """Import Starlette's client again, as it is without httpx2."""
     monkeypatch.setitem(sys.modules, "httpx2", None)
     monkeypatch.delitem(sys.modules, "starlette.testclient", raising=False)
     with warnings.catch_warnings():

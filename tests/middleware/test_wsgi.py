@@ -52,7 +52,7 @@ def ignore(*_: object) -> Callable[[bytes], object]:
         pytest.param(app_of(FileWrapper(io.BytesIO(b"a"))), id="a file for the server"),
     ],
 )
-def test_a_response_that_is_no_stream_passes_as_the_same_object(app: WSGIApp) -> None:
+def test_response_that_does_not_stream_passes_as_the_same_object(app: WSGIApp) -> None:
     returned: list[object] = []
 
     def inner(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -232,7 +232,7 @@ def test_a_second_head_without_exc_info_is_an_error() -> None:
         StreamAdapterMiddleware(app)(environ_of(), ignore)
 
 
-def test_chunks_of_a_type_that_nobody_waits_for_travel_together() -> None:
+def test_chunks_of_a_type_that_is_not_live_are_batched() -> None:
     answer = call_wsgi(StreamAdapterMiddleware(app_of(lambda: iter([b"row\n"] * 1000), "application/zip")))
     assert answer.body == b"row\n" * 1000
     assert len(answer.blocks) < 100

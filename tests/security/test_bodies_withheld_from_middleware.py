@@ -62,7 +62,7 @@ def read_to_the_end(client: socket.socket) -> bytes:
     return received
 
 
-def test_withheld_bodies_are_answered_408_and_other_requests_meanwhile(server: Server) -> None:
+def test_withheld_bodies_are_answered_408_while_other_requests_are_served(server: Server) -> None:
     requests = list(product(["/plain", "/generator", "/strict", "/flask", "/django"], ["", IN_A_THREAD]))
     with ExitStack() as stack:
         clients = [stack.enter_context(connect(server, post(path, 10, headers))) for path, headers in requests]

@@ -68,7 +68,7 @@ def test_value_of_a_header_is_the_text_itself_whatever_its_class() -> None:
 
 
 @pytest.mark.parametrize("unseen", ["\ufeff", "\u200b", "\u2060", "\0", "\ufeff\u200b"])
-def test_formula_behind_characters_that_nobody_sees_is_defused(unseen: str) -> None:
+def test_formula_behind_invisible_characters_is_defused(unseen: str) -> None:
     body = body_of(sa.csv([[f"{unseen}=1+1", f"{unseen}a"]], escape_formulas=True)).decode()
     assert body == f"'{unseen}=1+1,{unseen}a\r\n"
 

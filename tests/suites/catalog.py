@@ -12,8 +12,8 @@ class Suite:
     """The tests of one distribution's sdist.
 
     Attributes:
-        project: its name and version in the package index. Versions are pinned, so that a difference is ours.
-        requires: what its tests need besides it and pytest, separated by blanks.
+        project: its name and version in the package index. Versions are pinned, so that this library causes a difference.
+        requires: what its tests need in addition to it and pytest, separated by blanks.
         ways: how they are run, each time compared with a run in which nothing is wrapped; see `wrapping.py`.
         tests: arguments for pytest, or for Django's own runner.
         files: files of this folder that stand in for such as its sdist leaves out: name here → path there.
@@ -47,7 +47,7 @@ SUITES = (
             "importlib-metadata opentelemetry-sdk pytest-codspeed trio"
         ),
         ways=("middleware (ASGI)",),
-        # under trio there is no loop for this library, which says so
+        # under trio this library reports that it needs an asyncio loop
         tests=("tests", "-k", "not trio", "-W", "ignore::DeprecationWarning"),
     ),
     Suite(

@@ -55,8 +55,8 @@ def prepare(suite: Suite, folder: Path) -> Prepared:
     with tarfile.open(archive) as packed:
         packed.extractall(folder / "source", filter="data")
     (source,) = (folder / "source").iterdir()
-    for ours, theirs in suite.files:
-        shutil.copy(HERE / ours, source / theirs)
+    for file, target in suite.files:
+        shutil.copy(HERE / file, source / target)
     needed = [suite.project, *suite.requires.split(), "pytest", f"{ROOT}[flask,fastapi]"]
     subprocess.run([python, "-m", "pip", "install", "-q", *needed], check=True)
     return Prepared(suite, python, source)
@@ -125,12 +125,12 @@ def _unless_empty(outcomes: Outcomes, prepared: Prepared, done: subprocess.Compl
     return outcomes
 
 
-def differences(plain: Outcomes, ours: Outcomes) -> dict[str, str]:
+def differences(plain: Outcomes, wrapped: Outcomes) -> dict[str, str]:
     """Return the tests that pass without us and not with us, and what becomes of them."""
     return {
-        test: ours.get(test, "missing")
+        test: wrapped.get(test, "missing")
         for test, outcome in plain.items()
-        if outcome == "passed" and ours.get(test) != "passed"
+        if outcome == "passed" and wrapped.get(test) != "passed"
     }
 
 

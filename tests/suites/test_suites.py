@@ -1,6 +1,6 @@
 """The test suites of other projects on this library: `python -m pytest -m suites`, some twenty minutes.
 
-Each runs in an environment of its own, with nothing of ours and then with each way of this library. What passes without
+Each runs in an environment of its own, without this library and then with each way of this library. What passes without
 us and not with us must be in the table of docs/reference/suites.md, and what is in the table must still differ.
 """
 

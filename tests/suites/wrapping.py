@@ -1,6 +1,6 @@
 """A pytest plugin for the test suites of other projects: it wraps their applications, and writes what became of tests.
 
-It runs in an environment of its own, under `-p`, and is told by the process's environment:
+It runs in an environment of its own, under `-p`, and is configured by the process's environment:
 
     SUITE_WAY        one of WAYS: how their applications meet this library; empty for not at all
     SUITE_OUTCOMES   where the outcomes are written, as JSON: test id → outcome
@@ -114,7 +114,7 @@ def werkzeug_middleware() -> None:
 
 
 def wsgiref_middleware() -> None:
-    """Wrap what the standard library's server is given, by which WhiteNoise is tested."""
+    """Wrap the application of the standard library's server, which WhiteNoise's tests use."""
     _wrap_first_argument(importlib.import_module("wsgiref.simple_server").WSGIServer, _wsgi, "set_app")
 
 

@@ -1,4 +1,4 @@
-"""Applications by hand, in either protocol, so that the kit is tested by what is not ours."""
+"""Applications without a framework, in either protocol, which do not use this library."""
 
 from __future__ import annotations
 

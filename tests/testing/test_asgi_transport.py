@@ -79,7 +79,7 @@ def test_a_closed_response_is_a_disconnect_which_the_application_may_finish_on()
         await send(block(b"first"))
         seen.append((await receive())["type"])
         seen.append((await receive())["type"])
-        await send(block(b"to nobody"))
+        await send(block(b"after the disconnect"))
         seen.append("finished")
 
     async def test() -> None:
@@ -159,7 +159,9 @@ def test_an_application_that_ignores_the_disconnect_is_cancelled_and_named() -> 
         ),
     ],
 )
-def test_an_application_that_breaks_the_protocol_is_told(messages: list[Message], error: str, status: int) -> None:
+def test_protocol_error_of_an_application_raises_or_gives_a_status(
+    messages: list[Message], error: str, status: int
+) -> None:
     async def http(receive: Receive, send: Send) -> None:
         for message in messages:
             await send(message)
@@ -192,7 +194,7 @@ def test_an_error_after_the_end_is_raised_too() -> None:
     run(test)
 
 
-def test_trailers_that_nobody_offered_to_take_are_dropped() -> None:
+def test_trailers_without_an_offer_are_dropped() -> None:
     async def http(receive: Receive, send: Send) -> None:
         await send({**START, "trailers": True})
         await send({"type": "http.response.body", "body": b"body"})

@@ -46,12 +46,12 @@ async def aticks() -> AsyncIterator[bytes]:
 
 
 def be_silent() -> None:
-    """Wait for longer than a test allows, and not for ever: its thread must end."""
+    """Wait for longer than a test allows, but not forever: its thread must end."""
     threading.Event().wait(30 * PAUSE)
 
 
 class Fresh:
-    """Blocks that are made anew for each request."""
+    """Blocks that are made again for each request."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
@@ -72,11 +72,13 @@ def test_a_source_that_never_waits_and_never_ends_is_proven_to_be_streamed(make:
 
 
 @either_protocol
-def test_what_was_gathered_first_does_not_stream_and_the_failure_says_when_what_came(make: Make) -> None:
+def test_collected_body_fails_with_the_times_of_its_chunks(make: Make) -> None:
     with pytest.raises(AssertionError) as failure:
         assert_streams(make(Fresh(lambda: iter(list(ticks(4)))), headers=EVENTS), "/events")
     first, *transcript = str(failure.value).splitlines()
-    assert first.startswith("GET /events: expected the first chunk before the source continues, but everything arrived at once: ")
+    assert first.startswith(
+        "GET /events: expected the first chunk before the source continues, but everything arrived at once: "
+    )
     assert "collected before it was sent" in first
     assert [line.split("  ")[-1] for line in transcript[1:-1]] == [f"9 bytes: b'data: {n}\\n\\n'" for n in range(4)]
     assert transcript[-1].endswith("the end")
@@ -99,7 +101,7 @@ def test_an_endless_source_that_is_gathered_gives_no_status_and_the_failure_says
 
 
 @either_protocol
-def test_a_prelude_is_no_event(make: Make) -> None:
+def test_prelude_is_not_an_event(make: Make) -> None:
     def prelude_only() -> Iterator[bytes]:
         yield b"retry: 2000\n\n"
         yield b":\n\n"
@@ -110,7 +112,7 @@ def test_a_prelude_is_no_event(make: Make) -> None:
 
 
 @either_protocol
-def test_an_answer_that_is_an_error_is_told_to_be_one(make: Make) -> None:
+def test_error_status_fails_with_the_status(make: Make) -> None:
     with pytest.raises(AssertionError, match="GET /: expected a stream, but the status was 404 Not Found"):
         assert_streams(make([b"no such page"], status=404), "/")
 
@@ -206,7 +208,7 @@ def test_another_librarys_stream_may_pass() -> None:
     assert_streams(STARLETTE, "/sync")
 
 
-def test_a_source_that_only_the_garbage_collector_would_close_is_named() -> None:
+def test_source_that_only_the_garbage_collector_would_close_is_reported() -> None:
     with pytest.raises(AssertionError) as failure:
         assert_closes(STARLETTE, "/sync")
     first, *left = str(failure.value).splitlines()
@@ -232,7 +234,7 @@ async def _silent(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @either_protocol
-def test_a_source_that_is_silent_for_ever_is_told_apart_from_one_that_closes(make: Make) -> None:
+def test_silent_source_that_does_not_close_fails_with_its_location(make: Make) -> None:
     def silent() -> Iterator[bytes]:
         yield b"first"
         be_silent()

@@ -71,7 +71,7 @@ NO_APPS: dict[str, Any] = {"a response": sa.Response(b""), "a builtin": print, "
 
 
 @pytest.mark.parametrize("app", NO_APPS.values(), ids=NO_APPS)
-def test_what_is_no_application_is_an_error_that_says_what_is(app: Any) -> None:
+def test_object_that_is_not_an_application_raises_type_error(app: Any) -> None:
     with pytest.raises(TypeError, match=r"expected an application that takes \(environ, start_response\) or \(scope, "):
         stream_client(app)
 

@@ -82,7 +82,7 @@ def test_a_chunk_that_does_not_come_fails_with_the_story_of_what_did(open_client
     assert lines[-1].endswith(" s  now")
 
 
-def test_a_long_story_is_told_by_its_beginning_and_its_end() -> None:
+def test_long_transcript_shows_its_start_and_its_end() -> None:
     app, gate = answering([*([b"chunk"] * 20), None], [])
     with stream_client(app, close_timeout=None) as client, client.stream("GET", "/") as response:
         for _ in range(20):

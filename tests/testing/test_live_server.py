@@ -60,7 +60,7 @@ def resources() -> tuple[int, list[str]]:
 
 @pytest.fixture(autouse=True)
 def background_loop() -> None:
-    """Have the loop for async sources under WSGI, which lives as long as the process, before anything is counted."""
+    """Start the background loop, which lives as long as the process, before threads are counted."""
     assert list(sa.iter_bytes(_nothing())) == []
 
 

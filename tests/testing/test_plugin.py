@@ -44,7 +44,7 @@ FLASK = """
     def unclosed():
         def ticks():
             yield "data: 0\\n\\n"
-            yield queue.Queue().get(timeout=6)           # nobody tells it that the client has left
+            yield queue.Queue().get(timeout=6)           # it is not notified of the disconnect
         return app.response_class(ticks(), mimetype="text/event-stream")
 """
 DJANGO = """
@@ -79,7 +79,7 @@ DJANGO = """
 
     async def unclosed(request):
         async def lines():
-            held.append(ticks(1000))                     # nobody closes it
+            held.append(ticks(1000))                     # it is never closed
             for line in held[-1]:
                 yield line
                 await asyncio.sleep(0.01)
@@ -175,7 +175,9 @@ def test_a_newcomers_five_lines_pass_and_fail_for_the_right_reason(
     result.assert_outcomes(passed=3, failed=2)
     result.stdout.fnmatch_lines(["FAILED *test_gathered_streams - *", "FAILED *test_unclosed_closes - *"])
     said = result.stdout.str()
-    assert "expected the first chunk before the source continues, but everything arrived at once: the first chunk" in said
+    assert (
+        "expected the first chunk before the source continues, but everything arrived at once: the first chunk" in said
+    )
     assert UNCLOSED[framework] in said
 
 
@@ -223,16 +225,16 @@ ANOTHER = """
 """
 
 
-def test_the_live_server_of_another_plugin_stays_its_own_and_ours_can_be_taken_by_name(
+def test_live_server_of_another_plugin_stays_and_that_of_this_one_can_be_imported(
     pytester: pytest.Pytester,
 ) -> None:
     pytester.makepyfile(
         another_plugin=ANOTHER,
-        test_theirs='def test_it(live_server): assert live_server == "another\'s"',
+        test_other='def test_it(live_server): assert live_server == "another\'s"',
     )
-    ours = pytester.mkpydir("ours")
-    (ours / "conftest.py").write_text("from stream_adapter_pytest.servers import live_server\n")
-    (ours / "test_ours.py").write_text("def test_it(live_server): assert callable(live_server)\n")
+    folder = pytester.mkpydir("importing")
+    (folder / "conftest.py").write_text("from stream_adapter_pytest.servers import live_server\n")
+    (folder / "test_importing.py").write_text("def test_it(live_server): assert callable(live_server)\n")
     pytester.syspathinsert()
     for order in (["-panother_plugin", PLUGIN], [PLUGIN, "-panother_plugin"]):
         result = pytester.runpytest_inprocess(*order)

@@ -254,7 +254,7 @@ def test_a_wsgi_application_may_replace_its_headers_until_the_first_block() -> N
         (["200 OK", "200 OK"], b"block", RuntimeError, "a second time without exc_info"),
     ],
 )
-def test_a_wsgi_application_that_breaks_the_protocol_is_told(
+def test_protocol_error_of_a_wsgi_application_raises(
     statuses: list[str], block: object, error: type[Exception], match: str
 ) -> None:
     def app(_: Environ, start_response: StartResponse) -> list[object]:
