@@ -12,7 +12,7 @@ class Suite:
     """The tests of one distribution's sdist.
 
     Attributes:
-        project: its name and version in the package index. Versions are pinned, so that this library causes a difference.
+        project: its name and version in the package index. Versions are pinned: only this library differs.
         requires: what its tests need in addition to it and pytest, separated by blanks.
         ways: how they are run, each time compared with a run in which nothing is wrapped; see `wrapping.py`.
         tests: arguments for pytest, or for Django's own runner.
