@@ -9,6 +9,10 @@ _hub.py            one per process and broker: rings, watches, repairs (its docs
 _waiters.py        how listeners of event loops and of threads are woken
 _listener.py       one subscription's steps, without I/O
 _subscription.py   the lazy source, and the sync and the async loop around those steps
+
+A run has its place beside a subscription: a channel of its own name space that one producer writes with the token of
+`Engine.claim`. Its epoch is the run's id, so a cursor of an older run never fits; its entries are not trimmed, so a
+listener reads them from offset 0 by the same steps, and ends with the record that `Engine.finish` appended.
 """
 
 from ._records import Event
