@@ -1,9 +1,9 @@
-"""What is run beside the default test command: every Python and the lowest, newest and next versions of what is used.
+"""Sessions beyond the default test command: every Python, and the lowest, newest and next versions of dependencies.
 
-    nox -s tests                 the suite on each Python that is there, with the newest versions
-    nox -s lowest                … with the versions that pyproject.toml gives as the lowest
-    nox -s next                  … with pre-releases of the frameworks; may fail, and is looked at
-    nox -s distribution          wheel and sdist: built twice alike, checked, installed where nothing else is
+    nox -s tests                 the suite on each installed Python, with the newest versions
+    nox -s lowest                … with the lowest versions that pyproject.toml allows
+    nox -s next                  … with pre-releases of the frameworks; it may fail
+    nox -s distribution          wheel and sdist: built twice, compared, checked, installed in an empty environment
     nox -s user_types            mypy, pyright and ty over programs as users write them
     nox -s table                 docs/reference/versions.md, from the results of the runs
     nox -s pages                 the pages that are made of the code: options, rooms
@@ -30,7 +30,7 @@ nox.options.sessions = ["tests", "lowest"]
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 FRAMEWORKS = ["flask", "werkzeug", "django", "fastapi", "starlette", "asgiref"]
 USED = ["flask", "django", "fastapi", "compress", "testing"]  # the extras whose versions the project promises
-# what the lowest versions need an older version of: Starlette 0.49's test client uses a deprecated name of AnyIO's
+# the lowest versions need older companions: Starlette 0.49's test client uses a deprecated name of AnyIO's
 COMPANIONS = ["anyio<4.12"]
 ROOT = Path(__file__).parent
 RESULTS = ROOT / ".nox" / "results"
@@ -43,7 +43,7 @@ def project() -> dict[str, Any]:
 
 
 def floors(python: str) -> list[str]:
-    """Return the lowest versions that the project says it works with, as constraints."""
+    """Return the lowest versions that the project supports, as constraints."""
     declared = [*project()["dependencies"]]
     for extra in USED:
         declared += project()["optional-dependencies"][extra]
@@ -59,10 +59,10 @@ def floors(python: str) -> list[str]:
 
 
 def run_suite(session: nox.Session, versions: str) -> None:
-    """Run the README's tests, and keep what came of them for the table."""
+    """Run the suite, and keep its results for the table of versions."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     result = RESULTS / f"{session.python}-{versions}.xml"
-    junit = ["-o", "junit_family=xunit1", f"--junit-xml={result}"]  # xunit2 has no properties, which the faults record
+    junit = ["-o", "junit_family=xunit1", f"--junit-xml={result}"]  # xunit2 lacks properties, which tests record
     session.run("python", "-m", "pytest", "-q", *junit, *session.posargs)
 
 
@@ -84,7 +84,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[-2])
 def next(session: nox.Session) -> None:  # noqa: A001  # the name of the session
-    """Run the suite with pre-releases of the frameworks. It may fail: then see what changed there."""
+    """Run the suite with pre-releases of the frameworks. A failure shows what changed there."""
     session.install("-e", ".[dev]")
     pre = ["--prerelease=allow"] if session.venv_backend == "uv" else ["--pre"]
     session.install("--upgrade", *pre, *FRAMEWORKS)
@@ -117,7 +117,7 @@ def distribution(session: nox.Session) -> None:
     session.run(python, "-m", "pip", "install", "-q", f"{wheel}[dev]", external=True)
     session.run("tar", "xzf", str(sdist), "-C", str(out), external=True)
     tree = Path(str(sdist).removesuffix(".tar.gz"))
-    for folder in ("stream_adapter", "integrations"):  # so that what is tested is the wheel
+    for folder in ("stream_adapter", "integrations"):  # so that the wheel is tested
         session.run("rm", "-r", str(tree / folder), external=True)
     with session.chdir(tree):
         path = os.environ["PATH"]
@@ -128,7 +128,7 @@ def distribution(session: nox.Session) -> None:
 
 
 def next_of(files: list[Path], suffix: str) -> Path:
-    """Return the one file that ends so."""
+    """Return the only file with that suffix."""
     (found,) = (file for file in files if file.name.endswith(suffix))
     return found
 

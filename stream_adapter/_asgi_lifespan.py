@@ -17,7 +17,7 @@ class Lifespan:
         app: the application.
 
     Attributes:
-        state: what the application sets for its requests, each of which gets a copy.
+        state: set by the application for its requests; each request gets a copy.
     """
 
     def __init__(self, app: ASGIApp) -> None:

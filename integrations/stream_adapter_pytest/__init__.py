@@ -7,8 +7,8 @@
     def test_by_a_real_server(live_server):
         assert httpx2.get(f"{live_server(app).url}/").status_code == 200
 
-pytest-django and pytest-flask have a fixture `live_server` too. Where one of them is installed the name stays the
-plugin's; import the fixture of this package in a conftest.py, for the tests beside it:
+pytest-django and pytest-flask have a fixture `live_server` too. If one of them is installed, its fixture is used.
+To use the fixture of this package for the tests of a folder, import it in the conftest.py there:
 
     from stream_adapter_pytest.servers import live_server
 """
@@ -34,14 +34,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Add `live_server`, unless a plugin has one of its own."""
     plugins = config.pluginmanager
     if not any(hasattr(plugin, "live_server") for plugin in plugins.get_plugins()):
-        from . import servers  # noqa: PLC0415  # a module is a plugin: this is how to have it, or not
+        from . import servers  # noqa: PLC0415  # a module is a plugin, which can be registered or not
 
         plugins.register(servers, servers.__name__)
 
 
 @pytest.fixture
 def stream_client() -> Iterator[Callable[..., httpx2.Client]]:
-    """Return `stream_client(app, **options)` of stream_adapter.testing, whose clients are entered, and closed after."""
+    """Return `stream_client(app, **options)` of stream_adapter.testing, whose clients are entered and closed."""
     from stream_adapter import testing  # noqa: PLC0415  # nothing is imported by tests that do not stream
 
     with ExitStack() as stack:
@@ -54,7 +54,7 @@ def stream_client() -> Iterator[Callable[..., httpx2.Client]]:
 
 @pytest.fixture
 def async_stream_client() -> Callable[..., httpx2.AsyncClient]:
-    """Return `async_stream_client(app, **options)` of stream_adapter.testing, to be entered: its loop is the test's."""
+    """Return `async_stream_client(app, **options)` of stream_adapter.testing, to be entered on the test's loop."""
     from stream_adapter import testing  # noqa: PLC0415  # nothing is imported by tests that do not stream
 
     return testing.async_stream_client

@@ -1,4 +1,4 @@
-"""The fixture `live_server`, in a module of its own, so that it can give way to another of that name."""
+"""The fixture `live_server`, in a separate module, so that a fixture of another plugin can replace it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One request to a WSGI application, as a server and a network treat it, without any buffer.
 
 The application is called, iterated and closed in one thread of its own, as by a threaded server: so a read can time
-out, and `close` runs where the iteration did. The thread offers one block, and goes on once the client has taken it.
+out, and `close` runs where the iteration did. The thread offers one block, and continues once the client has taken it.
 """
 
 from __future__ import annotations
