@@ -51,13 +51,19 @@ kind_of: Callable[[type[Any]], Kind | None] = cast(
 
 
 class ChunkTable(dict[type, Encode]):
-    """Type → how a value of exactly that type becomes bytes. Fills itself."""
+    """Type → how a value of exactly that type becomes bytes. Fills itself.
 
-    __slots__ = ("_resolve",)
+    Args:
+        resolve: returns the function for a type that is not in the table yet.
+        flush: returns what a text encoder owes at the end of the text; None if it owes nothing.
+    """
 
-    def __init__(self, resolve: Callable[[type], Encode]) -> None:
+    __slots__ = ("_flush", "_resolve")
+
+    def __init__(self, resolve: Callable[[type], Encode], flush: Callable[[], bytes] | None = None) -> None:
         super().__init__()
         self._resolve = resolve
+        self._flush = flush
 
     def __missing__(self, cls: type) -> Encode:
         encode = self[cls] = self._resolve(cls)
@@ -79,17 +85,14 @@ class ChunkTable(dict[type, Encode]):
             None: _refuse,
         }
         late_text: Encode = lambda value: text(str(value))  # noqa: E731  # a row of the table
-        table = cls(lambda chunk_type: late_text if is_late(chunk_type) else by_kind[kind_of(chunk_type)])
-        table[_Flush] = lambda _: text("", final=True)
-        return table
+        return cls(
+            lambda chunk_type: late_text if is_late(chunk_type) else by_kind[kind_of(chunk_type)],
+            flush=lambda: text("", final=True),
+        )
 
     def finish(self) -> bytes:
         """Return what the charset still owes at the end of the text: its way back to the initial state."""
-        return self[_Flush](None) if _Flush in self else b""
-
-
-class _Flush:
-    """The key under which a table keeps the end of its text encoder."""
+        return b"" if self._flush is None else self._flush()
 
 
 def _number(value: float | Decimal) -> bytes:

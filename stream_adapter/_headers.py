@@ -223,7 +223,7 @@ def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
             present.append(value)
         else:
             rest.append((name, value))
-    names = dict[str, str]()
+    names: dict[str, str] = {}
     for field in parse_set_header(", ".join([*present, fields])):
         names.setdefault(field.lower(), field)
     if names:

@@ -59,7 +59,7 @@ def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()
 def _identity(cookie: str) -> tuple[str, str, str, bool]:
     """Return that by which a Set-Cookie replaces another in a browser: name, domain, path, and the partition."""
     pair, *attributes = cookie.split(";")
-    given = dict[str, str]()
+    given: dict[str, str] = {}
     for attribute in attributes:
         key, _, value = attribute.partition("=")
         given[key.strip().lower()] = value.strip()

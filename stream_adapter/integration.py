@@ -36,7 +36,7 @@ from ._unopened import aclose_unopened, close_unopened
 from ._views import StreamingDecorator, ViewDecorator, response_of_view
 from .errors import RefusalError
 from .formats._base import FormatEncoder
-from .formats._foreign_events import event_of, is_event
+from .formats._event import event_of, is_event
 
 # isort: split
 # Names that an integration of this version does not need. They are importable in this version still.

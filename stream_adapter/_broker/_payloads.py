@@ -18,7 +18,7 @@ from stream_adapter._remedies import name_of
 from stream_adapter._text import as_text
 from stream_adapter.errors import ChunkEncodingError
 from stream_adapter.formats import ServerSentEvent
-from stream_adapter.formats._foreign_events import event_of, is_event
+from stream_adapter.formats._event import event_of, is_event
 
 __all__ = ["MAX_BYTES", "Parts", "pack", "unpack"]
 

@@ -221,7 +221,7 @@ class FileResponse(Response):
     def _headers_of(self, handle: Handle | AsyncHandle, coding: str | None) -> Headers:
         """Return the headers of the whole file; the user's own come first."""
         headers = without_fields(without_hop_by_hop(self.headers), {"content-length"})
-        defaults = dict[str, str]()
+        defaults: dict[str, str] = {}
         if handle.size is not None:
             defaults["Accept-Ranges"] = "bytes"
             if handle.modified_ns is not None and handle.changed_ns is not None:

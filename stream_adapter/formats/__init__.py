@@ -12,12 +12,9 @@ Write your own by subclassing `Format`:
 from ._base import Format
 from .auto import Auto
 from .csv import CSV
-from .html import HTML
-from .json_array import JSONArray
-from .json_seq import JSONSeq
-from .ndjson import NDJSON
+from .json import NDJSON, JSONArray, JSONSeq
 from .raw import Raw
 from .sse import SSE, ServerSentEvent
-from .text import Text
+from .text import HTML, Text
 
 __all__ = ["CSV", "HTML", "NDJSON", "SSE", "Auto", "Format", "JSONArray", "JSONSeq", "Raw", "ServerSentEvent", "Text"]

@@ -12,10 +12,15 @@ from stream_adapter._request import RequestHead
 
 from ._published import Published
 
-__all__ = ["NO_BUFFERING", "Format", "FormatEncoder", "encoder_of"]
+__all__ = ["NO_BUFFERING", "PROBLEM", "Format", "FormatEncoder", "encoder_of"]
 
 NO_BUFFERING: Mapping[str, str] = MappingProxyType({"X-Accel-Buffering": "no"})
 """nginx holds a response back until a buffer is full unless it is told not to."""
+
+PROBLEM: Mapping[str, object] = MappingProxyType(
+    {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+)
+"""What a client is told of a failure: that there was one, and nothing of the exception (RFC 9457)."""
 
 
 class FormatEncoder:

@@ -1,16 +1,23 @@
-"""One server-sent event (WHATWG HTML, 9.2.6), and the lines that its fields are."""
+"""Server-sent events (WHATWG HTML, 9.2.6): ours, the lines of their fields, and those of other libraries.
+
+Events of FastAPI, sse-starlette and Litestar, and what httpx-sse and openai read from an upstream, are recognised by
+the name of their class, so that no library is imported to look for them: classes called `ServerSentEvent`, or something
+that contains it, with `data`, `event`, `id` and `retry`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, cast
 
 from stream_adapter._json import dump_json
 from stream_adapter._remedies import name_of
 from stream_adapter._text import as_text
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
-__all__ = ["ServerSentEvent", "lines_of"]
+__all__ = ["ServerSentEvent", "event_of", "is_event", "lines_of"]
 
 _NEWLINE = re.compile(r"\r\n?|\n")  # and no other: U+2028, NEL, VT and FF are data
 
@@ -31,6 +38,7 @@ class ServerSentEvent:
         ChunkEncodingError: a field is of another type.
     """
 
+    # Not a dataclass: instances of those are JSON values, and an event in a stream of values must be an error
     __module__ = "stream_adapter"  # the name by which users know it, in errors and in pickles
     __slots__ = ("comment", "data", "encoded", "event", "id", "retry")
 
@@ -139,3 +147,38 @@ def _milliseconds(value: object) -> int:
     if value < 0:
         raise ChunkValueError(f"ServerSentEvent.retry: expected 0 or more milliseconds, got {value}")
     return int.__int__(value)
+
+
+def _is_event(cls: type[Any]) -> bool:
+    return issubclass(cls, ServerSentEvent) or any("ServerSentEvent" in base.__name__ for base in cls.__mro__)
+
+
+is_event: Callable[[type[Any]], bool] = cast("Callable[[type[Any]], bool]", lru_cache(maxsize=1024)(_is_event))
+"""Return True if instances are server-sent events: our own, or another library's."""
+
+
+def event_of(event: Any) -> ServerSentEvent:
+    """Return our event for another library's.
+
+    FastAPI sends `data` as JSON, text too, and `raw_data` as it is; the others send text as it is.
+
+    Raises:
+        ChunkEncodingError: a field has another type.
+        ChunkValueError: it has no field, or one that cannot be sent.
+    """
+    data: object = getattr(event, "data", None)
+    raw: object = getattr(event, "raw_data", None)
+    if raw is not None:
+        data = raw
+    elif hasattr(event, "raw_data") and isinstance(data, str):
+        data = dump_json(data).decode()
+    elif isinstance(data, bytes):
+        data = data.decode()
+    event_id: object = getattr(event, "id", None)
+    return ServerSentEvent(
+        data,
+        getattr(event, "event", None),
+        str(event_id) if isinstance(event_id, int) else cast("str | None", event_id),
+        getattr(event, "retry", None),
+        getattr(event, "comment", None),
+    )

@@ -18,9 +18,8 @@ from stream_adapter._json import dump_json
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.types import JSONDumps
 
-from ._event import ServerSentEvent
-from ._foreign_events import event_of, is_event
-from ._problem import PROBLEM
+from ._base import PROBLEM
+from ._event import ServerSentEvent, event_of, is_event
 from ._published import Published
 from .sse import SSE
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
+from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
-from stream_adapter._accept import read_qualities
+from stream_adapter._accept import Qualities, quality_of, read_qualities
 from stream_adapter._encode import ChunkTable, Kind, kind_of
 
-from ._base import ChunkFormat, Format, FormatEncoder
-from ._foreign_events import is_event
-from ._negotiate import preferred
+from ._base import NO_BUFFERING, ChunkFormat, Format, FormatEncoder
+from ._event import is_event
 from ._published import Published
-from .json_array import JSONArray
-from .json_seq import JSONSeq
-from .ndjson import NDJSON
+from .json import NDJSON, JSONArray, JSONSeq
 from .sse import SSE
 from .text import Text
 
@@ -59,9 +59,9 @@ class Auto(ChunkFormat):
             None: (self._text,),  # whose encoder says what is wrong with it
         }
         ranges = None if accept is None else read_qualities(accept)
-        self._chosen = {kind: preferred(offered, ranges) for kind, offered in self._offered.items()}
-        self._published: Format = preferred(_PUBLISHED, ranges)
-        self._nothing: Format = preferred((self._text, *_ITEMS), ranges)
+        self._chosen = {kind: _preferred(offered, ranges) for kind, offered in self._offered.items()}
+        self._published: Format = _preferred(_PUBLISHED, ranges)
+        self._nothing: Format = _preferred((self._text, *_ITEMS), ranges)
         # what may become an event stream is read, under WSGI, in a thread, so that there can be keepalives
         self.keepalive: float | None = next(filter(None, (format.keepalive for format in self._chosen.values())), None)
 
@@ -94,25 +94,27 @@ class Auto(ChunkFormat):
 class _AutoEncoder(FormatEncoder):
     """Undecided until its table is first asked for a type, or the stream is committed or ends without an item."""
 
-    __slots__ = ("_auto", "_charset", "_chosen", "_strict")
+    __slots__ = ("_auto", "_charset", "_chosen", "_lock", "_strict")
 
     def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
         super().__init__(copy(auto), ChunkTable(lambda cls: self._settled(cls).table[cls]))
         self._auto = auto
         self._strict = strict
         self._charset = charset
-        self._chosen: dict[str, FormatEncoder] = {}
+        self._lock = Lock()  # the source's thread and a commit that stopped waiting for it agree on one choice
+        self._chosen: FormatEncoder | None = None
 
     def _settled(self, cls: type | None = None) -> FormatEncoder:
         """Return what is chosen, and choose by the type of the first item if nothing is."""
-        if "it" not in self._chosen:
-            self._choose(self._auto.choose(cls, strict=self._strict))
-        return self._chosen["it"]
+        return self._chosen or self._choose(self._auto.choose(cls, strict=self._strict))
 
-    def _choose(self, format: Format) -> None:
-        # dict.setdefault is atomic: the source's thread and a commit that waits no longer agree on one choice
-        chosen = self._chosen.setdefault("it", format.encoder(strict=self._strict, charset=self._charset))
-        self.format: Format = chosen.format
+    def _choose(self, format: Format) -> FormatEncoder:
+        with self._lock:
+            if self._chosen is None:
+                chosen = format.encoder(strict=self._strict, charset=self._charset)
+                self.format: Format = chosen.format
+                self._chosen = chosen
+            return self._chosen
 
     def expect_only(self, cls: type) -> None:
         """Choose for one value alone."""
@@ -125,3 +127,27 @@ class _AutoEncoder(FormatEncoder):
     def finish(self) -> bytes:
         """Return what follows the last item."""
         return self._settled().finish()
+
+
+def _preferred(offered: Sequence[Format], ranges: Qualities | None) -> Format:
+    """Return the format that a client prefers, as it is sent then: live, and named as one of several.
+
+    The highest quality wins. Between equals it is one that the client names over one that it only does not rule out,
+    and then the first that is offered. That is also what it gets if it accepts none of them: most clients can use what
+    they did not think to ask for.
+
+    Args:
+        offered: each of another media type, the default first.
+        ranges: of the client's Accept. None does not negotiate: the default is returned as it is.
+    """
+    if ranges is None or len(offered) == 1:
+        return offered[0]
+    best, likes = offered[0], (0.0, 0)
+    for format in offered:
+        liked = quality_of(format.media_type, ranges)
+        if liked > likes and liked[0] > 0:
+            best, likes = format, liked
+    chosen = copy(best)
+    # RFC 9110, 12.5.5: a cache is to ask again for who accepts something else
+    chosen.headers = MappingProxyType({**NO_BUFFERING, **chosen.headers, "Vary": "Accept"})
+    return chosen

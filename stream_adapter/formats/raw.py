@@ -13,9 +13,7 @@ from stream_adapter._media_types import JSON_LINES, LIVE, without_parameters
 
 from ._base import NO_BUFFERING, ChunkFormat, Format, FormatEncoder
 from .csv import CSV
-from .json_array import JSONArray
-from .json_seq import JSONSeq
-from .ndjson import NDJSON
+from .json import NDJSON, JSONArray, JSONSeq
 from .sse import SSE
 
 __all__ = ["Raw"]

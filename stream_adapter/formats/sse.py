@@ -17,10 +17,8 @@ from stream_adapter._text import is_late
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 from stream_adapter.types import JSONDumps
 
-from ._base import NO_BUFFERING, Format, FormatEncoder
-from ._event import ServerSentEvent, lines_of
-from ._foreign_events import event_of, is_event
-from ._problem import PROBLEM
+from ._base import NO_BUFFERING, PROBLEM, Format, FormatEncoder
+from ._event import ServerSentEvent, event_of, is_event, lines_of
 from ._published import Opening, Published
 
 __all__ = ["SSE", "ServerSentEvent"]

@@ -1,4 +1,4 @@
-"""Plain text, sent as it comes."""
+"""Text and markup, shown by a browser as they come."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from ._base import NO_BUFFERING, ChunkFormat
 
-__all__ = ["Text"]
+__all__ = ["HTML", "Text"]
 
 
 class Text(ChunkFormat):
@@ -23,3 +23,10 @@ class Text(ChunkFormat):
         self.media_type: str = media_type
         if media_type != "text/plain":
             self.headers: Mapping[str, str] = NO_BUFFERING
+
+
+class HTML(ChunkFormat):
+    """Chunks of markup."""
+
+    media_type: str = "text/html"
+    headers: Mapping[str, str] = NO_BUFFERING

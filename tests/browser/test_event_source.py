@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_adapter.formats._problem import PROBLEM
+from stream_adapter.formats._base import PROBLEM
 from tests.browser.hosts import Host
 from tests.support.browser import Page
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream_adapter.formats._problem import PROBLEM
+from stream_adapter.formats._base import PROBLEM
 from tests.browser.hosts import Host
 from tests.support.browser import Page
 
