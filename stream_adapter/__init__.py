@@ -16,7 +16,7 @@ from . import _free_threading as _free_threading
 from ._broker import Broker, Event
 from ._encode import encode_chunk
 from ._iter_bytes import aiter_bytes, iter_bytes
-from ._lifecycle import active_streams, configure, drain, drain_on_signal
+from ._lifecycle import active_stream_count, configure, drain, drain_on_signal
 from ._limits import Limits, StreamSummary
 from ._response import Response
 from ._shortcuts import csv, html, json_array, json_seq, ndjson, sse, text
@@ -39,6 +39,8 @@ from .wsgi import to_wsgi
 
 __version__ = "0.1.0"
 
+active_streams = active_stream_count  # the former name, which this version keeps
+
 __all__ = [
     "Broker",
     "BrokerError",
@@ -56,6 +58,7 @@ __all__ = [
     "StreamSummary",
     "StreamTimeoutError",
     "StrictEncodingError",
+    "active_stream_count",
     "active_streams",
     "aiter_bytes",
     "configure",

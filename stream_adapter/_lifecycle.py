@@ -23,7 +23,7 @@ from .types import Reason
 __all__ = [
     "Drainable",
     "Shared",
-    "active_streams",
+    "active_stream_count",
     "close_at_exit",
     "configure",
     "drain",
@@ -99,7 +99,7 @@ def close_at_exit(shared: Shared) -> None:
     _shared.add(shared)
 
 
-def active_streams() -> int:
+def active_stream_count() -> int:
     """Return the number of streams of this process that have started and are not closed."""
     return len(_registry.live)
 

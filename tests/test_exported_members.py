@@ -8,11 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
+import stream_adapter
+
 MEMBERS: dict[str, str] = {
     "stream_adapter": """
         Broker BrokerError BrokerUnavailableError ChunkEncodingError Event History Limits PublishTimeoutError Response
         RunConflictError ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
-        StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure csv drain drain_on_signal
+        StreamTimeoutError StrictEncodingError active_stream_count active_streams aiter_bytes configure csv drain
+        drain_on_signal
         encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi to_wsgi
     """,
     "stream_adapter.asgi": "StreamAdapterMiddleware to_asgi",
@@ -98,3 +101,55 @@ def test_every_public_module_is_pinned_here() -> None:
     packages = [name for name in MEMBERS if "." not in name]
     found = {module for package in packages for module in public_modules(package)}
     assert found == set(MEMBERS)
+
+
+# Of revision 72f6763, and of the last one before names were changed: an application that imports them goes on working
+OLD_NAMES: dict[str, str] = {
+    "stream_adapter": """
+        ChunkEncodingError Limits Response ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
+        StreamTimeoutError StrictEncodingError active_streams aiter_bytes configure csv drain
+        drain_on_signal
+        encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi to_wsgi
+    """,
+    "stream_adapter.asgi": "StreamAdapterMiddleware to_asgi",
+    "stream_adapter.errors": """
+        CapacityError ChunkEncodingError ChunkValueError ContentLengthError FileChangedError NotFoundError RefusalError
+        SourceError StreamAdapterError StreamConsumedError StreamTimeoutError StrictEncodingError UnsupportedError
+    """,
+    "stream_adapter.files": "FileResponse Offload XAccelRedirect XSendfile file",
+    "stream_adapter.formats": "Auto CSV Format HTML JSONArray JSONSeq NDJSON Raw SSE ServerSentEvent Text",
+    "stream_adapter.integration": """
+        AsyncBody CapacityError ChunkTable ClientDisconnected Connection Encode Flow FormatDecorators FormatEncoder Host
+        Kind NotFoundError OpenFile RefusalError RequestHead RequestHeaders Resolvable Resolved ResponseOptions
+        SendWatch ServerFile StreamAborted SyncBody as_response checked_options client_connection deliver event_of
+        is_bodiless is_event is_stream kind_of merge_headers offers_pathsend outgoing_head refusal_head run_coroutine
+        server_file status_line
+    """,
+    "stream_adapter.testing": """
+        ASGIStreamTransport Items LiveServer SlowClient StalledClient WSGIStreamTransport aassert_closes aassert_streams
+        anext_chunk assert_closes assert_streams async_stream_client events next_chunk rows stream_client
+    """,
+    "stream_adapter.types": """
+        ASGIApp Chunk Environ ExcInfo Flush HeadersInput JSONDumps Message Reason Receive Scope Send Source
+        StartResponse WSGIApp
+    """,
+    "stream_adapter.wsgi": "StreamAdapterMiddleware to_wsgi",
+    "stream_adapter_django": "StreamAdapter StreamResponse last_event_id path re_path stream_response streaming",
+    "stream_adapter_django.drf": "StreamNegotiation",
+    "stream_adapter_fastapi": "Stream StreamAdapter StreamResponse StreamRouter stream_response streaming",
+    "stream_adapter_pytest": "async_stream_client stream_client",
+    "stream_adapter_pytest.servers": "live_server",
+    "stream_adapter_flask": """
+        StreamAdapter StreamResponse StreamingResponse last_event_id stream_response streaming
+    """,
+}
+
+
+@pytest.mark.parametrize(("module", "names"), OLD_NAMES.items(), ids=OLD_NAMES)
+def test_old_public_names_are_importable(module: str, names: str) -> None:
+    imported = importlib.import_module(module)
+    assert [name for name in names.split() if not hasattr(imported, name)] == []
+
+
+def test_active_streams_is_the_former_name_of_active_stream_count() -> None:
+    assert stream_adapter.active_streams is stream_adapter.active_stream_count

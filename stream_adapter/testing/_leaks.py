@@ -8,7 +8,7 @@ from types import AsyncGeneratorType, FrameType, GeneratorType
 from typing import Any, Self, cast
 from weakref import WeakSet
 
-from stream_adapter._lifecycle import active_streams
+from stream_adapter._lifecycle import active_stream_count
 
 __all__ = ["LeakCheck"]
 
@@ -27,7 +27,7 @@ class LeakCheck:
         self._collects = gc.isenabled()
         gc.disable()
         self._generators: WeakSet[Any] = WeakSet(generator for generator, _ in _suspended())
-        self._streams = active_streams()
+        self._streams = active_stream_count()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -43,9 +43,10 @@ class LeakCheck:
             for generator, frame in _suspended()
             if generator not in self._generators
         ]
-        streams = active_streams() - self._streams
+        streams = active_stream_count() - self._streams
         if streams > 0:
-            leaks.append(f"{streams} stream{'s' if streams > 1 else ''} of stream_adapter not closed (active_streams)")
+            noun = "stream" if streams == 1 else "streams"
+            leaks.append(f"{streams} {noun} of stream_adapter not closed (active_stream_count)")
         return leaks
 
 

@@ -50,15 +50,15 @@ def test_draining_ends_a_stream_under_a_sync_interface(kind: str) -> None:
         finally:
             body.close()
 
-    before = sa.active_streams()
+    before = sa.active_stream_count()
     server = threading.Thread(target=serve)
     server.start()
     assert begun.wait(10)
-    assert sa.active_streams() == before + 1
+    assert sa.active_stream_count() == before + 1
     assert sa.drain(10)
     server.join(10)
     assert source.closed.is_set()
-    assert sa.active_streams() == before
+    assert sa.active_stream_count() == before
     assert len(failures) == 1
     assert [summary.reason for summary in ended] == ["shutdown"]
 

@@ -210,4 +210,4 @@ app = Starlette(
     ]
 )
 
-assert sa.active_streams() == 0
+assert sa.active_stream_count() == 0

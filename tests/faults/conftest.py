@@ -31,9 +31,9 @@ def _host_name(item: pytest.Item) -> str:
 @pytest.fixture(autouse=True)
 def no_stream_is_left() -> Iterator[None]:
     """See that a test's streams have left the registry; other tests' may be in it, not yet collected."""
-    before = sa.active_streams()
+    before = sa.active_stream_count()
     yield
-    assert sa.active_streams() <= before
+    assert sa.active_stream_count() <= before
 
 
 class Running:

@@ -31,7 +31,7 @@ assert [next(stream) for stream in streams]
 child = os.fork()
 if not child:
     signal.alarm(10)  # a child that hangs is killed, and its status tells
-    assert sa.active_streams() == 0
+    assert sa.active_stream_count() == 0
     assert b"".join(sa.iter_bytes(finite())) == b"012"
     assert b"".join(sa.iter_bytes(ticking(), limits=sa.Limits(idle_timeout=60))) == b"firstsecond"
     assert sa.drain(5)
