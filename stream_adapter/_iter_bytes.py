@@ -18,7 +18,7 @@ _LIMITS = Limits()
 
 
 class _QuietSync(SyncBody):
-    """A body that nobody is sent: its error is the caller's, and not for the log."""
+    """A body that is not sent to a client: its error is the caller's, and not for the log."""
 
     __slots__ = ()
 
@@ -76,14 +76,8 @@ def _resolve(source: Source, *, strict: bool, charset: str, limits: Limits) -> R
     return response.resolve()
 
 
-def iter_bytes(
-    source: Source,
-    *,
-    strict: bool = False,
-    charset: str = "utf-8",
-    limits: Limits = _LIMITS,  # frozen
-) -> _Bytes:
-    """Iterate any source as bytes, one a chunk. It has `close()`; closing closes the source.
+def iter_bytes(source: Source, *, strict: bool = False, charset: str = "utf-8", limits: Limits = _LIMITS) -> _Bytes:
+    """Iterate any source as bytes, one block per chunk. It has `close()`, which closes the source.
 
     Args:
         source: whatever a Response takes as content, or a Response, whose body it yields. An async source runs on the
@@ -101,23 +95,14 @@ def iter_bytes(
 
 
 def aiter_bytes(
-    source: Source,
-    *,
-    strict: bool = False,
-    charset: str = "utf-8",
-    limits: Limits = _LIMITS,  # frozen
+    source: Source, *, strict: bool = False, charset: str = "utf-8", limits: Limits = _LIMITS
 ) -> AsyncBytes:
-    """Iterate any source as bytes, one a chunk, asynchronously. It has `aclose()`; closing closes the source.
+    """Iterate any source as bytes, one block per chunk, asynchronously. It has `aclose()`, which closes the source.
 
     Args:
         source: whatever a Response takes as content, or a Response, whose body it yields. A sync source has a thread.
-        strict: take bytes chunks only.
+        strict: this and the others are those of `iter_bytes`, which raises the same errors.
         charset: the encoding of text.
         limits: bounds and deadlines.
-
-    Raises:
-        ChunkEncodingError: (while iterating) a chunk cannot be sent; it is named by its number.
-        StreamTimeoutError: (while iterating) a deadline passed.
-        SourceError: the source cannot be streamed.
     """
     return AsyncBytes(_QuietAsync(_resolve(source, strict=strict, charset=charset, limits=limits)))

@@ -28,28 +28,19 @@ _MOST = 1024  # classes that are remembered
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def _stand_in_of(cls: type[Any]) -> _Convert:  # noqa: C901, PLR0911, PLR0912  # a table, in order
+def _stand_in_of(cls: type[Any]) -> _Convert:  # noqa: C901, PLR0911  # a table, in order
     """Return what turns an instance into what it is written as: something orjson knows, or one level nearer to it."""
     if issubclass(cls, Enum):
         return _member_value
     if is_text(cls):
         return str.__str__ if issubclass(cls, str) else str
-    if issubclass(cls, int):
-        return int.__int__
-    if issubclass(cls, float):
-        return float.__float__
-    if issubclass(cls, Decimal):
-        return _exact
     if issubclass(cls, datetime):
         return _moment if cls is datetime else _checked_moment(_moment_of_a_zone)
-    if issubclass(cls, date):
-        return date.isoformat
-    if issubclass(cls, time):
-        return _time
     if issubclass(cls, timedelta):
         return _duration if cls is timedelta else _checked_moment(_duration)
-    if issubclass(cls, UUID):
-        return UUID.__str__
+    of_base = next((convert for base, convert in _BUILTINS if issubclass(cls, base)), None)
+    if of_base is not None:
+        return of_base
     if hasattr(cls, "__pydantic_serializer__"):
         to_json = cls.__pydantic_serializer__.to_json
         return lambda model: orjson.Fragment(_without_constants(to_json(model)))
@@ -137,6 +128,16 @@ def _checked_moment(write: Callable[[Any], str]) -> _Convert:
         return write(moment)
 
     return write_checked
+
+
+_BUILTINS: tuple[tuple[type, _Convert], ...] = (  # the first that a class derives from
+    (int, int.__int__),
+    (float, float.__float__),
+    (Decimal, _exact),
+    (date, date.isoformat),
+    (time, _time),
+    (UUID, UUID.__str__),
+)
 
 
 def _without_constants(encoded: bytes) -> bytes:

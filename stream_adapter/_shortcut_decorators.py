@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Generic, Literal, TypeVar, Unpack
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack
 
 from ._options import ResponseKeywords, ResponseOptions, shows_options
 from ._response import Response, options_of
-from ._shortcuts import csv, html, json_array, json_seq, ndjson, sse, text
-from .formats._profiles import Profile
-from .formats.csv import Dialect, Extras
-from .types import JSONDumps
+from ._shortcuts import csv as _csv
+from ._shortcuts import html as _html
+from ._shortcuts import json_array as _json_array
+from ._shortcuts import json_seq as _json_seq
+from ._shortcuts import ndjson as _ndjson
+from ._shortcuts import sse as _sse
+from ._shortcuts import text as _text
 
 __all__ = ["FormatDecorators"]
 
+P = ParamSpec("P")
+Decorator = TypeVar("Decorator")
 Decorator_co = TypeVar("Decorator_co", covariant=True)
+
+
+def _method(
+    shortcut: Callable[Concatenate[Any, P], Response],
+) -> Callable[Concatenate[FormatDecorators[Decorator], P], Decorator]:
+    """Return the method that takes the keywords of a shortcut, and returns the decorator of views with its options."""
+
+    def method(decorators: FormatDecorators[Decorator], /, *args: P.args, **options: P.kwargs) -> Decorator:
+        response = shortcut(None, *args, **options)
+        return decorators._decorator(options_of(response))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it is a method of the class
+
+    signature = inspect.signature(shortcut)
+    _, *parameters = signature.parameters.values()
+    method.__name__ = shortcut.__name__
+    method.__qualname__ = f"FormatDecorators.{shortcut.__name__}"
+    method.__doc__ = f"Stream what the view yields as `stream_adapter.{shortcut.__name__}`, whose keywords it takes."
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    vars(method)["__signature__"] = signature.replace(parameters=[own, *parameters], return_annotation=signature.empty)
+    return method
 
 
 class FormatDecorators(Generic[Decorator_co]):
@@ -30,70 +55,14 @@ class FormatDecorators(Generic[Decorator_co]):
         """Return the decorator that streams what a view yields or returns with these options."""
         raise NotImplementedError
 
-    def _decorator_like(self, made: Response) -> Decorator_co:
-        return self._decorator(options_of(made))
-
-    @shows_options()
-    def text(self, **options: Unpack[ResponseKeywords]) -> Decorator_co:
-        """Stream what the view yields as `stream_adapter.text`."""
-        return self._decorator_like(text(None, **options))
+    text = _method(_text)
+    ndjson = _method(_ndjson)
+    json_array = _method(_json_array)
+    json_seq = _method(_json_seq)
+    csv = _method(_csv)
+    sse = _method(_sse)
 
     @shows_options()
     def html(self, **options: Unpack[ResponseKeywords]) -> Decorator_co:
-        """Stream what the view yields as `stream_adapter.html`."""
-        return self._decorator_like(html(None, **options))
-
-    @shows_options()
-    def ndjson(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]) -> Decorator_co:
-        """Stream what the view yields as `stream_adapter.ndjson`."""
-        return self._decorator_like(ndjson(None, json_dumps=json_dumps, **options))
-
-    @shows_options()
-    def json_array(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]) -> Decorator_co:
-        """Stream what the view yields as `stream_adapter.json_array`."""
-        return self._decorator_like(json_array(None, json_dumps=json_dumps, **options))
-
-    @shows_options()
-    def json_seq(self, *, json_dumps: JSONDumps | None = None, **options: Unpack[ResponseKeywords]) -> Decorator_co:
-        """Stream what the view yields as `stream_adapter.json_seq`."""
-        return self._decorator_like(json_seq(None, json_dumps=json_dumps, **options))
-
-    @shows_options()
-    def csv(
-        self,
-        header: Iterable[object] | Literal[False] | None = None,
-        *,
-        dialect: Dialect = "excel",
-        bom: bool = False,
-        filename: str | None = None,
-        escape_formulas: bool = False,
-        extras: Extras = "raise",
-        **options: Unpack[ResponseKeywords],
-    ) -> Decorator_co:
-        """Stream what the view yields as `stream_adapter.csv`."""
-        made = csv(
-            None,
-            header,
-            dialect=dialect,
-            bom=bom,
-            filename=filename,
-            escape_formulas=escape_formulas,
-            extras=extras,
-            **options,
-        )
-        return self._decorator_like(made)
-
-    @shows_options()
-    def sse(
-        self,
-        *,
-        keepalive: float | None = 15.0,
-        retry: int | None = 2000,
-        end: str | None = None,
-        profile: Profile | None = None,
-        json_dumps: JSONDumps | None = None,
-        **options: Unpack[ResponseKeywords],
-    ) -> Decorator_co:
-        """Stream what the view yields as `stream_adapter.sse`."""
-        made = sse(None, keepalive=keepalive, retry=retry, end=end, profile=profile, json_dumps=json_dumps, **options)
-        return self._decorator_like(made)
+        """Stream what the view yields as `stream_adapter.html`, whose keywords it takes, except for `streaming`."""
+        return self._decorator(options_of(_html(None, **options)))

@@ -60,17 +60,7 @@ _BYTES = ChunkFormat()
 _READ_AHEAD = Limits(high_water=4 * BLOCK)  # read while as much is sent, so that neither waits each time
 
 
-@shows_options("format")
-def file(
-    file: Path | Any,
-    *,
-    root: Path | None = None,
-    filename: str | None = None,
-    disposition: str | None = None,
-    precompressed: bool = False,
-    offload: Offload | None = None,
-    **options: Unpack[ResponseKeywords],
-) -> FileResponse:
+class FileResponse(Response):
     """Send a file: whole, or the ranges asked for, or nothing to a client that has it.
 
     That there is no such file is found out when it is served, and answered 404.
@@ -90,19 +80,6 @@ def file(
         TypeError: an option is unknown, of the wrong type, or does not go with what is sent.
         ValueError: an option has a value that is not allowed.
     """
-    return FileResponse(
-        file,
-        root=root,
-        filename=filename,
-        disposition=disposition,
-        precompressed=precompressed,
-        offload=offload,
-        **options,
-    )
-
-
-class FileResponse(Response):
-    """What `file` returns, made of the same arguments."""
 
     @shows_options("format")
     def __init__(
@@ -290,3 +267,7 @@ def _tell(on_error: Callable[[BaseException], object], error: BaseException) -> 
 def _close_unsent(resolved: Resolved) -> None:
     """Close what was opened for a request that is no more."""
     resolved.source.close(run)
+
+
+file = FileResponse
+"""The shortcut by the name of the others: `file("report.pdf")` is a FileResponse."""

@@ -42,14 +42,7 @@ class CSV(Format):
     alone: CSV has no end that could be missing. A block may be filled before it is sent.
 
     Args:
-        header: the columns, in their order; None takes them from the first row, if that names them; False takes them,
-            and sends no header line.
-        dialect: the name of a dialect of the `csv` module, or one of your own.
-        bom: whether to begin with a byte order mark, by which Excel knows UTF-8.
-        filename: the name under which a browser saves it.
-        escape_formulas: whether to put an apostrophe before text that a spreadsheet would run as a formula.
-        extras: what becomes of a row with other columns than the first: "raise" an error, or "ignore" what is more and
-            leave empty what is missing.
+        header: this and the others are those of `stream_adapter.csv`.
 
     Raises:
         ValueError: an option has a value that is not allowed.
