@@ -17,7 +17,7 @@ __all__ = ["content_disposition", "text_of_filename"]
 _UNSAFE = re.compile("[/\\\\\0-\x1f\x7f-\x9f\u061c\u200e\u200f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 # RFC 6266, appendix D: quotes are unescaped by some recipients only, and some decode what looks percent-encoded
 _AMBIGUOUS = re.compile(r'["/\\]|%(?=[0-9A-Fa-f]{2})|[^ -~]')
-_ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1, besides letters and digits
+_ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1, in addition to letters and digits
 
 
 def text_of_filename(filename: object) -> str:

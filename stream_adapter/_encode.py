@@ -31,7 +31,7 @@ _EXPECTED = "expected bytes, text, number or JSON value"
 
 
 def _kind_of(cls: type[Any]) -> Kind | None:
-    """Say which row of the chunk table instances of `cls` stand in; None for no row."""
+    """Return the row of the chunk table that holds instances of `cls`; None if none does."""
     if issubclass(cls, (bytes, bytearray, memoryview)):
         return "bytes"
     if issubclass(cls, (Enum, bool)):
@@ -144,7 +144,7 @@ def _utf8(cls: type) -> Encode:
 
 
 class _KindTable(dict[type, Encode]):
-    """The builtin types, resolved when the module is imported; any other is resolved anew by each stream's table."""
+    """The builtin types, resolved when the module is imported; each stream's table resolves any other for itself."""
 
     def __missing__(self, cls: type) -> Encode:
         return _utf8(cls)

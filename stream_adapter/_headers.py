@@ -98,7 +98,7 @@ def make_headers(given: HeadersInput | None) -> Headers:
         given: a mapping (a list of values repeats the field) or pairs of name and value.
 
     Raises:
-        ValueError: a name is no token, or a value holds CR, LF, NUL, another control or a character outside latin-1.
+        ValueError: a name is not a token, or a value holds CR, LF, NUL, another control or a character outside latin-1.
         TypeError: a name or value is not text.
     """
     headers = Headers()
@@ -129,7 +129,7 @@ def check_field(name: object, value: object) -> tuple[str, str]:
             f"headers: the value of {name} has a control or non-latin-1 character, U+{ord(value[place]):04X}"
             f" at position {place}"
         )
-    # a subclass of str, an Enum for one, may look different once a server formats it
+    # a subclass of str, an Enum for one, may look different when a server formats it
     return str.__str__(name), str.__str__(value)
 
 
@@ -158,7 +158,7 @@ def _is_several(values: object) -> TypeGuard[Iterable[object]]:
 
 
 def content_length(headers: Pairs) -> int | None:
-    """Return the Content-Length; None if there is none.
+    """Return the Content-Length; None without the field.
 
     Raises:
         ValueError: it is not a number of bytes, or there are several (RFC 9110, 8.6).

@@ -101,7 +101,7 @@ def aiter_bytes(
 
     Args:
         source: whatever a Response takes as content, or a Response, whose body it yields. A sync source has a thread.
-        strict: this and the others are those of `iter_bytes`, which raises the same errors.
+        strict: as in `iter_bytes`, which raises the same errors.
         charset: the encoding of text.
         limits: bounds and deadlines.
     """

@@ -58,7 +58,7 @@ dump_json = _dumper(b"")
 
 Raises:
     ChunkValueError: NaN or an infinity, a lone surrogate, a name twice in one object, or nesting too deep.
-    ChunkEncodingError: it holds something that is no JSON value.
+    ChunkEncodingError: it holds something that is not a JSON value.
 """
 
 # orjson's own option for it saves a copy and costs ten: its buffers start at a kilobyte, and a window keeps thousands
@@ -82,10 +82,10 @@ def in_one_line(encoded: bytes) -> bytes:
 
 
 def dumper_of(json_dumps: JSONDumps | None) -> Callable[[object], bytes]:
-    """Return `dump_json`, or a user's encoder in its place, whose every error is one of ours.
+    """Return `dump_json`, or a user's encoder whose errors become those of this library.
 
     Raises:
-        TypeError: it is no function.
+        TypeError: it is not a function.
     """
     if json_dumps is None:
         return dump_json
@@ -128,7 +128,7 @@ def _written(value: Any) -> bytes:
         return _object(value)
     if cls is list or cls is tuple:
         elements: list[bytes] = []
-        for item in value:  # a loop, for a comprehension has a frame of its own, of which there are a thousand
+        for item in value:  # a comprehension has a frame of its own, and the interpreter allows a thousand
             elements.append(_written(item))  # noqa: PERF401
         return b"[%b]" % b",".join(elements)
     if cls in _NATIVE:

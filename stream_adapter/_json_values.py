@@ -141,7 +141,7 @@ _BUILTINS: tuple[tuple[type, _Convert], ...] = (  # the first that a class deriv
 
 
 def _without_constants(encoded: bytes) -> bytes:
-    """Return what a model wrote itself: Pydantic's `ser_json_inf_nan="constants"` is no JSON."""
+    """Return what a model wrote itself: Pydantic's `ser_json_inf_nan="constants"` is not JSON."""
     if encoded.partition(b"NaN")[1] or encoded.partition(b"Infinity")[1]:
         json.loads(encoded, parse_constant=_refuse_constant)
     return encoded

@@ -21,8 +21,8 @@ class Limits:
         max_items: chunks that may be ready and not yet taken.
         idle_timeout: the longest wait for the source's next chunk.
         total_timeout: the longest life of the stream.
-        send_timeout: the longest time for which the client takes nothing of what waits for it. Who reads steadily,
-            however slowly, makes progress. Under WSGI it needs a server that shows its socket. A response without
+        send_timeout: the longest time for which the client takes nothing of what waits for it. A client that reads
+            slowly but steadily makes progress. Under WSGI it needs a server that shows its socket. A response without
             limits of its own has that of its format: 5 for event streams.
         close_timeout: the longest wait for the source to close.
 
@@ -61,14 +61,14 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSummary:
-    """Tell how a stream went; `on_close` receives it once, after the source is closed.
+    """How a stream ended; `on_close` receives it once, after the source is closed.
 
     Attributes:
         reason: why it ended.
         error: the exception that ended it, if one did.
         chunks: items taken from the source.
         bytes_sent: body bytes handed to the server.
-        time_to_first_chunk: seconds from the start until the first item; None if there was none.
+        time_to_first_chunk: seconds from the start until the first item; None for a stream without items.
         duration: seconds from the start to the end.
     """
 

@@ -29,10 +29,10 @@ JSON_LINES = frozenset(
 """The names that one JSON value per line goes by."""
 
 ITEM_STREAMS = JSON_LINES | {EVENT_STREAM, JSON_SEQ}
-"""The types of which each item is complete by itself: a reader acts on it before the next one is there."""
+"""The types whose items are complete by themselves: a reader acts on one before the next one arrives."""
 
 LIVE = ITEM_STREAMS | {"text/plain", "text/html"}
-"""The types of which a reader may wait for each chunk: proxies should not buffer them."""
+"""The types whose readers may wait for each chunk: proxies should not buffer them."""
 
 _LONGEST_KEPT = 256  # characters of a media type that a cache may keep: a request may have brought it
 _MEDIA_TYPE = re.compile(f"{TOKEN.pattern}/{TOKEN.pattern}")

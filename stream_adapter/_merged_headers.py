@@ -57,7 +57,7 @@ def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()
 
 
 def _identity(cookie: str) -> tuple[str, str, str, bool]:
-    """Return that by which a Set-Cookie replaces another in a browser: name, domain, path, and the partition."""
+    """Return the identity of a Set-Cookie: a browser replaces one of the same name, domain, path and partition."""
     pair, *attributes = cookie.split(";")
     given: dict[str, str] = {}
     for attribute in attributes:

@@ -164,7 +164,7 @@ class ResponseOptions(Mapping[str, Any]):
 
 
 def _agreeing(options: ResponseOptions) -> ResponseOptions:
-    """Return options of which none contradicts another; without a charset, they have that of the Content-Type."""
+    """Return options that do not contradict each other; without a charset, they have that of the Content-Type."""
     content_type = options.content_type
     declared = media_type_charset(content_type) if content_type else None
     if declared:

@@ -50,7 +50,7 @@ def reading_of(content: Any) -> Reading | None:
 
 
 def _takes_size(content: Any, read: Callable[..., Any]) -> bool:
-    """Return True unless `read` reads everything, as that of a response may, and is no file's."""
+    """Return True if `read` takes a size. That of a response may read everything, and is not a file's."""
     if isinstance(content, io.IOBase):
         return True
     try:

@@ -25,7 +25,7 @@ _STREAMS = ("__next__", "__anext__", "__aiter__")
 
 
 def is_record(cls: type[Any]) -> bool:
-    """Return True if instances become a JSON object. A class that is iterated as a stream is none, whatever it has."""
+    """Return True if instances become a JSON object. A class that is iterated as a stream does not, whatever it has."""
     return (_is_model(cls) or _has_fields(cls) or has_columns(cls)) and not any(hasattr(cls, name) for name in _STREAMS)
 
 
@@ -44,7 +44,7 @@ def _has_fields(cls: type[Any]) -> bool:
 
 
 def has_columns(cls: type[Any]) -> bool:
-    """Return True for rows that are no mappings and know their columns; a table, which has a shape, is no row."""
+    """Return True for rows that know their columns and are not mappings. A table, which has a shape, is not a row."""
     has_both = hasattr(cls, "keys") and hasattr(cls, "__getitem__")
     return has_both and not issubclass(cls, Mapping) and not hasattr(cls, "shape")
 
@@ -99,7 +99,7 @@ def _read_keys(row: Any) -> dict[Any, Any]:
 
 
 def check_distinct(names: Sequence[object], row: object) -> None:
-    """Refuse columns of one name, of which an object or a header could keep one alone.
+    """Refuse columns of the same name: an object or a header could keep only one of them.
 
     Raises:
         ChunkValueError: a name is there twice.

@@ -109,7 +109,7 @@ class RequestHead:
     def cursor(self) -> str | None:
         """`last_event_id`; "" if the client sent one that no event can have had; None if it sent none.
 
-        A broker's stream must not begin as if there was none, for then events would be lost in silence.
+        A broker's stream must not begin as if the id was absent: events would be lost without a sign.
         """
         valid = self.last_event_id
         if valid is not None:

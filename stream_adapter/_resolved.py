@@ -1,4 +1,4 @@
-"""What is really sent for one request: the value between a response and the edges."""
+"""What is really sent for one request: the value between a response and the server side."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Flow:
 
     Attributes:
         limits: its bounds.
-        default_limits: whether nobody has set them.
+        default_limits: whether the limits are the defaults.
         head_of: gives status and headers once the first item has decided the format; None if they are final already.
         keeps_length: whether the stream is held to the Content-Length of its head.
         submit: runs the steps of a sync source that needs no thread of its own, one at a time; None: it needs one.
@@ -44,7 +44,7 @@ class Flow:
 
     @property
     def send_timeout(self) -> float | None:
-        """Seconds that the client may take nothing: the format's, once it is settled, where nobody has set limits."""
+        """Seconds that the client may take nothing: with default limits, those of the format, once it is settled."""
         return self.encoder.format.send_timeout if self.default_limits else self.limits.send_timeout
 
     @property
@@ -57,7 +57,7 @@ class OpenFile(Protocol):
     """A file that is sent as it is, from its first byte to its last.
 
     Attributes:
-        path: by which a server may open it again, as long as `is_at_path`; None if it may not.
+        path: a server may open the file again there, as long as `is_at_path`; None if it may not.
         size: its length in bytes.
     """
 
@@ -78,7 +78,7 @@ class Resolved:
     Attributes:
         status: the status code.
         headers: pairs of name and value; if no format is named, without those that the first item decides.
-        source: what the body is made of, taken: whoever has this must have it closed.
+        source: what the body is made of, taken: the holder of this value must close it.
         flow: how it is encoded, bounded and reported.
         body: the whole body, where it is known; None for a stream.
         file: the open file that the whole body is, where a server may send it by itself; the source closes it.
@@ -95,14 +95,14 @@ class Resolved:
 
 
 class Resolvable(Protocol):
-    """What an edge asks of a response."""
+    """What the server side needs of a response."""
 
     def resolve(self, head: RequestHead = ..., *, text_media_type: str = ...) -> Resolved:
-        """Say what is sent for one request."""
+        """Return what is sent for one request."""
         ...
 
     async def aresolve(self, head: RequestHead = ..., *, text_media_type: str = ...) -> Resolved:
-        """Say the same without blocking the loop."""
+        """Return the same without blocking the loop."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The response: a value. It does no I/O; `resolve` says what is really sent for one request, and edges send it."""
+"""The response: a value. It does no I/O; `resolve` returns what is sent for one request, and `_serve` sends it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Response:
         headers: a mapping (a list of values repeats the field) or pairs. They replace defaults.
         media_type: the Content-Type; text types get the charset. Bytes and text pass; values are framed as it says.
         charset: the encoding of text.
-        strict: take bytes chunks only, and name every other in an error.
+        strict: take chunks of bytes only; any other is an error that names it.
         format: how items are framed; None lets the media type, or else the first item, decide.
         flush: "item" sends every chunk on its own; "bulk" may fill a block first; "auto" sends what is ready together,
             and in the formats that are of use as a whole (JSON arrays, CSV) is "bulk".
@@ -197,7 +197,7 @@ class Response:
         return wrapped
 
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:  # frozen
-        """Say what is sent for one request. The source is taken: the result must be opened and closed.
+        """Return what is sent for one request. The source is taken: the result must be opened and closed.
 
         Args:
             head: the request's method and headers.
@@ -247,7 +247,7 @@ class Response:
         return Resolved(status, headers, source, flow, body, request=head)
 
     async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
-        """Say the same on an event loop, which is not blocked: `resolve` does no I/O, but that of a subclass may.
+        """Return the same without blocking the event loop: `resolve` does no I/O, but that of a subclass may.
 
         Raises:
             UnsupportedError: no asyncio event loop runs: under trio nothing is streamed.
@@ -304,7 +304,7 @@ class Response:
 
 
 def is_stream(value: object) -> bool:
-    """Say whether an app-wide adapter streams what a view returned: a Response, or an iterator, sync or async.
+    """Return True if an app-wide adapter streams what a view returned: a Response, or an iterator, sync or async.
 
     A list, tuple, dict or text is the framework's own.
     """

@@ -1,4 +1,4 @@
-"""One verb a format. Each returns a Response, and takes every keyword that a Response takes."""
+"""Shortcuts, one per format. Each returns a Response, and takes the keywords that a Response takes."""
 
 from __future__ import annotations
 
@@ -133,11 +133,11 @@ def csv(
         header: the columns, in their order; None takes them from the first row, if that names them; False takes them,
             and sends no header line.
         dialect: the name of a dialect of the `csv` module, or one of your own.
-        bom: whether to begin with a byte order mark, by which Excel knows UTF-8.
+        bom: whether to begin with a byte order mark, which tells Excel that the text is UTF-8.
         filename: the name under which a browser saves it.
         escape_formulas: whether to put an apostrophe before text that a spreadsheet would run as a formula.
-        extras: what becomes of a row with other columns than the first: "raise" an error, or "ignore" what is more and
-            leave empty what is missing.
+        extras: for a row with other columns than the first: "raise" an error, or "ignore" additional columns and leave
+            missing ones empty.
         **options: those of Response.
     """
     csv_format = CSV(
@@ -165,8 +165,8 @@ def sse(
     Args:
         events: ServerSentEvent, text (raw data), or anything JSON.
         keepalive: seconds of silence after which a comment is sent; None for never.
-        retry: milliseconds a client is told to wait before it reconnects; None says nothing. A profile's clients do not
-            reconnect, and are told nothing.
+        retry: milliseconds for which a client waits before it reconnects; None sends no `retry`. A profile sends none,
+            because its clients do not reconnect.
         end: name and id of an event that ends a complete stream. A client that reconnects with that id has it all and
             is answered 204, upon which an EventSource stops; the source is closed, and never started.
         profile: "openai" or "ai-sdk" (Vercel's UI message stream): JSON parts, `[DONE]` at the end, an error as a part.

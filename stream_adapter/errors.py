@@ -1,9 +1,9 @@
-"""What can go wrong, and whose doing it is.
+"""The errors, as a tree.
 
 ::
 
     StreamAdapterError
-    ├── SourceError           (TypeError)      the content is nothing that can be streamed
+    ├── SourceError           (TypeError)      the content cannot be streamed
     ├── ChunkEncodingError    (TypeError)      a chunk is of a type, or holds a value, that cannot be sent
     │   ├── ChunkValueError   (ValueError)     … its type is fine, its value is not
     │   └── StrictEncodingError                … it is not bytes, and strict mode takes nothing else
@@ -97,7 +97,7 @@ class StrictEncodingError(ChunkEncodingError):
 
 
 class StreamConsumedError(StreamAdapterError, RuntimeError):
-    """A source that can be read once was asked for a second time."""
+    """A source that can be read once was already consumed."""
 
 
 class StreamTimeoutError(StreamAdapterError, TimeoutError):

@@ -40,7 +40,7 @@ def answer(head: RequestHead, status: int, headers: Headers, size: int | None) -
         head: the request. Only a GET or a HEAD asks for the file itself, and only a GET for ranges of it (14.2).
         status: what is sent if nothing is asked for; any but 200 is sent whatever is asked for (13.2.1).
         headers: those of the whole file, validators and Content-Type among them.
-        size: of the file in bytes; None if it is not known, and then there are no ranges.
+        size: of the file in bytes; None if it is not known: no ranges are sent then.
     """
     if is_bodiless(status):
         return Answer(status, _without(headers, _describes_content), [])
@@ -60,7 +60,7 @@ def answer(head: RequestHead, status: int, headers: Headers, size: int | None) -
 
 
 def _partial(headers: Headers, ranges: list[range], size: int) -> Answer:
-    """Send parts (206; RFC 9110, 15.3.7), or say that there are none such (416; 15.5.17)."""
+    """Send parts (206; RFC 9110, 15.3.7), or refuse ranges outside the file (416; 15.5.17)."""
     if not ranges:
         return _refusal(416, [*headers, ("Content-Range", content_range(None, size))])
     if len(ranges) == 1:

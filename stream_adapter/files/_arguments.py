@@ -23,7 +23,7 @@ _ARCHIVES = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "
 
 
 def path_of(file: Any) -> str | None:
-    """Return a path as text; None for what is none.
+    """Return a path as text; None for anything else.
 
     Raises:
         SourceError: it is a path in bytes.
@@ -40,7 +40,7 @@ def directory_of(root: Path) -> str:
     """Return a root as text.
 
     Raises:
-        TypeError: it is no path.
+        TypeError: it is not a path.
         ValueError: it is empty, which would be the working directory, whatever that is.
     """
     path = path_of(root)
@@ -52,10 +52,10 @@ def directory_of(root: Path) -> str:
 
 
 def check_offload(offload: object, *, precompressed: bool) -> None:
-    """Refuse what no front server can be told.
+    """Refuse an `offload` that no front server understands.
 
     Raises:
-        TypeError: it is no way to tell one.
+        TypeError: it makes no header.
         ValueError: a sibling would be sent as if it were the file itself.
     """
     if not hasattr(offload, "header"):

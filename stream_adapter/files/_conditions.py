@@ -21,7 +21,7 @@ class Validators:
     """What tells two versions of a file apart (RFC 9110, 8.8).
 
     Attributes:
-        etag: as it is sent, quotes and all; None if there is none.
+        etag: as it is sent, quotes and all; None without one.
         last_modified: as it is sent; None if it is not known. It is read only where a request asks for that.
     """
 
@@ -44,14 +44,14 @@ def make_etag(modified_ns: int, changed_ns: int, size: int) -> str:
 
     Args:
         modified_ns: when the file was modified, in nanoseconds since the epoch.
-        changed_ns: when its inode was changed (`st_ctime_ns`), likewise; on Windows, when it was created.
+        changed_ns: when its inode was changed (`st_ctime_ns`), in the same unit; on Windows, when it was created.
         size: its size in bytes.
     """
     return f'"{modified_ns:x}-{changed_ns:x}-{size:x}"'
 
 
 def check_etag(etag: str) -> None:
-    """Refuse what is no entity tag (RFC 9110, 8.8.3).
+    """Refuse what is not an entity tag (RFC 9110, 8.8.3).
 
     Raises:
         ValueError: its quotes are missing, or there is more than one.
@@ -78,7 +78,7 @@ def make_last_modified(modified_ns: int, now: float) -> str:
 def evaluate(headers: RequestHeaders, current: Validators) -> Literal[304, 412] | None:
     """Evaluate the preconditions of a GET or HEAD request in the order of RFC 9110, 13.2.2.
 
-    Dates that are none are ignored, as 13.1.3 and 13.1.4 say.
+    What is not a date is ignored, as 13.1.3 and 13.1.4 say.
 
     Returns:
         The status that answers it; None to go on.
@@ -97,7 +97,7 @@ def evaluate(headers: RequestHeaders, current: Validators) -> Literal[304, 412] 
 
 
 def range_applies(headers: RequestHeaders, current: Validators) -> bool:
-    """Say whether the part of the file that the client has is of this version (If-Range, RFC 9110, 13.1.5).
+    """Return True if the part of the file that the client has is of this version (If-Range, RFC 9110, 13.1.5).
 
     An entity tag must match strongly, a date exactly.
     """

@@ -1,6 +1,6 @@
 """Something open that bytes can be read from, by position: a descriptor, a file object, an async one, or a pipe.
 
-A handle is read by one at a time. Whoever has it closes it.
+A handle has one reader at a time, which closes it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Handle(Protocol):
 
     @property
     def size(self) -> int | None:
-        """Bytes; None if nobody knows, as of a pipe."""
+        """Bytes; None if unknown, as of a pipe."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class Handle(Protocol):
         ...
 
     def has_changed(self) -> bool:
-        """Say whether it is known to be no longer what it was when it was opened."""
+        """Return True if it has changed since it was opened, as far as that can be seen."""
         ...
 
     def close(self) -> None:
@@ -63,8 +63,8 @@ class DescriptorHandle:
     Args:
         descriptor: open for reading.
         path: the one that it was opened by; None if what opens that again could get what it must not have.
-        way: its absolute path without symbolic links, by which it was opened and checked; None if that is not known.
-        close: closes it; None for a descriptor that is ours.
+        way: its absolute path without symbolic links, as it was opened and checked; None if that is not known.
+        close: closes it; None for a descriptor of the handle's own.
         start: where in the file that which is sent begins.
     """
 
@@ -164,7 +164,7 @@ class ObjectHandle:
         return bytes(self._file.read(count))
 
     def has_changed(self) -> bool:
-        """Nobody knows."""
+        """Unknown."""
         return False
 
     def close(self) -> None:
@@ -189,7 +189,7 @@ class PipeHandle:
         return bytes(self._read(count) or b"")
 
     def has_changed(self) -> bool:
-        """Nobody knows."""
+        """Unknown."""
         return False
 
     def close(self) -> None:
@@ -229,7 +229,7 @@ class AsyncHandle:
 
 
 def open_object(file: Any) -> Handle:
-    """Make the handle of a sync file object. It is ours from here on, and closed if that fails."""
+    """Make the handle of a sync file object. The handle owns it from here on; it is closed if that fails."""
     try:
         if is_file_on_disk(file):
             if isinstance(file, io.BufferedRandom):
@@ -249,7 +249,7 @@ def open_object(file: Any) -> Handle:
 
 
 async def aopen_object(file: Any) -> AsyncHandle:
-    """Make the handle of an async file object, likewise."""
+    """Make the handle of an async file object, which the handle owns too."""
     try:
         try:
             start = await file.tell()
@@ -270,7 +270,7 @@ def is_file_on_disk(file: Any) -> TypeGuard[io.BufferedReader | io.BufferedRando
 
 
 def check_object(file: Any) -> None:
-    """Refuse what is no binary file object.
+    """Refuse what is not a binary file object.
 
     Raises:
         SourceError: it has no `read`, or it reads text.
@@ -282,7 +282,7 @@ def check_object(file: Any) -> None:
 
 
 def is_async(file: Any) -> bool:
-    """Say whether a file object's `read` is awaited."""
+    """Return True if a file object's `read` is awaited."""
     return inspect.iscoroutinefunction(file.read) or (hasattr(file, "__aiter__") and not hasattr(file, "__iter__"))
 
 

@@ -1,4 +1,4 @@
-"""A front server that sends the file itself, told by a header which one: nginx, or Apache and lighttpd."""
+"""A front server that sends the file itself; a header names the file: nginx, or Apache and lighttpd."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Offload(Protocol):
         """Return the field that names a file.
 
         Args:
-            path: absolute and without symbolic links: the way by which the file was opened and checked. Do not look
+            path: absolute and without symbolic links: as the file was opened and checked. Do not look
                 it up again: it could lead to another file by now.
         """
         ...

@@ -43,7 +43,7 @@ def open_path(path: str) -> OpenedPath:
     """Open a regular file. O_NONBLOCK: a FIFO without a writer must not keep us waiting.
 
     Raises:
-        NotFoundError: there is none, or it may not be read.
+        NotFoundError: it does not exist, or may not be read.
         CapacityError: no descriptor is left to open it with.
         OSError: the file system has failed.
     """
@@ -75,9 +75,9 @@ def open_below(root: str, path: str) -> OpenedPath:
         path: relative to it, with `/` between its parts; none of them may be empty, `.` or `..`.
 
     Raises:
-        NotFoundError: there is none below `root`, or it may not be read.
+        NotFoundError: it does not exist below `root`, or may not be read.
         CapacityError: no descriptor is left to open it with.
-        OSError: there is no such root, or the file system has failed.
+        OSError: `root` does not exist, or the file system has failed.
     """
     top = _top(root)
 

@@ -85,7 +85,7 @@ def multipart(parts: Iterable[range], size: int, media_type: str, boundary: str)
         parts: which bytes.
         size: of the whole, in bytes.
         media_type: of the whole.
-        boundary: stands between the parts; nobody can guess it, so no file contains it on purpose.
+        boundary: stands between the parts; it cannot be guessed, so no file contains it on purpose.
     """
     segments: list[Segment] = []
     for part in parts:

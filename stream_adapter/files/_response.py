@@ -63,7 +63,7 @@ _READ_AHEAD = Limits(high_water=4 * BLOCK)  # read while as much is sent, so tha
 class FileResponse(Response):
     """Send a file: whole, or the ranges asked for, or nothing to a client that has it.
 
-    That there is no such file is found out when it is served, and answered 404.
+    A file that does not exist is answered 404 when the response is served.
 
     Args:
         file: a path; or a binary file object, sync or async, which is sent from where it stands, and closed.
@@ -73,7 +73,7 @@ class FileResponse(Response):
         precompressed: send the sibling that ends in `.br`, `.zst` or `.gz` to a client that reads it.
         offload: a front server sends it: `XAccelRedirect` or `XSendfile`, of `stream_adapter.files`.
         **options: those of Response. An ETag or a Last-Modified in `headers` is what conditions are held against. The
-            chunk that `on_error` returns is not sent: it is no part of the file.
+            chunk that `on_error` returns is not sent: it is not a part of the file.
 
     Raises:
         SourceError: it is neither a path nor a binary file object.
@@ -94,7 +94,7 @@ class FileResponse(Response):
         **options: Unpack[ResponseKeywords],
     ) -> None:
         for name in {"format", "description"} & options.keys():
-            raise TypeError(f"file: a file is sent as it is; {name} is no option of it")
+            raise TypeError(f"file: a file is sent as it is; {name} is not an option of it")
         self._path = path_of(file)
         self._root = None if root is None else directory_of(root)
         if offload is not None:
@@ -127,10 +127,10 @@ class FileResponse(Response):
             check_etag(etag)
 
     def resolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
-        """Open the file and say what is sent for one request. It blocks as long as the file system does.
+        """Open the file and return what is sent for one request. It blocks as long as the file system does.
 
         Raises:
-            NotFoundError: there is no such file, or none that may be sent.
+            NotFoundError: the file does not exist, or may not be sent.
             StreamConsumedError: it is a file object, and was sent already.
         """
         del text_media_type
@@ -140,7 +140,7 @@ class FileResponse(Response):
         return self._answered(head, run(aopen_object(content)) if is_async(content) else open_object(content))
 
     async def aresolve(self, head: RequestHead = _ANY_REQUEST, *, text_media_type: str = "text/plain") -> Resolved:
-        """Say the same on an event loop, which goes on meanwhile."""
+        """Return the same without blocking the event loop."""
         running_loop()
         resolve = partial(self.resolve, head, text_media_type=text_media_type)
         content = self._source.content
@@ -235,7 +235,7 @@ class FileResponse(Response):
         return Resolved(reply.status, reply.headers, Source(body), flow, None, file, head)
 
     def _file_for_server(self, handle: Handle) -> DescriptorHandle | None:
-        """Return the file if a server may send the whole of it by itself: nobody watches it or measures its time."""
+        """Return the file if a server may send the whole of it by itself: no callback and no deadline watches it."""
         watched = (self.on_close, self.on_error, self.limits.idle_timeout, self.limits.total_timeout)
         if isinstance(handle, DescriptorHandle) and handle.is_whole and watched == (None, None, None, None):
             return handle
@@ -260,12 +260,12 @@ class FileResponse(Response):
 
 
 def _tell(on_error: Callable[[BaseException], object], error: BaseException) -> None:
-    """Call it, and drop what it returns: that is no part of the file."""
+    """Call `on_error`, and drop what it returns: that is not a part of the file."""
     on_error(error)
 
 
 def _close_unsent(resolved: Resolved) -> None:
-    """Close what was opened for a request that is no more."""
+    """Close what was opened for a request that was cancelled."""
     resolved.source.close(run)
 
 

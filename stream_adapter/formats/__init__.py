@@ -1,4 +1,4 @@
-r"""How items become a body: one class a format, and the class they all are.
+r"""How items become a body: one class per format, and their base class.
 
 Write your own by subclassing `Format`:
 

@@ -15,12 +15,12 @@ from ._published import Published
 __all__ = ["NO_BUFFERING", "PROBLEM", "Format", "FormatEncoder", "encoder_of"]
 
 NO_BUFFERING: Mapping[str, str] = MappingProxyType({"X-Accel-Buffering": "no"})
-"""nginx holds a response back until a buffer is full unless it is told not to."""
+"""nginx holds a response back until a buffer is full, unless this header turns that off."""
 
 PROBLEM: Mapping[str, object] = MappingProxyType(
     {"type": "about:blank", "title": "Internal Server Error", "status": 500}
 )
-"""What a client is told of a failure: that there was one, and nothing of the exception (RFC 9457)."""
+"""What a client reads of a failure: a generic problem (RFC 9457), and nothing of the exception."""
 
 
 class FormatEncoder:
@@ -42,7 +42,7 @@ class FormatEncoder:
         return self.format
 
     def expect_only(self, cls: type) -> None:
-        """Be told that a `cls` is all there will be, before it is encoded."""
+        """Expect a body of one `cls`, which is encoded next."""
 
     def encode_first(self, item: Any) -> bytes:
         """Encode the first item of a stream, outside the hot loops."""
@@ -53,11 +53,11 @@ class FormatEncoder:
             raise problem from problem.__cause__
 
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
-        """Say which item could not be encoded, and why; what raised first is its cause."""
+        """Return an error that names the item and the reason; what raised first is its cause."""
         return explain(error, item, index)
 
     def encode_error(self, record: object) -> bytes:
-        """Encode what `on_error` returned, as an item by which a reader can tell that the stream failed."""
+        """Encode what `on_error` returned, as an item that tells a reader that the stream failed."""
         item = self.format.error_item(record)
         return self.table[type(item)](item)
 
@@ -102,12 +102,12 @@ class Format:
         raise NotImplementedError(f"{type(self).__name__} must define encode(item) -> bytes")
 
     def is_over(self, head: RequestHead) -> bool:
-        """Say whether the client that asks has had the end of the stream, and is answered 204 without its source."""
+        """Return True if the client already has the end of the stream: it is answered 204 without its source."""
         del head
         return False
 
     def error_item(self, record: Any) -> object:
-        """Make what `on_error` returned an item of the stream, by which a reader can tell that it failed."""
+        """Make an item of what `on_error` returned; it tells a reader that the stream failed."""
         return record
 
     def error_record(self) -> bytes | None:

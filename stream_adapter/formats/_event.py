@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, 9.2.6): ours, the lines of their fields, and those of other libraries.
+"""Server-sent events (WHATWG HTML, 9.2.6): our class, the lines of the fields, and events of other libraries.
 
 Events of FastAPI, sse-starlette and Litestar, and what httpx-sse and openai read from an upstream, are recognised by
 the name of their class, so that no library is imported to look for them: classes called `ServerSentEvent`, or something
@@ -39,7 +39,7 @@ class ServerSentEvent:
     """
 
     # Not a dataclass: instances of those are JSON values, and an event in a stream of values must be an error
-    __module__ = "stream_adapter"  # the name by which users know it, in errors and in pickles
+    __module__ = "stream_adapter"  # its public name, in errors and in pickles
     __slots__ = ("comment", "data", "encoded", "event", "id", "retry")
 
     data: object

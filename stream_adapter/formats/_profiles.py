@@ -1,7 +1,7 @@
 """The dialects of event streams that AI services and their clients speak.
 
 Each part is JSON in one event's data, `[DONE]` ends a complete stream, and an error is a part as well. The clients read
-by `fetch` and never reconnect: there is no retry, no id and nothing to resume. They are strict where browsers are not:
+by `fetch` and never reconnect: they need no retry and no id, and never resume. They are strict where browsers are not:
 openai's takes every blank line after an id or a retry for an event, whose empty data it cannot parse. So events hold
 data and a name at most.
 """

@@ -40,7 +40,7 @@ class Auto(ChunkFormat):
     """Bytes → application/octet-stream; text, number → text/plain; JSON values → NDJSON; ServerSentEvent → SSE.
 
     These are the defaults. JSON values go out in whichever JSON format, or as the events, that the client prefers; text
-    stays text, and becomes the raw data of events for who prefers those; where there is no item, any of these will do.
+    stays text, or becomes the data of events if the client prefers `text/event-stream`. An empty stream may use any.
 
     Args:
         text_media_type: the media type of text, which in Flask is text/html.
@@ -67,16 +67,18 @@ class Auto(ChunkFormat):
 
     def offered(self, cls: type[Any]) -> tuple[Format, ...]:
         """Return the formats among which a client may choose if the first item is a `cls`, the default first."""
-        return tuple(map(copy, (_EVENTS,) if is_event(cls) else self._offered[kind_of(cls)]))  # ours are shared
+        return tuple(
+            map(copy, (_EVENTS,) if is_event(cls) else self._offered[kind_of(cls)])
+        )  # the shared ones stay as they are
 
     def encoder(self, *, strict: bool, charset: str) -> _AutoEncoder:
         """Make the encoder of one stream, which is undecided."""
         return _AutoEncoder(self, strict=strict, charset=charset)
 
     def choose(self, cls: type[Any] | None, *, strict: bool) -> Format:
-        """Return the format of a stream whose first item is a `cls`; None: there is none, or not yet."""
+        """Return the format of a stream whose first item is a `cls`; None: the stream is empty, or has no item yet."""
         if strict:
-            return copy(_OCTETS)  # ours are shared
+            return copy(_OCTETS)  # the shared ones stay as they are
         if cls is None:
             return copy(self._nothing)
         if issubclass(cls, Published):
@@ -148,6 +150,6 @@ def _preferred(offered: Sequence[Format], ranges: Qualities | None) -> Format:
         if liked > likes and liked[0] > 0:
             best, likes = format, liked
     chosen = copy(best)
-    # RFC 9110, 12.5.5: a cache is to ask again for who accepts something else
+    # RFC 9110, 12.5.5: a cache must ask again for a client that accepts something else
     chosen.headers = MappingProxyType({**NO_BUFFERING, **chosen.headers, "Vary": "Accept"})
     return chosen

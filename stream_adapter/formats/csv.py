@@ -38,11 +38,11 @@ class CSV(Format):
     """A row an item: a sequence, or a mapping or record, whose values are put into the order of the columns.
 
     Mappings, dataclasses, named tuples and models name their columns: the first of them makes the header line, unless
-    one is given. Sequences have a header line only if it is given. A stream that fails is told by the broken connection
-    alone: CSV has no end that could be missing. A block may be filled before it is sent.
+    one is given. Sequences have a header line only if it is given. Only the broken connection shows that a stream
+    failed: CSV has no end that could be missing. A block may be filled before it is sent.
 
     Args:
-        header: this and the others are those of `stream_adapter.csv`.
+        header: see `stream_adapter.csv`, which describes all of them.
 
     Raises:
         ValueError: an option has a value that is not allowed.

@@ -51,7 +51,7 @@ class NDJSON(JSONItems):
         json_dumps: encodes an item in place of the library's own encoder, as one line of text or UTF-8.
 
     Raises:
-        TypeError: `json_dumps` is no function.
+        TypeError: `json_dumps` is not a function.
     """
 
     media_type: str = "application/x-ndjson"
@@ -80,13 +80,13 @@ def _line_by(json_dumps: JSONDumps) -> Encode:
 class JSONArray(JSONItems):
     """Each item an element: `[]` for none. It is closed only when all of them are in it, never after an error.
 
-    Nobody reads half an array, so a block may be filled before it is sent.
+    Half an array is of no use to a parser, so a block may be filled before it is sent.
 
     Args:
         json_dumps: encodes an item in place of the library's own encoder, as text or UTF-8.
 
     Raises:
-        TypeError: `json_dumps` is no function.
+        TypeError: `json_dumps` is not a function.
     """
 
     media_type: str = "application/json"
@@ -109,7 +109,7 @@ class JSONSeq(JSONItems):
         json_dumps: encodes an item in place of the library's own encoder, as text or UTF-8; it may have several lines.
 
     Raises:
-        TypeError: `json_dumps` is no function.
+        TypeError: `json_dumps` is not a function.
     """
 
     media_type: str = "application/json-seq"
@@ -127,5 +127,5 @@ class JSONSeq(JSONItems):
         super().__init__(encode, is_shared=json_dumps is None)
 
     def error_record(self) -> bytes:
-        """Return the element that is no value: an object that is never closed."""
+        """Return an element that is not a value: an object that is never closed."""
         return b"\x1e" + dump_json({"error": PROBLEM}).removesuffix(b"}")

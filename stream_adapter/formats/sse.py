@@ -82,8 +82,9 @@ class SSE(Format):
 
     Args:
         keepalive: seconds of silence after which a comment is sent; None for never.
-        retry: milliseconds a client is told to wait before it reconnects; None says nothing.
-        end: name and id of an event that a complete stream ends with. Who reconnects with that id is answered 204,
+        retry: milliseconds for which a client waits before it reconnects; None sends no `retry`.
+        end: name and id of an event that a complete stream ends with. A client that reconnects with that id is answered
+            204,
             upon which an EventSource stops.
         json_dumps: encodes what is neither event nor text, as text or UTF-8.
 
@@ -148,7 +149,7 @@ class SSE(Format):
         return FormatEncoder(self, ChunkTable(self.encode_of))
 
     def is_over(self, head: RequestHead) -> bool:
-        """Say whether the client has had the end event: an EventSource reconnects after every end but a 204."""
+        """Return True if the client has had the end event: an EventSource reconnects after any end but a 204."""
         return self.end is not None and head.last_event_id == self.end
 
     def error_item(self, record: object) -> ServerSentEvent:

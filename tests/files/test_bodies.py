@@ -226,7 +226,7 @@ def test_without_its_original_a_sibling_is_not_sent(call: Call, script: Path) ->
 
 
 @either_interface
-def test_a_front_server_is_told_which_file_to_send(call: Call, tmp_path: Path) -> None:
+def test_offload_header_names_the_file_to_send(call: Call, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "a ü.txt").write_bytes(b"never read")
     nginx = XAccelRedirect("/protected/", tmp_path)
@@ -243,7 +243,7 @@ def test_a_front_server_is_told_which_file_to_send(call: Call, tmp_path: Path) -
 
 @either_interface
 @pytest.mark.skipif(sys.platform == "darwin", reason="the file system takes names in UTF-8 only")
-def test_a_front_server_is_told_of_a_name_that_is_no_utf_8(call: Call, tmp_path: Path) -> None:
+def test_offload_header_holds_a_name_that_is_not_utf_8(call: Call, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.txt")
     (tmp_path / name).write_bytes(b"never read")
     answer = call(sa.file(name, root=tmp_path, offload=XAccelRedirect("/protected/", tmp_path)))
@@ -277,10 +277,10 @@ def test_defaults_keep_a_file_a_file(call: Call, large: Path) -> None:
 
 
 @either_interface
-def test_on_close_is_told_how_much_was_sent(call: Call, large: Path) -> None:
-    told: list[sa.StreamSummary] = []
-    call(sa.file(large, on_close=told.append))
-    assert [(summary.reason, summary.bytes_sent) for summary in told] == [("done", MIB)]
+def test_on_close_receives_how_much_was_sent(call: Call, large: Path) -> None:
+    summaries: list[sa.StreamSummary] = []
+    call(sa.file(large, on_close=summaries.append))
+    assert [(summary.reason, summary.bytes_sent) for summary in summaries] == [("done", MIB)]
 
 
 def sent_over_asgi(response: sa.Response, *, extensions: dict[str, object]) -> list[Message]:
@@ -355,7 +355,7 @@ def test_anything_else_is_iterated(large: Path, options: dict[str, Any], environ
     assert open_files(large) == 0
 
 
-def test_a_server_reads_no_further_than_the_file_went_and_is_told_when_it_changed(large: Path) -> None:
+def test_server_reads_no_further_than_the_files_end_and_gets_an_error_when_it_changed(large: Path) -> None:
     def handed() -> ServerFile:
         resolved = sa.file(large).resolve()
         assert resolved.file is not None

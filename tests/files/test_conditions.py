@@ -1,4 +1,4 @@
-"""Conditional requests in RFC 9110's order. The rows named after Werkzeug and Starlette are theirs, rewritten."""
+"""Conditional requests in the order of RFC 9110. Rows named after Werkzeug and Starlette are rewritten from their tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVALUATED: list[tuple[dict[str, str], str | None, int | None]] = [
     ({"if-match": '"v1"'}, WEAK, 412),
     ({"if-match": 'W/"v1"'}, WEAK, 412),
     ({"if-match": '"v1"'}, None, 412),
-    # If-Unmodified-Since: only where there is no If-Match
+    # If-Unmodified-Since: only without If-Match
     ({"if-unmodified-since": AT}, STRONG, None),
     ({"if-unmodified-since": AFTER}, STRONG, None),
     ({"if-unmodified-since": BEFORE}, STRONG, 412),
@@ -45,7 +45,7 @@ EVALUATED: list[tuple[dict[str, str], str | None, int | None]] = [
     ({"if-none-match": "*"}, None, 304),
     ({"if-none-match": '"v2"'}, STRONG, None),
     ({"if-none-match": '"v1"'}, None, None),
-    # If-Modified-Since: only where there is no If-None-Match
+    # If-Modified-Since: only without If-None-Match
     ({"if-modified-since": AT}, STRONG, 304),
     ({"if-modified-since": AFTER}, STRONG, 304),
     ({"if-modified-since": BEFORE}, STRONG, None),

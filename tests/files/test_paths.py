@@ -75,7 +75,7 @@ def test_anything_else_is_a_404_and_a_response(call: Call, root: Path, path: str
 
 @either_interface
 @pytest.mark.parametrize("name", ["fifo", "sub", "nothing", "dangling", "null", "socket"])
-def test_without_a_root_what_is_no_regular_file_is_not_found_either(call: Call, root: Path, name: str) -> None:
+def test_path_without_root_to_anything_but_a_regular_file_is_not_found(call: Call, root: Path, name: str) -> None:
     assert call(sa.file(root / name)).status == 404
 
 
@@ -86,7 +86,7 @@ def test_a_root_may_itself_be_a_link(tmp_path: Path, root: Path) -> None:
     handle.close()
 
 
-def test_a_root_that_does_not_exist_is_an_error_of_ours_and_no_404(tmp_path: Path) -> None:
+def test_root_that_does_not_exist_is_a_server_error_and_not_404(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as raised:
         sa.file("a.txt", root=tmp_path / "missing").resolve()
     assert not isinstance(raised.value, NotFoundError)

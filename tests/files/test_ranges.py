@@ -118,7 +118,7 @@ def test_one_range_is_a_206_with_its_content_range(call: Call, digits: Path) -> 
 
 
 def parts_of(answer: Answer) -> list[tuple[str, str, Any]]:
-    """Take a multipart body apart with a parser that is not ours."""
+    """Take a multipart body apart with the standard library's parser."""
     head = f"Content-Type: {answer.header('Content-Type')[0]}\r\n\r\n".encode()
     message = email.message_from_bytes(head + answer.body, policy=email.policy.HTTP)
     assert message.get_content_type() == "multipart/byteranges"

@@ -87,11 +87,11 @@ def test_a_404_names_no_directory_in_its_error_its_traceback_or_the_log(
 ) -> None:
     with caplog.at_level(logging.DEBUG, "stream_adapter"), pytest.raises(NotFoundError) as raised:
         response(root, name, way).resolve()
-    told = "".join(traceback.format_exception(raised.value)) + repr(response(root, name, way))
-    assert str(root.parent) not in told.replace(__file__, "") + caplog.text
+    shown = "".join(traceback.format_exception(raised.value)) + repr(response(root, name, way))
+    assert str(root.parent) not in shown.replace(__file__, "") + caplog.text
     assert raised.value.__cause__ is raised.value.__context__ is raised.value.filename is None
     assert "nothing to send" in str(raised.value)
-    assert caplog.records  # the reason is there, for whoever debugs
+    assert caplog.records  # the reason is logged, for debugging
 
 
 def test_a_file_outside_of_what_nginx_reaches_is_the_same_404(root: Path, tmp_path: Path) -> None:

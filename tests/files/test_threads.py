@@ -1,4 +1,4 @@
-"""Files have threads of their own: streams that hold all of theirs refuse no download, and a download holds none."""
+"""Files have threads of their own: streams that hold all of the other threads do not refuse a download."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from stream_adapter.types import Environ, Receive, Scope, Send, StartResponse
 
 ITEMS = 4
 
-_VERBS: dict[str, Callable[[object], sa.Response]] = {
+_SHORTCUTS: dict[str, Callable[[object], sa.Response]] = {
     "ndjson": sa.ndjson,
     "json_array": sa.json_array,
     "json_seq": sa.json_seq,
@@ -18,7 +18,7 @@ _VERBS: dict[str, Callable[[object], sa.Response]] = {
 
 
 def rows(after: int) -> Iterator[dict[str, int]]:
-    """Yield `after` rows and fail; all of them if there are no more."""
+    """Yield `after` rows and fail; all of them if there are fewer."""
     for number in range(ITEMS):
         if number == after:
             raise RuntimeError("secret")
@@ -32,9 +32,9 @@ async def rows_async(after: int) -> AsyncIterator[dict[str, int]]:
 
 
 def _response(path: str, query: str) -> sa.Response:
-    verb, _, way = path.strip("/").partition("-")
+    shortcut, _, way = path.strip("/").partition("-")
     source = rows_async if way else rows
-    return _VERBS[verb](source(int(query.removeprefix("after="))))
+    return _SHORTCUTS[shortcut](source(int(query.removeprefix("after="))))
 
 
 def wsgi(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -272,7 +272,7 @@ BAD_ROWS: list[tuple[list[Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize("way", ["sync", "async"])
 @pytest.mark.parametrize(("rows", "kind", "problem"), BAD_ROWS)
-def test_what_is_no_row_is_an_error_that_names_it(
+def test_item_that_is_not_a_row_is_an_error_that_names_it(
     rows: list[Any], kind: type[Exception], problem: str, way: str
 ) -> None:
     with pytest.raises(kind) as caught:

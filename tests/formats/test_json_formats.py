@@ -22,13 +22,13 @@ from tests.support.sources import in_way
 
 PROBLEM = b'{"error":{"type":"about:blank","title":"Internal Server Error","status":500}'
 
-VERBS: dict[str, Callable[..., sa.Response]] = {
+SHORTCUTS: dict[str, Callable[..., sa.Response]] = {
     "ndjson": sa.ndjson,
     "json_array": sa.json_array,
     "json_seq": sa.json_seq,
 }
 FORMATS: list[type[NDJSON | JSONArray | JSONSeq]] = [NDJSON, JSONArray, JSONSeq]
-each_verb = pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
+each_shortcut = pytest.mark.parametrize("shortcut", SHORTCUTS.values(), ids=SHORTCUTS)
 
 
 def body_of(response: sa.Response) -> bytes:
@@ -49,15 +49,15 @@ BODIES: list[tuple[str, list[object], bytes]] = [
 
 
 @four_paths
-@pytest.mark.parametrize(("verb", "items", "body"), BODIES)
-def test_each_item_is_one_value(verb: str, items: list[object], body: bytes, way: str, call: Call) -> None:
-    answer = call(VERBS[verb](in_way(way, items)))
+@pytest.mark.parametrize(("shortcut", "items", "body"), BODIES)
+def test_each_item_is_one_value(shortcut: str, items: list[object], body: bytes, way: str, call: Call) -> None:
+    answer = call(SHORTCUTS[shortcut](in_way(way, items)))
     assert answer.body == body
     assert answer.complete
 
 
 @pytest.mark.parametrize(
-    ("verb", "flush", "blocks"),
+    ("shortcut", "flush", "blocks"),
     [
         ("ndjson", "auto", [b"1\n", b"2\n"]),
         ("ndjson", "bulk", [b"1\n2\n"]),
@@ -65,14 +65,14 @@ def test_each_item_is_one_value(verb: str, items: list[object], body: bytes, way
         ("json_array", "item", [b"[", b"1", b",2", b"]"]),
     ],
 )
-def test_a_block_is_filled_where_a_part_is_of_no_use_unless_told_otherwise(
-    verb: str, flush: Flush, blocks: list[bytes]
+def test_block_is_filled_in_formats_whose_parts_are_of_no_use_unless_flush_says_otherwise(
+    shortcut: str, flush: Flush, blocks: list[bytes]
 ) -> None:
-    assert [block for block in call_wsgi(VERBS[verb](iter([1, 2]), flush=flush)).blocks if block] == blocks
+    assert [block for block in call_wsgi(SHORTCUTS[shortcut](iter([1, 2]), flush=flush)).blocks if block] == blocks
 
 
 @pytest.mark.parametrize(
-    ("verb", "media_type", "buffering"),
+    ("shortcut", "media_type", "buffering"),
     [
         ("ndjson", "application/x-ndjson", ["no"]),
         ("json_array", "application/json", []),
@@ -80,15 +80,15 @@ def test_a_block_is_filled_where_a_part_is_of_no_use_unless_told_otherwise(
     ],
 )
 @either_interface
-def test_each_format_has_its_media_type(verb: str, media_type: str, buffering: list[str], call: Call) -> None:
-    answer = call(VERBS[verb](iter([1])))
+def test_each_format_has_its_media_type(shortcut: str, media_type: str, buffering: list[str], call: Call) -> None:
+    answer = call(SHORTCUTS[shortcut](iter([1])))
     assert answer.header("Content-Type") == [media_type]
     assert answer.header("X-Accel-Buffering") == buffering
 
 
 @either_interface
 @pytest.mark.parametrize(
-    ("verb", "content", "body"),
+    ("shortcut", "content", "body"),
     [
         ("ndjson", None, b""),
         ("ndjson", {"a": 1}, b'{"a":1}\n'),
@@ -98,8 +98,8 @@ def test_each_format_has_its_media_type(verb: str, media_type: str, buffering: l
         ("json_seq", None, b""),
     ],
 )
-def test_one_value_or_none_is_a_whole_body_of_it(verb: str, content: object, body: bytes, call: Call) -> None:
-    answer = call(VERBS[verb](content))
+def test_one_value_or_none_is_the_whole_body(shortcut: str, content: object, body: bytes, call: Call) -> None:
+    answer = call(SHORTCUTS[shortcut](content))
     assert answer.body == body
     assert answer.header("Content-Length") == [str(len(body))]
 
@@ -154,7 +154,7 @@ def test_every_kind_of_value_is_the_same_json_in_each_format(value: object, enco
 NAN = float("nan")
 
 
-@each_verb
+@each_shortcut
 @pytest.mark.parametrize("way", ["sync", "async"])
 @pytest.mark.parametrize(
     ("item", "problem"),
@@ -177,39 +177,39 @@ NAN = float("nan")
     ],
     ids=stable_repr,
 )
-def test_what_is_no_json_is_an_error_that_names_the_item(
-    verb: Callable[..., sa.Response], way: str, item: object, problem: str
+def test_item_that_is_not_json_is_an_error_that_names_it(
+    shortcut: Callable[..., sa.Response], way: str, item: object, problem: str
 ) -> None:
     with pytest.raises(sa.ChunkEncodingError) as caught:
-        body_of(verb(in_way(way, [1, 2, item])))
+        body_of(shortcut(in_way(way, [1, 2, item])))
     assert problem in str(caught.value)
     assert caught.value.index == 2
 
 
 @either_interface
-@each_verb
-def test_an_error_in_the_first_item_sends_nothing(verb: Callable[..., sa.Response], call: Call) -> None:
-    answer = call(verb(iter([NAN])))
+@each_shortcut
+def test_an_error_in_the_first_item_sends_nothing(shortcut: Callable[..., sa.Response], call: Call) -> None:
+    answer = call(shortcut(iter([NAN])))
     assert answer.status is None
     assert isinstance(answer.error, ChunkValueError)
 
 
 @four_paths
 @pytest.mark.parametrize(
-    ("verb", "body"),
+    ("shortcut", "body"),
     [
         ("ndjson", b"1\n2\n" + PROBLEM + b"}\n"),
         ("json_array", b"[1,2"),
         ("json_seq", b"\x1e1\n\x1e2\n\x1e" + PROBLEM),
     ],
 )
-def test_after_an_error_the_body_says_so_or_stays_open(verb: str, body: bytes, way: str, call: Call) -> None:
+def test_after_an_error_the_body_says_so_or_stays_open(shortcut: str, body: bytes, way: str, call: Call) -> None:
     def items() -> Any:
         yield 1
         yield 2
         raise RuntimeError("secret")
 
-    answer = call(VERBS[verb](in_way(way, items())))
+    answer = call(SHORTCUTS[shortcut](in_way(way, items())))
     assert answer.body == body
     assert isinstance(answer.error, RuntimeError)
     assert not answer.complete
@@ -217,14 +217,14 @@ def test_after_an_error_the_body_says_so_or_stays_open(verb: str, body: bytes, w
 
 @either_interface
 @pytest.mark.parametrize(
-    ("verb", "body"),
+    ("shortcut", "body"),
     [
         ("ndjson", b'1\n{"sorry":true}\n'),
         ("json_array", b'[1,{"sorry":true}'),
         ("json_seq", b'\x1e1\n\x1e{"sorry":true}\n'),
     ],
 )
-def test_what_on_error_returns_is_one_more_item(verb: str, body: bytes, call: Call) -> None:
+def test_what_on_error_returns_is_one_more_item(shortcut: str, body: bytes, call: Call) -> None:
     def items() -> Any:
         yield 1
         raise RuntimeError("secret")
@@ -232,7 +232,7 @@ def test_what_on_error_returns_is_one_more_item(verb: str, body: bytes, call: Ca
     def apologise(error: BaseException) -> object:
         return {"sorry": isinstance(error, RuntimeError)}
 
-    answer = call(VERBS[verb](items(), on_error=apologise))
+    answer = call(SHORTCUTS[shortcut](items(), on_error=apologise))
     assert answer.body == body
     assert not answer.complete
 
@@ -247,15 +247,17 @@ def as_bytes(value: object) -> bytes:
 
 @pytest.mark.parametrize("json_dumps", [as_text, as_bytes])
 @pytest.mark.parametrize(
-    ("verb", "body"),
+    ("shortcut", "body"),
     [
         ("ndjson", '{"ä": 1}\n{"ä": 1}\n'),
         ("json_array", '[{"ä": 1},{"ä": 1}]'),
         ("json_seq", '\x1e{"ä": 1}\n\x1e{"ä": 1}\n'),
     ],
 )
-def test_json_dumps_takes_the_encoders_place(verb: str, body: str, json_dumps: Callable[[Any], bytes | str]) -> None:
-    assert body_of(VERBS[verb]([{"ä": 1}] * 2, json_dumps=json_dumps)) == body.encode()
+def test_json_dumps_takes_the_encoders_place(
+    shortcut: str, body: str, json_dumps: Callable[[Any], bytes | str]
+) -> None:
+    assert body_of(SHORTCUTS[shortcut]([{"ä": 1}] * 2, json_dumps=json_dumps)) == body.encode()
 
 
 BAD_DUMPS: list[tuple[Callable[[Any], Any], str]] = [
@@ -275,13 +277,13 @@ BAD_DUMPS: list[tuple[Callable[[Any], Any], str]] = [
 ]
 
 
-@each_verb
+@each_shortcut
 @pytest.mark.parametrize(("json_dumps", "problem"), BAD_DUMPS)
 def test_what_json_dumps_does_wrong_is_an_error_that_names_the_item(
-    verb: Callable[..., sa.Response], json_dumps: Callable[[Any], Any], problem: str
+    shortcut: Callable[..., sa.Response], json_dumps: Callable[[Any], Any], problem: str
 ) -> None:
     with pytest.raises(sa.ChunkEncodingError) as caught:
-        body_of(verb([1, {2}], json_dumps=json_dumps))
+        body_of(shortcut([1, {2}], json_dumps=json_dumps))
     assert str(caught.value) == problem
 
 

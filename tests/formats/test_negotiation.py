@@ -129,7 +129,7 @@ def test_a_later_item_that_the_chosen_format_cannot_carry_is_named(
 
 @four_paths
 @pytest.mark.parametrize("accept", BODIES)
-def test_what_is_no_chunk_at_all_is_an_error_in_every_format(accept: str, way: str, call: Call) -> None:
+def test_item_that_is_not_a_chunk_is_an_error_in_each_format(accept: str, way: str, call: Call) -> None:
     answer = call(sa.Response(in_way(way, iter([None]))), headers=[("Accept", accept)])
     assert answer.status is None
     assert "chunk 0: expected bytes, text, number or JSON value, got None" in str(answer.error)
@@ -340,7 +340,7 @@ def ranges() -> st.SearchStrategy[str]:
 
 
 def quality(accept: str, media_type: str) -> float:
-    """Say, by RFC 9110 read anew, what a client thinks of a type: what its most specific range says."""
+    """Return a client's quality for a type, by a second reading of RFC 9110: that of its most specific range."""
     given = {name: float(q.removeprefix("q=") or 1) for name, _, q in (r.partition(";") for r in accept.split(", "))}
     main, _, _ = media_type.partition("/")
     return next((given[name] for name in (media_type, f"{main}/*", "*/*") if name in given), 0)

@@ -1,4 +1,4 @@
-"""decode(encode(items)) == items, by parsers that are not ours, however the bytes are batched and cut."""
+"""decode(encode(items)) == items, by other parsers, however the bytes are batched and cut."""
 
 from __future__ import annotations
 

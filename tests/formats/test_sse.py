@@ -26,7 +26,7 @@ class Read(NamedTuple):
 
 
 def read(body: bytes) -> list[Read]:
-    """Read what is whole of a body, by a parser that is not ours."""
+    """Read what is whole of a body, by another parser."""
     response = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=body)
     return [Read(event.event, event.data, event.id) for event in EventSource(response).iter_sse()]
 

@@ -1,4 +1,4 @@
-"""Server-sent events (WHATWG HTML, section 9.2): what is written, and what a parser that is not ours reads."""
+"""Server-sent events (WHATWG HTML, section 9.2): what is written, and what another parser reads."""
 
 from __future__ import annotations
 

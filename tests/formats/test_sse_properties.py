@@ -1,4 +1,4 @@
-"""What is sent is what is read, whatever it is and however its bytes are cut: httpx-sse, a parser that is not ours."""
+"""What is sent is what is read, whatever it is and however its bytes are cut: httpx-sse is the parser."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def received(server: Server, path: str, after: int) -> tuple[bytes, bool]:
     return body, True
 
 
-def paths(verb: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("path", [verb, f"{verb}-async"])
+def paths(shortcut: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", [shortcut, f"{shortcut}-async"])
 
 
 each_item = pytest.mark.parametrize("after", range(1, ITEMS))
@@ -93,14 +93,17 @@ def test_csv_is_as_good_as_its_rows_and_the_connection_breaks(server: Server, pa
     assert list(csv.DictReader(body.decode().splitlines())) == [{"row": str(row["row"])} for row in ROWS[:after]]
 
 
-@pytest.mark.parametrize("verb", ["ndjson", "json_array", "json_seq", "csv"])
-def test_a_stream_that_fails_at_its_first_item_is_an_error_response(server: Server, verb: str) -> None:
-    assert httpx2.get(f"{server.url}/{verb}", params={"after": 0}).status_code == 500
+@pytest.mark.parametrize("shortcut", ["ndjson", "json_array", "json_seq", "csv"])
+def test_a_stream_that_fails_at_its_first_item_is_an_error_response(server: Server, shortcut: str) -> None:
+    assert httpx2.get(f"{server.url}/{shortcut}", params={"after": 0}).status_code == 500
 
 
 @pytest.mark.parametrize("way", ["", "-async"])
 def test_a_stream_that_does_not_fail_is_complete(server: Server, way: str) -> None:
-    bodies = {verb: received(server, f"{verb}{way}", ITEMS) for verb in ("ndjson", "json_array", "json_seq", "csv")}
+    bodies = {
+        shortcut: received(server, f"{shortcut}{way}", ITEMS)
+        for shortcut in ("ndjson", "json_array", "json_seq", "csv")
+    }
     assert all(complete for _, complete in bodies.values())
     assert [json.loads(line) for line in bodies["ndjson"][0].splitlines()] == ROWS
     assert json.loads(bodies["json_array"][0]) == ROWS

@@ -91,15 +91,15 @@ def test_a_process_is_followed_line_by_line(text: bool) -> None:
 
 @pytest.mark.parametrize("mode", ["rb", "rwb", "r"])
 def test_what_a_socket_has_is_sent(mode: str) -> None:
-    ours, theirs = socket.socketpair()
+    near, far = socket.socketpair()
     opened: Any = socket.socket.makefile
-    file = opened(ours, mode)
-    with ours, theirs, file:
-        theirs.sendall(LINES[0])
+    file = opened(near, mode)
+    with near, far, file:
+        far.sendall(LINES[0])
         chunks = sa.iter_bytes(file)
         assert next(chunks) == LINES[0]
-        theirs.sendall(LINES[1])
-        theirs.close()
+        far.sendall(LINES[1])
+        far.close()
         assert list(chunks) == [LINES[1]]
 
 
@@ -221,7 +221,7 @@ class WholeAsync:
 
 
 @pytest.mark.parametrize("content", [Whole(), WholeAsync()])
-def test_read_without_a_size_is_no_file_and_the_error_says_so(content: object) -> None:
+def test_read_without_a_size_is_not_a_file_and_the_error_says_so(content: object) -> None:
     with pytest.raises(SourceError, match=r"Whole.*; its read\(\) takes no size: give what it returns"):
         sa.Response(content)
 

@@ -193,7 +193,7 @@ FROZEN = freeze_time("2024-01-02 03:04:05")
 with FROZEN:
     FAKE_MOMENT, FAKE_DAY = datetime.now(), date.today()  # what freezegun makes
 
-# value, and its JSON, of which a cell and a key have the text
+# value, and its JSON; a cell and a key have its text
 SCALARS: list[tuple[Any, bytes]] = [
     ("grün", '"grün"'.encode()),
     (Words("word"), b'"word"'),
@@ -386,10 +386,10 @@ def test_a_value_that_is_refused_is_named_in_full_with_what_helps(value: Any, na
         (np.array([[1]]), "numpy.ndarray; write value.tolist()"),
     ],
 )
-@pytest.mark.parametrize("verb", [sa.csv, sa.ndjson, sa.json_array, sa.Response])
-def test_a_frame_as_content_is_refused_where_the_response_is_made(frame: Any, remedy: str, verb: Any) -> None:
+@pytest.mark.parametrize("shortcut", [sa.csv, sa.ndjson, sa.json_array, sa.Response])
+def test_a_frame_as_content_is_refused_where_the_response_is_made(frame: Any, remedy: str, shortcut: Any) -> None:
     with pytest.raises(sa.errors.SourceError) as caught:
-        verb(frame)
+        shortcut(frame)
     assert remedy in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""A server whose answers trickle: one line, and the second once a test has had the first."""
+"""A server whose answers trickle: one line, and the second after a test has read the first."""
 
 from __future__ import annotations
 
