@@ -1,4 +1,4 @@
-"""Conditional requests in the order of RFC 9110. Rows named after Werkzeug and Starlette are rewritten from their tests."""
+"""Conditional requests in the order of RFC 9110. Rows named after Werkzeug and Starlette come from their tests."""
 
 from __future__ import annotations
 
