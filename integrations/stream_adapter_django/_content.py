@@ -28,7 +28,7 @@ from stream_adapter.integration import (
 from ._blocks import Blocks, HeldAsyncBlocks, HeldBlocks
 from ._compat import compresses, content_of, replace_content, set_content
 from ._gzip import acompressed, compressed, refuse_members, refuse_members_async
-from ._requests import Known, known, known_now
+from ._requests import RequestInfo, current_request_info, request_info
 from ._threads import asgi_hooks, stream_context, under_asgi, wsgi_hooks
 
 __all__ = ["StreamContent"]
@@ -46,7 +46,7 @@ class StreamContent(StreamingHttpResponse):
         super().__init__(status=response.status_code)
         self._stream = response
         self._is_request_given = request is not None
-        self._known: Known = known_now() if request is None else known(request)
+        self._request_info: RequestInfo = current_request_info() if request is None else request_info(request)
         self._own = content_of(self)  # an empty one, until the stream is opened
         self._handed: Callable[[], HeldBlocks | HeldAsyncBlocks | None] = _nothing
         self._opened: SyncBody | Blocks | None = None
@@ -58,22 +58,22 @@ class StreamContent(StreamingHttpResponse):
         """Set the request that this response answers, unless it was made with one."""
         if request is None or self._is_request_given or self._opened is not None:
             return
-        self._known = known(request)
+        self._request_info = request_info(request)
         self._is_request_given = True
         self.is_async = self.on_loop
 
     @property
     def on_loop(self) -> bool:
         """True under ASGI, by the type of the request; by a running loop if that type is not known."""
-        is_asgi = self._known.is_asgi
+        is_asgi = self._request_info.is_asgi
         return under_asgi() if is_asgi is None else is_asgi
 
     def _open_sync(self) -> SyncBody:
         """Open the stream for WSGI; a decorator of the view that reads the content has done so already."""
         if isinstance(self._opened, SyncBody):
             return self._opened
-        environ = self._known.environ
-        body = self._opened = SyncBody(self._stream.resolve(self._known.head), wsgi_hooks(environ))
+        environ = self._request_info.environ
+        body = self._opened = SyncBody(self._stream.resolve(self._request_info.head), wsgi_hooks(environ))
         self._file = server_file(body, environ or {})
         self._use(_iterate(body), body.close, is_async=False)
         return body
@@ -83,7 +83,7 @@ class StreamContent(StreamingHttpResponse):
         if isinstance(self._opened, Blocks):
             return self._opened
         blocks = self._opened = Blocks(
-            partial(self._stream.aresolve, self._known.head), _async_body, partial(close_unopened, self._stream)
+            partial(self._stream.aresolve, self._request_info.head), _async_body, partial(close_unopened, self._stream)
         )
         self._use(blocks, blocks.close_soon, is_async=True)
         return blocks
@@ -131,7 +131,7 @@ class StreamContent(StreamingHttpResponse):
         set_content(self, value)
 
     def _is_bodiless(self) -> bool:
-        return self._known.head.method == "HEAD" or self._has_no_content
+        return self._request_info.head.method == "HEAD" or self._has_no_content
 
     @property
     def _has_no_content(self) -> bool:

@@ -33,7 +33,7 @@ from stream_adapter.integration import ResponseOptions, checked_options
 
 from ._response import StreamResponse
 
-__all__ = ["held", "join_operation"]
+__all__ = ["hold_to_schema", "join_operation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def join_operation(view: Any) -> None:
         import_module("ninja.decorators").decorate_view(_operated)(view)
 
 
-def held(result: Any, options: ResponseOptions) -> tuple[Any, ResponseOptions]:
+def hold_to_schema(result: Any, options: ResponseOptions) -> tuple[Any, ResponseOptions]:
     """Return what to stream, and its options: in an operation, held to the schema that it declares for the status.
 
     Args:

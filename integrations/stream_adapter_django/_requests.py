@@ -27,13 +27,13 @@ from ._compat import request_context, wrapped_request
 
 __all__ = [
     "Answer",
-    "Known",
+    "RequestInfo",
+    "current_request_info",
     "django_request",
-    "known",
-    "known_now",
+    "find_request",
     "last_event_id",
     "note_request",
-    "request_in",
+    "request_info",
     "serving",
 ]
 
@@ -42,7 +42,7 @@ Answer: TypeAlias = Callable[[Exception], HttpResponseBase]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RequestInfo:
     """What is known of a request.
 
     Args:
@@ -66,7 +66,7 @@ def django_request(value: object) -> HttpRequest | None:
     return held if isinstance(held, HttpRequest) else None
 
 
-def request_in(arguments: tuple[Any, ...]) -> Any:
+def find_request(arguments: tuple[Any, ...]) -> Any:
     """Return the request among a view's arguments: the first, or, of a method, the second; None without one."""
     return next((argument for argument in arguments[:2] if django_request(argument) is not None), None)
 
@@ -79,7 +79,7 @@ def _head_of(request: HttpRequest) -> RequestHead:
     return replace(head, client=RequestHead.from_scope({**request.scope, "query_string": b""}).client)
 
 
-def known(request: object) -> Known:
+def request_info(request: object) -> RequestInfo:
     """Return what is known by a request, which may be that of Django REST framework.
 
     Raises:
@@ -88,7 +88,7 @@ def known(request: object) -> Known:
     plain = django_request(request)
     if plain is None:
         raise TypeError(f"request: expected a request of Django, got {type(request).__name__}")
-    return Known(
+    return RequestInfo(
         head=_head_of(plain),
         environ=plain.environ if isinstance(plain, WSGIRequest) else None,
         is_asgi=True if isinstance(plain, ASGIRequest) else False if isinstance(plain, WSGIRequest) else None,
@@ -147,18 +147,18 @@ def note_request(request: Any) -> None:
         _request.set(request)
 
 
-def known_now() -> Known:
+def current_request_info() -> RequestInfo:
     """Return what is known of the request that is being served."""
     request = _request.get()
     if request is not None:
-        return known(request)
+        return request_info(request)
     announced = _announced()
     if announced is None:
-        return Known()
+        return RequestInfo()
     brought = announced.brought
     if announced.is_asgi:
-        return Known(RequestHead.from_scope(brought), is_asgi=True)
-    return Known(RequestHead.from_environ(brought), brought, is_asgi=False)
+        return RequestInfo(RequestHead.from_scope(brought), is_asgi=True)
+    return RequestInfo(RequestHead.from_environ(brought), brought, is_asgi=False)
 
 
 def _announced() -> Announced | None:
@@ -199,4 +199,4 @@ def last_event_id(request: object) -> str | None:
     Args:
         request: Django's, or that of Django REST framework.
     """
-    return known(request).head.last_event_id
+    return request_info(request).head.last_event_id

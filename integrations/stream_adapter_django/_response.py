@@ -174,7 +174,7 @@ class StreamResponse(StreamContent):
             page = _PAGES[status](str(error))
             page.__cause__ = error
             error = page
-        answer = self._answer or self._known.answer
+        answer = self._answer or self._request_info.answer
         if answer is None:
             raise error
         response = answer(error)

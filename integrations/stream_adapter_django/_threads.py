@@ -228,11 +228,11 @@ def _made_lasting(make: Callable[[], T]) -> T:
     forget_deadlock()
     executor = current_executor()
     if executor is not None:
-        set_current_executor(_WhileItWaits(executor))
+        set_current_executor(_ExecutorOfWaiting(executor))
     return make()
 
 
-class _WhileItWaits:
+class _ExecutorOfWaiting:
     """A sync middleware's executor; asgiref uses it only as long as that middleware waits for its view.
 
     While it does, sync code must run in its thread, which is blocked. Afterwards asgiref would go on to submit to it,

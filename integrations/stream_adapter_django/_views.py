@@ -22,8 +22,8 @@ from stream_adapter.integration import (
 )
 
 from ._inner import awaits_methods, serialized
-from ._ninja import held, join_operation
-from ._requests import django_request, request_in
+from ._ninja import hold_to_schema, join_operation
+from ._requests import django_request, find_request
 from ._response import StreamResponse, stream_response
 from ._threads import Lent, in_transactions, own_connections
 
@@ -61,7 +61,7 @@ def _converted(result: Any, *, view: View, options: ResponseOptions) -> Any:
     """Make a response of what a view returned. Django's own pass, and so does None: Django's error names the view."""
     if result is None or isinstance(result, HttpResponseBase):
         return result
-    content, options = held(serialized(result), options)
+    content, options = hold_to_schema(serialized(result), options)
     return stream_response(response_of_view(content, view, options))
 
 
@@ -83,7 +83,7 @@ def adapt(view: View, convert: Convert) -> View:
 
     @functools.wraps(view)
     def sync_view(*args: Any, **kwargs: Any) -> Any:
-        result, request = view(*args, **kwargs), request_in(args)
+        result, request = view(*args, **kwargs), find_request(args)
         # the `dispatch` of a class with async methods is sync, and returns what Django awaits
         return finish(result, request) if inspect.iscoroutine(result) else respond(result, request)
 

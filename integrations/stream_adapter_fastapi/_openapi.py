@@ -32,7 +32,15 @@ from ._compat import (
 from ._items import class_of, is_container, item_of, may_be_text
 from ._marks import documentation_of
 
-__all__ = ["Described", "annotation_of", "describe", "document_streams", "options_of", "redescribed", "refuse_events"]
+__all__ = [
+    "DocumentedResponse",
+    "annotation_of",
+    "document_response",
+    "document_streams",
+    "extend_documentation",
+    "options_of",
+    "refuse_events",
+]
 
 _NONE = checked_options()
 _EVENT: dict[str, Any] = {
@@ -47,7 +55,7 @@ _EVENT: dict[str, Any] = {
 _RAW_TEXT = {"type": "string"}
 
 
-class Described(Response):
+class DocumentedResponse(Response):
     """What a route's documentation is read from; no view returns one.
 
     Attributes:
@@ -61,17 +69,19 @@ class Described(Response):
     of_route: ClassVar[ResponseOptions]
 
 
-def describe(declared: sa.Response, returned: Any) -> type[Described]:
+def document_response(declared: sa.Response, returned: Any) -> type[DocumentedResponse]:
     """Return the response class that a route's documentation is read from.
 
     Args:
         declared: what is known of the stream but for its content.
         returned: the view's return annotation, or the response model: it says what an item is.
     """
-    return _described(declared, _item_in(returned), _NONE)
+    return _make_documented(declared, _item_in(returned), _NONE)
 
 
-def redescribed(described: type[Described], model: Any = None, of_route: ResponseOptions = _NONE) -> type[Described]:
+def extend_documentation(
+    described: type[DocumentedResponse], model: Any = None, of_route: ResponseOptions = _NONE
+) -> type[DocumentedResponse]:
     """Return the description of a route that says more of its stream than the view does.
 
     Args:
@@ -82,13 +92,14 @@ def redescribed(described: type[Described], model: Any = None, of_route: Respons
     if model is None and not of_route:
         return described
     item = described.item if model is None else item_of(model)
-    return _described(described.declared.with_defaults(of_route), item, of_route)
+    return _make_documented(described.declared.with_defaults(of_route), item, of_route)
 
 
-def _described(declared: sa.Response, item: Any, of_route: ResponseOptions) -> type[Described]:
+def _make_documented(declared: sa.Response, item: Any, of_route: ResponseOptions) -> type[DocumentedResponse]:
     formats = _formats_of(declared, item)
     has_items = any(isinstance(format, (NDJSON, SSE, JSONArray, JSONSeq)) for format in formats.values())
-    bases = (Described, JSONResponse) if has_items else (Described,)  # FastAPI has a schema for JSON only
+    # FastAPI has a schema for JSON only
+    bases = (DocumentedResponse, JSONResponse) if has_items else (DocumentedResponse,)
     members = {"declared": declared, "item": item, "of_route": of_route}
     return type("Stream", bases, {"media_type": next(iter(formats), None), **members})
 
@@ -123,7 +134,7 @@ def options_of(response_class: Any, route: str) -> ResponseOptions:
     """
     if response_class is None or isinstance(response_class, DefaultPlaceholder):
         return _NONE
-    if issubclass(response_class, Described):
+    if issubclass(response_class, DocumentedResponse):
         of_route: ResponseOptions = response_class.of_route
         return of_route
     if issubclass(response_class, EventSourceResponse):
@@ -200,13 +211,13 @@ def _under_status(responses: dict[str, Any], written: str, sent: str) -> dict[st
     return answer
 
 
-def _description_in(context: RouteContext) -> tuple[type[Described] | None, str | None]:
+def _description_in(context: RouteContext) -> tuple[type[DocumentedResponse] | None, str | None]:
     """Return what a route is documented by, and the media type under which FastAPI has its schema.
 
     It is its response class, or else, where that is the default, what its view is annotated with.
     """
     response_class = getattr(context, "response_class", None)
-    if isinstance(response_class, type) and issubclass(response_class, Described):
+    if isinstance(response_class, type) and issubclass(response_class, DocumentedResponse):
         return response_class, response_class.media_type
     view = call_in(context)
     if view is None or not isinstance(response_class, DefaultPlaceholder):

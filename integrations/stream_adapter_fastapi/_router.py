@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from ._compat import DefaultPlaceholder
 from ._marks import documented_response
-from ._openapi import options_of, redescribed
+from ._openapi import extend_documentation, options_of
 from ._routes import keep_endpoint
 from ._views import streaming as streamed
 
@@ -79,7 +79,7 @@ def prepare_route(
     model = options.get("response_model")
     if isinstance(model, DefaultPlaceholder):
         model = None
-    return endpoint, {**options, "response_class": redescribed(described, model, of_route)}
+    return endpoint, {**options, "response_class": extend_documentation(described, model, of_route)}
 
 
 class StreamRouter(RouteDecorators, APIRouter):

@@ -26,7 +26,7 @@ from ._compat import (
     routes_below,
 )
 from ._marks import documented_response, is_wrapped
-from ._openapi import redescribed
+from ._openapi import extend_documentation
 from ._stream import Streamer, make_streamer
 from ._views import PARAMETER, is_generator_function, wrap
 
@@ -44,7 +44,7 @@ def wrap_endpoint(view: Callable[..., Any]) -> Callable[..., Any]:
 def _convert(stream: Streamer, result: Any) -> Any:
     adapts = stream.app_defaults is not None  # these routes may be another application's too, or a mounted one's
     if isinstance(result, Response):
-        return stream.introduce(result)
+        return stream.with_request(result)
     return stream(result) if adapts and is_stream(result) else result
 
 
@@ -75,7 +75,7 @@ def _wrap_api_route(route: APIRoute) -> None:
     documented = documented_response(wrapper)
     if documented is not None and isinstance(route.response_class, DefaultPlaceholder):
         route.response_class = (
-            documented if route.response_model is None else redescribed(documented, route.response_model)
+            documented if route.response_model is None else extend_documentation(documented, route.response_model)
         )
     if wrapper is not view:
         call_everywhere(route, wrapper, **_STREAMER)

@@ -58,7 +58,7 @@ class Streamer:
         self._made.append(made)
         return made
 
-    def introduce(self, response: Response) -> Response:
+    def with_request(self, response: Response) -> Response:
         """Return a response that the view made itself, and give it the request if it is a stream."""
         if isinstance(response, StreamResponse):
             response.request = self._request

@@ -20,7 +20,7 @@ from stream_adapter.integration import ResponseOptions, StreamingDecorator, resp
 
 from ._compat import get_typed_return_annotation, get_typed_signature
 from ._marks import mark
-from ._openapi import Described, annotation_of, describe
+from ._openapi import DocumentedResponse, annotation_of, document_response
 from ._stream import Injected, Streamer
 
 __all__ = ["PARAMETER", "is_generator_function", "streaming", "wrap"]
@@ -48,16 +48,19 @@ class _Streaming(StreamingDecorator[Any]):
     def _decorate(self, view: Callable[P, object], options: ResponseOptions) -> Callable[P, Any]:
         def convert(stream: Streamer, result: Any) -> Any:
             if isinstance(result, Response):
-                return stream.introduce(result)
+                return stream.with_request(result)
             return stream(response_of_view(result, view, options))
 
-        return wrap(view, convert, described=describe(sa.Response(**options), get_typed_return_annotation(view)))
+        documented = document_response(sa.Response(**options), get_typed_return_annotation(view))
+        return wrap(view, convert, described=documented)
 
 
 streaming = _Streaming()
 
 
-def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Described] | None = None) -> Callable[..., Any]:
+def wrap(
+    view: Callable[..., Any], convert: Convert, *, described: type[DocumentedResponse] | None = None
+) -> Callable[..., Any]:
     """Return a view that does what `view` does, and converts its result.
 
     Args:
@@ -81,7 +84,8 @@ def wrap(view: Callable[..., Any], convert: Convert, *, described: type[Describe
     wrapper.__name__ = getattr(view, "__name__", type(view).__name__)
     documented, returned = described, get_typed_return_annotation(view)
     if documented is None and (get_origin(returned) or returned) in _NOT_A_MODEL:
-        documented = describe(sa.Response(), returned)  # it returns a stream, or will have to be a list of items
+        # it returns a stream, or FastAPI would take it for a list of items
+        documented = document_response(sa.Response(), returned)
     signature = _signature(view, documented)
     annotated = [given for given in signature.parameters.values() if given.annotation is not given.empty]
     wrapper.__annotations__ = {given.name: given.annotation for given in annotated}
@@ -98,7 +102,7 @@ def _streamer(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Streamer:
     return injected or Streamer(requests[0] if requests else None)
 
 
-def _signature(view: Callable[..., Any], described: type[Described] | None) -> inspect.Signature:
+def _signature(view: Callable[..., Any], described: type[DocumentedResponse] | None) -> inspect.Signature:
     parameters = [*get_typed_signature(view).parameters.values()]
     at = len(parameters) - any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     parameters.insert(at, inspect.Parameter(PARAMETER, inspect.Parameter.KEYWORD_ONLY, annotation=Injected))

@@ -73,7 +73,7 @@ def test_all_twelve_panels_advance_at_the_same_time(demo: Demo, page: Page) -> N
     assert page.complaints() == []
 
 
-def test_what_ends_is_done_with_the_same_result_in_each_column(demo: Demo, page: Page) -> None:
+def test_finished_panels_show_the_same_result_in_each_column(demo: Demo, page: Page) -> None:
     page.open(demo.url)
     until(page, lambda: sum(state == "done" for state in states(page).values()) == 9)
 
@@ -103,7 +103,7 @@ def test_restart_begins_a_panel_again(demo: Demo, page: Page) -> None:
     assert states(page)["django/events"] == "streaming"
 
 
-def test_to_leave_the_page_closes_every_generator_on_the_server(demo: Demo, page: Page) -> None:
+def test_leaving_the_page_closes_every_generator(demo: Demo, page: Page) -> None:
     with httpx2.Client(base_url=demo.url, timeout=BOUND) as client:
         wait_until_open(client, lambda count: count == 0)
         page.open(demo.url)

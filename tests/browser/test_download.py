@@ -42,7 +42,7 @@ def wait_for(page: Page, saved: Path, content: bytes) -> None:
     )
 
 
-def test_what_is_made_while_it_is_sent_is_saved_whole(host: Host, page: Page, downloads: Path) -> None:
+def test_generated_download_is_saved_whole(host: Host, page: Page, downloads: Path) -> None:
     stream = host.stream("download")
     page.begin(stream.url)
 

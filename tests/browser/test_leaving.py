@@ -25,7 +25,7 @@ def read(page: Page, host: Host, kind: str, stream: Stream) -> None:
 
 
 @pytest.mark.parametrize("kind", ["events", "rows", "page", "download"])
-def test_to_close_a_page_closes_the_source_that_waits(host: Host, page: Page, kind: str) -> None:
+def test_closing_the_page_closes_a_waiting_source(host: Host, page: Page, kind: str) -> None:
     stream = host.stream(kind)
     with page.tab() as tab:
         read(tab, host, kind, stream)
@@ -34,7 +34,7 @@ def test_to_close_a_page_closes_the_source_that_waits(host: Host, page: Page, ki
 
 
 @pytest.mark.parametrize("kind", ["events", "rows"])
-def test_to_close_a_page_closes_a_sync_source_when_it_goes_on(host: Host, page: Page, kind: str) -> None:
+def test_closing_the_page_closes_a_sync_source_at_its_next_step(host: Host, page: Page, kind: str) -> None:
     stream = host.stream(kind, "sync")
     with page.tab() as tab:
         read(tab, host, kind, stream)
@@ -44,7 +44,7 @@ def test_to_close_a_page_closes_a_sync_source_when_it_goes_on(host: Host, page: 
     stream.wait_closed()
 
 
-def test_to_cancel_a_download_closes_the_source(host: Host, page: Page, tmp_path: Path) -> None:
+def test_cancelling_a_download_closes_the_source(host: Host, page: Page, tmp_path: Path) -> None:
     page.command("Browser.setDownloadBehavior", behavior="allowAndName", downloadPath=str(tmp_path))
     stream = host.stream("download")
     page.begin(stream.url)

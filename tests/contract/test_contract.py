@@ -131,14 +131,14 @@ def test_each_chunk_is_received_before_the_source_goes_on(client: Client, key: s
     assert client.ending(key) == ["1", "done"]
 
 
-def test_an_error_before_the_first_chunk_is_a_500_that_tells_nothing(client: Client, key: str) -> None:
+def test_error_before_the_first_chunk_is_a_500_without_its_text(client: Client, key: str) -> None:
     response = client.get("fails_early", key)
     assert response.status_code == 500
     assert cases.SECRET not in response.text
     assert client.ending(key) == ["1", "error"]
 
 
-def test_an_error_after_two_chunks_breaks_the_connection_visibly_and_tells_nothing(client: Client, key: str) -> None:
+def test_error_after_two_chunks_breaks_the_connection_without_its_text(client: Client, key: str) -> None:
     received = b""
     with client.stream("fails_late", key) as response:
         client.open_gate(key)
@@ -196,7 +196,7 @@ def test_chunks_of_every_type_arrive(client: Client, key: str) -> None:
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_json_values_are_lines(client: Client, key: str) -> None:
+def test_json_values_are_sent_one_per_line(client: Client, key: str) -> None:
     response = client.get("items", key)
     assert response.content == b'{"a":1}\n"text"\nnull\n'
     assert response.headers["content-type"] == "application/x-ndjson"
@@ -227,7 +227,7 @@ def test_a_client_that_has_the_last_event_is_answered_204(
     assert closes == "1"
 
 
-def test_an_error_after_two_events_is_an_event_that_tells_nothing_and_never_the_end(client: Client, key: str) -> None:
+def test_error_after_two_events_is_an_error_event_without_its_text(client: Client, key: str) -> None:
     received = b""
     with client.stream("fails_after_events", key) as response:
         client.open_gate(key)

@@ -141,7 +141,7 @@ def test_the_page_and_what_it_needs_are_served(client: httpx2.Client, path: str,
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/flask/nothing", "/django/nothing", "/fastapi/nothing", "/../app.py"])
-def test_what_is_not_there_is_a_404(client: httpx2.Client, path: str) -> None:
+def test_unknown_path_is_404(client: httpx2.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
@@ -155,7 +155,7 @@ def test_a_framework_streams_from_a_port_of_its_own_to_the_page(client: httpx2.C
         assert next(answer.iter_bytes())
 
 
-def test_ctrl_c_ends_every_stream_and_the_demo_without_a_word() -> None:
+def test_ctrl_c_ends_streams_and_demo_without_output() -> None:
     with running("--port", "0") as demo, httpx2.Client(base_url=demo.url, timeout=BOUND) as client:
         streams = [client.send(client.build_request("GET", path), stream=True) for path in PATHS]
         assert wait_until_open(client, lambda count: count == len(PATHS)) == len(PATHS)
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_every_stream_and_the_demo_without_a_word() -> None:
             stream.close()
 
 
-def test_where_8000_is_taken_another_port_is_found() -> None:
+def test_taken_port_8000_falls_back_to_a_free_port() -> None:
     try:
         taken = socket.create_server(("127.0.0.1", 8000))
     except OSError:
@@ -202,7 +202,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_one_line() -> None:
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_port_that_cannot_be_is_a_usage_error() -> None:
+def test_invalid_port_is_a_usage_error() -> None:
     ended = _run(*command("--port", "65536"))
 
     assert (ended.returncode, ended.stdout) == (2, "")

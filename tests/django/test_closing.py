@@ -91,7 +91,7 @@ def returns_unrendered(get_response: Any) -> Any:
 
 @both_interfaces
 @either_way
-def test_at_the_end(interface: Interface, way: str) -> None:
+def test_source_is_closed_once_at_the_end(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one"])
     assert interface.get(streaming(view_of(source))).body == b"one"
     assert source.closes == 1
@@ -99,7 +99,7 @@ def test_at_the_end(interface: Interface, way: str) -> None:
 
 @both_interfaces
 @either_way
-def test_when_the_client_goes(interface: Interface, way: str) -> None:
+def test_source_is_closed_once_on_disconnect(interface: Interface, way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
     answer = interface.get(streaming(view_of(source)), leave_after=2)
     assert not answer.complete
@@ -116,7 +116,7 @@ class SlowToClose(AsyncCountingSource):
 
 
 @both_interfaces
-def test_a_client_that_goes_does_not_cut_the_close_short(interface: Interface) -> None:
+def test_disconnect_does_not_cancel_the_close_of_the_source(interface: Interface) -> None:
     for items in (iter(lambda: b"x", b""), [b"the only one"]):
         source = SlowToClose(items)
         interface.get(streaming(view_of(source)), leave_after=1)
@@ -137,7 +137,7 @@ def test_on_close_has_the_reason(interface: Interface, way: str) -> None:
 @both_interfaces
 @either_way
 @pytest.mark.parametrize("middleware", [drops, raises], ids=lambda function: function.__name__)
-def test_when_a_middleware_drops_the_response(interface: Interface, way: str, middleware: Any) -> None:
+def test_source_is_closed_when_middleware_drops_the_response(interface: Interface, way: str, middleware: Any) -> None:
     source = SOURCES[way]([b"one", b"two"])
     answer = interface.get(streaming(view_of(source)), middleware=[f"{__name__}.{middleware.__name__}"])
     assert answer.status == (200 if middleware is drops else 500)
@@ -145,7 +145,7 @@ def test_when_a_middleware_drops_the_response(interface: Interface, way: str, mi
 
 
 @either_way
-def test_when_the_client_goes_while_middleware_has_the_response(way: str) -> None:
+def test_source_is_closed_on_disconnect_during_middleware(way: str) -> None:
     """Django drops a response whose request it cancels, and closes nothing."""
     source = SOURCES[way]([b"one", b"two"])
     gone, closed = asyncio.Event(), asyncio.Event()
@@ -173,7 +173,7 @@ def test_when_the_client_goes_while_middleware_has_the_response(way: str) -> Non
 
 
 @either_way
-def test_when_the_response_is_closed_and_was_never_rendered(way: str) -> None:
+def test_source_of_unrendered_response_is_closed_with_it(way: str) -> None:
     source = SOURCES[way]([b"never"])
     response = stream_response(source)
     response.close()
@@ -183,7 +183,7 @@ def test_when_the_response_is_closed_and_was_never_rendered(way: str) -> None:
 
 @either_way
 @pytest.mark.parametrize("on_a_loop", [False, True], ids=["thread", "loop"])
-def test_when_the_response_is_closed_and_its_content_was_only_looked_at(way: str, on_a_loop: bool) -> None:
+def test_source_is_closed_when_content_was_read_but_not_iterated(way: str, on_a_loop: bool) -> None:
     source = SOURCES[way]([b"never"])
 
     async def look() -> None:
@@ -198,7 +198,7 @@ def test_when_the_response_is_closed_and_its_content_was_only_looked_at(way: str
 
 @both_interfaces
 @either_way
-def test_of_a_stream_that_a_middleware_returns(interface: Interface, way: str) -> None:
+def test_stream_returned_by_middleware_is_closed(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
 
     def view(request: HttpRequest) -> HttpResponse:
@@ -212,7 +212,7 @@ def test_of_a_stream_that_a_middleware_returns(interface: Interface, way: str) -
 
 
 @either_way
-def test_by_djangos_test_client(way: str) -> None:
+def test_djangos_test_client_closes_the_source(way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
     with override_settings(ROOT_URLCONF=urlconf([path("", streaming(view_of(source)))])):
         response: Any = Client().get("/")
@@ -221,7 +221,7 @@ def test_by_djangos_test_client(way: str) -> None:
 
 
 @either_way
-def test_by_closing_the_response_of_djangos_test_client(way: str) -> None:
+def test_closing_the_test_clients_response_closes_the_source(way: str) -> None:
     source = SOURCES[way](iter(lambda: b"x", b""))
     with override_settings(ROOT_URLCONF=urlconf([path("", streaming(view_of(source)))])):
         response: Any = Client().get("/")
@@ -232,7 +232,7 @@ def test_by_closing_the_response_of_djangos_test_client(way: str) -> None:
 
 @either_way
 @pytest.mark.parametrize("runner", ["asyncio", "asgiref"])
-def test_by_djangos_async_test_client(way: str, runner: str) -> None:
+def test_djangos_async_test_client_closes_the_source(way: str, runner: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
 
     async def run() -> bytes:
@@ -246,7 +246,7 @@ def test_by_djangos_async_test_client(way: str, runner: str) -> None:
 
 @either_way
 @pytest.mark.parametrize("by", ["the response", "its iterator"])
-def test_by_closing_the_response_of_djangos_async_test_client(way: str, by: str) -> None:
+def test_closing_the_async_test_clients_response_closes_the_source(way: str, by: str) -> None:
     closed = asyncio.Event()
     source = SOURCES[way](iter(lambda: b"x", b""))
     view = streaming(on_close=lambda _: closed.set())(view_of(source))

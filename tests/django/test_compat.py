@@ -13,7 +13,7 @@ from tests.support.servers import ROOT
 @pytest.mark.parametrize(
     "change", ["asgiref.__version__ = '3.8.1'", "django.VERSION = (4, 2)", "del BaseHandler.make_view_atomic"]
 )
-def test_what_is_not_supported_is_an_error_of_the_import(change: str) -> None:
+def test_unsupported_versions_are_an_import_error(change: str) -> None:
     code = (
         "import asgiref, django\nfrom django.core.handlers.base import BaseHandler\n"
         f"{change}\nimport stream_adapter_django"

@@ -194,7 +194,7 @@ def test_djangos_async_test_client_behaves_as_a_server(way: str) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "way"), [("wsgi", "sync"), ("wsgi", "async"), ("asgi", "async")])
-def test_headers_go_out_after_commit_after_and_the_first_item_when_it_comes(protocol: str, way: str) -> None:
+def test_commit_after_sends_headers_before_a_late_first_item(protocol: str, way: str) -> None:
     """A sync source under ASGI is not here: it waits in the request's thread, which the middleware needs."""
     gate = Gate()
 
@@ -215,7 +215,7 @@ def test_headers_go_out_after_commit_after_and_the_first_item_when_it_comes(prot
     assert Interface(protocol).get(view, middleware=[SETS], watcher=StartOpens()).body == b"late"
 
 
-def test_a_request_past_the_threads_that_are_allowed_is_a_503() -> None:
+def test_request_over_the_thread_limit_is_503() -> None:
     gate = Gate()
 
     def rows() -> Any:

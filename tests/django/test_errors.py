@@ -145,7 +145,7 @@ def test_a_head_request_has_the_headers_and_never_starts_the_source(interface: I
 
 
 @both_interfaces
-def test_a_model_instance_is_an_error_that_says_values(interface: Interface) -> None:
+def test_model_instance_is_an_error_that_suggests_values(interface: Interface) -> None:
     with exceptions() as caught:
         assert interface.get(streaming(view_of(iter([Row(text="row")])))).status == 500
     assert str(caught[0]).endswith("got tests.django.site.models.Row; stream queryset.values()")

@@ -46,7 +46,7 @@ class Sees:
 
 @both_interfaces
 @pytest.mark.parametrize("order", [[f"{__name__}.Sees", ADAPTER], [ADAPTER, f"{__name__}.Sees"]], ids=["in", "out"])
-def test_what_is_resolved_is_the_view_itself_before_and_after_a_request(interface: Interface, order: list[str]) -> None:
+def test_resolve_returns_the_view_itself_under_an_adapter(interface: Interface, order: list[str]) -> None:
     seen.clear()
     routes = [path("", rows)]
     for _ in range(2):

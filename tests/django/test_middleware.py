@@ -182,7 +182,7 @@ def test_reverse_still_finds_a_view_and_resolver_match_names_it(interface: Inter
 @both_interfaces
 @either_way
 @pytest.mark.parametrize("others", [[sync_only], [AsyncOnly], [sync_only, AsyncOnly, sync_only]], ids=len)
-def test_it_stands_anywhere_among_sync_and_async_middleware(interface: Interface, way: str, others: list[Any]) -> None:
+def test_adapter_works_at_any_place_in_middleware(interface: Interface, way: str, others: list[Any]) -> None:
     for middleware in ([ADAPTER, *named(*others)], [*named(*others), ADAPTER]):
         source = SOURCES[way]([b"one ", b"two"])
         answer = interface.get(view_of(source), middleware=middleware)
@@ -309,7 +309,7 @@ def test_a_middleware_made_a_decorator_works_on_a_streaming_view(interface: Inte
 
 
 @both_interfaces
-def test_last_event_id_is_where_the_client_left_off(interface: Interface) -> None:
+def test_last_event_id_is_read_from_the_request(interface: Interface) -> None:
     def view(request: HttpRequest) -> HttpResponse:
         events = [sa.ServerSentEvent(last_event_id(request), id="8")]
         return stream_response(sa.sse(events, retry=None))  # type: ignore[return-value]  # a StreamingHttpResponse

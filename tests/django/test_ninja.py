@@ -233,14 +233,14 @@ def test_a_response_whose_items_cannot_be_seen_is_an_error_where_one_is_declared
     assert "cannot be held for a Response" in str(caught[0])
 
 
-def test_a_stream_of_the_frameworks_own_does_not_take_the_decorator() -> None:
+def test_streaming_on_a_native_ninja_stream_is_an_error() -> None:
     streams = pytest.importorskip("ninja.streaming")
     with pytest.raises(TypeError, match="both @streaming and a stream of django-ninja's own"):
         routes(returns(view_of(None)), response=streams.JSONL[Out])
 
 
 @both_interfaces
-def test_to_the_app_wide_adapter_the_error_says_what_to_write(interface: Interface) -> None:
+def test_undecorated_view_under_adapter_is_an_error_with_the_remedy(interface: Interface) -> None:
     def rows(request: HttpRequest) -> Any:
         yield "one"
 
@@ -297,7 +297,7 @@ def test_the_response_that_is_declared_for_the_status_is_held(
     assert json.loads(answer.body.splitlines()[0]) == {"name": "ada"}
 
 
-def test_a_status_that_is_not_declared_beside_one_that_is_is_an_error() -> None:
+def test_undeclared_status_beside_declared_ones_is_an_error() -> None:
     with exceptions() as caught:
         assert Interface("wsgi").get(routes(stated(view_of(iter(SECRETS))), response={200: list[Out]})).status == 500
     assert "no schema for status 201" in str(caught[0])

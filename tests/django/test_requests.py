@@ -73,7 +73,7 @@ def test_what_was_announced_is_forgotten_when_the_request_is_finished() -> None:
     assert b"".join(stream_response(iter(["a"]))) == b"a"
 
 
-def test_a_request_that_is_none_is_an_error() -> None:
+def test_request_argument_that_is_not_a_request_is_an_error() -> None:
     with pytest.raises(TypeError, match="request: expected a request of Django, got str"):
         stream_response(iter(["a"]), request="/")
 

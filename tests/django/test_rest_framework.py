@@ -306,7 +306,7 @@ def test_a_client_that_leaves_closes_the_source(interface: Interface, way: str) 
 
 @both_interfaces
 @pytest.mark.parametrize("accept", ["text/event-stream", "text/csv", "application/x-ndjson"])
-def test_negotiation_lets_a_client_of_streams_through(interface: Interface, accept: str) -> None:
+def test_stream_negotiation_accepts_clients_of_stream_formats(interface: Interface, accept: str) -> None:
     @api_view(["GET"])
     @content_negotiation_class(StreamNegotiation)
     @streaming
@@ -353,7 +353,7 @@ def test_a_serializer_of_many_streams_each_item_as_it_comes(interface: Interface
 
 
 @both_interfaces
-def test_to_the_app_wide_adapter_the_error_says_what_to_write(interface: Interface) -> None:
+def test_undecorated_view_under_adapter_is_an_error_with_the_remedy(interface: Interface) -> None:
     class Rows(APIView):
         def get(self, request: Any) -> Any:
             yield "one"

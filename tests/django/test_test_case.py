@@ -66,7 +66,7 @@ class RowsOfTheTest(TestCase):
         for number in range(3):
             Row.objects.create(text=f"row {number}")
 
-    def test_the_client_reads_them(self) -> None:
+    def test_client_reads_streams_of_a_test_case(self) -> None:
         for name in VIEWS:
             with self.subTest(name):
                 response: Any = self.client.get(f"/{name}")

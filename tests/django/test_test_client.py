@@ -56,7 +56,7 @@ def test_the_async_client_reads_a_stream_and_its_source_is_closed(way: str) -> N
 
 @either_way
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
-def test_the_testing_kit_reads_an_endless_one(way: str, handler: Callable[[], Any]) -> None:
+def test_stream_client_reads_an_endless_stream(way: str, handler: Callable[[], Any]) -> None:
     def endless() -> sa.Response:
         return sa.sse(SOURCES[way](map(str, itertools.count())))
 

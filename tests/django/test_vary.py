@@ -17,12 +17,12 @@ def rows(_: HttpRequest) -> Iterator[object]:
 
 
 @both_interfaces
-def test_what_a_decorator_says_is_added_to(interface: Interface) -> None:
+def test_vary_of_a_decorator_is_united_with_accept(interface: Interface) -> None:
     assert interface.get(vary_on_cookie(streaming(rows))).header("vary") == ["Cookie, Accept"]
 
 
 @both_interfaces
-def test_what_the_view_says_is_added_to(interface: Interface) -> None:
+def test_vary_of_the_view_is_united_with_accept(interface: Interface) -> None:
     def view(request: HttpRequest) -> HttpResponseBase:
         response = stream_response(rows(request))
         response.headers["Vary"] = "Cookie"

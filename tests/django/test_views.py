@@ -120,7 +120,7 @@ def test_a_route_streams_an_undecorated_view(interface: Interface, view: Any) ->
 
 @both_interfaces
 @each_function
-def test_all_three_at_once_are_as_good_as_one(interface: Interface, view: Any) -> None:
+def test_decorator_route_and_middleware_together_stream_once(interface: Interface, view: Any) -> None:
     answer = interface.get([path("", streaming(view), streaming=True)], middleware=[ADAPTER])
     assert (answer.status, answer.body, answer.complete) == (200, b"one two", True)
 
@@ -218,7 +218,7 @@ def test_djangos_own_responses_pass_untouched(interface: Interface) -> None:
 
 
 @pytest.mark.parametrize("value", [["a"], {"a": 1}, "a", ("a",)], ids=lambda value: type(value).__name__)
-def test_to_the_middleware_a_list_a_dict_and_text_are_djangos_own_error(value: Any) -> None:
+def test_list_dict_and_text_under_middleware_are_djangos_error(value: Any) -> None:
     answer = Interface("wsgi").get(view_of(value), middleware=[ADAPTER])
     assert isinstance(answer.error, AttributeError)
 

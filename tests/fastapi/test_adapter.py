@@ -147,7 +147,7 @@ OWN: dict[str, tuple[Callable[[], Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("view", "body", "media_type"), OWN.values(), ids=OWN)
-def test_what_is_fastapis_own_stays_its_own(view: Callable[[], Any], body: str, media_type: str) -> None:
+def test_adapter_leaves_fastapis_own_results_unchanged(view: Callable[[], Any], body: str, media_type: str) -> None:
     app = FastAPI()
     app.get("/before")(view)
     StreamAdapter(app)

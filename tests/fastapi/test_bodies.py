@@ -136,7 +136,7 @@ def test_a_body_is_answered_in_parts_while_it_is_sent(server: Server, way: str) 
         assert reader.read().endswith(b"0\r\n\r\n")
 
 
-def test_an_echo_gives_back_each_byte(client: httpx2.Client) -> None:
+def test_echo_returns_each_byte_of_the_request(client: httpx2.Client) -> None:
     body = bytes(range(256)) * 4096
 
     assert client.post("/fastapi/streaming/echo", content=body).content == body

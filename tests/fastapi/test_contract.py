@@ -383,7 +383,7 @@ def test_text_and_bytes_are_chunks_where_no_format_makes_items_of_them(
 
 
 @pytest.mark.parametrize("options", [{}, {"format": SSE()}, {"format": NDJSON()}])
-def test_what_an_annotation_says_of_text_holds_in_every_format(options: dict[str, Any]) -> None:
+def test_text_annotation_is_enforced_in_every_format(options: dict[str, Any]) -> None:
     app = FastAPI()
 
     @app.get("/")
@@ -478,14 +478,14 @@ def of_anything(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize("way", [of_inner_stream, of_stream_response, of_core_response, of_nothing, of_anything])
-def test_a_view_that_says_nothing_of_its_items_has_no_contract(way: Any) -> None:
+def test_view_without_annotation_has_no_contract(way: Any) -> None:
     app = FastAPI()
     way(app)
 
     assert strict_client_of(app).get("/").json()["password"] == "hunter2"
 
 
-def test_what_on_error_returns_is_not_held_to_the_contract() -> None:
+def test_on_error_chunk_is_not_validated() -> None:
     app = FastAPI()
 
     @app.get("/")
@@ -545,7 +545,7 @@ def test_a_union_is_each_of_its_members() -> None:
     assert read_lines(strict_client_of(app).get("/").text) == [{"meow": 1}, {"bark": 2}, None]
 
 
-def test_nan_is_an_error_for_the_schema_has_a_number() -> None:
+def test_nan_is_an_error_where_the_schema_has_a_number() -> None:
     app = FastAPI()
 
     @app.get("/")

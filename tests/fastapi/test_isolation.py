@@ -291,7 +291,7 @@ class TooMany(RefusalError):
     headers = MappingProxyType({"Retry-After": "7"})
 
 
-def test_a_refusal_of_ones_own_is_answered_by_its_status() -> None:
+def test_custom_refusal_is_answered_with_its_status() -> None:
     app = FastAPI()
 
     @app.get("/")

@@ -268,7 +268,7 @@ def test_adapted_and_native_streams_document_an_item_alike() -> None:
     assert events == own_events
 
 
-def test_what_a_route_says_of_its_response_is_kept() -> None:
+def test_response_documentation_of_a_route_is_kept() -> None:
     app = FastAPI()
     StreamAdapter(app)
     example = {"content": {"application/x-ndjson": {"example": "{}"}}, "description": "Items, a line each"}
@@ -278,7 +278,7 @@ def test_what_a_route_says_of_its_response_is_kept() -> None:
     assert response["content"] == {"application/x-ndjson": {"example": "{}", "itemSchema": ITEM}}
 
 
-def test_without_an_adapter_the_response_class_of_the_route_tells_the_media_type() -> None:
+def test_response_class_of_the_route_documents_the_media_type() -> None:
     class CSV(Response):
         media_type = "text/csv"
 
@@ -306,7 +306,7 @@ def test_a_response_class_that_the_route_names_is_kept() -> None:
     assert [*content_of(operation_of(app, "/items"))] == ["text/x-own"]
 
 
-def test_an_undeclared_media_type_is_not_made_up() -> None:
+def test_undeclared_media_type_is_not_documented() -> None:
     app = FastAPI()
     adapter = StreamAdapter(app)
 

@@ -24,7 +24,7 @@ def test_the_example_in_the_docstring_runs_as_it_stands() -> None:
     assert strict_client_of(namespace["app"]).get("/rows").text == "one\ntwo\n"
 
 
-def test_the_public_names_are_there() -> None:
+def test_public_names_are_importable() -> None:
     public = {"Stream", "StreamAdapter", "StreamResponse", "StreamRouter", "stream_response", "streaming"}
 
     assert set(stream_adapter_fastapi.__all__) == public

@@ -281,7 +281,7 @@ def test_background_tasks_run_after_the_stream() -> None:
         events.clear()
 
 
-def test_cors_and_gzip_find_a_response_like_any_other() -> None:
+def test_cors_and_gzip_middleware_work_on_streams() -> None:
     async def view() -> Response:
         return stream_response("abc" for _ in range(1000))
 

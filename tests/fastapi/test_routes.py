@@ -103,7 +103,7 @@ def test_a_response_class_gives_text_its_media_type(response_class: type[Respons
         assert (answer.text, answer.headers["content-type"]) == ("<p>", f"{response_class.media_type}; charset=utf-8")
 
 
-def test_what_the_view_says_comes_before_the_response_class() -> None:
+def test_options_of_the_view_override_the_response_class() -> None:
     app = FastAPI()
 
     @StreamAdapter(app).get("/", response_class=EventSourceResponse)

@@ -18,7 +18,7 @@ async def rows() -> AsyncIterator[str]:
     yield "a,b\n"
 
 
-def test_it_makes_the_response_of_a_sync_and_of_an_async_view() -> None:
+def test_stream_dependency_works_in_sync_and_async_views() -> None:
     app = FastAPI()
 
     @app.get("/sync")
@@ -36,7 +36,7 @@ def test_it_makes_the_response_of_a_sync_and_of_an_async_view() -> None:
         assert (answer.text, answer.headers["content-type"]) == ("a,b\n", "text/csv; charset=utf-8")
 
 
-def test_it_takes_a_response_and_completes_it() -> None:
+def test_stream_dependency_takes_a_response_and_fills_in_options() -> None:
     app = FastAPI()
 
     @app.get("/")
@@ -52,7 +52,7 @@ IDS = [(None, None), (b"7", "7"), ("été".encode(), "été")]
 
 
 @pytest.mark.parametrize(("header", "seen"), IDS)
-def test_it_knows_the_last_event_that_a_client_saw(header: bytes | None, seen: str | None) -> None:
+def test_stream_dependency_has_the_last_event_id(header: bytes | None, seen: str | None) -> None:
     app, ids = FastAPI(), list[str | None]()
 
     @app.get("/")
@@ -150,7 +150,7 @@ def test_dependencies_may_be_overridden() -> None:
     assert (before, after) == (["open", "open"], ["other", "other"])
 
 
-def test_a_lifespan_runs_as_ever() -> None:
+def test_lifespan_runs_with_an_adapter() -> None:
     events = list[str]()
 
     @asynccontextmanager

@@ -33,7 +33,7 @@ LEFT_TO_FLASK: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("result", LEFT_TO_FLASK.values(), ids=LEFT_TO_FLASK)
-def test_what_is_flasks_own_is_sent_as_without_it(app: Flask, result: Any) -> None:
+def test_adapter_leaves_flasks_own_results_unchanged(app: Flask, result: Any) -> None:
     answers: list[tuple[Any, ...]] = []
     app.get("/")(lambda: result)
 
@@ -49,7 +49,7 @@ def test_what_is_flasks_own_is_sent_as_without_it(app: Flask, result: Any) -> No
     assert answers[0] == answers[1]
 
 
-def test_a_plain_generator_of_text_has_the_headers_that_it_had_without_it(app: Flask) -> None:
+def test_text_generator_under_adapter_has_flasks_headers(app: Flask) -> None:
     app.get("/")(lambda: iter("abc"))
     plain = app.test_client().get("/")
     StreamAdapter(app)
@@ -83,13 +83,13 @@ def test_the_methods_of_a_view_class_stream(app: Flask, method: str) -> None:
     assert app.test_client().open("/", method=method.upper()).data == b'{"a":1}\n'
 
 
-def test_the_decorator_may_be_among_those_of_a_view_class(app: Flask) -> None:
+def test_decorators_of_a_view_class_may_include_streaming(app: Flask) -> None:
     app.add_url_rule("/", view_func=Decorated.as_view("values"))
     assert app.test_client().get("/").data == b'{"a":1}\n'
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["constructor", "init_app"])
-def test_routes_of_app_and_blueprints_may_say_streaming(app: Flask, late: bool) -> None:
+def test_routes_of_app_and_blueprints_take_streaming_true(app: Flask, late: bool) -> None:
     if late:
         StreamAdapter().init_app(app)
     else:
@@ -156,7 +156,7 @@ def test_the_arguments_of_dispatch_request_reach_the_apps_own(app: Flask) -> Non
         assert answer.data == b"a context red"
 
 
-def test_a_rule_that_is_copied_still_says_streaming(app: Flask) -> None:
+def test_copied_rule_keeps_streaming_true(app: Flask) -> None:
     StreamAdapter(app)
     rule: Any = app.url_rule_class("/values", endpoint="values", methods=["GET"], streaming=True)  # type: ignore[call-arg]  # the adapter's own
     app.url_map.add(Submount("/sub", [rule]))
@@ -164,7 +164,7 @@ def test_a_rule_that_is_copied_still_says_streaming(app: Flask) -> None:
     assert app.test_client().get("/sub/values").data == b'{"a":1}\n'
 
 
-def test_an_app_without_it_is_left_alone(app: Flask) -> None:
+def test_app_without_adapter_is_unchanged(app: Flask) -> None:
     StreamAdapter(app)
     other = Flask("other")
     assert other.url_rule_class is Rule
@@ -196,7 +196,7 @@ def test_stream_response_outside_a_request_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("way", ["returned", "decorated", "stream_response"])
-def test_its_defaults_reach_all_that_the_app_streams(way: str) -> None:
+def test_adapter_defaults_reach_every_stream_of_the_app(way: str) -> None:
     app = Flask(__name__)
     StreamAdapter(app, headers={"X-Default": "yes"})
 

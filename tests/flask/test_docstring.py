@@ -17,6 +17,6 @@ def test_the_example_runs() -> None:
     assert response.text == "".join(f"{number} for 127.0.0.1<br>" for number in range(5))
 
 
-def test_every_public_name_is_there() -> None:
+def test_public_names_are_importable() -> None:
     for name in stream_adapter_flask.__all__:
         assert getattr(stream_adapter_flask, name).__doc__

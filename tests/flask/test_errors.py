@@ -105,7 +105,7 @@ def test_the_source_is_closed_before_the_error_handler_runs_and_the_request_is_t
 
 
 @every_install
-def test_the_first_item_may_be_what_cannot_be_sent(app: Flask, install: Any) -> None:
+def test_first_item_that_cannot_be_encoded_reaches_error_handlers(app: Flask, install: Any) -> None:
     app.register_error_handler(sa.ChunkEncodingError, lambda error: (str(error), 422))
     install(app, lambda: iter([None]))
     response = app.test_client().get("/")
@@ -145,7 +145,7 @@ def test_an_error_after_the_first_item_breaks_the_response_and_reaches_teardown(
     assert "a secret" in caplog.text
 
 
-def test_no_thread_left_is_a_503_that_says_when_to_come_again(app: Flask) -> None:
+def test_thread_limit_is_answered_503_with_retry_after(app: Flask) -> None:
     @app.get("/")
     @streaming
     def view() -> object:

@@ -190,7 +190,7 @@ def test_head_pulls_nothing_closes_the_source_and_tears_down(
     assert journal == ["closed", *TORN_DOWN]
 
 
-def test_options_calls_no_view_and_other_methods_are_refused_as_ever(app: Flask) -> None:
+def test_options_calls_no_view_and_other_methods_are_405(app: Flask) -> None:
     source = SOURCES["sync"](["a"])
     app.get("/")(streaming(lambda: source))
     assert set(app.test_client().options("/").allow) == {"GET", "HEAD", "OPTIONS"}
@@ -233,7 +233,7 @@ def test_a_stream_may_be_open_while_the_same_thread_makes_another_request(
 
 
 @pytest.mark.parametrize("install", ["decorator", "adapter", "function"])
-def test_stream_with_context_is_not_needed_and_does_no_harm(app: Flask, journal: Journal, install: str) -> None:
+def test_stream_with_context_is_optional_and_harmless(app: Flask, journal: Journal, install: str) -> None:
     def view() -> Any:
         wrap: Any = flask.stream_with_context  # typed for iterators of text
         source = wrap(journal.source("sync"))
@@ -253,7 +253,7 @@ def test_stream_with_context_is_not_needed_and_does_no_harm(app: Flask, journal:
 
 
 @either_way
-def test_under_the_debugger_a_stream_is_one_as_well(app: Flask, journal: Journal, way: str) -> None:
+def test_streaming_works_under_werkzeug_debugger(app: Flask, journal: Journal, way: str) -> None:
     app.debug = True
     app.get("/")(streaming(flush="item")(lambda: journal.source(way)))
     response = Client(DebuggedApplication(app, evalex=True)).get("/")

@@ -41,7 +41,7 @@ def values() -> Iterator[dict[str, int]]:
 @pytest.mark.parametrize(
     ("install", "seen"), [(started, "application/x-ndjson"), (unstarted, "text/html")], ids=["started", "unstarted"]
 )
-def test_after_request_sees_a_response_of_flasks(app: Flask, install: Any, seen: str) -> None:
+def test_after_request_gets_a_flask_response(app: Flask, install: Any, seen: str) -> None:
     @app.after_request
     def look(response: flask.Response) -> flask.Response:
         assert isinstance(response, flask.Response)
@@ -59,7 +59,7 @@ def test_after_request_sees_a_response_of_flasks(app: Flask, install: Any, seen:
 
 
 @each_way
-def test_what_after_request_sets_stays(app: Flask, install: Any) -> None:
+def test_headers_set_in_after_request_are_sent(app: Flask, install: Any) -> None:
     @app.after_request
     def change(response: flask.Response) -> flask.Response:
         response.status = "207 Mixed"
@@ -74,7 +74,7 @@ def test_what_after_request_sets_stays(app: Flask, install: Any) -> None:
     assert response.data == b'{"a":1}\n{"b":2}\n'
 
 
-def test_what_after_request_takes_away_stays_away(app: Flask) -> None:
+def test_headers_removed_in_after_request_are_not_sent(app: Flask) -> None:
     @app.after_request
     def change(response: flask.Response) -> flask.Response:
         del response.headers["X-A"]
@@ -87,7 +87,7 @@ def test_what_after_request_takes_away_stays_away(app: Flask) -> None:
 
 
 @each_way
-def test_not_even_what_the_format_brings_comes_back(app: Flask, install: Any) -> None:
+def test_format_headers_removed_in_after_request_are_not_sent(app: Flask, install: Any) -> None:
     @app.after_request
     def change(response: flask.Response) -> flask.Response:
         response.headers.clear()
@@ -111,7 +111,7 @@ def test_a_view_may_work_on_the_response_that_it_made(app: Flask) -> None:
 
 
 @either_way
-def test_making_a_response_pulls_nothing(app: Flask, way: str) -> None:
+def test_stream_response_pulls_no_item(app: Flask, way: str) -> None:
     pulled: list[str] = []
 
     def source() -> Iterator[str]:
@@ -175,7 +175,7 @@ def test_after_request_may_replace_what_is_sent(
 @each_way
 @either_way
 @pytest.mark.parametrize("replace", REPLACEMENTS)
-def test_what_replaced_it_is_closed_with_it_when_the_client_leaves(
+def test_replaced_stream_and_replacement_are_closed_on_disconnect(
     app: Flask, journal: Journal, install: Any, way: str, replace: After
 ) -> None:
     app.after_request(replace)
@@ -230,7 +230,7 @@ def test_a_stream_that_the_server_refuses_is_closed(app: Flask, journal: Journal
 
 
 @each_way
-def test_a_response_class_of_the_apps_own_is_kept(app: Flask, journal: Journal, install: Any) -> None:
+def test_response_class_of_the_app_is_kept(app: Flask, journal: Journal, install: Any) -> None:
     class AppResponse(flask.Response):
         default_mimetype = "text/css"
 
@@ -297,7 +297,7 @@ def test_callbacks_on_close_run_after_the_source_is_closed_and_while_the_request
     assert journal == ["closed", "callback of /", *TORN_DOWN]
 
 
-def test_a_callback_on_close_that_fails_keeps_nothing_from_being_closed(app: Flask, journal: Journal) -> None:
+def test_failing_close_callback_does_not_prevent_closing(app: Flask, journal: Journal) -> None:
     @app.get("/")
     def view() -> flask.Response:
         response = stream_response(journal.source("sync", "x" * 1000))

@@ -27,7 +27,9 @@ IDS: dict[str, tuple[str | None, str, str | None]] = {
 
 
 @pytest.mark.parametrize(("header", "query", "expected"), IDS.values(), ids=IDS)
-def test_the_last_event_id_is_that_of(app: Flask, header: str | None, query: str, expected: str | None) -> None:
+def test_last_event_id_is_of_the_header_or_the_query(
+    app: Flask, header: str | None, query: str, expected: str | None
+) -> None:
     environ = {} if header is None else {"HTTP_LAST_EVENT_ID": header}
     with app.test_request_context(f"/{query}", environ_overrides=environ):
         assert last_event_id() == expected

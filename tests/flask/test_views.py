@@ -151,14 +151,16 @@ def check(app: Flask, result: Result) -> None:
 
 @pytest.mark.parametrize("install", EVERY_WAY.values(), ids=EVERY_WAY)
 @pytest.mark.parametrize("result", [*STREAMS.values(), *FLASKS_OWN.values()], ids=[*STREAMS, *FLASKS_OWN])
-def test_a_view_may_return(app: Flask, install: Callable[[Flask, object], None], result: Result) -> None:
+def test_view_returns_each_kind_of_result(app: Flask, install: Callable[[Flask, object], None], result: Result) -> None:
     install(app, result.make)
     check(app, result)
 
 
 @pytest.mark.parametrize("install", EVERY_WAY.values(), ids=EVERY_WAY)
 @pytest.mark.parametrize("result", STREAMS.values(), ids=STREAMS)
-def test_an_async_view_may_return(app: Flask, install: Callable[[Flask, object], None], result: Result) -> None:
+def test_async_view_returns_each_kind_of_result(
+    app: Flask, install: Callable[[Flask, object], None], result: Result
+) -> None:
     if result is STREAMS["stream_with_context"] and FLASK < (3, 1, 2):
         pytest.skip("Flask's own stream_with_context fails in async views before 3.1.2")
 
@@ -171,7 +173,9 @@ def test_an_async_view_may_return(app: Flask, install: Callable[[Flask, object],
 
 @pytest.mark.parametrize("install", EXPLICIT.values(), ids=EXPLICIT)
 @pytest.mark.parametrize("result", ONLY_IF_SAID.values(), ids=ONLY_IF_SAID)
-def test_a_view_that_says_so_may_return(app: Flask, install: Callable[[Flask, object], None], result: Result) -> None:
+def test_explicit_view_returns_each_iterable(
+    app: Flask, install: Callable[[Flask, object], None], result: Result
+) -> None:
     install(app, result.make)
     check(app, result)
 
@@ -326,7 +330,7 @@ class Teapot(RefusalError):
     status_code = 450
 
 
-def test_a_refusal_of_ones_own_is_answered_with_its_status_and_headers(app: Flask) -> None:
+def test_custom_refusal_is_answered_with_its_status_and_headers(app: Flask) -> None:
     @app.get("/")
     @streaming
     def view() -> Iterator[str]:
@@ -337,7 +341,7 @@ def test_a_refusal_of_ones_own_is_answered_with_its_status_and_headers(app: Flas
     assert (answer.status_code, answer.headers["Retry-After"], answer.headers["X-Limit"]) == (429, "7", "3")
 
 
-def test_a_refusal_of_ones_own_reaches_the_apps_handler_of_its_status(app: Flask) -> None:
+def test_custom_refusal_reaches_the_error_handler_of_its_status(app: Flask) -> None:
     @app.get("/")
     @streaming
     def view() -> Iterator[str]:
