@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Chunk: TypeAlias = Any
-"""One item of a source. What it may be is the format's to say: see the table in the README."""
+"""One item of a source. The format defines what it may be: see docs/reference/chunks.md."""
 
 Source: TypeAlias = Iterable[Chunk] | AsyncIterable[Chunk] | Awaitable[Any] | object
 """What a body can be: bytes, text, a mapping, any iterable or async iterable of chunks, an awaitable of one, a file."""
