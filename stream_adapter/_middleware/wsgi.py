@@ -165,12 +165,13 @@ def _gather(blocks: Iterable[bytes], size: int) -> Generator[bytes]:
     """Join blocks until they have `size` bytes, or the first of them has waited for `_PATIENCE`."""
     held: list[bytes] = []
     length, deadline = 0, 0.0
+    now = time.monotonic
     for block in blocks:
         if not held:
-            deadline = time.monotonic() + _PATIENCE
+            deadline = now() + _PATIENCE
         held.append(block)
         length += len(block)
-        if length >= size or time.monotonic() >= deadline:
+        if length >= size or now() >= deadline:
             yield b"".join(held)
             held.clear()
             length = 0
