@@ -82,9 +82,8 @@ class Connections:
             pool.connection_class(**pool.connection_kwargs)  # the options in the query are those of its constructor
         except (ValueError, TypeError, RedisError) as error:
             shown = f"{scheme}://…" if "@" in url else url
-            raise ValueError(
-                f"url: expected {scheme}://[user:password@]host[:port][/database][?option=…], got {shown!r} ({error})"
-            ) from None
+            place = "/path" if scheme == "unix" else "[user:password@]host[:port][/database]"
+            raise ValueError(f"url: expected {scheme}://{place}[?option=…], got {shown!r} ({error})") from None
 
     def forget(self) -> None:
         """Begin without connections, in a forked child; those of the parent stay open."""
@@ -194,7 +193,7 @@ class Connections:
             if pool is None:
                 pool = self._pools[timeout] = _SyncPool.from_url(
                     self._url,
-                    **_options(timeout),
+                    **self._options(timeout),
                     timeout=timeout,
                     retry=Retry(NoBackoff(), 0),
                     redis_connect_func=self._greet,
@@ -209,12 +208,22 @@ class Connections:
             if pool is None:
                 pool = pools[timeout] = _AsyncPool.from_url(
                     self._url,
-                    **_options(timeout),
+                    **self._options(timeout),
                     timeout=timeout,
                     retry=AsyncRetry(NoBackoff(), 0),
                     redis_connect_func=self._agreet,
                 )
             return pool
+
+    def _options(self, timeout: float) -> dict[str, Any]:
+        options = {
+            "max_connections": _POOL_SIZE,
+            "protocol": 2,
+            "socket_timeout": timeout,
+            "socket_connect_timeout": timeout,
+            "health_check_interval": 0,
+        }
+        return options if self._url.startswith("unix:") else {**options, "socket_keepalive": True}
 
     def _greet(self, connection: Any) -> None:
         """Log in, ask for the server's `run_id`, and load the script: once for each connection."""
@@ -231,17 +240,6 @@ class Connections:
 
 
 _GREETING = [("INFO", "server"), ("SCRIPT", "LOAD", SCRIPT)]
-
-
-def _options(timeout: float) -> dict[str, Any]:
-    return {
-        "max_connections": _POOL_SIZE,
-        "protocol": 2,
-        "socket_timeout": timeout,
-        "socket_connect_timeout": timeout,
-        "socket_keepalive": True,
-        "health_check_interval": 0,
-    }
 
 
 def _reply(read: Callable[[], Any]) -> Any:

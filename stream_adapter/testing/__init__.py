@@ -17,6 +17,7 @@ from ._assertions import aassert_closes, aassert_streams, assert_closes, assert_
 from ._broker import Listening, listening
 from ._clients import async_stream_client, stream_client
 from ._engines import EngineConformance, ManualClock, RecordingReceiver
+from ._fault_proxy import FaultProxy
 from ._items import Items, events, rows
 from ._live import LiveServer
 from ._reading import anext_chunk, next_chunk
@@ -26,6 +27,7 @@ from ._wsgi import WSGIStreamTransport
 __all__ = [
     "ASGIStreamTransport",
     "EngineConformance",
+    "FaultProxy",
     "Items",
     "Listening",
     "LiveServer",

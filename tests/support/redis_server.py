@@ -104,6 +104,12 @@ class RedisServer:
                 reply += received
             return reply
 
+    def wait_for(self, reply: bytes, *words: str) -> None:
+        """Ask until the reply is this one: the server sees the end of a connection when it comes to it."""
+        until = time.monotonic() + _BOUND
+        while (got := self.command(*words)) != reply:
+            assert time.monotonic() < until, got
+
     def kill(self) -> None:
         """Kill it by SIGKILL."""
         if self._process is not None:
