@@ -40,7 +40,8 @@ MEMBERS: dict[str, str] = {
         outgoing_head refusal_head response_of_view run_coroutine server_file shows_options
     """,
     "stream_adapter.testing": """
-        ASGIStreamTransport EngineConformance Items Listening LiveServer ManualClock RecordingReceiver SlowClient
+        ASGIStreamTransport EngineConformance FaultProxy Items Listening LiveServer ManualClock RecordingReceiver
+        SlowClient
         StalledClient WSGIStreamTransport aassert_closes aassert_streams anext_chunk assert_closes
         assert_streams async_stream_client events listening next_chunk rows stream_client
     """,

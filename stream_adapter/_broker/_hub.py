@@ -18,7 +18,7 @@ No lock is held while the engine is asked, but `asking`, which is taken before `
 From a listener's start to its first live event:
 
 1.  `enter` counts it and, for the first one, has the worker watch the channel and read its position.
-2.  What arrives before the position is known is dropped: the read comes after the watch, so it includes that.
+2.  What arrives before the position is known is read again, for it may be newer than the answer that is under way.
 3.  Its history is read, unless the ring has it. Who asks for the same at the same time shares one read.
 4.  The listener splices: after its history it takes records from the ring by offset. A hole in the ring is read again;
     one that stays makes a new ring, in which the listener finds itself behind and is reset.
@@ -204,9 +204,9 @@ class Hub(Receiver):
         with self.lock:
             found = self.channels.get(channel)
             ring = None if found is None else found.ring
-            if found is None or ring is None:
+            if found is None:
                 return
-            if ring.epoch != epoch:
+            if ring is None or ring.epoch != epoch:  # None: it may be newer than the position that is being read
                 self._catch_up_soon(found)
                 return
             top = ring.top

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 import stream_adapter as sa
 from stream_adapter._broker import _hub
+from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
-from stream_adapter.engines import Entry, Frame, History, MemoryEngine, Page, Receiver
+from stream_adapter.engines import Entry, Frame, History, MemoryEngine, Page, Position, Receiver
 from stream_adapter.errors import BrokerUnavailableError
 
 from .conftest import MakeBroker
@@ -94,6 +95,24 @@ def test_listener_gets_each_event_in_order_or_a_reset(seed: int, count: int, kep
             else:
                 assert event.data == last + 1
                 last = event.data
+
+
+class LateEngine(MemoryEngine):
+    """Answers with a position, and an event comes before the answer does."""
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        found = super().positions(names := list(channels))
+        for name in names:
+            self.append(name, pack("under way", None))
+        return found
+
+
+def test_event_that_overtakes_the_first_position_is_not_missed() -> None:
+    async def use() -> None:
+        async with sa.Broker(LateEngine()) as live, reading(sa.sse(live.subscribe("a"))) as read:
+            await read.until(has(b"under way"))
+
+    asyncio.run(use())
 
 
 class CountingEngine(MemoryEngine):
