@@ -74,10 +74,13 @@ class Streamer:
 
     @property
     def app_defaults(self) -> ResponseOptions | None:
-        """What the application's StreamAdapter was given; None if it has none."""
+        """What the application's StreamAdapter was given; None if it has none.
+
+        An application with a StreamRouter alone may set a dict of options as `app.state.stream_adapter`.
+        """
         state: Any = getattr(self._scope.get("app"), "state", None)
-        defaults: ResponseOptions | None = getattr(state, "stream_adapter", None)
-        return defaults
+        given: ResponseOptions | ResponseKeywords | None = getattr(state, "stream_adapter", None)
+        return checked_options(**given) if isinstance(given, dict) else given
 
     def _of_route(self) -> ResponseOptions:
         """Return what the route declares, and the status that a dependency set."""
