@@ -30,14 +30,13 @@ from ._request import RequestHead
 from ._resolved import Flow, Resolved, whole_body
 from ._serve import asgi, wsgi
 from ._source import RequestSource, Source
-from ._source import is_stream as _is_iterator
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
 from .formats._base import FormatEncoder
 from .types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
 from .types import Source as SourceInput
 
-__all__ = ["Response", "as_response", "is_stream", "make_response", "options_of"]
+__all__ = ["Response", "make_response", "options_of"]
 
 T = TypeVar("T")
 
@@ -303,14 +302,6 @@ class Response:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"
 
 
-def is_stream(value: object) -> bool:
-    """Return True if an app-wide adapter streams what a view returned: a Response, or an iterator, sync or async.
-
-    A list, tuple, dict or text is the framework's own.
-    """
-    return isinstance(value, Response) or _is_iterator(value)
-
-
 def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:
     """Make a Response with options by name, or with those that are checked already, which are not checked again."""
     if isinstance(content, Response):
@@ -318,26 +309,6 @@ def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:
     response = Response.__new__(Response)
     response._begin(Source(content), ResponseOptions.of(options))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # our own class
     return response
-
-
-@shows_options()
-def as_response(
-    content: SourceInput, options: ResponseOptions = NO_OPTIONS, /, **defaults: Unpack[ResponseKeywords]
-) -> Response:
-    """Make a Response of content; one that is a Response already has only what it was not given filled in.
-
-    Args:
-        content: whatever a Response takes, or a Response.
-        options: what `checked_options` returned, which is not checked again.
-        **defaults: or the options, by name.
-    """
-    if isinstance(content, Response):
-        return content.with_defaults(options, **defaults)
-    if defaults:
-        if "description" in defaults:
-            return Response(content, **defaults)
-        options = ResponseOptions.of({**options, **defaults})
-    return make_response(content, options)
 
 
 def options_of(response: Response) -> ResponseOptions:

@@ -7,14 +7,44 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from ._options import NO_OPTIONS, ResponseKeywords, ResponseOptions, checked_options, shows_options
-from ._response import Response, as_response
+from ._response import Response, make_response
 from ._shortcut_decorators import FormatDecorators
+from ._source import is_stream as _is_iterator
 from .errors import SourceError
+from .types import Source
 
-__all__ = ["StreamingDecorator", "ViewDecorator", "response_of_view"]
+__all__ = ["StreamingDecorator", "ViewDecorator", "as_response", "is_stream", "response_of_view"]
 
 P = ParamSpec("P")
 Result_co = TypeVar("Result_co", covariant=True)
+
+
+def is_stream(value: object) -> bool:
+    """Return True if an app-wide adapter streams what a view returned: a Response, or an iterator, sync or async.
+
+    A list, tuple, dict or text is the framework's own.
+    """
+    return isinstance(value, Response) or _is_iterator(value)
+
+
+@shows_options()
+def as_response(
+    content: Source, options: ResponseOptions = NO_OPTIONS, /, **defaults: Unpack[ResponseKeywords]
+) -> Response:
+    """Make a Response of content; one that is a Response already has only what it was not given filled in.
+
+    Args:
+        content: whatever a Response takes, or a Response.
+        options: what `checked_options` returned, which is not checked again.
+        **defaults: or the options, by name.
+    """
+    if isinstance(content, Response):
+        return content.with_defaults(options, **defaults)
+    if defaults:
+        if "description" in defaults:
+            return Response(content, **defaults)
+        options = ResponseOptions.of({**options, **defaults})
+    return make_response(content, options)
 
 
 class ViewDecorator(Protocol[Result_co]):

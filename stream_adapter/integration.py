@@ -26,14 +26,13 @@ from ._pump import copy_variables, current_loop
 from ._pump import run as run_coroutine
 from ._request import RequestHead
 from ._resolved import Resolved
-from ._response import as_response, is_stream
 from ._serve.asgi import deliver, offers_pathsend
 from ._serve.refusal import refusal_head
 from ._serve.send_timeout import SendWatch
 from ._serve.server_file import ServerFile, server_file
 from ._shortcut_decorators import FormatDecorators
 from ._unopened import aclose_unopened, close_unopened
-from ._views import StreamingDecorator, ViewDecorator, response_of_view
+from ._views import StreamingDecorator, ViewDecorator, as_response, is_stream, response_of_view
 from .errors import RefusalError
 from .formats._base import FormatEncoder
 from .formats._event import event_of, is_event

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -24,11 +24,12 @@ __all__ = [
     "WSGIApp",
 ]
 
-Chunk: TypeAlias = Any
-"""One item of a source. The format defines what it may be: see docs/reference/chunks.md."""
+Chunk: TypeAlias = object
+"""One item of a source: any object. The format defines what it may be: see docs/reference/chunks.md."""
 
-Source: TypeAlias = Iterable[Chunk] | AsyncIterable[Chunk] | Awaitable[Any] | object
-"""What a body can be: bytes, text, a mapping, any iterable or async iterable of chunks, an awaitable of one, a file."""
+Source: TypeAlias = object
+"""What a body can be: any object, which is checked when the response is made. It is bytes, text, a mapping or another
+JSON value, an iterable or async iterable of chunks, an awaitable of one of these, or a file."""
 
 HeadersInput: TypeAlias = Mapping[str, str | Iterable[str]] | Iterable[tuple[str, str]]
 """Response headers: a mapping (a list of values repeats the field) or pairs."""
