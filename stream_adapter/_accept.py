@@ -1,6 +1,6 @@
-"""What a client prefers: Accept and Accept-Encoding (RFC 9110, 12.4.2, 12.5.1 and 12.5.3).
+"""The preferences of a client: Accept and Accept-Encoding (RFC 9110, 12.4.2, 12.5.1 and 12.5.3).
 
-Strangers write these fields, so reading one takes time and memory in proportion to its length, which is bounded. Pure.
+Clients write these fields, so reading one takes time and memory in proportion to its length, which is bounded. Pure.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class _Bytes(Iterator[bytes]):
 
 
 class AsyncBytes(AsyncIterator[bytes]):
-    """What `aiter_bytes` returns."""
+    """The async iterator that `aiter_bytes` returns."""
 
     def __init__(self, body: AsyncBody) -> None:
         self._body = body

@@ -209,7 +209,7 @@ def _refuse_nan(value: Any) -> None:
 
 
 def _refuse_nan_of_model(serializer: Any, model: Any) -> None:
-    """Do so for a Pydantic model, which may also write a NaN as text (`ser_json_inf_nan="strings"`)."""
+    """Look through a Pydantic model, which may also write a NaN as text (`ser_json_inf_nan="strings"`)."""
     fields = serializer.to_python(model, mode="json")
     try:
         _refuse_nan(fields)

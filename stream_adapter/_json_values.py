@@ -57,7 +57,7 @@ def _stand_in_of(cls: type[Any]) -> _Convert:  # noqa: C901, PLR0911  # a table,
 
 
 class _StandIns(dict[type[Any], _Convert]):
-    """By the class, for a stream has few of them and many instances. A look-up here takes half of lru_cache's time."""
+    """Class → conversion. It fills itself; a look-up takes half of the time of lru_cache."""
 
     def __missing__(self, cls: type[Any]) -> _Convert:
         if len(self) >= _MOST:

@@ -1,4 +1,4 @@
-"""What is read rather than iterated: files, and the responses of HTTP clients. What is there is sent.
+"""Content that is read rather than iterated: files, and the responses of HTTP clients. What has arrived is sent.
 
 A file's `read(n)` may wait until it has all of `n`, so that a pipe or a socket that trickles would be held back. Where
 the file has a `read1`, which waits for the first byte alone, that is called. Text has none: a text file that cannot be

@@ -1,6 +1,6 @@
-"""What a response must know of the request, and no more.
+"""The head of a request, as far as a response needs it.
 
-Strangers write all of it. A field that is longer than `LONGEST_FIELD` counts as absent: what is asked of a request here
+Clients write all of it. A field that is longer than `LONGEST_FIELD` counts as absent: what is asked of a request here
 (preferences, conditions, ranges, where to resume) may always be ignored, so a client that sends more gets the answer to
 a request without that field.
 """
@@ -24,7 +24,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class RequestHeaders(Protocol):
-    """What is asked of a request's headers."""
+    """The headers of a request, by name."""
 
     def get(self, name: str, /) -> str | None:
         """Return the field's value, by its lower-case name; None if it is absent, or too long to be looked at."""
@@ -63,7 +63,7 @@ class _ScopeHeaders:
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """What a response must know of the request.
+    """The head of a request, as far as a response needs it.
 
     Args:
         method: in capitals.

@@ -1,4 +1,4 @@
-"""What is really sent for one request: the value between a response and the server side."""
+"""The resolved response: what is sent for one request, between a Response and the server side."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Flow:
 
     @property
     def keeps_alive(self) -> bool:
-        """Whether the format has something to say while the source is silent."""
+        """Return True if the format sends keepalives while the source is silent."""
         return self.encoder.format.keepalive is not None
 
 

@@ -77,7 +77,7 @@ class Response:
     Args:
         content: bytes or text, a mapping, an iterable or async iterable of chunks, an awaitable of one of these, a file
             object with a sync or async `read`.
-        status_code: 200 to 599, for it is the final response.
+        status_code: 200 to 599: it is the final response.
         headers: a mapping (a list of values repeats the field) or pairs. They replace defaults.
         media_type: the Content-Type; text types get the charset. Bytes and text pass; values are framed as it says.
         charset: the encoding of text.

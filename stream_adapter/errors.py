@@ -69,7 +69,7 @@ class StreamAdapterError(Exception):
 
 
 class SourceError(StreamAdapterError, TypeError):
-    """The content given to a response is nothing that can be streamed."""
+    """The content given to a response cannot be streamed."""
 
 
 class ChunkEncodingError(StreamAdapterError, TypeError):

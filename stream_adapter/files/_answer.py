@@ -1,4 +1,4 @@
-"""What a request for a file gets: the whole, a part, several, or nothing. Pure: the file was looked at before."""
+"""The answer to a request for a file: the whole, one part, several, or nothing. Pure: the file was inspected before."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _partial(headers: Headers, ranges: list[range], size: int) -> Answer:
 
 
 def _refusal(status: int, headers: Headers) -> Answer:
-    """Answer with no file, and nothing that is said of one."""
+    """Answer without a file, and without headers that describe one."""
     kept = _without(
         headers, lambda name: name in _OF_THE_FILE or (_describes_content(name) and name != "content-range")
     )
@@ -91,7 +91,7 @@ def _without(headers: Headers, is_dropped: Callable[[str], bool]) -> Headers:
 
 
 def _sized(headers: Headers, size: int | None) -> Headers:
-    """Say how long the body is, where that is known."""
+    """Return the headers with the length of the body, where that is known."""
     sized = list(headers)
     if size is not None:
         set_default(sized, "Content-Length", str(size))

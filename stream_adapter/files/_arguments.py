@@ -1,4 +1,4 @@
-"""What `file` may be given: checked where it is given, and what its name tells."""
+"""The arguments of `file`: checked where they are given, and what a name says of the media type."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def name_of(file: Any) -> str:
 
 
 def guess_media_type(name: str) -> str:
-    """Guess by the last extension of a name, which may be a stranger's; what says nothing is octet-stream.
+    """Guess by the last extension of a name, which may come from a user; unknown is octet-stream.
 
     Nothing but the extension is looked at: `mimetypes` takes its argument for a URL, and of `data:text/html,a.png` it
     believes the scheme. What is compressed is sent as that, for nothing is to unpack it on the way.

@@ -57,7 +57,7 @@ class FileBody(Iterator[bytes]):
 
 
 class AsyncFileBody(AsyncIterator[bytes]):
-    """The same, from an async handle."""
+    """Segments, read in blocks from an async handle, which is closed with it."""
 
     def __init__(self, handle: AsyncHandle, segments: Sequence[Segment]) -> None:
         self._handle = handle

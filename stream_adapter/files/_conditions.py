@@ -18,7 +18,7 @@ _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells two versions of a file apart (RFC 9110, 8.8).
+    """The validators of a file, which tell its versions apart (RFC 9110, 8.8).
 
     Attributes:
         etag: as it is sent, quotes and all; None without one.

@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Handle(Protocol):
-    """What can be sent, and what is known of it."""
+    """A file that can be sent, and what is known of it."""
 
     @property
     def size(self) -> int | None:

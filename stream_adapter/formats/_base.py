@@ -67,7 +67,7 @@ class FormatEncoder:
 
 
 class Format:
-    """Say how items become a body. Subclass it, set `media_type`, and write `encode`.
+    """The way in which items become a body. Subclass it, set `media_type`, and write `encode`.
 
     Attributes:
         media_type: the Content-Type; text types get the response's charset.
@@ -121,7 +121,7 @@ class Format:
 
     @property
     def frames(self) -> bool:
-        """Whether it encodes items itself, rather than pass chunks by the chunk table."""
+        """Return True if it encodes items itself, rather than chunks by the chunk table."""
         return True
 
 
@@ -161,5 +161,5 @@ class ChunkFormat(Format):
 
     @property
     def frames(self) -> bool:
-        """It does not."""
+        """Return False: chunks go by the chunk table."""
         return False

@@ -31,7 +31,7 @@ _TITLE = str(PROBLEM["title"])
 
 
 class _Dialect(SSE):
-    """What the dialects have in common.
+    """The base of the dialects.
 
     Args:
         keepalive: seconds of silence after which a comment is sent; None for never.

@@ -225,7 +225,7 @@ class _CSVEncoder(FormatEncoder):
                 raise type(error)(f"column {name}: {error}") from error.__cause__
 
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
-        """Say which row could not be encoded, and why."""
+        """Return an error that names the row and the reason."""
         if isinstance(error, csv.Error):
             problem = ChunkValueError(f"the dialect cannot write it: {error}", index=index)
             problem.__cause__ = error

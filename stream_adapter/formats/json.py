@@ -20,7 +20,7 @@ class JSONItems(Format):
     """Items that one function encodes.
 
     Args:
-        encode: value → what stands for it in the stream, without separator.
+        encode: value → its bytes in the stream, without separator.
         is_shared: whether every format of this class encodes so, and what a broker publishes is encoded once for all.
     """
 

@@ -74,7 +74,7 @@ class Raw(ChunkFormat):
 
 
 class _Framed(Raw):
-    """What a stream under a media type is once it has had a value: it fails as the format does that frames it."""
+    """The format of a stream under a media type after its first value: it fails as the format does that frames it."""
 
     def __init__(self, raw: Raw, framing: Format) -> None:
         super().__init__(raw.media_type)
@@ -112,7 +112,7 @@ class _FramingEncoder(FormatEncoder):
         return kind_of(cls) not in unframed
 
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
-        """Say which item could not be encoded, and why."""
+        """Return an error that names the item and the reason."""
         return self._values.explain(error, item, index)
 
     def finish(self) -> bytes:

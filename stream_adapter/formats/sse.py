@@ -100,7 +100,7 @@ class SSE(Format):
     keepalive: float | None = 15.0
     keepalive_frame: bytes = b":\n"  # without a blank line, which some clients take for an event's end
     commit_after: float | None = 0.25
-    send_timeout: float | None = 5.0  # events are small, and a reader that takes none of them is gone
+    send_timeout: float | None = 5.0  # events are small: a client that takes none of them has left
 
     def __init__(
         self,
