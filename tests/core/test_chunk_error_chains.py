@@ -14,6 +14,7 @@ import stream_adapter as sa
 from stream_adapter_fastapi import streaming
 from tests.support.interfaces import Call, four_paths
 from tests.support.sources import in_way
+from tests.support.versions import needs
 
 ITEMS: dict[str, list[object]] = {
     "first": [{"a": object()}],
@@ -52,8 +53,11 @@ def test_traceback_of_a_chunk_error_has_no_unrelated_exception(
     check(call(shortcut(in_way(way, iter(items)))).error)
 
 
+RAISED_AS_IT_IS = needs("starlette", "1.9", "older test clients raise another error behind BaseHTTPMiddleware")
+
+
 @each_items
-@pytest.mark.parametrize("middlewares", [0, 1, 2])
+@pytest.mark.parametrize("middlewares", [0, *(pytest.param(n, marks=RAISED_AS_IT_IS) for n in (1, 2))])
 def test_traceback_behind_base_http_middleware_is_the_same(middlewares: int, items: list[object]) -> None:
     app = FastAPI()
 

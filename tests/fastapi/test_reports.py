@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from stream_adapter_fastapi import streaming
+from tests.support.versions import needs
 
 CallNext = Callable[[Request], Awaitable[Response]]
 
@@ -60,9 +61,11 @@ def application(*middlewares: str) -> FastAPI:
     return app
 
 
+RAISED_AS_IT_IS = needs("starlette", "1.9", "older test clients raise another error behind BaseHTTPMiddleware")
 STACKS = [(), ("http",), ("http", "http"), ("http", "gzip"), ("gzip", "http", "gzip"), ("http", "measuring", "http")]
 
 
+@RAISED_AS_IT_IS
 @pytest.mark.parametrize("middlewares", STACKS, ids=", ".join)
 def test_source_error_reaches_the_caller_as_it_is_and_the_log_once(
     middlewares: tuple[str, ...], caplog: pytest.LogCaptureFixture
@@ -98,6 +101,7 @@ print(json.dumps([[error["type"] for error in event["exception"]["values"]] for 
 """
 
 
+@RAISED_AS_IT_IS
 @pytest.mark.parametrize("middlewares", [(), ("http", "http")], ids=", ".join)
 def test_sentry_has_one_event_of_one_failure(middlewares: tuple[str, ...]) -> None:
     process = subprocess.run(
