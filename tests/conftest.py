@@ -27,11 +27,15 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Distribute a run of folders. Tests of files that are named run here: importing all of it N times takes longer."""
+    """Distribute a run of all tests. Fewer run in this process: the imports of N workers take longer than they do."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
         return None  # which xdist reads
-    folders = all(Path(config.invocation_params.dir, argument).is_dir() for argument in config.args)
-    return WORKERS_PER_CORE * (os.cpu_count() or 1) if folders else 0
+    named = {Path(config.invocation_params.dir, argument).resolve() for argument in config.args}
+    is_all = bool(named & {config.rootpath, config.rootpath / "tests"})
+    is_default = config.option.markexpr in config.getini(
+        "addopts"
+    )  # other marks measure, or load the machine themselves
+    return WORKERS_PER_CORE * (os.cpu_count() or 1) if is_all and is_default else 0
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -112,7 +112,7 @@ def test_an_error_before_the_first_chunk_is_a_500(server: Server) -> None:
     assert b"secret" not in client.received
 
 
-def test_an_error_after_it_breaks_the_connection(server: Server) -> None:
+def test_error_after_the_first_chunk_breaks_the_connection(server: Server) -> None:
     client = Client(server, "/failing", "Connection: close").read_until(b"first")
     assert b" 200 " in client.received
     client.read_to_the_end()

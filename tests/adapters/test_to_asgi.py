@@ -269,7 +269,7 @@ def test_odd_requests_are_translated(scope: dict[str, Any], expected: dict[str, 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("status", ["200 OK", "204 No Content", "304 Not Modified"])
-def test_what_has_no_body_is_not_iterated_to_its_end(method: str, status: str) -> None:
+def test_iterable_of_a_response_without_a_body_is_not_read_to_its_end(method: str, status: str) -> None:
     source = CountingSource([b"first", b"second"])
     start, body = start_and_body(answering(source, ("Content-Length", "11"), status=status), method=method)
     whole = method == "GET" and status == OK
@@ -360,7 +360,7 @@ def test_each_chunk_is_on_its_way_before_the_next_is_asked_for() -> None:
     asyncio.run(ask())
 
 
-def test_what_is_written_is_sent_at_once() -> None:
+def test_written_data_is_sent_at_once() -> None:
     received = Gate()
 
     def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -381,7 +381,7 @@ def test_what_is_written_is_sent_at_once() -> None:
     asyncio.run(ask())
 
 
-def test_who_writes_waits_for_the_client() -> None:
+def test_write_waits_for_the_client() -> None:
     written = 0
 
     def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -402,7 +402,7 @@ def test_who_writes_waits_for_the_client() -> None:
 @pytest.mark.parametrize(
     ("written", "message"), [(b"123456", "6 bytes are more than the Content-Length of 5"), ("text", "expected bytes")]
 )
-def test_what_may_not_be_written_is_an_error(written: Any, message: str) -> None:
+def test_write_of_an_invalid_value_is_an_error(written: Any, message: str) -> None:
     def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start_response(OK, [("Content-Length", "5")])(written)
         return []

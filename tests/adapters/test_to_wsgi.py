@@ -125,7 +125,7 @@ def test_an_exception_before_the_first_part_is_the_servers(messages: list[Messag
         pass
 
 
-def test_what_goes_on_after_the_response_does_not_hold_it() -> None:
+def test_background_work_does_not_delay_the_response() -> None:
     may_end, ended = Gate(), Gate()
 
     async def respond(_: Scope, receive: Receive, send: Send) -> None:
@@ -141,7 +141,7 @@ def test_what_goes_on_after_the_response_does_not_hold_it() -> None:
     ended.wait()
 
 
-def test_one_may_receive_while_another_sends() -> None:
+def test_receive_and_send_run_at_the_same_time() -> None:
     async def respond(_: Scope, receive: Receive, send: Send) -> None:
         async def listen() -> None:
             while (await receive())["type"] != "http.disconnect":
@@ -351,7 +351,7 @@ def test_each_part_is_on_its_way_before_the_next_is_sent() -> None:
         assert list(reply.blocks) == []
 
 
-def test_who_sends_waits_for_the_client() -> None:
+def test_send_waits_for_the_client() -> None:
     sent, ended = 0, Gate()
 
     async def respond(_: Scope, __: Receive, send: Send) -> None:
@@ -414,7 +414,7 @@ def test_the_body_is_read_as_the_application_receives() -> None:
     assert sum(reads) == 1_000_000
 
 
-def test_what_was_read_for_a_receive_that_was_cancelled_is_the_next_ones() -> None:
+def test_data_of_a_cancelled_receive_is_returned_by_the_next() -> None:
     cancelled = Gate()
 
     class Slow(io.BytesIO):
@@ -486,7 +486,7 @@ def test_an_application_whose_client_has_gone_ends(go_on: Callable[[Receive, Sen
     assert [summary.reason for summary in summaries] == ["disconnect"]
 
 
-def test_an_application_that_knows_is_left_to_finish() -> None:
+def test_application_that_saw_the_disconnect_may_finish() -> None:
     may_end, outcomes, ended = Gate(), list[str](), Gate()
 
     async def respond(_: Scope, receive: Receive, send: Send) -> None:

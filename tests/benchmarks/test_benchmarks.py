@@ -27,7 +27,7 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_each_path_has_its_floor_and_ours_and_all_rows_arrive() -> None:
+def test_each_path_is_measured_beside_its_floor_and_all_rows_arrive() -> None:
     result: dict[str, Any] = json.loads(run("inprocess", "--rows", "50", "--rounds", "1", "--json"))
     assert len(result["tables"]) == len(PATHS) == 4
     for table in result["tables"]:
@@ -43,10 +43,12 @@ def test_each_format_has_its_floor_and_goals_and_all_items_arrive() -> None:
     for table, race in zip(result["tables"], FORMATS, strict=True):
         installed = [contender.name for contender in race.contenders if contender.is_installed]
         assert [row[""] for row in table["rows"]] == installed
-        assert {f"{ours} / {beside}" for ours, beside, _ in race.targets} >= {goal["what"] for goal in table["goals"]}
+        assert {f"{measured} / {beside}" for measured, beside, _ in race.targets} >= {
+            goal["what"] for goal in table["goals"]
+        }
 
 
-def test_the_table_names_who_is_left_out() -> None:
+def test_table_names_the_contenders_that_are_not_installed() -> None:
     printed = run("startup", "--rows", "1", "--rounds", "1")
     assert f"not installed: {', '.join(missing()) or 'nobody'}." in printed
     assert "async → ASGI, start-up" in printed
@@ -58,15 +60,15 @@ def test_latency_is_that_of_every_row_through_real_servers() -> None:
     assert all(row["p50"] > 0 for row in table["rows"])
 
 
-def test_a_contender_without_its_package_does_not_take_part() -> None:
-    assert not Contender("nobody", "peer", "nobody:app", requires=("a_package_of_nobody",)).is_installed
+def test_contender_without_its_package_is_not_measured() -> None:
+    assert not Contender("missing", "peer", "missing:app", requires=("a_missing_package",)).is_installed
 
 
 def test_contenders_take_turns() -> None:
     order: list[str] = []
-    runs = {name: (lambda name=name: order.append(name), 1) for name in ("floor", "peer", "ours")}
+    runs = {name: (lambda name=name: order.append(name), 1) for name in ("floor", "peer", "own")}
     assert take_turns(runs, 2).keys() == runs.keys()
-    assert order == ["floor", "peer", "ours"] * 2
+    assert order == ["floor", "peer", "own"] * 2
 
 
 def test_an_unknown_section_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,9 +78,9 @@ def test_an_unknown_section_is_refused_by_name(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(("measured", "verdict"), [(1.5, "yes"), (1.6, "yes"), (1.7, "NO")])
-def test_a_goal_says_plainly_whether_it_is_met(measured: float, verdict: str) -> None:
-    table = Table("speed", ["", "best"], [["ours", 1.0]], [Goal("ours / floor", measured, 1.6)])
-    assert f"  {verdict:>3}  ours / floor" in "\n".join(table.lines())
+def test_goal_shows_whether_it_is_met(measured: float, verdict: str) -> None:
+    table = Table("speed", ["", "best"], [["own", 1.0]], [Goal("own / floor", measured, 1.6)])
+    assert f"  {verdict:>3}  own / floor" in "\n".join(table.lines())
 
 
 def test_the_installation_is_measured_beside_starlettes() -> None:

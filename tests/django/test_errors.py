@@ -89,7 +89,7 @@ def test_a_source_that_was_streamed_already_is_an_error_of_the_next_request(inte
     assert [type(error) for error in caught] == [sa.StreamConsumedError]
 
 
-def test_what_a_streaming_route_cannot_stream_is_an_error_that_names_the_view() -> None:
+def test_unstreamable_result_of_a_streaming_route_is_an_error_that_names_the_view() -> None:
     for result in (None, object()):
 
         def view(request: HttpRequest, result: Any = result) -> Any:

@@ -238,7 +238,7 @@ def test_a_decorator_may_replace_the_content_before_it_is_rendered(interface: In
 
 @both_interfaces
 @either_way
-def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(interface: Interface, way: str) -> None:
+def test_client_disconnect_closes_a_source_whose_content_was_replaced(interface: Interface, way: str) -> None:
     def finish(**_: object) -> None:
         happened.append("the request was finished")
 
@@ -260,7 +260,7 @@ def test_a_client_that_goes_closes_a_source_whose_content_was_replaced(interface
 @both_interfaces
 @either_way
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")  # Django's, for a list
-def test_content_that_is_thrown_away_is_closed(interface: Interface, way: str) -> None:
+def test_replaced_content_is_closed(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
     answer = interface.get(streaming(view_of(source)), middleware=named(truncating))
     assert (answer.body, source.closes) == (b"short", 1)

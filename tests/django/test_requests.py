@@ -65,7 +65,7 @@ def test_the_format_of_stream_response_is_negotiated(interface: Interface) -> No
     assert answer.header("Content-Type") == ["text/event-stream"]
 
 
-def test_what_was_announced_is_forgotten_when_the_request_is_finished() -> None:
+def test_request_of_stream_response_is_released_when_the_request_is_finished() -> None:
     def view(request: HttpRequest) -> StreamResponse:
         return stream_response(iter(["a"]))
 

@@ -76,7 +76,7 @@ class RowsOfTheTest(TestCase):
                 assert connection.in_atomic_block
                 assert not connection.allow_thread_sharing  # nothing has kept it
 
-    async def test_the_async_client_reads_them(self) -> None:
+    async def test_django_async_test_client_reads_streams_in_a_test_case(self) -> None:
         for name in VIEWS:
             with self.subTest(name):
                 response: Any = await self.async_client.get(f"/{name}")

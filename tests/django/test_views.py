@@ -277,7 +277,7 @@ def test_a_status_without_a_body_has_no_content_type(interface: Interface) -> No
 
 
 @both_interfaces
-def test_what_the_view_sets_on_the_response_wins(interface: Interface) -> None:
+def test_header_set_by_the_view_wins(interface: Interface) -> None:
     def view(request: HttpRequest) -> StreamResponse:
         response = stream_response(rows())
         response["Content-Type"] = "text/x-mine"

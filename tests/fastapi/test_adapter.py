@@ -285,7 +285,7 @@ def test_a_result_that_streaming_cannot_stream_is_an_error_that_names_the_view()
         strict_client_of(app).get("/")
 
 
-def test_defaults_are_for_whatever_the_application_streams() -> None:
+def test_adapter_defaults_apply_to_every_stream_of_the_application() -> None:
     app = FastAPI()
     StreamAdapter(app, headers={"X-Default": "app", "X-Own": "app"}, format=NDJSON())
 

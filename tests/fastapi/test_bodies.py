@@ -117,7 +117,7 @@ def test_the_body_is_read_in_the_source_under_the_test_client(
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "GET"])
 @pytest.mark.parametrize("way", ["fastapi/streaming", "starlette/streaming"])
-def test_the_method_does_not_matter(client: httpx2.Client, method: str, way: str) -> None:
+def test_body_is_read_in_the_source_for_every_method(client: httpx2.Client, method: str, way: str) -> None:
     assert client.request(method, f"/{way}/body_after", content=b"abc").text == "start\n3\n"
 
 

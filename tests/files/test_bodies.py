@@ -96,7 +96,7 @@ FILENAMES = {
 @either_interface
 @pytest.mark.parametrize("disposition", ["inline", "attachment"])
 @pytest.mark.parametrize(("name", "media_type"), FILENAMES.items(), ids=lambda name: repr(name)[:40])
-def test_a_strangers_filename_is_typed_by_its_last_extension_only(
+def test_uploaded_filename_is_typed_by_its_last_extension_only(
     call: Call, name: str, media_type: str, disposition: str
 ) -> None:
     answer = call(sa.file(io.BytesIO(b"<script>"), filename=name, disposition=disposition))
@@ -137,12 +137,12 @@ def test_a_cache_asks_before_it_answers_with_a_file(
     [{"media_type": "application/x-own"}, {"headers": {"Content-Type": "application/x-own"}}],
     ids=["media_type", "header"],
 )
-def test_a_type_of_the_users_own_is_sent(call: Call, large: Path, options: dict[str, Any]) -> None:
+def test_media_type_of_the_user_is_sent(call: Call, large: Path, options: dict[str, Any]) -> None:
     assert call(sa.file(large, **options)).header("Content-Type") == ["application/x-own"]
 
 
 @either_interface
-def test_no_type_of_the_users_own_is_the_one_that_is_guessed(call: Call, tmp_path: Path) -> None:
+def test_media_type_none_is_guessed(call: Call, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"image")
     assert call(sa.file(tmp_path / "a.png", media_type=None)).header("Content-Type") == ["image/png"]
 
@@ -296,7 +296,7 @@ def sent_over_asgi(response: sa.Response, *, extensions: dict[str, object]) -> l
 PATHSEND: dict[str, object] = {"http.response.pathsend": {}}
 
 
-def test_a_server_that_offers_it_is_left_a_whole_file(large: Path) -> None:
+def test_server_with_pathsend_is_given_a_whole_file(large: Path) -> None:
     start, path = sent_over_asgi(sa.file(large), extensions=PATHSEND)
     assert (b"content-length", str(MIB).encode()) in start["headers"]
     assert path == {"type": "http.response.pathsend", "path": str(large)}
@@ -314,7 +314,7 @@ NOT_LEFT_TO_A_SERVER: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("make", NOT_LEFT_TO_A_SERVER.values(), ids=NOT_LEFT_TO_A_SERVER)
-def test_a_server_is_not_left_what_it_could_get_wrong(large: Path, make: Make) -> None:
+def test_server_with_pathsend_is_not_given_ranges_or_changing_files(large: Path, make: Make) -> None:
     messages = sent_over_asgi(make(large), extensions=PATHSEND)
     assert {message["type"] for message in messages} == {"http.response.start", "http.response.body"}
     assert sum(len(message.get("body", b"")) for message in messages) == MIB
@@ -348,7 +348,9 @@ ITERATED: dict[str, tuple[dict[str, Any], dict[str, object]]] = {
 
 
 @pytest.mark.parametrize(("options", "environ"), ITERATED.values(), ids=ITERATED)
-def test_anything_else_is_iterated(large: Path, options: dict[str, Any], environ: dict[str, object]) -> None:
+def test_wsgi_file_wrapper_is_not_used_for_other_files(
+    large: Path, options: dict[str, Any], environ: dict[str, object]
+) -> None:
     body = through_wrapper(sa.file(large, **options), **environ)
     assert isinstance(body, SyncBody)
     body.close()

@@ -136,7 +136,7 @@ def test_a_file_object_is_sent_whole_with_its_length_and_closed_once(call: Call,
     ],
     ids=["a range", "a small range", "no such range", "not modified", "a failed condition", "head"],
 )
-def test_every_answer_closes_it_once(
+def test_every_answer_closes_the_file_object_once(
     call: Call, path: Path, name: str, method: str, headers: dict[str, str], status: int, body: bytes
 ) -> None:
     file = counted(name, path)
@@ -147,7 +147,7 @@ def test_every_answer_closes_it_once(
 
 @either_interface
 @every_seekable
-def test_it_is_sent_from_where_it_stands(call: Call, path: Path, name: str) -> None:
+def test_file_object_is_sent_from_its_position(call: Call, path: Path, name: str) -> None:
     file = SEEKABLE[name](path)
     seeking = file.seek(len(CONTENT) - 5)
     if asyncio.iscoroutine(seeking):
@@ -271,7 +271,7 @@ MISTAKES: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize(("content", "options", "error", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_an_error_where_it_is_made(
+def test_invalid_option_is_an_error_at_the_call(
     content: Any, options: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

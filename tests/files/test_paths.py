@@ -67,7 +67,7 @@ def test_a_file_below_the_root_is_sent(call: Call, root: Path, path: str, conten
 
 @either_interface
 @pytest.mark.parametrize("path", NOT_FOUND, ids=lambda path: repr(path)[:40])
-def test_anything_else_is_a_404_and_a_response(call: Call, root: Path, path: str) -> None:
+def test_path_outside_of_the_root_is_a_404(call: Call, root: Path, path: str) -> None:
     answer = call(sa.file(path, root=root))
     assert (answer.status, answer.body, answer.error, answer.complete) == (404, b"", None, True)
     assert answer.header("Content-Length") == ["0"]
@@ -115,7 +115,7 @@ def test_a_link_put_in_the_way_after_the_check_is_not_followed(
         open_below(str(root), "sub/deep/file")
 
 
-def test_nothing_stays_open_whatever_was_asked(root: Path) -> None:
+def test_every_request_closes_its_descriptors(root: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for path in NOT_FOUND:
         with pytest.raises(NotFoundError):

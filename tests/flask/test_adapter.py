@@ -106,7 +106,7 @@ def test_routes_of_app_and_blueprints_take_streaming_true(app: Flask, late: bool
     assert client.get("/plain").json == [{"a": 1}]
 
 
-def test_a_blueprint_registered_before_it_streams_too(app: Flask) -> None:
+def test_blueprint_registered_before_the_adapter_streams(app: Flask) -> None:
     blueprint = Blueprint("inner", "tests", url_prefix="/inner")
     blueprint.get("/")(values)
     app.register_blueprint(blueprint)
@@ -172,7 +172,7 @@ def test_app_without_adapter_is_unchanged(app: Flask) -> None:
         other.get("/", streaming=True)(values)
 
 
-def test_installing_it_twice_changes_nothing(app: Flask) -> None:
+def test_installing_the_adapter_twice_changes_nothing(app: Flask) -> None:
     adapter = StreamAdapter(app)
     adapter.init_app(app)
     assert app.extensions["stream_adapter"] is adapter

@@ -165,7 +165,7 @@ def test_the_request_is_torn_down_once_when_the_client_leaves(
 @either_way
 @either_function
 @pytest.mark.parametrize("never", ["iterated", "iterated nor closed"])
-def test_the_request_is_torn_down_once_even_if_the_body_is_never(
+def test_request_is_torn_down_once_if_the_body_is_never_sent(
     app: Flask, journal: Journal, way: str, entry: Any, never: str
 ) -> None:
     app.get("/")(entry(lambda: journal.source(way, "x" * 100_000)))
@@ -179,7 +179,7 @@ def test_the_request_is_torn_down_once_even_if_the_body_is_never(
 
 @either_way
 @either_function
-def test_head_pulls_nothing_closes_the_source_and_tears_down(
+def test_head_closes_the_unstarted_source_and_tears_down_the_request(
     app: Flask, journal: Journal, way: str, entry: Any
 ) -> None:
     source = SOURCES[way](["a"])

@@ -98,7 +98,7 @@ def test_format_headers_removed_in_after_request_are_not_sent(app: Flask, instal
     assert ("X-Accel-Buffering" in headers) == (install is unstarted)  # there it was not known yet
 
 
-def test_a_view_may_work_on_the_response_that_it_made(app: Flask) -> None:
+def test_view_can_change_the_response_that_it_made(app: Flask) -> None:
     @app.get("/")
     def view() -> flask.Response:
         response = stream_response("abc", status_code=202)
@@ -311,7 +311,7 @@ def test_failing_close_callback_does_not_prevent_closing(app: Flask, journal: Jo
 
 
 @either_way
-def test_a_middleware_around_the_app_streams_as_well(app: Flask, journal: Journal, way: str) -> None:
+def test_streaming_works_under_a_wsgi_middleware(app: Flask, journal: Journal, way: str) -> None:
     inner: Any = app.wsgi_app
 
     def middleware(environ: Any, start_response: Any) -> Iterator[bytes]:

@@ -181,13 +181,13 @@ def test_explicit_view_returns_each_iterable(
 
 
 @pytest.mark.parametrize("install", EVERY_WAY.values(), ids=EVERY_WAY)
-def test_a_view_may_be_a_generator_function(app: Flask, install: Callable[[Flask, object], None]) -> None:
+def test_generator_view_is_streamed(app: Flask, install: Callable[[Flask, object], None]) -> None:
     install(app, generator)
     check(app, Result(generator))
 
 
 @pytest.mark.parametrize("install", EVERY_WAY.values(), ids=EVERY_WAY)
-def test_a_view_may_be_an_async_generator_function(app: Flask, install: Callable[[Flask, object], None]) -> None:
+def test_async_generator_view_is_streamed(app: Flask, install: Callable[[Flask, object], None]) -> None:
     async def view() -> AsyncIterator[str]:
         yield "a"
         yield "b"
@@ -196,7 +196,7 @@ def test_a_view_may_be_an_async_generator_function(app: Flask, install: Callable
     check(app, Result(generator))
 
 
-def test_an_awaitable_of_a_stream_is_streamed_as_well(app: Flask) -> None:
+def test_awaitable_of_a_stream_is_streamed(app: Flask) -> None:
     @app.get("/")
     @streaming
     def view() -> Awaitable[object]:
@@ -215,7 +215,7 @@ NOT_STREAMS: dict[str, tuple[object, str]] = {
 
 @pytest.mark.parametrize("install", EXPLICIT.values(), ids=EXPLICIT)
 @pytest.mark.parametrize(("result", "message"), NOT_STREAMS.values(), ids=NOT_STREAMS)
-def test_what_cannot_be_streamed_is_an_error_that_names_the_view(
+def test_unstreamable_result_is_an_error_that_names_the_view(
     app: Flask, install: Callable[[Flask, object], None], result: object, message: str
 ) -> None:
     def a_view() -> object:

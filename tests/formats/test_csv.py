@@ -290,11 +290,11 @@ def test_item_that_is_not_a_row_is_an_error_that_names_it(
         (CSVPipe(), b"a|b\r\n1|x\r\n"),
     ],
 )
-def test_a_dialect_is_by_name_or_ones_own(dialect: Any, body: bytes) -> None:
+def test_dialect_is_a_name_or_a_class(dialect: Any, body: bytes) -> None:
     assert body_of(sa.csv([{"a": 1, "b": "x"}], dialect=dialect)) == body
 
 
-def test_what_a_dialect_cannot_write_is_named() -> None:
+def test_cell_that_the_dialect_cannot_write_is_an_error_that_names_it() -> None:
     class Unquoted(csv.excel):
         quoting = csv.QUOTE_NONE
 
@@ -333,7 +333,7 @@ def test_a_charset_with_states_returns_to_its_first_at_the_end() -> None:
         (sa.csv([["€"]], charset="latin-1"), "chunk 0: charset latin-1 cannot encode '€'"),
     ],
 )
-def test_what_the_charset_lacks_is_an_error_before_anything_is_sent(
+def test_character_outside_of_the_charset_is_an_error_before_anything_is_sent(
     response: sa.Response, problem: str, call: Call
 ) -> None:
     answer = call(response)
@@ -412,7 +412,7 @@ def test_one_row_encoded_by_itself_is_the_first_of_a_stream() -> None:
 
 
 @four_paths
-def test_after_an_error_no_line_tells_but_the_connection_breaks(way: str, call: Call) -> None:
+def test_csv_failure_writes_no_line_and_breaks_the_connection(way: str, call: Call) -> None:
     def rows() -> Iterator[object]:
         yield [1]
         yield [2]

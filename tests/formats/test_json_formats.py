@@ -203,7 +203,9 @@ def test_an_error_in_the_first_item_sends_nothing(shortcut: Callable[..., sa.Res
         ("json_seq", b"\x1e1\n\x1e2\n\x1e" + PROBLEM),
     ],
 )
-def test_after_an_error_the_body_says_so_or_stays_open(shortcut: str, body: bytes, way: str, call: Call) -> None:
+def test_json_failure_writes_an_error_record_or_leaves_the_body_open(
+    shortcut: str, body: bytes, way: str, call: Call
+) -> None:
     def items() -> Any:
         yield 1
         yield 2
@@ -224,7 +226,7 @@ def test_after_an_error_the_body_says_so_or_stays_open(shortcut: str, body: byte
         ("json_seq", b'\x1e1\n\x1e{"sorry":true}\n'),
     ],
 )
-def test_what_on_error_returns_is_one_more_item(shortcut: str, body: bytes, call: Call) -> None:
+def test_result_of_on_error_is_the_last_item(shortcut: str, body: bytes, call: Call) -> None:
     def items() -> Any:
         yield 1
         raise RuntimeError("secret")
@@ -254,9 +256,7 @@ def as_bytes(value: object) -> bytes:
         ("json_seq", '\x1e{"ä": 1}\n\x1e{"ä": 1}\n'),
     ],
 )
-def test_json_dumps_takes_the_encoders_place(
-    shortcut: str, body: str, json_dumps: Callable[[Any], bytes | str]
-) -> None:
+def test_json_dumps_replaces_the_encoder(shortcut: str, body: str, json_dumps: Callable[[Any], bytes | str]) -> None:
     assert body_of(SHORTCUTS[shortcut]([{"ä": 1}] * 2, json_dumps=json_dumps)) == body.encode()
 
 
@@ -279,7 +279,7 @@ BAD_DUMPS: list[tuple[Callable[[Any], Any], str]] = [
 
 @each_shortcut
 @pytest.mark.parametrize(("json_dumps", "problem"), BAD_DUMPS)
-def test_what_json_dumps_does_wrong_is_an_error_that_names_the_item(
+def test_invalid_result_of_json_dumps_is_an_error_that_names_the_item(
     shortcut: Callable[..., sa.Response], json_dumps: Callable[[Any], Any], problem: str
 ) -> None:
     with pytest.raises(sa.ChunkEncodingError) as caught:

@@ -61,7 +61,7 @@ def asking_for(accept: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("accept", "kind", "content_type"), [*cells()])
-def test_each_cell_of_the_table(accept: str, kind: str, content_type: str) -> None:
+def test_negotiated_format_is_that_of_the_table(accept: str, kind: str, content_type: str) -> None:
     for item in FIRST_ITEMS[kind] or (None,):
         source = [] if item is None else [item]
         for call in (call_wsgi, call_asgi):
@@ -98,7 +98,7 @@ def test_text_becomes_the_raw_data_of_events(way: str, call: Call) -> None:
 
 @four_paths
 @pytest.mark.parametrize(("accept", "body"), [("application/json", b"[]"), ("application/x-ndjson", b"")])
-def test_who_wants_json_gets_valid_json_of_no_items(accept: str, body: bytes, way: str, call: Call) -> None:
+def test_empty_stream_is_valid_json_if_the_client_prefers_json(accept: str, body: bytes, way: str, call: Call) -> None:
     assert call(sa.Response(in_way(way, iter(()))), headers=[("Accept", accept)]).body == body
 
 
@@ -213,7 +213,7 @@ def test_strict_is_bytes_whatever_the_client_prefers(items: list[object], accept
 
 @pytest.mark.parametrize("accept", EVERY_ACCEPT)
 @pytest.mark.parametrize("status", [204, 304])
-def test_what_has_no_body_is_not_negotiated(status: int, accept: str) -> None:
+def test_response_without_a_body_is_not_negotiated(status: int, accept: str) -> None:
     answer = call_wsgi(sa.Response(iter([{"a": 1}]), status_code=status), headers=[("Accept", accept)])
     assert (answer.status, answer.body) == (status, b"")
     assert answer.header("vary") == answer.header("content-type") == answer.header("cache-control") == []
@@ -263,7 +263,7 @@ def two_items(way: str, gate: Gate) -> Any:
 
 @four_paths
 @pytest.mark.parametrize("accept", BODIES)
-def test_what_the_client_chose_is_sent_item_by_item(accept: str, way: str, call: Call) -> None:
+def test_negotiated_stream_is_sent_item_by_item(accept: str, way: str, call: Call) -> None:
     opener = Opener(b'{"a":1}')
     answer = call(sa.Response(two_items(way, opener.gate)), headers=[("Accept", accept)], watcher=opener)
     assert answer.error is None
@@ -359,7 +359,7 @@ def test_no_accept_at_all_is_an_error(accept: str) -> None:
     assert Auto(accept=accept).choose(dict, strict=False).media_type in BODIES
 
 
-def test_in_a_framework_whose_text_is_html_html_is_what_is_negotiated() -> None:
+def test_text_is_negotiated_as_html_in_frameworks_that_send_html() -> None:
     def content_type(accept: str) -> str:
         head = RequestHead.from_environ({"HTTP_ACCEPT": accept})
         body = SyncBody(sa.Response(iter("a")).resolve(head, text_media_type="text/html"))

@@ -75,7 +75,7 @@ VARY: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("vary_of", VARY.values(), ids=VARY)
-def test_what_each_has_looked_at_is_in_vary(vary_of: Callable[[], str]) -> None:
+def test_vary_names_accept_and_the_fields_of_the_framework(vary_of: Callable[[], str]) -> None:
     assert sorted(field.strip() for field in vary_of().split(",")) == ["Accept", "Cookie"]
 
 

@@ -60,7 +60,7 @@ class Pieces(io.RawIOBase):
 @each_way
 @given(items=ITEMS, flush=FLUSHES)
 @settings(deadline=None, max_examples=60)
-def test_ndjson(way: str, items: list[Any], flush: Flush) -> None:
+def test_ndjson_round_trip_is_the_same_items(way: str, items: list[Any], flush: Flush) -> None:
     body = body_of(sa.ndjson(in_way(way, iter(items)), flush=flush))
     assert body.count(b"\n") == len(items)
     assert [json.loads(line) for line in body.split(b"\n")[:-1]] == items
@@ -69,7 +69,7 @@ def test_ndjson(way: str, items: list[Any], flush: Flush) -> None:
 @each_way
 @given(items=ITEMS, flush=FLUSHES, sizes=CUTS)
 @settings(deadline=None, max_examples=60)
-def test_json_array(way: str, items: list[Any], flush: Flush, sizes: list[int]) -> None:
+def test_json_array_round_trip_is_the_same_items(way: str, items: list[Any], flush: Flush, sizes: list[int]) -> None:
     body = body_of(sa.json_array(in_way(way, iter(items)), flush=flush))
     assert json.loads(body) == items
     read: list[Any] = list(ijson.items(Pieces(cut(body, sizes)), "item", use_float=True))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]  # no types
@@ -79,7 +79,7 @@ def test_json_array(way: str, items: list[Any], flush: Flush, sizes: list[int]) 
 @each_way
 @given(items=ITEMS, flush=FLUSHES, sizes=CUTS)
 @settings(deadline=None, max_examples=60)
-def test_json_seq(way: str, items: list[Any], flush: Flush, sizes: list[int]) -> None:
+def test_json_seq_round_trip_is_the_same_items(way: str, items: list[Any], flush: Flush, sizes: list[int]) -> None:
     body = body_of(sa.json_seq(in_way(way, iter(items)), flush=flush))
     assert list(json_seq_of(cut(body, sizes))) == items
 
@@ -93,7 +93,9 @@ DIALECTS = st.sampled_from(["excel", "excel-tab", "unix"])
 @each_way
 @given(rows=ROWS, flush=FLUSHES, dialect=DIALECTS, charset=st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]))
 @settings(deadline=None, max_examples=60)
-def test_csv_of_sequences(way: str, rows: list[list[str]], flush: Flush, dialect: str, charset: str) -> None:
+def test_csv_round_trip_of_sequences_is_the_same_cells(
+    way: str, rows: list[list[str]], flush: Flush, dialect: str, charset: str
+) -> None:
     response = sa.csv(in_way(way, iter(rows)), flush=flush, dialect=dialect, charset=charset)
     text = io.StringIO(body_of(response).decode(charset), newline="")
     assert list(csv.reader(text, dialect)) == rows
@@ -102,7 +104,9 @@ def test_csv_of_sequences(way: str, rows: list[list[str]], flush: Flush, dialect
 @each_way
 @given(rows=ROWS, flush=FLUSHES, bom=st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_csv_of_mappings(way: str, rows: list[list[str]], flush: Flush, *, bom: bool) -> None:
+def test_csv_round_trip_of_mappings_is_the_same_cells(
+    way: str, rows: list[list[str]], flush: Flush, *, bom: bool
+) -> None:
     columns = [f"column, {number}" for number in range(len(rows[0]))]
     mappings = [dict(zip(columns, row, strict=True)) for row in rows]
     body = body_of(sa.csv(in_way(way, iter(mappings)), flush=flush, bom=bom))

@@ -42,7 +42,7 @@ def test_a_complete_stream_ends_with_the_end_event(way: str, call: Call, items: 
 @four_paths
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("end", ["done", "é☃ 𝄞"])
-def test_who_has_had_the_end_is_answered_204_and_the_source_is_closed_unstarted(
+def test_client_that_has_the_end_event_is_answered_204_and_the_source_is_closed_unstarted(
     way: str, call: Call, method: str, end: str
 ) -> None:
     source, reasons = SOURCES[way](["0"]), list[str]()
@@ -132,7 +132,7 @@ ERROR_RECORDS: dict[str, tuple[Callable[[BaseException], Any], bytes]] = {
 
 @four_paths
 @pytest.mark.parametrize("returned", ERROR_RECORDS)
-def test_on_error_says_what_the_error_event_says(way: str, call: Call, returned: str) -> None:
+def test_error_event_has_the_result_of_on_error(way: str, call: Call, returned: str) -> None:
     on_error, frame = ERROR_RECORDS[returned]
     answer = call(sa.sse(SOURCES[way](["0", LookupError(SECRET)]), retry=None, on_error=on_error))
     assert answer.body == b"data: 0\n\n" + frame + b"\n\n"
@@ -178,7 +178,7 @@ def test_a_profiles_stream_is_parts_and_done(way: str, call: Call, profile: Any,
 
 @pytest.mark.parametrize("fields", [{"data": "a", "id": "1"}, {"data": "a", "retry": 1}, {"comment": "a"}])
 @pytest.mark.parametrize("profile", ["openai", "ai-sdk"])
-def test_what_would_break_a_profiles_clients_is_an_error(profile: Any, fields: dict[str, Any]) -> None:
+def test_item_that_breaks_clients_of_a_profile_is_an_error(profile: Any, fields: dict[str, Any]) -> None:
     with pytest.raises(ChunkValueError, match="chunk 0: profile: expected an event with data, no id and no retry"):
         list(sa.iter_bytes(sa.sse([sa.ServerSentEvent(**fields)], profile=profile)))
 

@@ -119,7 +119,7 @@ def test_an_event_passes_between_processes_and_stays_as_it_was_encoded(made_agai
     assert (again.encoded, repr(again)) == (event.encoded, repr(event))
 
 
-def test_what_was_sent_is_what_a_client_reads() -> None:
+def test_client_reads_the_events_that_were_sent() -> None:
     texts = ["a", "", "a\nb", " leading and trailing ", "a\u2028b", ": no comment", "data: no field", "a\n\nb\n"]
     events = [sa.ServerSentEvent(text, event="tick", id=str(number)) for number, text in enumerate(texts)]
     body = b"".join(sa.iter_bytes(sa.sse(events)))

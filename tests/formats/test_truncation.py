@@ -87,7 +87,7 @@ def test_a_json_sequence_ends_with_a_truncated_element_and_the_connection_breaks
 
 @each_item
 @paths("csv")
-def test_csv_is_as_good_as_its_rows_and_the_connection_breaks(server: Server, path: str, after: int) -> None:
+def test_csv_failure_keeps_sent_rows_and_breaks_connection(server: Server, path: str, after: int) -> None:
     body, complete = received(server, path, after)
     assert not complete
     assert list(csv.DictReader(body.decode().splitlines())) == [{"row": str(row["row"])} for row in ROWS[:after]]

@@ -164,7 +164,7 @@ def test_an_error_before_the_first_part_reaches_the_server_and_nothing_else_does
 
 
 @pytest.mark.parametrize("patience", [0, 3])
-def test_however_long_it_takes_and_it_is_reported(patience: int) -> None:
+def test_late_error_before_the_first_part_is_reported(patience: int) -> None:
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send(START)
         for _step in range(patience):
@@ -330,7 +330,7 @@ def test_the_scope_is_the_servers_own_object() -> None:
     assert scope["route"] == "/a"
 
 
-def test_what_follows_the_last_part_is_done_after_it_was_sent() -> None:
+def test_work_after_the_last_part_runs_after_it_was_sent() -> None:
     receive, send, sent = asgi_channel()
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
@@ -349,7 +349,7 @@ def test_trailers_follow_a_stream() -> None:
     assert sent[-2]["more_body"] is False
 
 
-def test_a_file_that_the_server_sends_may_come_late() -> None:
+def test_pathsend_may_come_after_the_start() -> None:
     async def pause() -> None:
         for _ in range(5):
             await asyncio.sleep(0)
@@ -411,7 +411,7 @@ def test_a_silent_event_stream_is_kept_alive() -> None:
     assert answer.header("x-accel-buffering") == ["no"]
 
 
-def test_one_that_is_silent_from_the_start_is_begun() -> None:
+def test_silent_event_stream_is_started_by_a_keepalive() -> None:
     heard = asyncio.Event()
     app = app_of(EVENTS, part(b"data: a\n\n", more=False), between=in_turn(heard.wait, _nothing))
     answer = call_asgi(StreamAdapterMiddleware(app, keepalive=0.01), watcher=Clock(heard, 1))
@@ -419,7 +419,7 @@ def test_one_that_is_silent_from_the_start_is_begun() -> None:
     assert answer.blocks[-1] == b"data: a\n\n"
 
 
-def test_a_keepalive_does_not_stand_in_an_unfinished_event() -> None:
+def test_keepalive_is_not_sent_inside_an_unfinished_event() -> None:
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send(EVENTS)
         await send(part(b"data: a"))
@@ -433,7 +433,7 @@ def test_a_keepalive_does_not_stand_in_an_unfinished_event() -> None:
     assert answer.body.startswith(b"data: a\n\n:\n")
 
 
-def test_what_an_application_says_of_caching_stands() -> None:
+def test_cache_control_of_the_application_is_kept() -> None:
     start = {**EVENTS, "headers": [*EVENTS["headers"], (b"cache-control", b"no-cache")]}
     answer = call_asgi(StreamAdapterMiddleware(app_of(start, part(b"data: a\n\n"), END)))
     assert answer.header("cache-control") == ["no-cache"]

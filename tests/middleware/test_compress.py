@@ -81,7 +81,7 @@ def test_the_coding_is_the_one_that_the_client_prefers(accept: str | None, codin
         pytest.param(200, {"Content-Type": ""}, id="of no type"),
     ],
 )
-def test_what_is_not_compressed_goes_out_as_it_came(status: int, more: Mapping[str, str]) -> None:
+def test_uncompressed_response_is_unchanged(status: int, more: Mapping[str, str]) -> None:
     headers = {**dict(TEXT), **more}
     assert outcome(list(headers.items()), "gzip, br", status) == headers
 
@@ -97,7 +97,7 @@ def test_what_is_not_compressed_goes_out_as_it_came(status: int, more: Mapping[s
         "application/x-ndjson",
     ],
 )
-def test_what_is_text_at_heart_is_compressed(media_type: str) -> None:
+def test_text_media_types_are_compressed(media_type: str) -> None:
     assert outcome([("Content-Type", media_type)])["Content-Encoding"] == "gzip"
 
 
@@ -112,7 +112,9 @@ def test_what_is_text_at_heart_is_compressed(media_type: str) -> None:
         ({"Content-Length": "500", "Accept-Ranges": "bytes", "Content-MD5": "a", "Digest": "a"}, {}),
     ],
 )
-def test_headers_that_were_true_of_the_plain_body_are_mended(given: Mapping[str, str], sent: Mapping[str, str]) -> None:
+def test_headers_of_the_plain_body_are_corrected_by_compression(
+    given: Mapping[str, str], sent: Mapping[str, str]
+) -> None:
     headers = outcome([*TEXT, *given.items()])
     assert headers == {**dict(TEXT), "Content-Encoding": "gzip", "Vary": "Accept-Encoding", **sent}
 

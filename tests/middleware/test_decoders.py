@@ -45,7 +45,7 @@ def urls(server: Server, coding: str) -> tuple[str, str]:
 
 
 @each_coding
-def test_by_httpx(server: Server, coding: str) -> None:
+def test_httpx_reads_each_compressed_event_at_once(server: Server, coding: str) -> None:
     url, acknowledge = urls(server, coding)
     text = ""
     with httpx2.stream("GET", url, timeout=BOUND) as response:
@@ -63,7 +63,7 @@ def curl_decodes(coding: str) -> bool:
 
 @CURL.needed
 @each_coding
-def test_by_curl(server: Server, coding: str) -> None:
+def test_curl_reads_each_compressed_event_at_once(server: Server, coding: str) -> None:
     if not curl_decodes(coding):
         pytest.skip(f"this curl was built without {coding}")
     url, acknowledge = urls(server, coding)
@@ -79,7 +79,7 @@ def test_by_curl(server: Server, coding: str) -> None:
 
 
 @each_coding
-def test_by_node(server: Server, coding: str) -> None:
+def test_node_reads_each_compressed_event_at_once(server: Server, coding: str) -> None:
     url, acknowledge = urls(server, coding)
     script = f"{SCRIPT}; acknowledging({url!r}, {acknowledge!r}).then((it) => console.log(JSON.stringify(it)))"
     done = executable.node(
@@ -91,6 +91,6 @@ def test_by_node(server: Server, coding: str) -> None:
 
 @needs_chromium
 @each_coding
-def test_by_chromium(server: Server, browser: Chrome, coding: str) -> None:
+def test_chromium_reads_each_compressed_event_at_once(server: Server, browser: Chrome, coding: str) -> None:
     script = f"{SCRIPT}; const [url, acknowledge, done] = arguments; acknowledging(url, acknowledge).then(done)"
     assert browser.execute_async_script(script, *urls(server, coding)) == [coding, EXPECTED]  # pyright: ignore[reportUnknownMemberType]  # selenium's own

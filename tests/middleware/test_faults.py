@@ -86,7 +86,7 @@ def test_a_late_error_breaks_the_connection(subject: Subject, way: str) -> None:
 
 @pytest.mark.parametrize("name", ["ticking", "rows", "fast"])
 @pytest.mark.parametrize("leave", [Client.reset, Client.finish], ids=["RST", "FIN"])
-def test_a_client_that_goes_has_the_source_closed(
+def test_client_disconnect_closes_the_source(
     subject: Subject, way: str, name: str, leave: Callable[[Client], float], host: Host
 ) -> None:
     if host == LAZY and name != "ticking":
@@ -98,14 +98,14 @@ def test_a_client_that_goes_has_the_source_closed(
 
 
 @pytest.mark.usefixtures("only_asgi")
-def test_so_has_one_that_goes_while_the_source_is_silent(subject: Subject, way: str) -> None:
+def test_client_disconnect_closes_a_silent_source(subject: Subject, way: str) -> None:
     subject.stream("idle", way).read_until(b"first").reset()
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"disconnect": 1}
 
 
 @pytest.mark.usefixtures("only_asgi")
-def test_others_are_served_whatever_one_client_does(subject: Subject, way: str, host: Host) -> None:
+def test_other_clients_are_served_while_one_client_stalls(subject: Subject, way: str, host: Host) -> None:
     client = subject.stream("rows", way).read(MIB)
     subject.hello()
     subject.wait_level()
@@ -125,13 +125,13 @@ def test_a_deadline_ends_the_stream(subject: Subject, way: str, reason: str) -> 
 
 
 @pytest.mark.usefixtures("only_asgi")
-def test_a_client_that_takes_nothing_for_too_long_is_left(subject: Subject, way: str, host: Host) -> None:
+def test_client_that_reads_nothing_is_disconnected_after_send_timeout(subject: Subject, way: str, host: Host) -> None:
     client = subject.stream("fast", way, "send_timeout").read(65536)
     subject.probe.wait(lambda it: it.reasons == {"send_timeout": 1} and (host == LAZY or it.closed))
     assert not client.read_to_the_end().complete
 
 
-def test_a_finite_stream_is_the_same_with_and_without(subject: Subject, way: str) -> None:
+def test_finite_stream_has_the_same_bytes_with_and_without_the_middleware(subject: Subject, way: str) -> None:
     bare, mended = (subject.stream("finite", way, options).read_to_the_end() for options in (BARE, "unlimited"))
     assert bare.complete
     assert mended.complete
@@ -139,7 +139,7 @@ def test_a_finite_stream_is_the_same_with_and_without(subject: Subject, way: str
 
 
 @pytest.mark.servers
-def test_starlette_alone_lets_one_client_stop_all_others() -> None:
+def test_one_client_stops_all_others_in_starlette_without_the_middleware() -> None:
     with contextlib.suppress(AssertionError), run(UVICORN[0]) as subject:  # it does not end in form, either
         subject.stream("rows", "async", BARE).read(MIB).reset()
         other = socket.create_connection(("127.0.0.1", subject.server.port), 2)

@@ -79,7 +79,7 @@ def test_a_stream_is_valid_inside_and_outside(headers: Any) -> None:
 
 
 @either_thread
-def test_an_application_that_is_a_generator_is_one_too(headers: Any) -> None:
+def test_generator_application_is_streamed(headers: Any) -> None:
     def app(_: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response("201 Created", [("Content-Type", "text/plain")])
         yield b""
@@ -123,7 +123,7 @@ def test_a_later_error_breaks_the_response(headers: Any) -> None:
 
 
 @either_thread
-def test_a_client_that_goes_has_the_iterable_closed_once(headers: Any) -> None:
+def test_client_disconnect_closes_the_iterable_once(headers: Any) -> None:
     source = CountingSource([b"a"] * 1000)
     summaries: list[sa.StreamSummary] = []
     call_wsgi(StreamAdapterMiddleware(app_of(source), on_close=summaries.append), headers=headers, leave_after=1)
@@ -133,7 +133,9 @@ def test_a_client_that_goes_has_the_iterable_closed_once(headers: Any) -> None:
 
 @either_thread
 @pytest.mark.parametrize("more", [{}, {"content-length": "1"}], ids=["a stream", "no stream"])
-def test_it_is_called_iterated_and_closed_in_one_thread_and_one_context(headers: Any, more: dict[str, str]) -> None:
+def test_application_is_called_iterated_and_closed_in_one_thread_and_context(
+    headers: Any, more: dict[str, str]
+) -> None:
     variable = ContextVar("variable", default="unset")
     seen: list[tuple[int, str]] = []
 
@@ -163,7 +165,7 @@ def test_it_is_called_iterated_and_closed_in_one_thread_and_one_context(headers:
 
 
 @either_thread
-def test_what_is_written_is_sent_when_it_is_written(headers: Any) -> None:
+def test_written_data_is_sent_at_once(headers: Any) -> None:
     blocks: list[bytes] = []
 
     def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -201,7 +203,7 @@ def test_the_head_may_be_replaced_before_the_first_chunk() -> None:
     assert answer.header("content-type") == ["text/html"]
 
 
-def test_and_not_after_it() -> None:
+def test_head_replaced_after_the_first_chunk_is_an_error() -> None:
     def app(_: Environ, start_response: StartResponse) -> Iterator[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         yield b"a"
@@ -214,7 +216,7 @@ def test_and_not_after_it() -> None:
     assert (answer.status, answer.body, repr(answer.error)) == (200, b"a", "LookupError('too late')")
 
 
-def test_an_application_that_never_says_its_status_is_named() -> None:
+def test_application_that_never_calls_start_response_is_named() -> None:
     def silent(_: Environ, __: StartResponse) -> Iterable[bytes]:
         return iter([b"a"])
 
@@ -239,12 +241,12 @@ def test_chunks_of_a_type_that_is_not_live_are_batched() -> None:
 
 
 @pytest.mark.parametrize("media_type", ["text/html; charset=utf-8", "text/event-stream", "Application/X-NDJSON"])
-def test_live_ones_travel_one_by_one(media_type: str) -> None:
+def test_chunks_of_a_live_media_type_are_sent_one_by_one(media_type: str) -> None:
     answer = call_wsgi(StreamAdapterMiddleware(app_of(lambda: iter([b"row\n"] * 10), media_type)))
     assert answer.blocks == [b"row\n"] * 10
 
 
-def test_which_types_are_live_can_be_said() -> None:
+def test_live_media_types_can_be_configured() -> None:
     app = StreamAdapterMiddleware(app_of(lambda: iter([b"row\n"] * 10), "text/csv"), live={"text/csv"})
     assert call_wsgi(app).blocks == [b"row\n"] * 10
 
@@ -297,7 +299,7 @@ def test_a_deadline_ends_a_stream_that_is_silent(limits: sa.Limits, reason: str)
 
 
 @either_thread
-def test_what_a_head_request_does_not_pull_is_closed_in_the_thread_of_the_call(headers: Any) -> None:
+def test_unread_iterable_of_a_head_request_is_closed_in_the_calling_thread(headers: Any) -> None:
     threads: list[int] = []
 
     class Body(CountingSource):

@@ -48,7 +48,7 @@ def app_of(name: str) -> tuple[Any, Callable[[], object]]:
 
 
 @pytest.mark.parametrize("name", ["Starlette", "Litestar", "Quart", "Falcon", "Bottle", "Pyramid"])
-def test_a_framework_streams_rows_as_its_block_says(name: str) -> None:
+def test_documented_program_of_a_framework_streams_rows(name: str) -> None:
     app, go_on = app_of(name)
     received: list[bytes] = []
     with stream_client(app) as client, client.stream("GET", "/rows") as response:
@@ -83,7 +83,7 @@ async def served_by_aiohttp(app: Any) -> AsyncGenerator[int]:
 
 
 @pytest.mark.parametrize(("name", "served"), [("Tornado", served_by_tornado), ("aiohttp", served_by_aiohttp)])
-def test_a_server_of_its_own_streams_rows_as_its_block_says(name: str, served: Any) -> None:
+def test_documented_program_with_a_server_of_its_own_streams_rows(name: str, served: Any) -> None:
     app, go_on = app_of(name)
 
     async def fetch() -> list[bytes]:

@@ -29,7 +29,7 @@ class Gate:
     def wait(self) -> None:
         opened = threading.Event()
         if self._must_wait(opened.set) and not opened.wait(BOUND):
-            raise TimeoutError("nobody opened the gate")
+            raise TimeoutError("the gate was not opened")
 
     async def wait_async(self) -> None:
         loop, opened = asyncio.get_running_loop(), asyncio.Event()

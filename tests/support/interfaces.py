@@ -181,7 +181,7 @@ async def acall_asgi(
 
 
 def asgi_channel() -> tuple[Receive, Send, list[Message]]:
-    """Return a receive that waits for ever after the request, a send, and the list of what was sent."""
+    """Return a receive that never returns after the request, a send, and the list of what was sent."""
     sent: list[Message] = []
     requests: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 

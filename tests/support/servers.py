@@ -121,7 +121,7 @@ def gunicorn_asgi(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Gene
 @contextmanager
 def granian(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
     """Serve the ASGI application `module:name` by one worker. It takes no socket, only the number of a port."""
-    reservation = socket.socket()  # bound, so that nobody else is given the port, and not listening
+    reservation = socket.socket()  # bound, so that no other process gets the port, and not listening
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reservation.bind(("127.0.0.1", 0))
     port = reservation.getsockname()[1]
@@ -132,7 +132,7 @@ def granian(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[
 
 
 def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return when a connection is accepted, for a server that takes no socket of ours."""
+    """Return when a connection is accepted, for a server that opens its socket itself."""
     deadline = time.monotonic() + BOUND
     while True:
         try:
@@ -140,7 +140,7 @@ def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
         except ConnectionRefusedError:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise
-            time.sleep(0.02)  # it tells nobody when it listens
+            time.sleep(0.02)  # it does not report when it listens
         else:
             return
 
@@ -157,7 +157,7 @@ def gunicorn_gevent(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Ge
 def waitress(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
     """Serve the WSGI application `module:name`. Options are `name=number`, of `waitress.serve`.
 
-    It buffers 16 MiB for each client unless told to buffer less.
+    It buffers 16 MiB for each client unless `options` say less.
     """
     defaults = ["threads=32", f"outbuf_high_watermark={1 << 20}"]
     command = ["tests.support.serve_waitress", "{fd}", app, *defaults, *options]

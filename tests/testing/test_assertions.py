@@ -85,7 +85,7 @@ def test_collected_body_fails_with_the_times_of_its_chunks(make: Make) -> None:
 
 
 @either_protocol
-def test_an_endless_source_that_is_gathered_gives_no_status_and_the_failure_says_where_it_stands(make: Make) -> None:
+def test_gathered_endless_source_fails_with_the_position_of_the_source(make: Make) -> None:
     left = threading.Event()
 
     def gathered() -> Iterator[bytes]:
@@ -202,7 +202,7 @@ STARLETTE = Starlette(
 )
 
 
-def test_another_librarys_stream_may_pass() -> None:
+def test_assertions_pass_on_streams_of_other_libraries() -> None:
     assert_streams(STARLETTE, "/async")
     assert_closes(STARLETTE, "/async")
     assert_streams(STARLETTE, "/sync")
@@ -216,7 +216,7 @@ def test_source_that_only_the_garbage_collector_would_close_is_reported() -> Non
     assert any(line.startswith('  ticks is not closed. It is suspended here: File "') for line in left)
 
 
-def test_the_async_forms_fail_alike() -> None:
+def test_async_assertions_fail_with_the_same_messages() -> None:
     async def test() -> None:
         with pytest.raises(AssertionError, match="everything arrived at once"):
             await aassert_streams(STARLETTE, "/gathered")
@@ -244,6 +244,6 @@ def test_silent_source_that_does_not_close_fails_with_its_location(make: Make) -
 
 
 @either_protocol
-def test_a_response_that_is_over_cannot_be_left(make: Make) -> None:
+def test_assertion_of_closing_fails_on_a_finished_response(make: Make) -> None:
     with pytest.raises(AssertionError, match="but the response was over"):
         assert_closes(make([b"all there is"]), "/")

@@ -88,13 +88,13 @@ def test_a_sync_client_of_an_asgi_application_wants_to_be_entered() -> None:
 
 
 @pytest.mark.parametrize(("make", "app"), [(stream_client, asgi), (stream_client, wsgi), (async_stream_client, asgi)])
-def test_options_are_httpxs(make: Callable[..., httpx2.Client], app: Any) -> None:
+def test_client_options_are_passed_to_httpx(make: Callable[..., httpx2.Client], app: Any) -> None:
     client = make(app, headers={"X-Name": "value"}, base_url="http://other.example")
     assert (client.headers["x-name"], str(client.base_url)) == ("value", "http://other.example")
     assert str(make(app).base_url) == "http://testserver"
 
 
 @pytest.mark.parametrize("app", [Flask(__name__), FastAPI()], ids=["flask", "fastapi"])
-def test_an_application_of_a_framework_is_one(app: Any) -> None:
+def test_applications_of_frameworks_are_recognised(app: Any) -> None:
     with stream_client(app) as client:
         assert client.get("/").status_code == 404

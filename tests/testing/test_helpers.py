@@ -67,7 +67,7 @@ def test_chunks_are_read_one_by_one_and_the_response_may_still_be_read_as_it_ple
 
 
 @either_client
-def test_a_chunk_that_does_not_come_fails_with_the_story_of_what_did(open_client: Open) -> None:
+def test_missing_chunk_fails_with_the_transcript_of_the_response(open_client: Open) -> None:
     app, gate = answering([b"x" * 100, None], [("content-type", "text/plain")])
     with open_client(app) as client, client.stream("GET", "/slow?a=1") as response:
         next_chunk(response)
@@ -142,7 +142,7 @@ def test_another_content_type_fails_by_name(helper: Callable[..., Any], wanted: 
         helper(response)
 
 
-def test_the_async_forms_do_the_same() -> None:
+def test_async_helpers_do_the_same() -> None:
     async def test() -> None:
         app = asgi_app([b"one", b"two"])
         async with async_stream_client(app) as client, client.stream("GET", "/") as response:
@@ -161,7 +161,7 @@ def test_the_async_forms_do_the_same() -> None:
     asyncio.run(test())
 
 
-def test_the_async_forms_fail_with_the_story_too() -> None:
+def test_async_helpers_fail_with_the_transcript() -> None:
     gate = Gate()
 
     def source() -> Iterator[bytes]:

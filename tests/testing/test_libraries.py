@@ -129,7 +129,7 @@ with stream_client(sa.ndjson([1]).wsgi) as client, client.stream("GET", "/") as 
 
 
 @pytest.mark.parametrize(("missing", "used"), [("httpx", "httpx2"), ("httpx2", "httpx")])
-def test_one_library_is_enough(missing: str, used: str) -> None:
+def test_kit_works_with_either_client_library_alone(missing: str, used: str) -> None:
     ran = run_without([missing], CLIENT)
     assert (ran.stdout, ran.stderr) == (f"{used} 1\n", "")
 

@@ -77,7 +77,7 @@ def test_an_application_is_served_on_a_port_of_the_systems(make: Make) -> None:
         assert httpx2.get(f"{other.url}/").text == "three"
 
 
-def test_one_that_is_entered_twice_is_one_server_and_leaves_no_thread() -> None:
+def test_live_server_entered_twice_is_one_server_and_leaves_no_thread() -> None:
     def running() -> list[str]:
         return [thread.name for thread in threading.enumerate() if thread.name.startswith("live server")]
 
@@ -121,7 +121,7 @@ def test_a_stalled_client_stops_the_source_and_leaving_closes_it(
 
 
 @either_protocol
-def test_a_slow_client_gets_it_all(make: Make) -> None:
+def test_slow_client_gets_the_whole_body(make: Make) -> None:
     with (
         LiveServer(make([b"x" * 1000] * 20)) as server,
         SlowClient(server.url, size=4096, pause=0.001, headers={"X-Name": "value"}) as client,

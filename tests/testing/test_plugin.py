@@ -165,7 +165,7 @@ def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     [("flask", FLASK), ("django", DJANGO), ("fastapi", FASTAPI)],
     ids=["flask", "django", "fastapi"],
 )
-def test_a_newcomers_five_lines_pass_and_fail_for_the_right_reason(
+def test_first_test_of_a_user_passes_and_fails_with_the_right_reason(
     pytester: pytest.Pytester, framework: str, project: str
 ) -> None:
     pytester.makepyfile(project=project, test_project=NEWCOMERS_TESTS)

@@ -68,7 +68,7 @@ PIPES: dict[str, Callable[[int], Any]] = {
 
 
 @pytest.mark.parametrize("opened", PIPES.values(), ids=PIPES)
-def test_what_is_in_a_pipe_is_sent(pipe: tuple[int, Callable[[], None]], opened: Callable[[int], Any]) -> None:
+def test_content_of_a_pipe_is_sent(pipe: tuple[int, Callable[[], None]], opened: Callable[[int], Any]) -> None:
     fd, go_on = pipe
     file = opened(fd)
     chunks = sa.iter_bytes(file)
@@ -90,7 +90,7 @@ def test_a_process_is_followed_line_by_line(text: bool) -> None:
 
 
 @pytest.mark.parametrize("mode", ["rb", "rwb", "r"])
-def test_what_a_socket_has_is_sent(mode: str) -> None:
+def test_content_of_a_socket_is_sent(mode: str) -> None:
     near, far = socket.socketpair()
     opened: Any = socket.socket.makefile
     file = opened(near, mode)
@@ -360,7 +360,7 @@ class AsyncSteps:
     ("source", "body"),
     [(Pages(2), b"01"), (AttrsPages(2), b"01"), (AsyncPages(2), b"01"), (Steps(2), b"10"), (AsyncSteps(2), b"10")],
 )
-def test_what_is_iterated_is_a_source_whatever_fields_it_has(source: object, body: bytes) -> None:
+def test_iterable_object_with_fields_is_a_source(source: object, body: bytes) -> None:
     assert b"".join(sa.iter_bytes(source)) == body
 
 

@@ -288,7 +288,7 @@ REFUSED: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("value", "problem"), REFUSED, ids=range(len(REFUSED)))
 @pytest.mark.parametrize("beside", [False, True])
-def test_what_json_cannot_hold_is_an_error_that_names_it(value: Any, problem: str, beside: bool) -> None:
+def test_value_without_json_is_an_error_that_names_it(value: Any, problem: str, beside: bool) -> None:
     with pytest.raises(sa.ChunkEncodingError) as caught:
         dump_json([BEYOND_64_BITS, value] if beside else value)
     assert problem in str(caught.value)

@@ -393,7 +393,7 @@ def test_a_frame_as_content_is_refused_where_the_response_is_made(frame: Any, re
     assert remedy in str(caught.value)
 
 
-def test_what_the_remedies_say_works() -> None:
+def test_remedies_in_the_error_messages_work() -> None:
     frame = pl.DataFrame({"id": [1, 2], "name": ["a", "b"]})
     assert body_of(sa.csv(frame.iter_rows(named=True))) == b"id,name\r\n1,a\r\n2,b\r\n"
     assert body_of(sa.csv(frame.lazy().collect().iter_rows(named=True))) == b"id,name\r\n1,a\r\n2,b\r\n"

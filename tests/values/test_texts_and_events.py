@@ -86,7 +86,7 @@ def test_text_of_another_class_decides_the_format_as_text_does(way: str, call: C
     assert (answer.body, answer.header("Content-Type")) == (b"Ja!", ["text/plain; charset=utf-8"])
 
 
-def test_it_is_in_the_language_that_is_active_when_it_is_encoded() -> None:
+def test_lazy_text_is_in_the_language_active_at_encoding() -> None:
     yes = gettext_lazy("Yes")
     with translation.override("de"):
         assert sa.encode_chunk(yes) == b"Ja"
