@@ -68,21 +68,6 @@ def test_a_public_module_exports_exactly_its_members(module: str, members: str) 
     assert all(hasattr(imported, name) for name in imported.__all__)
 
 
-FORMER: dict[str, str] = {
-    "stream_adapter.integration": """
-        CapacityError ClientDisconnected Connection Flow Host Kind NotFoundError OpenFile RequestHeaders Resolvable
-        StreamAborted status_line
-    """,
-    "stream_adapter_flask": "StreamingResponse",
-}
-
-
-@pytest.mark.parametrize(("module", "names"), FORMER.items(), ids=FORMER)
-def test_former_public_names_are_importable_in_this_version(module: str, names: str) -> None:
-    imported = importlib.import_module(module)
-    assert [name for name in names.split() if not hasattr(imported, name)] == []
-
-
 def test_each_integration_exports_one_response_class_of_one_name() -> None:
     for framework in ("flask", "django", "fastapi"):
         module = importlib.import_module(f"stream_adapter_{framework}")
