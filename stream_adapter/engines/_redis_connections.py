@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -73,6 +73,7 @@ class Connections:
         self._servers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of each connection: its server's run_id
         self._pools: dict[float, Any] = {}  # redis-py leaves some methods of its pools without types
         self._async_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Any]] = WeakKeyDictionary()
+        self._closing: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None]] = WeakKeyDictionary()
         try:
             parts = urlsplit(self._url)
             _ = parts.port  # raises ValueError unless it is a number
@@ -91,6 +92,7 @@ class Connections:
         self._servers = WeakKeyDictionary()
         self._pools = {}
         self._async_pools = WeakKeyDictionary()
+        self._closing = WeakKeyDictionary()
 
     def dial(self, timeout: float) -> Any:
         """Connect outside of the pools, and return redis-py's connection.
@@ -143,7 +145,7 @@ class Connections:
 
     async def arun_all(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
         """Send commands in one round trip, on an event loop."""
-        pool = self._async_pool(timeout)
+        pool = await self._async_pool(timeout)
         connection: Any = None
         replies: list[Any] = []
         try:
@@ -172,20 +174,22 @@ class Connections:
         return [_checked(reply) for reply in replies]
 
     def close(self) -> None:
-        """Close the sync pools, and the async ones of loops that are closed already."""
+        """Close the sync pools, and have each loop close its own, which are touched there only."""
         with self._guard:
             pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             pool.disconnect()
-        for loop, of_loop in list(self._async_pools.items()):
-            if loop.is_running():  # its connections are touched there only
-                for async_pool in of_loop.values():
-                    asyncio.run_coroutine_threadsafe(async_pool.disconnect(), loop)
+        for loop, closing in list(self._closing.items()):
+            if loop.is_running():
+                asyncio.run_coroutine_threadsafe(closing.aclose(), loop)
 
     async def aclose(self) -> None:
         """Close the pools of the running loop."""
-        for pool in self._async_pools.pop(asyncio.get_running_loop(), {}).values():
-            await pool.disconnect()
+        loop = asyncio.get_running_loop()
+        self._async_pools.pop(loop, None)
+        closing = self._closing.pop(loop, None)
+        if closing is not None:
+            await closing.aclose()
 
     def _sync_pool(self, timeout: float) -> Any:
         with self._guard:
@@ -200,10 +204,14 @@ class Connections:
                 )
             return pool
 
-    def _async_pool(self, timeout: float) -> Any:
+    async def _async_pool(self, timeout: float) -> Any:
         loop = asyncio.get_running_loop()
+        pools = self._async_pools.get(loop)
+        if pools is None:
+            pools = self._async_pools[loop] = {}
+            closing = self._closing[loop] = _close_with_loop(pools)
+            await anext(closing)
         with self._guard:
-            pools = self._async_pools.setdefault(loop, {})
             pool = pools.get(timeout)
             if pool is None:
                 pool = pools[timeout] = _AsyncPool.from_url(
@@ -237,6 +245,16 @@ class Connections:
         await connection.send_packed_command(connection.pack_commands(_GREETING))
         self._servers[connection] = _run_id(await connection.read_response())
         await connection.read_response()
+
+
+async def _close_with_loop(pools: dict[float, Any]) -> AsyncGenerator[None]:
+    """Close pools when this generator is closed, which a loop does for its generators when it shuts down."""
+    try:
+        yield
+    finally:
+        for pool in pools.values():
+            await pool.disconnect()
+        pools.clear()
 
 
 _GREETING = [("INFO", "server"), ("SCRIPT", "LOAD", SCRIPT)]

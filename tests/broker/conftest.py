@@ -3,23 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import pytest
 
 from stream_adapter import Broker
 from stream_adapter.engines import Engine, MemoryEngine
+from tests.support.redis_server import RedisServer, binary_of
 
 MakeBroker: TypeAlias = Callable[..., Broker]
 
+_OPENED: list[Any] = []  # what the session closes at its end
+
+
+@cache
+def _server() -> RedisServer:
+    server = RedisServer("valkey" if binary_of("valkey") else "redis")
+    _OPENED.append(server)
+    server.start()
+    return server
+
+
+@cache
+def _folder() -> Path:
+    folder = TemporaryDirectory(prefix="stream-adapter-")
+    _OPENED.append(folder)
+    return Path(folder.name)
+
+
+def redis_url() -> str:
+    """Return the URL of an empty database; one server is shared, for the tests after it have other databases."""
+    server = _server()
+    server.command("FLUSHALL")
+    return server.url
+
+
+def sqlite_url() -> str:
+    """Return the URL of a new file."""
+    return f"sqlite:///{_folder() / uuid4().hex}.db"
+
+
 ENGINES: dict[str, Callable[[], str | Engine]] = {
     "memory": MemoryEngine,
+    "redis": redis_url,
+    "sqlite": sqlite_url,
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def close_what_was_opened() -> Iterator[None]:
+    """Stop the server, and remove the folder."""
+    yield
+    for opened in _OPENED:
+        if isinstance(opened, RedisServer):
+            opened.__exit__()
+        else:
+            opened.cleanup()
 
 
 @pytest.fixture(params=ENGINES)
 def make_broker(request: pytest.FixtureRequest) -> Iterator[MakeBroker]:
     """Make brokers with options, which are closed after the test; several of them have stores of their own."""
+    if request.param == "redis" and not (binary_of("valkey") or binary_of("redis")):
+        pytest.skip("needs a valkey or redis server")
     made: list[Broker] = []
 
     def make(**options: Any) -> Broker:
