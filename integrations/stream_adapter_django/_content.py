@@ -193,16 +193,15 @@ class StreamContent(StreamingHttpResponse):
         Raises:
             ValueError: the status, a name or a value may not be sent.
         """
-        items = super().items()
         try:
-            _, sent = outgoing_head(self.status_code, items)
+            _, sent = outgoing_head(self.status_code, super().items())
         except (ValueError, TypeError):
             self.close()  # the server does not
             raise
         if self._opened is not None and self._is_untouched:
             length = self.headers.get("Content-Length")
             self._opened.length = None if length is None else int(length)
-        return sent if self._has_no_content else items
+        return sent
 
     def close(self) -> None:
         """Close the stream, in any state, and then what Django closes."""

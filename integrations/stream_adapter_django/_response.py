@@ -77,10 +77,9 @@ class StreamResponse(StreamContent):
         self._post_render: list[PostRender] = []
         self._answer: Answer | None = None
         self._assumed_type = response.media_type or (response.format.media_type if response.format else "text/plain")
-        given = merge_headers(response.headers, ())
-        self._given = {name.lower() for name, _ in given}
+        self._given = {name.lower() for name, _ in response.headers}
         assumed = [] if "content-type" in self._given else [("Content-Type", self._assumed_type)]
-        _set_headers(self, [*given, *assumed])
+        _set_headers(self, [*response.headers, *assumed])  # checked, and without hop-by-hop fields, when they are sent
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Return itself: a decorated async generator view gives its response at the call, and may be awaited."""
@@ -88,7 +87,7 @@ class StreamResponse(StreamContent):
         return self
 
     def answer_errors_by(self, answer: Answer) -> None:
-        """Have a framework inside Django answer what is raised before the first item.
+        """Let a framework inside Django answer what is raised before the first item.
 
         Args:
             answer: returns a response for the exception, or raises it.

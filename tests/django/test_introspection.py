@@ -159,3 +159,31 @@ def test_hop_by_hop_fields_are_dropped(interface: Interface) -> None:
     names = {name.lower() for name, _ in answer.headers}
     assert names & {"proxy-connection", "trailer", "connection"} == set()
     assert answer.header("X-Own") == ["1"]
+
+
+def returns_a_stream(get_response: Any) -> Any:
+    """Make a middleware that returns a stream of its own, which Django does not render."""
+
+    def middleware(request: HttpRequest) -> Any:
+        return stream_response(iter(["a"]), request=request, headers={"Connection": "close", "X-Own": "1"})
+
+    return middleware
+
+
+def sets_connection(get_response: Any) -> Any:
+    """Make a middleware that sets a hop-by-hop field on the response."""
+
+    def middleware(request: HttpRequest) -> Any:
+        response = get_response(request)
+        response.headers["Connection"] = "close"
+        return response
+
+    return middleware
+
+
+@both_interfaces
+@pytest.mark.parametrize("middleware", [returns_a_stream, sets_connection], ids=lambda made: made.__name__)
+def test_hop_by_hop_field_from_middleware_is_not_sent(interface: Interface, middleware: Any) -> None:
+    view = streaming(headers={"X-Own": "1"})(view_of(iter(["a"])))
+    answer = interface.get(view, middleware=[f"{__name__}.{middleware.__name__}"])
+    assert (answer.status, answer.header("Connection"), answer.header("X-Own")) == (200, [], ["1"])
