@@ -43,7 +43,8 @@ CHROMEDRIVER = Program(("chromedriver",), "chromium-driver", CHROMIUM.tests)
 NGINX = Program(("nginx",), "nginx-light", "proxies: tests/check, faults, deployments")
 CURL = Program(("curl",), "curl", "compressed streams: tests/django, middleware")
 OPENSSL = Program(("openssl",), "openssl", "certificates: tests/check")
-ALL = (CHROMIUM, CHROMEDRIVER, NGINX, CURL, OPENSSL)
+REDIS = Program(("redis-server",), "redis-server", "engines: tests/broker on Redis")
+ALL = (CHROMIUM, CHROMEDRIVER, NGINX, CURL, OPENSSL, REDIS)
 
 
 def missing() -> Iterator[str]:
