@@ -120,7 +120,7 @@ def running_loop() -> asyncio.AbstractEventLoop:
         raise UnsupportedError(
             "expected a running asyncio event loop, got none; trio is not supported: run the server or the test on"
             " asyncio (hypercorn -k asyncio, TestClient(app, backend='asyncio'), asyncio.run)"
-        )
+        ) from None
     return loop
 
 
