@@ -1,4 +1,4 @@
-"""How fast, how soon and how small: floors, peers and ours, side by side in one run.
+"""How fast, how soon and how small: floors, peers and this library, side by side in one run.
 
     python -m benchmarks                                  # everything
     python -m benchmarks inprocess --rounds 9 --json      # one section

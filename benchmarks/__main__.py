@@ -30,10 +30,12 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure the sections that are asked for; return 0, whatever the figures are."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Floors, peers and ours, side by side.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Floors, peers and this library, side by side."
+    )
     parser.add_argument("sections", nargs="*", metavar="section", help=f"{', '.join(_SECTIONS)}; all if none is given")
     parser.add_argument("--rows", type=int, default=50_000, help="of a stream of rows (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="of which the best counts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="the best one counts (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args(arguments)
     for name in given.sections:
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             parser.error(f"unknown section {name!r}")
     tables: list[dict[str, Any]] = []
     if not given.json:
-        _print(f"Python {platform.python_version()}. Left out, not installed: {', '.join(missing()) or 'nobody'}.\n")
+        _print(f"Python {platform.python_version()}. Left out, not installed: {', '.join(missing()) or 'nothing'}.\n")
     for name in given.sections or _SECTIONS:
         for table in _SECTIONS[name](given.rows, given.rounds):
             if given.json:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 __all__ = ["PATHS", "Contender", "Path", "Protocol", "Role", "entered", "missing"]
 
 Protocol: TypeAlias = Literal["wsgi", "asgi"]
-Role: TypeAlias = Literal["floor", "bare", "peer", "ours"]
+Role: TypeAlias = Literal["floor", "bare", "peer", "library"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Contender:
         factory: `module:function` within `benchmarks.apps`, which makes the application.
         prefix: where in that application its rows are.
         requires: import names without which it does not take part.
-        own: the name of the framework's own response, beside which an integration of ours stands.
+        own: the name of the framework's own response, to compare an integration with.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One kind of source under one kind of edge."""
+    """One kind of source under one kind of server."""
 
     source: Literal["sync", "async"]
     protocol: Protocol
@@ -61,12 +61,16 @@ QUART = Contender("Quart", "peer", "quart:asgi", requires=("quart",))
 DJANGO_ASGI = Contender("Django", "peer", "django:asgi", prefix="/django", requires=("django",))
 DJANGO_WSGI = Contender("Django", "peer", "django:wsgi", prefix="/django", requires=("django",))
 FLASK = Contender("Flask", "peer", "flask:wsgi", requires=("flask",))
-PLAIN_ASGI = Contender("Response", "ours", "plain:asgi")
-PLAIN_WSGI = Contender("Response", "ours", "plain:wsgi")
-OUR_FASTAPI = Contender("ours in FastAPI", "ours", "fastapi:ours", requires=("fastapi",), own="FastAPI")
-OUR_DJANGO_ASGI = Contender("ours in Django", "ours", "django:asgi", prefix="/ours", requires=("django",), own="Django")
-OUR_DJANGO_WSGI = Contender("ours in Django", "ours", "django:wsgi", prefix="/ours", requires=("django",), own="Django")
-OUR_FLASK = Contender("ours in Flask", "ours", "flask:ours", requires=("flask",), own="Flask")
+PLAIN_ASGI = Contender("Response", "library", "plain:asgi")
+PLAIN_WSGI = Contender("Response", "library", "plain:wsgi")
+OUR_FASTAPI = Contender("stream_adapter in FastAPI", "library", "fastapi:adapted", requires=("fastapi",), own="FastAPI")
+OUR_DJANGO_ASGI = Contender(
+    "stream_adapter in Django", "library", "django:asgi", prefix="/adapted", requires=("django",), own="Django"
+)
+OUR_DJANGO_WSGI = Contender(
+    "stream_adapter in Django", "library", "django:wsgi", prefix="/adapted", requires=("django",), own="Django"
+)
+OUR_FLASK = Contender("stream_adapter in Flask", "library", "flask:adapted", requires=("flask",), own="Flask")
 
 PATHS = (
     Path(
@@ -84,7 +88,7 @@ PATHS = (
             QUART,
             Contender("sse-starlette, events", "peer", "events:sse_starlette", requires=("sse_starlette", "fastapi")),
             Contender("FastAPI, events", "peer", "events:fastapi", requires=("fastapi",)),
-            Contender("sse, events", "ours", "events:ours", requires=("fastapi",)),
+            Contender("sse, events", "library", "events:adapted", requires=("fastapi",)),
         ),
     ),
     Path(
@@ -102,7 +106,7 @@ PATHS = (
             QUART,
             Contender("Flask by a2wsgi", "peer", "flask:by_a2wsgi", requires=("flask", "a2wsgi")),
             Contender("Flask by asgiref", "peer", "flask:by_asgiref", requires=("flask", "asgiref")),
-            Contender("Flask by to_asgi", "ours", "flask:by_to_asgi", requires=("flask",)),
+            Contender("Flask by to_asgi", "library", "flask:by_to_asgi", requires=("flask",)),
         ),
     ),
     Path(
@@ -112,7 +116,7 @@ PATHS = (
             FLOOR_WSGI,
             Contender("bare loop", "bare", "floor:bare_wsgi"),
             PLAIN_WSGI,
-            Contender("Response, bulk", "ours", "plain:wsgi_bulk"),
+            Contender("Response, bulk", "library", "plain:wsgi_bulk"),
             FLASK,
             OUR_FLASK,
             DJANGO_WSGI,
@@ -126,7 +130,7 @@ PATHS = (
             FLOOR_WSGI,
             Contender("a2wsgi", "peer", "a2wsgi:wsgi", requires=("a2wsgi",)),
             Contender("Starlette by a2wsgi", "peer", "starlette:by_a2wsgi", requires=("starlette", "a2wsgi")),
-            Contender("Starlette by to_wsgi", "ours", "starlette:by_to_wsgi", requires=("starlette",)),
+            Contender("Starlette by to_wsgi", "library", "starlette:by_to_wsgi", requires=("starlette",)),
             PLAIN_WSGI,
             OUR_FLASK,
             DJANGO_WSGI,

@@ -50,13 +50,13 @@ class _Sender:
 _SENDERS = (
     _Sender("raw reads", "uvicorn", "downloads:raw_asgi", "uvicorn"),
     _Sender("Starlette", "uvicorn", "downloads_starlette:asgi", "starlette"),
-    _Sender("file", "uvicorn", "downloads:ours_asgi", "uvicorn"),
+    _Sender("file", "uvicorn", "downloads:adapted_asgi", "uvicorn"),
     _Sender("raw pathsend", "granian", "downloads:pathsend", "granian"),
-    _Sender("file", "granian", "downloads:ours_asgi", "granian"),
+    _Sender("file", "granian", "downloads:adapted_asgi", "granian"),
     _Sender("raw file_wrapper", "gunicorn", "downloads:raw_wsgi", "gunicorn"),
     _Sender("Flask", "gunicorn", "downloads_flask:wsgi", "flask"),
-    _Sender("file", "gunicorn", "downloads:ours_wsgi", "gunicorn"),
-    _Sender("file in Flask", "gunicorn", "downloads_flask:ours", "flask"),
+    _Sender("file", "gunicorn", "downloads:adapted_wsgi", "gunicorn"),
+    _Sender("file in Flask", "gunicorn", "downloads_flask:adapted", "flask"),
 )
 _LARGE_GOALS = (
     ("uvicorn", "file", "Starlette", 1 / 3),
@@ -77,7 +77,7 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
 
     Args:
         rows: below the usual 50,000, so much less is sent.
-        rounds: of which the best counts.
+        rounds: the best one counts.
     """
     part = min(rows / 50_000, 1)
     mebibytes, requests = max(int(_LARGE_MIB * part), 1), max(int(_REQUESTS * part), 1)
@@ -131,10 +131,10 @@ def _small(files: str, requests: int, rounds: int) -> Table:
 def _goals(
     timings: dict[tuple[str, str], Timing], goals: tuple[tuple[str, str, str, float], ...], what: str
 ) -> Iterator[Goal]:
-    for server, ours, beside, at_most in goals:
-        if (server, ours) in timings and (server, beside) in timings:
-            ratio = timings[server, ours].best / timings[server, beside].best
-            yield Goal(f"{server}: {ours} / {beside}, {what}", ratio, at_most)
+    for server, subject, beside, at_most in goals:
+        if (server, subject) in timings and (server, beside) in timings:
+            ratio = timings[server, subject].best / timings[server, beside].best
+            yield Goal(f"{server}: {subject} / {beside}, {what}", ratio, at_most)
 
 
 def _memory(files: str, mebibytes: int) -> Table:

@@ -26,9 +26,9 @@ class Race:
     Attributes:
         title: what the table is called.
         source: the kind of the items' source.
-        protocol: the edge.
+        protocol: of the server.
         contenders: the first is the floor.
-        targets: (ours, beside whom, at most how many times their time).
+        targets: (subject, peer, at most how many times the peer's time).
     """
 
     title: str
@@ -45,8 +45,8 @@ FORMATS = (
         "asgi",
         (
             Contender("floor", "floor", "events:floor_items"),
-            Contender("sse", "ours", "events:ours", requires=("fastapi",)),
-            Contender("sse, one event", "ours", "events:ours_shared", requires=("fastapi",)),
+            Contender("sse", "library", "events:adapted", requires=("fastapi",)),
+            Contender("sse, one event", "library", "events:adapted_shared", requires=("fastapi",)),
             Contender("sse-starlette", "peer", "events:sse_starlette_items", requires=("sse_starlette", "fastapi")),
             Contender("FastAPI", "peer", "events:fastapi", requires=("fastapi",)),
         ),
@@ -58,7 +58,7 @@ FORMATS = (
         "asgi",
         (
             Contender("floor", "floor", "records:ndjson_floor_asgi"),
-            Contender("ndjson", "ours", "records:ndjson_asgi"),
+            Contender("ndjson", "library", "records:ndjson_asgi"),
             Contender("FastAPI", "peer", "records:fastapi_ndjson", requires=("fastapi",)),
         ),
         (("ndjson", "floor", 1.6), ("ndjson", "FastAPI", 1 / 20)),
@@ -69,10 +69,10 @@ FORMATS = (
         "asgi",
         (
             Contender("floor", "floor", "records:ndjson_floor_asgi"),
-            Contender("ours in FastAPI", "ours", "records:our_model", requires=("fastapi",)),
+            Contender("stream_adapter in FastAPI", "library", "records:our_model", requires=("fastapi",)),
             Contender("FastAPI", "peer", "records:fastapi_model", requires=("fastapi",)),
         ),
-        (("ours in FastAPI", "FastAPI", 1 / 2),),
+        (("stream_adapter in FastAPI", "FastAPI", 1 / 2),),
     ),
     Race(
         "NDJSON",
@@ -80,7 +80,7 @@ FORMATS = (
         "wsgi",
         (
             Contender("floor", "floor", "records:ndjson_floor_wsgi"),
-            Contender("ndjson", "ours", "records:ndjson_wsgi"),
+            Contender("ndjson", "library", "records:ndjson_wsgi"),
         ),
         (("ndjson", "floor", 1.6),),
     ),
@@ -90,7 +90,7 @@ FORMATS = (
         "wsgi",
         (
             Contender("floor", "floor", "records:csv_floor_wsgi"),
-            Contender("csv", "ours", "records:csv_wsgi"),
+            Contender("csv", "library", "records:csv_wsgi"),
         ),
         (("csv", "floor", 1.5),),
     ),
@@ -121,11 +121,12 @@ def _measure(race: Race, loop: asyncio.AbstractEventLoop, rows: int, rounds: int
     timings = take_turns(runs, rounds)
     floor = timings[race.contenders[0].name].best
     table = Table(
-        f"{race.title}, {race.source} → {race.protocol.upper()}: µs an item", ["", "best", "median", "x floor", "items"]
+        f"{race.title}, {race.source} → {race.protocol.upper()}: µs per item",
+        ["", "best", "median", "x floor", "items"],
     )
     for name, timing in timings.items():
         table.rows.append([name, timing.best * 1e6, timing.median * 1e6, timing.best / floor, str(runs[name][1])])
-    for ours, beside, at_most in race.targets:
-        if ours in timings and beside in timings:
-            table.goals.append(Goal(f"{ours} / {beside}", timings[ours].best / timings[beside].best, at_most))
+    for subject, beside, at_most in race.targets:
+        if subject in timings and beside in timings:
+            table.goals.append(Goal(f"{subject} / {beside}", timings[subject].best / timings[beside].best, at_most))
     return table

@@ -39,14 +39,14 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
 
 
 def _check(call: Call, path: Path) -> None:
-    """See to it that all rows arrive: fast is easy for who drops some."""
+    """Check that all rows arrive: dropping some would be fast."""
     size = call(f"/{path.source}/1000")
     if size < 1000 * len(ROW):
         raise RuntimeError(f"{path.name}: {size} bytes of {1000 * len(ROW)} arrived")
 
 
 def rows_for(call: Call, path: Path, rows: int) -> int:
-    """Say how many rows one run is to have, by the better of two short ones: the first may be somebody's first."""
+    """Return how many rows one run has, by the better of two short ones: the first may import modules."""
     few = max(rows // 50, 1)
     seconds = take_turns({"": (partial(call, f"/{path.source}/{few}"), few)}, 2)[""].best
     return rows if seconds * rows < _PATIENCE else few
@@ -69,7 +69,7 @@ def per_row_table(
         begun: seconds that a stream of one row takes. An integration is compared with the plain Response without
             them, for they are its framework's request, whatever the rows cost.
     """
-    table = Table(f"{title}: µs a row", ["", "best", "median", "x floor", "÷ own", "rows"])
+    table = Table(f"{title}: µs per row", ["", "best", "median", "x floor", "÷ own", "rows"])
     floor = timings["floor"].best
     for contender in entered(path):
         timing = timings[contender.name]

@@ -29,8 +29,8 @@ _LONG: tuple[tuple[c.Contender, c.Protocol, str], ...] = (
 )
 _IDLE = (
     c.Contender("raw app", "bare", "events:raw", requires=("fastapi",)),
-    c.Contender("sse", "ours", "events:ours", requires=("fastapi",)),
-    c.Contender("sse in FastAPI", "ours", "events:ours_fastapi", requires=("fastapi",)),
+    c.Contender("sse", "library", "events:adapted", requires=("fastapi",)),
+    c.Contender("sse in FastAPI", "library", "events:adapted_fastapi", requires=("fastapi",)),
     c.Contender("Starlette", "peer", "events:starlette", requires=("fastapi",)),
     c.Contender("sse-starlette", "peer", "events:sse_starlette", requires=("fastapi", "sse_starlette")),
     c.Contender("FastAPI, frames", "peer", "events:fastapi_frames", requires=("fastapi",)),
@@ -69,7 +69,7 @@ def long(mebibytes: int) -> Table:
             more = server.peak_memory() / 2**20 - small
         path = f"{source} → {protocol.upper()}"
         table.rows.append([contender.name, path, small, more, speed])
-        if contender.role == "ours":
+        if contender.role == "library":
             table.goals.append(Goal(f"{contender.name}, {path}: more", more, _MORE_MIB, "MiB"))
     return table
 
@@ -77,14 +77,14 @@ def long(mebibytes: int) -> Table:
 def idle(count: int) -> Table:
     """Open `count` streams that stay silent, and see what the server holds for each."""
     _allow_descriptors(count + _WARM + 200)
-    table = Table(f"{count} silent event streams on uvicorn: KiB a connection", ["", "KiB"])
+    table = Table(f"{count} silent event streams on uvicorn: KiB per connection", ["", "KiB"])
     held = {contender: _held(contender, count) for contender in _IDLE if contender.is_installed}
     for contender, kibibytes in held.items():
         table.rows.append([contender.name, kibibytes])
-        if contender.role == "ours":
+        if contender.role == "library":
             more = kibibytes - held[_IDLE[0]]
             table.goals.append(Goal(f"{contender.name}, more than a raw app", more, _MORE_KIB, "KiB"))
-    table.notes.append("What FastAPI itself holds for a request is in both of its own figures, and in ours.")
+    table.notes.append("What FastAPI itself holds for a request is in all figures.")
     return table
 
 

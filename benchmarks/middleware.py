@@ -1,4 +1,4 @@
-"""What the drop-in middleware gives an unchanged application, and what it costs a response that is no stream."""
+"""What the drop-in middleware gives an unchanged application, and what it costs a response without a stream."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PAIRS: dict[str, tuple[Protocol, str, Contender, Contender]] = {
         "asgi",
         "async",
         Contender("alone", "peer", "starlette:asgi", requires=("starlette",)),
-        Contender("mended", "ours", "starlette:mended", requires=("starlette",)),
+        Contender("mended", "library", "starlette:mended", requires=("starlette",)),
     ),
     "Flask on gunicorn gthread": (
         "wsgi",
         "sync",
         Contender("alone", "peer", "flask:wsgi", requires=("flask",)),
-        Contender("mended", "ours", "flask:mended", requires=("flask",)),
+        Contender("mended", "library", "flask:mended", requires=("flask",)),
     ),
 }
 
@@ -39,7 +39,7 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
     for name, (protocol, source, alone, mended) in _PAIRS.items():
         if not alone.is_installed:
             continue
-        table = Table(f"{name}, alone and under the middleware: µs", ["", "a row", "a response that is no stream"])
+        table = Table(f"{name}, alone and under the middleware: µs", ["", "a row", "a response without a stream"])
         a_row = _per_row(protocol, source, rows, rounds, alone, mended)
         a_response = _per_response(protocol, rounds, alone, mended)
         for contender in (alone.name, mended.name):
@@ -49,7 +49,7 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
         else:
             table.notes.append("Under WSGI a live chunk is one send, mended or not.")
         more = (a_response["mended"] - a_response["alone"]) * 1e6
-        table.goals.append(Goal("a response that is no stream, mended - alone", more, 5, "µs"))
+        table.goals.append(Goal("a response without a stream, mended - alone", more, 5, "µs"))
         yield table
 
 

@@ -1,7 +1,7 @@
-"""What is streamed: the same generators for everybody, told apart by the request's path.
+"""What is streamed: the same generators for all contenders, chosen by the request's path.
 
 /sync/50000  /async/50000    so many rows of text, as fast as they are asked for
-/sync/1  /async/1  /whole    a stream of one chunk, and a body that is no stream
+/sync/1  /async/1  /whole    a stream of one chunk, and a body without a stream
 /items-sync/50000 (-async)   so many mappings of three keys
 /paced-sync/500 (-async)     a row every 2 ms; each says when it was yielded
 /large-sync/1024 (-async)    so many MiB of bytes

@@ -26,7 +26,9 @@ def measure(requests: int, rounds: int) -> Iterator[Table]:
     with asyncio.Runner() as runner:
         loop = runner.get_loop()  # not runner.run, which takes and gives back SIGINT each time
         for path in PATHS:
-            table = Table(f"{path.name}, start-up: µs a request", ["", "stream", "body", "stream x own", "body x own"])
+            table = Table(
+                f"{path.name}, start-up: µs per request", ["", "stream", "body", "stream x own", "body x own"]
+            )
             runs: dict[str, tuple[Callable[[], object], int]] = {}
             contenders = [each for each in entered(path) if "events" not in each.name]
             for contender in contenders:

@@ -35,7 +35,7 @@ class Table:
     Attributes:
         title: what was measured, and in which unit.
         columns: their names; the first is who.
-        rows: one list a contender; None where there is no figure.
+        rows: one list per contender; None for a missing figure.
         goals: what the figures are measured against.
         notes: what one must know to read it.
     """

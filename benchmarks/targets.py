@@ -1,4 +1,4 @@
-"""What ours is to reach, path by path."""
+"""The goals of stream_adapter, path by path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["goals_of"]
 
 
 class _Target(NamedTuple):
-    ours: str
+    subject: str
     beside: str
     at_most: float
 
@@ -48,9 +48,9 @@ def goals_of(path: Path, timings: Mapping[str, Timing], row_alone: Mapping[str, 
         timings: by contender.
         row_alone: the best round without what the request itself costs, by contender; for the integrations.
     """
-    for ours, beside, at_most in _TARGETS[path.name]:
-        if ours in timings and beside in timings:
-            yield Goal(f"{ours} / {beside}", timings[ours].best / timings[beside].best, at_most)
+    for subject, beside, at_most in _TARGETS[path.name]:
+        if subject in timings and beside in timings:
+            yield Goal(f"{subject} / {beside}", timings[subject].best / timings[beside].best, at_most)
     for contender in path.contenders:
         if contender.own is not None and contender.name in timings:
             ratio = row_alone[contender.name] / row_alone["Response"]

@@ -1,4 +1,4 @@
-"""A view whose items have a model, for FastAPI and for ours in it."""
+"""A view whose items have a model, for FastAPI and for stream_adapter in it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class Item(BaseModel):
 
 
 async def view(path: str) -> AsyncIterable[Item]:
-    """Yield mappings, which FastAPI and ours check and serialize by the model."""
+    """Yield mappings, which FastAPI and stream_adapter check and serialize by the model."""
     async for item in source_for(path):
         yield item

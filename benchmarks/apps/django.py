@@ -1,4 +1,4 @@
-"""Django's own StreamingHttpResponse, and ours in Django: one site, for a process has one."""
+"""Django's own StreamingHttpResponse, and stream_adapter in Django: one site, because a process has one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _our_view(_: HttpRequest, path: str) -> object:
     return source_for(path)
 
 
-urlpatterns = [path("django/<path:path>", _view), path("ours/<path:path>", _our_view)]
+urlpatterns = [path("django/<path:path>", _view), path("adapted/<path:path>", _our_view)]
 
 
 def _configure() -> None:

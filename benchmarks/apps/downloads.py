@@ -1,4 +1,4 @@
-"""Files, by hand and by ours: each application answers /<name of a file> with that file."""
+"""Files, by hand and by stream_adapter: each application answers /<name of a file> with that file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import stream_adapter as sa
 from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, StartResponse, WSGIApp
 
-__all__ = ["ours_asgi", "ours_wsgi", "path_of", "pathsend", "raw_asgi", "raw_wsgi"]
+__all__ = ["adapted_asgi", "adapted_wsgi", "path_of", "pathsend", "raw_asgi", "raw_wsgi"]
 
 _BLOCK = 1 << 18
 
@@ -62,8 +62,8 @@ def raw_wsgi() -> WSGIApp:
     return app
 
 
-def ours_asgi() -> ASGIApp:
-    """Ours, with no framework."""
+def adapted_asgi() -> ASGIApp:
+    """Serve by stream_adapter, without a framework."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await sa.file(path_of(scope["path"]))(scope, receive, send)
@@ -71,8 +71,8 @@ def ours_asgi() -> ASGIApp:
     return app
 
 
-def ours_wsgi() -> WSGIApp:
-    """Ours, with no framework."""
+def adapted_wsgi() -> WSGIApp:
+    """Serve by stream_adapter, without a framework."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return sa.file(path_of(environ["PATH_INFO"]))(environ, start_response)

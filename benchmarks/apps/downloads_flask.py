@@ -1,4 +1,4 @@
-"""Files, by Flask, and by ours in Flask."""
+"""Files, by Flask, and by stream_adapter in Flask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stream_adapter as sa
 from benchmarks.apps.downloads import path_of
 from stream_adapter_flask import stream_response
 
-__all__ = ["ours", "wsgi"]
+__all__ = ["adapted", "wsgi"]
 
 
 def wsgi() -> Flask:
@@ -22,8 +22,8 @@ def wsgi() -> Flask:
     return app
 
 
-def ours() -> Flask:
-    """Send each by ours."""
+def adapted() -> Flask:
+    """Send each by stream_adapter."""
     app = Flask(__name__)
 
     @app.get("/<name>")

@@ -19,12 +19,12 @@ from stream_adapter.types import ASGIApp, Receive, Scope, Send
 from stream_adapter_fastapi import Stream
 
 __all__ = [
+    "adapted",
+    "adapted_fastapi",
+    "adapted_shared",
     "fastapi",
     "fastapi_frames",
     "floor_items",
-    "ours",
-    "ours_fastapi",
-    "ours_shared",
     "raw",
     "sse_starlette",
     "sse_starlette_items",
@@ -96,7 +96,7 @@ def sse_starlette_items() -> ASGIApp:
     return Starlette(routes=[Route("/{path:path}", view)])
 
 
-def ours_shared() -> ASGIApp:
+def adapted_shared() -> ASGIApp:
     """Send one event, made once, as often as there are items."""
     event = sa.ServerSentEvent({"id": 1, "name": "a name", "ok": True}, event="tick", id="1")
 
@@ -133,7 +133,7 @@ def fastapi_frames() -> ASGIApp:
     return app
 
 
-def ours() -> ASGIApp:
+def adapted() -> ASGIApp:
     """Send events by `sse`, without a framework."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,7 +142,7 @@ def ours() -> ASGIApp:
     return app
 
 
-def ours_fastapi() -> ASGIApp:
+def adapted_fastapi() -> ASGIApp:
     """Send events by `sse`, through our FastAPI integration."""
     app = FastAPI()
 

@@ -1,4 +1,4 @@
-"""FastAPI's own StreamingResponse, and ours in FastAPI."""
+"""FastAPI's own StreamingResponse, and stream_adapter in FastAPI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.sources import source_for
 from stream_adapter.types import ASGIApp
 from stream_adapter_fastapi import stream_response
 
-__all__ = ["asgi", "ours"]
+__all__ = ["adapted", "asgi"]
 
 
 async def _view(path: str) -> Response:
@@ -29,7 +29,7 @@ def asgi() -> ASGIApp:
     return app
 
 
-def ours() -> ASGIApp:
+def adapted() -> ASGIApp:
     """Serve by our FastAPI integration."""
     app = FastAPI()
     app.get("/{path:path}")(_our_view)

@@ -1,4 +1,4 @@
-"""Flask's own streams, ours in Flask, and a Flask application under ASGI."""
+"""Flask's own streams, stream_adapter in Flask, and a Flask application under ASGI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stream_adapter.types import ASGIApp, WSGIApp
 from stream_adapter.wsgi import StreamAdapterMiddleware
 from stream_adapter_flask import streaming
 
-__all__ = ["by_a2wsgi", "by_asgiref", "by_to_asgi", "mended", "ours", "wsgi"]
+__all__ = ["adapted", "by_a2wsgi", "by_asgiref", "by_to_asgi", "mended", "wsgi"]
 
 
 def _view(path: str) -> ResponseReturnValue:
@@ -38,7 +38,7 @@ def mended() -> WSGIApp:
     return StreamAdapterMiddleware(wsgi())
 
 
-def ours() -> WSGIApp:
+def adapted() -> WSGIApp:
     """Serve by our Flask integration."""
     app = Flask(__name__)
     app.get("/<path:path>")(_our_view)
@@ -64,5 +64,5 @@ def by_asgiref() -> ASGIApp:
 
 
 def by_to_asgi() -> ASGIApp:
-    """Serve Flask's own streams under ASGI, through ours."""
+    """Serve Flask's own streams under ASGI, through stream_adapter."""
     return sa.to_asgi(wsgi())

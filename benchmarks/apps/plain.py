@@ -1,4 +1,4 @@
-"""Ours without a framework."""
+"""stream_adapter without a framework."""
 
 from __future__ import annotations
 

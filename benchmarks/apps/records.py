@@ -106,15 +106,15 @@ def csv_wsgi() -> WSGIApp:
     return _our_wsgi(sa.csv)
 
 
-def _our_wsgi(verb: Callable[[Any], sa.Response]) -> WSGIApp:
+def _our_wsgi(shortcut: Callable[[Any], sa.Response]) -> WSGIApp:
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        return verb(source_for(environ["PATH_INFO"])).wsgi(environ, start_response)
+        return shortcut(source_for(environ["PATH_INFO"])).wsgi(environ, start_response)
 
     return app
 
 
 def fastapi_ndjson() -> ASGIApp:
-    """Stream lines of JSON as FastAPI itself does: a view that yields items of no declared type, as ours are."""
+    """Stream lines of JSON as FastAPI itself does: a view that yields items without a declared type."""
     from fastapi import FastAPI  # noqa: PLC0415  # the others need it not
 
     app = FastAPI()

@@ -37,7 +37,7 @@ def by_a2wsgi() -> WSGIApp:
 
 
 def by_to_wsgi() -> WSGIApp:
-    """Serve Starlette's own streams under WSGI, through ours."""
+    """Serve Starlette's own streams under WSGI, through stream_adapter."""
     return sa.to_wsgi(asgi())
 
 

@@ -115,6 +115,7 @@ class _WSGISource:
         self._headers: list[tuple[str, str]] = []
         self._length: int | None = None
         self._sent = 0
+        self._producer: ThreadProducer | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         """Call the application, up to its first chunk that is not empty: until then it may replace its head."""
@@ -180,7 +181,7 @@ class _WSGISource:
         if self._length is not None and self._sent > self._length:
             raise RuntimeError(f"write: {self._sent} bytes are more than the Content-Length of {self._length}")
         if not self._is_bodiless():
-            producer = self.body.producer(ThreadProducer)
+            producer = self._producer = self._producer or self.body.producer(ThreadProducer)
             producer.put(chunk)
             producer.wait_for_room()
             if producer.stopping:

@@ -32,9 +32,9 @@ def test_each_path_is_measured_beside_its_floor_and_all_rows_arrive() -> None:
     assert len(result["tables"]) == len(PATHS) == 4
     for table in result["tables"]:
         names = {row[""] for row in table["rows"]}
-        assert {"floor", "Response", "ours in Django"} <= names
+        assert {"floor", "Response", "stream_adapter in Django"} <= names
         assert all(row["best"] > 0 for row in table["rows"])
-        assert {goal["what"] for goal in table["goals"]} >= {"ours in Django / Response, a row alone"}
+        assert {goal["what"] for goal in table["goals"]} >= {"stream_adapter in Django / Response, a row alone"}
 
 
 def test_each_format_has_its_floor_and_goals_and_all_items_arrive() -> None:
@@ -50,7 +50,7 @@ def test_each_format_has_its_floor_and_goals_and_all_items_arrive() -> None:
 
 def test_table_names_the_contenders_that_are_not_installed() -> None:
     printed = run("startup", "--rows", "1", "--rounds", "1")
-    assert f"not installed: {', '.join(missing()) or 'nobody'}." in printed
+    assert f"not installed: {', '.join(missing()) or 'nothing'}." in printed
     assert "async → ASGI, start-up" in printed
 
 

@@ -1,4 +1,4 @@
-"""The ASGI interface: which messages go out, in which order, and what the other scopes are told."""
+"""The ASGI interface: which messages go out, in which order, and what the other scopes get."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_body_of_one_chunk_is_one_message(content: object, body: bytes) -> Non
 
 
 @either_way
-def test_an_empty_chunk_is_no_message(way: str) -> None:
+def test_empty_chunk_sends_no_message(way: str) -> None:
     bodies = [message["body"] for message in messages_of(sa.Response(SOURCES[way]([b"", b"a", b""]), flush="item"))[1:]]
     assert bodies == [b"a", b""]
 

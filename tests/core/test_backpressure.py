@@ -74,7 +74,7 @@ def test_an_async_source_that_never_awaits_leaves_the_shared_loop_to_others_howe
     async def greedy() -> AsyncIterator[bytes]:
         while not over.is_set():
             yield b"x" * 1024
-            time.sleep(0)  # noqa: ASYNC251  # lets the client take, and nobody on the loop have a turn
+            time.sleep(0)  # noqa: ASYNC251  # lets the client receive, and no other task of the loop run
 
     def read() -> None:
         for _ in sa.iter_bytes(greedy()):

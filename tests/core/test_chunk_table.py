@@ -279,7 +279,7 @@ def test_a_value_that_cannot_be_sent_is_a_value_error(value: object, problem: st
     assert isinstance(caught.value, (ValueError, TypeError))
 
 
-def test_what_is_no_json_inside_a_json_value_is_named() -> None:
+def test_error_names_the_part_of_a_value_that_json_lacks() -> None:
     with pytest.raises(sa.ChunkEncodingError, match="expected a JSON value, got object"):
         sa.encode_chunk({"a": [object()]})
 
@@ -296,7 +296,7 @@ def test_text_is_encoded_in_the_charset(chunks: list[object], charset: str, body
     assert list(sa.iter_bytes(chunks, charset=charset)) == body
 
 
-def test_a_charset_with_a_byte_order_mark_has_one_a_stream_and_not_one_a_chunk() -> None:
+def test_byte_order_mark_is_sent_once_per_stream() -> None:
     chunks = list(sa.iter_bytes(["a", "b", 1], charset="utf-16"))
     assert b"".join(chunks) == "ab1".encode("utf-16")
     assert len(chunks[1]) == 2
@@ -313,7 +313,7 @@ def test_what_a_charset_cannot_carry_is_named() -> None:
 
 
 @pytest.mark.parametrize("charset", ["no-such", "rot13", "base64", "a\0b", ""])
-def test_what_is_no_text_encoding_is_refused_before_anything_is_encoded(charset: str) -> None:
+def test_charset_that_is_not_a_text_encoding_is_refused_before_encoding(charset: str) -> None:
     with pytest.raises(ValueError, match="charset: expected the name of a text encoding"):
         sa.encode_chunk("a", charset=charset)
 

@@ -54,40 +54,40 @@ def environs(client: socket.socket) -> dict[str, dict[str, object]]:
 
 @pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "wsgiref of Python 3.15", "runserver"])
 def test_departure_is_seen_on_the_servers_socket_behind_unread_bytes(server: str) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connection = connection_of(environs(ours)[server])
+    near, far = socket.socketpair()
+    with near, far:
+        connection = connection_of(environs(near)[server])
         assert connection.sample().peer is Peer.OPEN
-        theirs.send(b"GET /next")  # a pipelined request, which must not be eaten
+        far.send(b"GET /next")  # a pipelined request, which must not be eaten
         assert connection.sample().peer is Peer.OPEN
-        theirs.shutdown(socket.SHUT_WR)
+        far.shutdown(socket.SHUT_WR)
         assert connection.sample().peer is Peer.HALF_CLOSED
-        theirs.close()
+        far.close()
         assert connection.sample().peer is Peer.CLOSED
-        assert ours.recv(100) == b"GET /next"
+        assert near.recv(100) == b"GET /next"
 
 
 @pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "wsgiref of Python 3.15", "runserver"])
 def test_released_connection_is_left_alone(server: str) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connection = connection_of(environs(ours)[server])
+    near, far = socket.socketpair()
+    with near, far:
+        connection = connection_of(environs(near)[server])
         connection.release()
         connection.release()
         connection.abort(framed=True, grace=0)
         connection.reset()
         assert connection.sample() == Sample(Peer.OPEN)
-        ours.send(b"still the server's")
-        assert theirs.recv(100) == b"still the server's"
+        near.send(b"still the server's")
+        assert far.recv(100) == b"still the server's"
 
 
 @pytest.mark.parametrize("server", ["wsgiref", "runserver"])
 def test_connection_beneath_a_bounded_input_is_found(server: str) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        environ = environs(ours)[server] | {"CONTENT_LENGTH": "10"}
+    near, far = socket.socketpair()
+    with near, far:
+        environ = environs(near)[server] | {"CONTENT_LENGTH": "10"}
         assert bound_input(environ, seconds=30) is environ["wsgi.input"]
-        theirs.close()
+        far.close()
         assert connection_of(environ).gone()
 
 
@@ -112,16 +112,16 @@ def test_server_may_show_nothing(environ: dict[str, object]) -> None:
 
 
 def test_input_that_is_a_socket_or_a_file_of_another_server_is_not_the_client() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs, open(__file__, "rb") as file:
-        assert client_connection({"SERVER_SOFTWARE": "Apache", "wsgi.input": ours.makefile("rb")}) is None
+    near, far = socket.socketpair()
+    with near, far, open(__file__, "rb") as file:
+        assert client_connection({"SERVER_SOFTWARE": "Apache", "wsgi.input": near.makefile("rb")}) is None
         assert client_connection({"SERVER_SOFTWARE": "WSGIServer/0.2", "wsgi.input": file}) is None
 
 
 def test_connection_of_http_2_is_not_one_streams_to_break() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert client_connection({"gunicorn.socket": ours, "SERVER_PROTOCOL": "HTTP/2"}) is None
+    near, far = socket.socketpair()
+    with near, far:
+        assert client_connection({"gunicorn.socket": near, "SERVER_PROTOCOL": "HTTP/2"}) is None
 
 
 CHUNKS = [
@@ -137,9 +137,9 @@ CHUNKS = [
 
 @pytest.mark.parametrize(("environ", "server", "chunks"), CHUNKS)
 def test_it_is_known_where_a_server_sends_chunks(environ: dict[str, object], server: str, *, chunks: bool) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert connection_of(environs(ours)[server] | environ).chunks is chunks
+    near, far = socket.socketpair()
+    with near, far:
+        assert connection_of(environs(near)[server] | environ).chunks is chunks
 
 
 def test_callback_that_comes_late_is_called_as_well() -> None:
@@ -196,12 +196,12 @@ def empty_chunks() -> Generator[bytes]:
 @pytest.mark.parametrize("source", [idle, empty_chunks], ids=["silent", "empty chunks"])
 def test_watcher_ends_the_stream_of_a_client_that_has_gone(source: Callable[[], object]) -> None:
     summaries = list[sa.StreamSummary]()
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        connection = client_connection({"gunicorn.socket": ours})
+    near, far = socket.socketpair()
+    with near, far:
+        connection = client_connection({"gunicorn.socket": near})
         body = iter(SyncBody(sa.Response(source(), on_close=summaries.append).resolve(), Hooks(connection=connection)))
         assert next(body) == b"first"
-        theirs.close()
+        far.close()
         with pytest.raises(ClientDisconnected):
             while next(body) == b"":
                 pass
@@ -218,7 +218,7 @@ async def async_endless() -> AsyncGenerator[bytes]:
         yield bytes(65536)
 
 
-def stall(source: object, environ: dict[str, object], ours: socket.socket, limits: sa.Limits) -> list[str]:
+def stall(source: object, environ: dict[str, object], near: socket.socket, limits: sa.Limits) -> list[str]:
     """Serve a client that reads nothing until the server's `send` fails; return the reasons that `on_close` had."""
     summaries = list[sa.StreamSummary]()
     resolved = sa.Response(source, on_close=summaries.append, limits=limits).resolve()
@@ -226,7 +226,7 @@ def stall(source: object, environ: dict[str, object], ours: socket.socket, limit
     try:
         with pytest.raises((ConnectionError, StreamAborted, sa.StreamTimeoutError)):
             for block in body:
-                ours.sendall(block)
+                near.sendall(block)
     finally:
         body.close()
     return [summary.reason for summary in summaries]
@@ -237,20 +237,22 @@ def stall(source: object, environ: dict[str, object], ours: socket.socket, limit
 def test_drain_reaches_a_server_that_sends_to_a_client_which_reads_nothing(
     source: Callable[[], object], key: str
 ) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs, ThreadPoolExecutor(1) as pool:
-        served = pool.submit(stall, source(), {key: ours}, ours, sa.Limits(send_timeout=None))
-        theirs.recv(1)
+    near, far = socket.socketpair()
+    with near, far, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(stall, source(), {key: near}, near, sa.Limits(send_timeout=None))
+        far.recv(1)
         assert sa.drain(BOUND)
         assert served.result(BOUND) == ["shutdown"]
 
 
 @pytest.mark.parametrize("source", [endless, async_endless, lambda: bytes(1 << 26)], ids=["sync", "async", "whole"])
-def test_client_that_takes_nothing_is_let_go(source: Callable[[], object], caplog: pytest.LogCaptureFixture) -> None:
+def test_client_that_receives_nothing_reaches_send_timeout(
+    source: Callable[[], object], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "stream_adapter")
-    ours, theirs = socket.socketpair()
-    with ours, theirs, ThreadPoolExecutor(1) as pool:
-        served = pool.submit(stall, source(), {"gunicorn.socket": ours}, ours, sa.Limits(send_timeout=0.3))
+    near, far = socket.socketpair()
+    with near, far, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(stall, source(), {"gunicorn.socket": near}, near, sa.Limits(send_timeout=0.3))
         assert served.result(BOUND) == ["send_timeout"]
     (record,) = caplog.records
     assert record.levelname == "INFO"

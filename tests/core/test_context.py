@@ -1,4 +1,4 @@
-"""Context variables: one copy a stream, used for every step and for the close."""
+"""Context variables: one copy per stream, used for every step and for the close."""
 
 from __future__ import annotations
 

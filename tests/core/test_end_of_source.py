@@ -1,4 +1,4 @@
-"""A sync source is not asked again after its end: one that reads a queue would wait for ever."""
+"""A sync source is not asked again after its end: one that reads a queue would wait without end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However a stream ends, its source is closed exactly once, without the collector's help, and on_close is told why."""
+"""However a stream ends, its source is closed once, without the collector, and on_close gets the reason."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ ENDINGS: dict[str, Ending] = {
 
 @four_paths
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_the_source_is_closed_once_and_on_close_is_told_why(ending: Ending, way: str, call: Call) -> None:
+def test_every_ending_closes_the_source_once_and_reports_its_reason(ending: Ending, way: str, call: Call) -> None:
     source = SOURCES[way](ending.items())
     summaries: list[sa.StreamSummary] = []
     closes_at_report: list[int] = []
@@ -147,7 +147,7 @@ def test_a_body_that_is_started_and_not_iterated_is_closed_once(way: str) -> Non
 
 
 @either_way
-def test_a_stream_that_is_told_to_shut_down_breaks_and_says_so(way: str) -> None:
+def test_shutdown_breaks_the_stream_and_is_reported(way: str) -> None:
     source, reasons = SOURCES[way](itertools.repeat(b"x")), list[str]()
 
     async def shut_down() -> None:
@@ -164,7 +164,7 @@ def test_a_stream_that_is_told_to_shut_down_breaks_and_says_so(way: str) -> None
 
 
 @either_way
-def test_client_that_takes_nothing_is_let_go_without_an_error(way: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_send_timeout_ends_the_stream_without_an_error(way: str, caplog: pytest.LogCaptureFixture) -> None:
     source, reasons = SOURCES[way](itertools.repeat(b"x")), list[str]()
     scope = {"type": "http", "method": "GET", "path": "/rows"}
 
@@ -333,11 +333,11 @@ RECORDS: list[tuple[Callable[..., sa.Response], bytes]] = [
 
 
 @four_paths
-@pytest.mark.parametrize(("verb", "body"), RECORDS, ids=["ndjson", "sse", "text"])
+@pytest.mark.parametrize(("shortcut", "body"), RECORDS, ids=["ndjson", "sse", "text"])
 def test_a_format_tells_of_a_failure_in_band_without_its_text(
-    verb: Callable[..., sa.Response], body: bytes, way: str, call: Call, caplog: pytest.LogCaptureFixture
+    shortcut: Callable[..., sa.Response], body: bytes, way: str, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer: Answer = call(verb(SOURCES[way]([1, Failure("secret")])))
+    answer: Answer = call(shortcut(SOURCES[way]([1, Failure("secret")])))
     assert answer.body == body
     assert isinstance(answer.error, Failure)
     assert not answer.complete

@@ -152,7 +152,7 @@ HEADERS: list[tuple[sa.Response, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("response", "headers"), HEADERS)
-def test_each_verb_has_the_headers_that_its_format_needs(response: sa.Response, headers: dict[str, str]) -> None:
+def test_shortcut_sets_the_headers_that_its_format_needs(response: sa.Response, headers: dict[str, str]) -> None:
     answer = call_wsgi(response)
     assert {name.lower(): value for name, value in answer.headers} == headers
 

@@ -14,7 +14,7 @@ from stream_adapter.integration import AsyncBody, StreamAborted, SyncBody
 
 
 class Endless:
-    """Yields for ever, and says when it is closed."""
+    """Yields without end, and reports its close."""
 
     def __init__(self) -> None:
         self.closed = threading.Event()
@@ -119,19 +119,19 @@ def test_a_bad_timeout_is_refused(timeout: float, error: type[Exception]) -> Non
         sa.drain(timeout)
 
 
-def test_the_last_stream_is_told_first_for_it_may_be_within_another() -> None:
-    told: list[str] = []
+def test_drain_ends_the_last_stream_first() -> None:
+    ended: list[str] = []
 
     class Stream:
         def __init__(self, name: str) -> None:
             self.name = name
 
         def end(self, reason: str) -> None:
-            told.append(f"{self.name}: {reason}")
+            ended.append(f"{self.name}: {reason}")
             unregister(self)
 
     streams = [Stream("outer"), Stream("inner")]
     for stream in streams:
         register(stream)
     assert sa.drain(10)
-    assert told == ["inner: shutdown", "outer: shutdown"]
+    assert ended == ["inner: shutdown", "outer: shutdown"]

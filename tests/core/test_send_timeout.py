@@ -1,4 +1,4 @@
-"""Which client is let go: one that acknowledges nothing, not one whose server's `send` takes long."""
+"""send_timeout ends the stream of a client that acknowledges nothing, not of a server whose `send` takes long."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def looks(
     handed: int = 0,
     client: tuple[str, int] | None = CLIENT,
 ) -> float | None:
-    """Look once a second at a `send` that began at 0; return when the client was let go."""
+    """Look once per second at a `send` that began at 0; return when the timeout passed."""
     now = 0.0
 
     def answer(_: object) -> int | None:

@@ -126,9 +126,9 @@ def test_acknowledged_bytes_grow_as_the_client_reads(tcp: Pair) -> None:
     assert acknowledged_bytes(server) == 0
     server.send(b"12345")
     wait_for(lambda: acknowledged_bytes(server) == 5)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert acknowledged_bytes(ours) is None
+    near, far = socket.socketpair()
+    with near, far:
+        assert acknowledged_bytes(near) is None
 
 
 def test_reset_wakes_a_blocked_send_and_is_seen_by_the_client(tcp: Pair) -> None:
@@ -144,7 +144,7 @@ def test_reset_wakes_a_blocked_send_and_is_seen_by_the_client(tcp: Pair) -> None
             pass
 
 
-def test_reset_is_no_fin_whatever_the_owner_does_afterwards(tcp: Pair) -> None:
+def test_reset_sends_no_fin_when_the_owner_closes(tcp: Pair) -> None:
     server, client = tcp
     reset(server)
     with pytest.raises(ConnectionResetError):  # as of a client that resets
@@ -170,7 +170,7 @@ def test_shut_down_delivers_what_was_sent(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("end", [reset, shut_down])
-def test_ending_a_closed_socket_is_no_error(pair: Pair, end: Callable[[socket.socket], None]) -> None:
+def test_ending_a_closed_socket_does_nothing(pair: Pair, end: Callable[[socket.socket], None]) -> None:
     server, _ = pair
     server.close()
     end(server)

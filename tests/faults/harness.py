@@ -80,7 +80,7 @@ class Subject:
         """Wait until nothing more is produced, or far too much is."""
         last, unchanged = self.probe.measure(), 0
         while unchanged < 3 and last.produced < 64 * MIB:
-            time.sleep(0.05)  # an interval of measuring: that nothing more comes is no event
+            time.sleep(0.05)  # an interval of measuring: no event reports that nothing more comes
             now = self.probe.measure()
             unchanged = unchanged + 1 if now.produced == last.produced else 0
             last = now
@@ -102,7 +102,7 @@ class Subject:
         for _ in range(200):
             if now.tasks <= before.tasks and now.fds <= before.fds and now.threads <= before.threads + more_threads:
                 break
-            time.sleep(0.05)  # the server's own descriptors close when it pleases, and tell nobody
+            time.sleep(0.05)  # the server's own descriptors close at any time, without an event
             now = self.probe.measure()
         return now
 

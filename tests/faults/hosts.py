@@ -56,7 +56,7 @@ WSGI = [
     if (server, framework) != ("gevent", "to_wsgi")  # it refuses what needs a loop
 ]
 HOSTS = ASGI + WSGI
-# servers whose socket is looked at as well; what else they do is theirs, so that only the tests of clients run here
+# servers whose socket is looked at as well; only the tests of clients run with them
 FURTHER_WSGI = [
     Host("cheroot", "plain", servers.cheroot, "plain_wsgi:app"),
     Host("uwsgi", "plain", servers.uwsgi, "plain_wsgi:app"),

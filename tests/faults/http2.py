@@ -1,4 +1,4 @@
-"""A client of HTTP/2 that takes from each stream only what a test reads: h2 has the protocol, the socket is ours."""
+"""An HTTP/2 client that takes from each stream only what a test reads: the protocol is of h2, the socket is here."""
 
 from __future__ import annotations
 

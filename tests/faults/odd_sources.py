@@ -1,4 +1,4 @@
-"""Sources and callbacks that fail where nobody looks, and what the log says of it."""
+"""Sources and callbacks that fail in odd places, and the log records of that."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Resources:
 
     Attributes:
         produced: bytes that its sources have yielded since the last reset.
-        tasks: tasks of its loop; -1 if the loop answers nobody.
+        tasks: tasks of its loop; -1 if the loop does not answer.
         threads: of the operating system.
         fds: open file descriptors.
         rss: resident bytes.
@@ -57,7 +57,7 @@ class Probe:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def wait(self, holds: Callable[[Probe], object]) -> None:
-        """Wait until a condition on what was told holds; a test fails if it never does."""
+        """Wait until a condition on the report holds; the test fails after a time."""
         if not self.comes_to(holds, BOUND):
             raise AssertionError(f"it never came to that: {self}")
 
@@ -75,11 +75,11 @@ class Probe:
         return Resources(**self._ask("measure"))
 
     def release(self) -> None:
-        """Let go the sources that block."""
+        """Release the sources that block."""
         self._ask("release")
 
     def reset(self) -> None:
-        """Begin to count anew."""
+        """Reset the counts."""
         self._ask("reset")
         with self._changed:
             assert self.opened == self.closed, f"a stream of another test still runs: {self}"
@@ -96,7 +96,7 @@ class Probe:
         return f"{self.opened} opened, {self.closed} closed, {dict(self.reasons)}, {self.processes} processes"
 
     def _ask(self, command: str) -> dict[str, int]:
-        """Ask the process that serves; a server may replace one that has met what is no Exception."""
+        """Ask the process that serves; a server may replace a process after a BaseException."""
         with self._changed:
             self._answers.clear()
             while True:

@@ -17,7 +17,7 @@ import pytest
 from .hosts import HOSTS
 
 HERE = Path(__file__).parent
-MEASURING = ["backpressure", "disconnect", "hostage", "shutdown"]
+MEASURING = ["backpressure", "disconnect", "unyielding_sources", "shutdown"]
 
 
 class Figures:

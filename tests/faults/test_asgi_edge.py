@@ -18,7 +18,7 @@ DISCONNECT: Message = {"type": "http.disconnect"}
 
 
 class Failing:
-    """A server's two functions, of which one fails once `messages` have been sent."""
+    """A server's two functions; one fails after `messages` have been sent."""
 
     def __init__(self, messages: int) -> None:
         self._messages = messages

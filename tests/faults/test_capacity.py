@@ -1,4 +1,4 @@
-"""Blocking sources have threads of their own: they starve nobody, and past the cap a request is told to come again."""
+"""Blocking sources have threads of their own; beyond the limit a request gets 503 with Retry-After."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source that raises is told apart from one that ends, on every server, and what it raised is told to no client."""
+"""A source that raises differs from one that ends, on every server, and no client sees its error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_cancellation_of_the_sources_own_ends_visibly_too(subject: Subject, wa
     _ends_visibly(subject, "cancelled", way)
 
 
-# waitress does not see to what is no Exception: it neither answers nor closes
+# waitress does not handle a BaseException: it neither answers nor closes
 @on(host for host in HOSTS if host.server != "waitress")
 def test_what_raises_no_exception_ends_visibly_too(subject: Subject, way: str) -> None:
     _ends_visibly(subject, "fatal", way)

@@ -1,4 +1,4 @@
-"""Under gevent's worker sync sources stream, as the other files show; async ones are refused, and nobody waits."""
+"""Under gevent's worker sync sources stream, as the other files show; async ones are refused at once."""
 
 from __future__ import annotations
 

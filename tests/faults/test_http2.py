@@ -202,7 +202,7 @@ def test_stalled_stream_stops_its_source_while_another_flows(served: Served, way
 
 # behind a middleware, and in a WSGI application, `send` is not the server's
 @over_http2("stall", [host for host in HOSTS if host.framework not in {"middleware", "Flask"}])
-def test_stalled_stream_is_let_go_while_another_flows(served: Served, way: str) -> None:
+def test_stalled_stream_reaches_send_timeout_while_another_flows(served: Served, way: str) -> None:
     connection, probe = served.connect(), served.subject.probe
     flowing = connection.stream("ticking", way)
     stalled = connection.stream("fast", way, "send_timeout", is_stalled=True)

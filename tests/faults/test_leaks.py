@@ -41,7 +41,7 @@ def test_aborted_streams_are_closed_and_leave_nothing(
     count = 100 if host.name in BY_DEFAULT else 500
     _abort(subject, host, way, count)
     after = subject.wait_settled(before, more_threads=POOL)
-    record_property("RSS gained, KiB a stream", (after.rss - before.rss) / 1024 / count)
+    record_property("RSS gained, KiB per stream", (after.rss - before.rss) / 1024 / count)
     assert after.tasks <= before.tasks
     assert after.fds <= before.fds
     assert after.threads <= before.threads + POOL

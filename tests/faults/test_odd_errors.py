@@ -1,4 +1,4 @@
-"""Errors in odd places: told once in the log, nothing hangs, one close, and the summary has the right reason."""
+"""Errors in odd places: one log record, nothing hangs, one close, and the summary has the right reason."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_chunk_that_cannot_be_encoded_ends_the_stream(
 
 @pytest.mark.parametrize("at", [0, 1, 2])
 @four_paths
-def test_what_is_no_exception_ends_the_stream_too(way: str, call: Call, at: int) -> None:
+def test_base_exception_ends_the_stream(way: str, call: Call, at: int) -> None:
     summaries: Summaries = []
     source = counting(way, *[b"one"] * at, Fatal())
     with pytest.raises(Fatal):

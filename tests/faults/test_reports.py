@@ -105,7 +105,7 @@ def test_silent_client_that_leaves_is_not_an_error(subject: Subject, way: str) -
 
 
 @on(_SHOWN)
-def test_client_that_is_let_go_is_one_line_at_info(subject: Subject, way: str) -> None:
+def test_send_timeout_logs_one_line_at_info(subject: Subject, way: str) -> None:
     start = len(subject.server.log())
     subject.stream("fast", way, "send_timeout").read(65536)
     subject.probe.wait(lambda it: it.reasons == {"send_timeout": 1})

@@ -1,4 +1,4 @@
-"""A server that is told to end ends its streams: every `finally` runs, no client takes the end for the stream's own."""
+"""A server that shuts down ends its streams: every `finally` runs, and no client sees a complete stream."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_sigterm_with_open_streams_closes_each_of_them(
 ) -> None:
     with run(host) as subject:
         clients = _open(subject, _kinds(host))
-        told_at = time.monotonic()
+        signalled_at = time.monotonic()
         subject.server.process.send_signal(signal.SIGTERM)
         subject.probe.wait(lambda it: it.closed == OPEN)
-        record_property("SIGTERM: closed, s", time.monotonic() - told_at)
+        record_property("SIGTERM: closed, s", time.monotonic() - signalled_at)
         for client in clients:
             client.read_to_the_end()
         subject.server.process.wait(20)
-        record_property("SIGTERM: exit, s", time.monotonic() - told_at)
+        record_property("SIGTERM: exit, s", time.monotonic() - signalled_at)
         subject.probe.wait(lambda it: not it.processes)
         assert subject.probe.reasons == {"shutdown": OPEN}
         assert not any(client.complete for client in clients)

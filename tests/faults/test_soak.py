@@ -1,7 +1,7 @@
 """Many streams of every kind for a long time, and nothing grows. Run by `pytest -m soak`: twelve minutes.
 
 The clients come in rounds, and between two rounds, when every stream is closed, the process is measured. What grows
-with the number of streams is a leak: half a KiB a stream, or half a descriptor or thread in a thousand, is too much.
+with the number of streams is a leak: half a KiB per stream, or half a descriptor or thread in a thousand, is too much.
 That as little is noticed is shown first, by an application which leaks twice that.
 
 FAULTS_SOAK_HOSTS    which hosts, by name, with commas between them
@@ -41,7 +41,7 @@ class Growth:
 
     Attributes:
         streams: how many there were.
-        rss: bytes a stream.
+        rss: bytes per stream.
         threads: in a thousand streams.
         fds: in a thousand streams.
     """

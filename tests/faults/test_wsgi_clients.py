@@ -1,4 +1,4 @@
-"""Clients of WSGI servers, which show their socket: who has gone is seen, who reads is served, who stalls is let go."""
+"""WSGI servers that expose their socket: a disconnect is seen, a slow reader is served, a stalled one times out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_half_closed_client_gets_the_whole_body(subject: Subject, way: str) -> N
 
 
 @on(SHOWN)
-def test_client_that_takes_nothing_is_let_go(subject: Subject, way: str) -> None:
+def test_client_that_receives_nothing_reaches_send_timeout(subject: Subject, way: str) -> None:
     client = subject.stream("fast", way, "send_timeout").read(65536)
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"send_timeout": 1}

@@ -62,7 +62,7 @@ class ThreadProducer(Producer):
     def wait_for_room(self) -> None:
         """Wait, within a step of the source, until there is room or the stream is over."""
         self._account()
-        while not self._has_room():
+        while not self._left and not self._has_room():
             self._room.wait(self._has_room)
 
     def _may_go_on(self) -> bool:

@@ -31,5 +31,5 @@ urlpatterns = [path("stream/<name>/<way>/<options>", stream), path("hello", hell
 
 settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_hex())
 django.setup()
-_handler: Any = ASGIHandler()  # django-stubs' names for ASGI's types are narrower than ours
+_handler: Any = ASGIHandler()  # django-stubs' names for ASGI's types are narrower
 app = with_lifespan(_handler)

@@ -29,7 +29,7 @@ def hello(_: HttpRequest) -> HttpResponse:
 
 urlpatterns = [path("stream/<name>/<way>/<options>", stream), path("hello", hello)]
 
-LOGGING = {  # Django tells the errors of views to mail only, unless told otherwise
+LOGGING = {  # Django reports errors of views by mail only, unless configured
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},

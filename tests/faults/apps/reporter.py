@@ -1,7 +1,7 @@
 """What an application under test tells of itself: sources opened and closed as it happens, resources when asked.
 
 It speaks over a Unix socket with a thread of its own, so that it answers whatever the server's threads and loop do.
-What it has told can be read after its process has gone.
+Its report can be read after its process has ended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import stream_adapter as sa
 from tests.support.gate import BOUND
 
 if "FAULTS_WITH_GC" not in os.environ:
-    gc.disable()  # whatever is closed was closed by somebody
+    gc.disable()  # so that every close is an explicit one
 
 
 class Reporter:
@@ -43,7 +43,7 @@ class Reporter:
         threading.Thread(target=self._answer, name="reporter", daemon=True).start()
 
     def on_loop(self) -> None:
-        """Say that this is the loop whose tasks are to be counted."""
+        """Count the tasks of this loop."""
         self._loop = asyncio.get_running_loop()
 
     def opened(self) -> None:
@@ -88,7 +88,7 @@ class Reporter:
 
     def _measure(self) -> dict[str, int]:
         if gc.isenabled():
-            gc.collect()  # what grows for ever is no garbage
+            gc.collect()  # so that only reachable objects count as growth
         return {
             "produced": self.produced,
             "tasks": self._count_tasks(),
@@ -107,7 +107,7 @@ class Reporter:
         try:
             return asyncio.run_coroutine_threadsafe(count(), self._loop).result(BOUND)
         except TimeoutError:
-            return -1  # the loop answers nobody
+            return -1  # the loop does not answer
 
 
 reporter = Reporter()

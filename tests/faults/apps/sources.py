@@ -34,7 +34,7 @@ def sync_fast(chunk: bytes) -> SyncSource:
 
 
 async def async_fast(chunk: bytes) -> AsyncSource:
-    """Never await: nobody else has a turn, unless the library gives it one."""
+    """Never await: other tasks run only if the library lets them."""
     with reporter.source():
         while True:
             reporter.produced += len(chunk)
@@ -349,7 +349,7 @@ _leaked: list[object] = []
 
 
 def leak(what: str) -> None:
-    """Leak what the soak must notice: a KiB a stream, or a descriptor in a thousand."""
+    """Leak what the soak must notice: one KiB per stream, or one descriptor per thousand."""
     if what == "rss":
         _leaked.append(bytes(1024))
     elif what == "fds" and next(_count) % 1000 == 0:

@@ -34,7 +34,7 @@ settings.configure(
     SECRET_KEY=secrets.token_hex(),
 )
 django.setup()
-_asgi: Any = ASGIHandler()  # django-stubs' names for the protocols' types are narrower than ours
+_asgi: Any = ASGIHandler()  # django-stubs' names for the protocols' types are narrower
 _wsgi: Any = WSGIHandler()
 asgi = with_lifespan(either_asgi(_asgi))
 wsgi = either_wsgi(_wsgi)

@@ -1,4 +1,4 @@
-"""A source that never awaits shares its loop all the same: the server's, or under WSGI our own."""
+"""A source that never awaits still shares its loop: the server's, or under WSGI the background loop."""
 
 from __future__ import annotations
 
