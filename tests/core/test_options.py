@@ -197,7 +197,9 @@ SPELLED_OUT = [
 ]
 
 
-@pytest.mark.parametrize("function", SPELLED_OUT, ids=lambda function: f"{function.__module__}.{function!r}"[:60])
+@pytest.mark.parametrize(
+    "function", SPELLED_OUT, ids=lambda function: getattr(function, "__qualname__", type(function).__name__)
+)
 def test_signature_spells_out_the_options_of_a_response(function: Callable[..., Any]) -> None:
     parameters = inspect.signature(function).parameters
     expected = set(ResponseKeywords.__annotations__) - {"description"}
