@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +53,11 @@ def _peak_memory(pid: int) -> int:
     raise LookupError(f"no VmHWM for process {pid}")
 
 
+# A worker of pytest-xdist that is killed cannot stop its servers: on Linux the kernel sends them SIGTERM.
+_SETPRIV = shutil.which("setpriv")
+_WITH_PARENT = [_SETPRIV, "--pdeathsig", "TERM"] if _SETPRIV else []
+
+
 @contextmanager
 def _serve(command: list[str], listener: socket.socket, env: dict[str, str], cwd: Path) -> Generator[Server]:
     fd = listener.fileno()
@@ -59,7 +65,7 @@ def _serve(command: list[str], listener: socket.socket, env: dict[str, str], cwd
     paths = os.pathsep.join([str(ROOT), str(ROOT / "integrations")])
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [*program, *[part.replace("{fd}", str(fd)) for part in command[1:]]],
+            [*_WITH_PARENT, *program, *[part.replace("{fd}", str(fd)) for part in command[1:]]],
             pass_fds=[fd],
             cwd=cwd,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **env},
