@@ -183,7 +183,8 @@ class Body(Report):
         if submit is not None:
             return ThreadProducer(pipe, submit=submit, release=_nothing, slice_seconds=_SLICE)
         worker = lease()
-        release = partial(_leave, self._hooks.on_thread_exit, worker.release)
+        on_exit = self._hooks.on_thread_exit
+        release = worker.release if on_exit is None else partial(_leave, on_exit, worker.release, self._name)
         return ThreadProducer(pipe, submit=worker.submit, release=release, slice_seconds=None)
 
     def _respond_without_client(self) -> None:
@@ -196,14 +197,13 @@ def _nothing() -> None:
     pass
 
 
-def _leave(on_thread_exit: Callable[[], object] | None, release: Callable[[], object]) -> None:
+def _leave(on_thread_exit: Callable[[], object], release: Callable[[], object], stream: str) -> None:
     try:
-        if on_thread_exit is not None:
-            on_thread_exit()
+        on_thread_exit()
     except Exception as error:  # noqa: BLE001  # the framework's; the thread goes on to the next stream
         log_stream(
             logging.ERROR,
-            "a thread of sync sources",
+            stream,
             "Hooks.on_thread_exit failed",
             "the thread is reused",
             error=error,
