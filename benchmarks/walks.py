@@ -177,7 +177,13 @@ class Client:
     @property
     def scope(self) -> dict[str, Any]:
         """The request."""
-        request = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "headers": []}
+        request: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": "GET",
+            "headers": [],
+        }
         return {**request, "path": self.target, "query_string": b"", "root_path": "", "scheme": "http"}
 
 

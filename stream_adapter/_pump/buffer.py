@@ -27,7 +27,7 @@ class Buffer:
 
     high_water: int
     max_items: int
-    items: list[bytes] = field(default_factory=list)
+    items: list[bytes] = field(default_factory=list[bytes])
     put_bytes: int = 0
     frames: int = 0
     taken_bytes: int = 0
