@@ -8,7 +8,7 @@ a request without that field.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -43,22 +43,35 @@ class _EnvironHeaders:
     def __init__(self, environ: Environ) -> None:
         self._environ = environ
 
+    def __contains__(self, name: str) -> bool:
+        return self._value(name) is not None
+
     def get(self, name: str, /) -> str | None:
+        value = self._value(name)
+        return None if value is None or len(value) > LONGEST_FIELD else value
+
+    def _value(self, name: str) -> str | None:
         key = name.upper().replace("-", "_")
         value: str | None = self._environ.get(key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}")
-        return None if value is None or len(value) > LONGEST_FIELD else value
+        return value
 
 
 class _ScopeHeaders:
     def __init__(self, scope: Scope) -> None:
         self._pairs: list[tuple[bytes, bytes]] = list(scope.get("headers", ()))
 
+    def __contains__(self, name: str) -> bool:
+        return bool(self._values(name))
+
     def get(self, name: str, /) -> str | None:
-        wanted = name.lower().encode("latin-1")
-        values = [value for key, value in self._pairs if key.lower() == wanted]
+        values = self._values(name)
         if not values or sum(map(len, values)) > LONGEST_FIELD:
             return None
         return b", ".join(values).decode("latin-1")
+
+    def _values(self, name: str) -> list[bytes]:
+        wanted = name.lower().encode("latin-1")
+        return [value for key, value in self._pairs if key.lower() == wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +127,11 @@ class RequestHead:
         valid = self.last_event_id
         if valid is not None:
             return valid
-        sent = self.headers.get("last-event-id") or any(
-            part.startswith(_PARAMETER) and len(part) > len(_PARAMETER) for part in self.query.split("&")
-        )
-        return "" if sent else None
+        sent = self.headers.get("last-event-id")
+        if sent is None and isinstance(self.headers, Container) and "last-event-id" in self.headers:
+            return ""  # it is there, and too long to be looked at
+        in_query = any(part.startswith(_PARAMETER) and len(part) > len(_PARAMETER) for part in self.query.split("&"))
+        return "" if sent or in_query else None
 
     def _last_event_id_of_query(self) -> str | None:
         if _PARAMETER not in self.query:

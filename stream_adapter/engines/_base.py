@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -47,6 +48,7 @@ class BaseEngine(Engine):
         self.receiver: Receiver = _Unbound()
         self.is_closed: bool = False
         self._owner = os.getpid()
+        self._changing_owner = threading.Lock()
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
 
@@ -62,12 +64,13 @@ class BaseEngine(Engine):
         """Call it first in every verb: it refuses a closed engine, and calls `after_fork` in a forked child."""
         if self.is_closed:
             raise BrokerUnavailableError("the broker is closed")
-        pid = os.getpid()
-        if self._owner != pid:
-            self._owner = pid
-            self._lock = threading.Lock()  # the parent's may be held by a thread that does not live here
-            self._executor = None
-            self.after_fork()
+        if self._owner != os.getpid():
+            with self._changing_owner:  # other threads of the child wait until nothing of the parent is left
+                if self._owner != os.getpid():
+                    self._lock = threading.Lock()  # the parent's may be held by a thread that does not live here
+                    self._executor = None
+                    self.after_fork()
+                    self._owner = os.getpid()
 
     def after_fork(self) -> None:
         """Forget connections, threads and locks of the parent without closing them. Called once in a forked child."""
@@ -106,10 +109,19 @@ class BaseEngine(Engine):
         token: int | None = None,
         timeout: float | None = None,
     ) -> list[Position]:
-        """Append frames, on an event loop."""
-        return await self.call(
-            partial(self.append_many, channel, frames, history=history, token=token, timeout=timeout)
-        )
+        """Append frames, on an event loop. The wait for a thread is part of `timeout`."""
+        append = partial(self.append_many, channel, frames, history=history, token=token)
+        if timeout is None:
+            return await self.call(append)
+        until = time.monotonic() + timeout
+
+        def append_in_time() -> list[Position]:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise BrokerUnavailableError(f"the broker's engine was busy for {timeout:g} s")
+            return append(timeout=left)
+
+        return await self.call(append_in_time)
 
     async def apositions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         """Return the newest position of each channel, on an event loop."""
@@ -143,7 +155,10 @@ class BaseEngine(Engine):
         return None
 
     def close(self) -> None:
-        """Close what belongs to this process. Override it, and call it last."""
+        """Close what belongs to this process. Override it, and call it last.
+
+        In a forked child, what is there may be the parent's: call `check_process` before you close it.
+        """
         self.is_closed = True
         executor, self._executor = self._executor, None
         if executor is not None and self._owner == os.getpid():

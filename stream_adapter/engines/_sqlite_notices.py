@@ -50,6 +50,8 @@ def wake(addresses: Iterable[str]) -> list[str]:
                 sender.sendto(b"!", address)
             except (ConnectionRefusedError, FileNotFoundError):
                 gone.append(address)
+                with suppress(OSError):
+                    os.unlink(address)  # of a process that was killed; addresses are not used twice
             except OSError:
                 continue  # a full queue: the listener is about to look
     return gone
@@ -152,6 +154,11 @@ class Listener:
                         logger.warning("broker: the database cannot be read (%s); trying again", error)
                         self._receiver().disconnected(error)
                     self._closed.wait(_RETRY)
+                except Exception:  # noqa: BLE001  # logged; the thread must go on
+                    logger.exception("broker: a notice could not be taken; reading again")
+                    self._close_store()
+                    is_lost = True
+                    self._closed.wait(_RETRY)
         self._finish()
 
     def _drain(self) -> None:
@@ -169,7 +176,10 @@ class Listener:
         if version == self._version and not is_woken:
             return
         self._version = version
-        self._mark, changes = store.changes_since(self._mark, self._watched())
+        watched = self._watched()
+        self._mark, changes = store.changes_since(self._mark, watched)
+        for name in set(self._watched()).difference(watched):
+            self._receiver().changed(name)  # watched in the meantime: what came after that may be behind the mark
         for change in changes:
             if change.entries:
                 self._receiver().received(change.channel, change.epoch, change.entries)

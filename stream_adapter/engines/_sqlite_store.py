@@ -4,7 +4,8 @@ Times and offsets only grow within an epoch, so "the first entry to keep" splits
 DELETE. `size` counts the bytes of all entries of an epoch, `before` those of the entries before one.
 
 An epoch ends where the file may have lost what it held: it is another file than the one that the channels were written
-to (a backup was put in its place), or the machine was started again (commits are not synced one by one).
+to (a backup was put in its place), it holds less than was written (a backup was copied over it), or the machine was
+started again (commits are not synced one by one).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from stream_adapter.errors import FencedError
 
+from ._sqlite_high_water import HighWater
 from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["Change", "Store", "identity_of"]
@@ -121,37 +123,46 @@ class Store:
     """
 
     def __init__(self, path: Path, timeout: float) -> None:
-        self._connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
-        self._timeout = timeout
+        self._timeout = max(1, round(timeout * 1000))
+        self._connection = sqlite3.connect(
+            path, timeout=self._timeout / 1000, isolation_level=None, check_same_thread=False
+        )
         self._swept = float("-inf")
+        self._written: HighWater | None = None
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self.inode: int = path.stat().st_ino
-            self._prepare(identity_of(path))
+            self._written = HighWater(path)
+            self._prepare(identity_of(path), self._written)
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
-    def _prepare(self, identity: str) -> None:
+    def _prepare(self, identity: str, written: HighWater) -> None:
         with self._transaction():
             for statement in _SCHEMA.split(";"):
                 self._connection.execute(statement)
-            found = self._one("SELECT identity FROM store")
-            if found != (identity,):
+            newest, _ = self.mark()
+            if self._one("SELECT identity FROM store") != (identity,) or newest < written.get():
                 for table in ("channels", "entries", "keys", "listeners", "store"):
                     self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of this module
                 self._connection.execute("INSERT INTO store VALUES (?)", (identity,))
+                written.set(newest)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+        written, self._written = self._written, None
+        if written is not None:
+            written.close()
 
     def wait_for(self, timeout: float) -> None:
         """Wait for another writer for so many seconds from now on."""
-        if timeout != self._timeout:
-            self._timeout = timeout
-            self._connection.execute(f"PRAGMA busy_timeout = {max(1, int(timeout * 1000))}")
+        milliseconds = max(1, round(timeout * 1000))
+        if milliseconds != self._timeout:
+            self._timeout = milliseconds
+            self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._connection)
@@ -187,7 +198,7 @@ class Store:
         self._connection.execute("DELETE FROM channels WHERE id = ?", (channel,))
 
     def _append(self, row: _Row, frames: Sequence[Frame], now: float, history: History | None) -> list[Position]:
-        top, size = row.top, row.size
+        top, size, newest = row.top, row.size, None
         positions: list[Position] = []
         for frame in frames:
             if frame.key is not None:
@@ -201,10 +212,10 @@ class Store:
                     positions.append(Position(row.epoch, int(str(stored[0]))))
                     continue
             top += 1
-            self._connection.execute(
+            newest = self._connection.execute(
                 "INSERT INTO entries (channel, offset, time, before, payload) VALUES (?, ?, ?, ?, ?)",
                 (row.id, top, now, size, frame.payload),
-            )
+            ).lastrowid
             size += len(frame.payload)
             if frame.key is not None:
                 self._connection.execute(
@@ -217,6 +228,8 @@ class Store:
         )
         if history is not None and row.status is None:
             self._trim(row._replace(top=top, size=size, age=age), now, history)
+        if newest is not None and self._written is not None:
+            self._written.set(newest)  # before the commit: if that fails, listeners are reset for nothing, but told
         return positions
 
     def _trim(self, row: _Row, now: float, history: History | None) -> None:

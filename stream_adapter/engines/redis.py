@@ -209,6 +209,7 @@ class RedisEngine(BaseEngine):
     def close(self) -> None:
         """Close connections and the thread."""
         if not self.is_closed:
+            self.check_process()
             super().close()
             self._subscriber.close()
             self._connections.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
+from stream_adapter._log import logger
 from stream_adapter.errors import BrokerUnavailableError
 
 from ._base import BaseEngine
@@ -26,7 +27,8 @@ __all__ = ["SQLiteEngine", "engine_from_url"]
 T = TypeVar("T")
 
 _TIMEOUT = 5.0  # seconds that a method which is given none waits for another writer
-_INHERITED: list[Store] = []  # of parents of this process: SQLite's connections must not be closed here
+_UNREGISTER_TIMEOUT = 0.1  # seconds that a publisher waits to remove the address of a process that has ended
+_INHERITED: list[Store | Listener] = []  # of parents of this process: SQLite's connections must not be closed here
 
 
 class SQLiteEngine(BaseEngine):
@@ -57,23 +59,22 @@ class SQLiteEngine(BaseEngine):
 
     def after_fork(self) -> None:
         """Forget the parent's connection and thread, without closing them."""
-        if self._store is not None:
-            _INHERITED.append(self._store)
+        _INHERITED.extend(each for each in (self._store, self._listener) if each is not None)
         self._reset()
 
     def _call(self, method: Callable[[Store], T], timeout: float | None = None, *, writes: bool = True) -> T:
         """Call a method of the store, and then wake listeners if it wrote."""
         self.check_process()
         timeout = timeout or _TIMEOUT
+        until = time.monotonic() + timeout
         if not self._guard.acquire(timeout=timeout):
-            raise BrokerUnavailableError(f"the broker's database was busy for {timeout:g} s")
+            raise BrokerUnavailableError(f"the broker's database was busy for {timeout:.3g} s")
         try:
-            store = self._opened(timeout)
-            store.wait_for(timeout)
+            store = self._opened(until - time.monotonic())
+            store.wait_for(until - time.monotonic())
             result = method(store)
             if writes:
-                for address in wake(store.addresses()):
-                    store.unregister(address)
+                self._wake(store)
         except (sqlite3.Error, OSError) as error:
             self._drop()
             raise BrokerUnavailableError(f"the broker's database cannot be used: {error}") from error
@@ -81,6 +82,17 @@ class SQLiteEngine(BaseEngine):
             return result
         finally:
             self._guard.release()
+
+    def _wake(self, store: Store) -> None:
+        """Wake listeners after a commit, which stands whatever fails here: they look by themselves, only later."""
+        try:
+            gone = wake(store.addresses())
+            if gone:
+                store.wait_for(_UNREGISTER_TIMEOUT)
+            for address in gone:
+                store.unregister(address)
+        except (sqlite3.Error, OSError) as error:
+            logger.debug("broker: listeners were not woken (%s)", error)
 
     def _opened(self, timeout: float) -> Store:
         store = self._store
@@ -170,6 +182,7 @@ class SQLiteEngine(BaseEngine):
         """Close the connections and the thread."""
         if self.is_closed:
             return
+        self.check_process()
         super().close()
         listener, self._listener = self._listener, None
         if listener is not None:

@@ -47,3 +47,24 @@ def test_field_that_is_repeated_until_it_is_too_long_counts_as_absent() -> None:
     assert RequestHead.from_scope(scope).headers.get("range") is None
     scope["headers"] = [(b"range", b"bytes=0-1")] * 2
     assert RequestHead.from_scope(scope).headers.get("range") == "bytes=0-1, bytes=0-1"
+
+
+@pytest.mark.parametrize(
+    ("field", "query", "cursor"),
+    [
+        ("abc1.5", "", "abc1.5"),
+        (None, "last_event_id=abc1.5", "abc1.5"),
+        (None, "", None),
+        ("", "", None),
+        (None, "last_event_id=", None),
+        (f"{LONG}a", "", ""),
+        (f"{LONG}a", "last_event_id=abc1.5", "abc1.5"),
+        (None, f"last_event_id={'%' * 65536}", ""),
+        ("a\x00", "", ""),
+        ("\xff", "", ""),
+    ],
+)
+def test_cursor_that_no_event_had_is_not_taken_for_an_absent_one(
+    field: str | None, query: str, cursor: str | None
+) -> None:
+    assert [head.cursor for head in head_of(field, query)] == [cursor, cursor]
