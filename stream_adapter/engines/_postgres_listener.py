@@ -1,0 +1,197 @@
+"""How a process hears of what others commit: LISTEN on one channel, without payloads, and one query for all that is new.
+
+NOTIFY makes commits wait for each other, so it is a doorbell of its own transaction, and a process has at most one
+under way. Who dies between a commit and its NOTIFY is made up for: the listener looks every few seconds in any case.
+
+Who owns what:
+
+    the connection   the thread alone
+    watched places   under `_lock`: `watch` and `unwatch` add and remove them, the thread moves them on
+    the receiver     called by the thread
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from stream_adapter._log import logger
+from stream_adapter.errors import BrokerError, BrokerUnavailableError
+
+from ._postgres_connections import Connection, Connections
+from ._protocol import Receiver
+from ._values import Entry
+
+__all__ = ["NOTIFY", "Listener", "Place"]
+
+NOTIFY = "NOTIFY stream_adapter"
+_TIMEOUT = 10.0  # seconds that the server may take
+_WAIT = 0.5  # seconds after which the thread sees that it is to end
+_LOOK = 5.0  # seconds between two looks without a notice
+_LONGEST = 5.0  # seconds between two attempts to connect
+_BATCH = 5000  # events of one look
+_CHANGED = """
+SELECT w.name, c.epoch, c.top, c.changes
+FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[]) AS w (name, epoch, top, changes)
+JOIN stream_adapter_channels c ON c.name = w.name
+WHERE c.epoch <> w.epoch OR c.top <> w.top OR c.changes <> w.changes
+"""
+_NEW = """
+SELECT w.name, e."offset", e.time, e.payload
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS w (id, name, top)
+JOIN stream_adapter_events e ON e.channel = w.id AND e."offset" > w.top
+ORDER BY w.id, e."offset" LIMIT %s
+"""
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a watched channel was reported."""
+
+    id: int
+    epoch: str
+    top: int
+    changes: int
+
+
+class Listener:
+    """A thread that reports what is new in the watched channels.
+
+    Args:
+        connections: what dials.
+        receiver: returns what the engine reports to.
+    """
+
+    def __init__(self, connections: Connections, receiver: Callable[[], Receiver]) -> None:
+        self._connections = connections
+        self._receiver = receiver
+        self._lock = threading.Lock()
+        self._places: dict[str, Place] = {}
+        self._listening = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, timeout: float) -> None:
+        """Begin to listen, and return when the server has confirmed it.
+
+        Raises:
+            BrokerUnavailableError: it has not within `timeout` seconds.
+        """
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="stream_adapter.postgres", daemon=True)
+                self._thread.start()
+        if not self._listening.wait(timeout):
+            raise BrokerUnavailableError(f"the broker's database did not confirm LISTEN within {timeout:g} s")
+
+    def watch(self, channel: str, place: Place) -> None:
+        """Report what comes after a place."""
+        with self._lock:
+            self._places[channel] = place
+
+    def unwatch(self, channel: str) -> None:
+        """Report a channel no more."""
+        with self._lock:
+            self._places.pop(channel, None)
+
+    def close(self) -> None:
+        """End the thread, which closes its connection."""
+        self._closed.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(2 * _WAIT)
+
+    def _run(self) -> None:
+        failures = 0
+        is_lost = False
+        while not self._closed.is_set():
+            connection: Connection | None = None
+            try:
+                connection = self._connections.dial(_TIMEOUT)
+                connection.until = time.monotonic() + _TIMEOUT
+                connection.execute("LISTEN stream_adapter")
+                self._listening.set()
+                if is_lost:
+                    is_lost = False
+                    logger.info("broker: the listening connection is back")
+                    self._receiver().reconnected()
+                failures = 0
+                self._listen(connection)
+            except (psycopg.Error, BrokerError, OSError) as error:
+                self._listening.clear()
+                if not is_lost and not self._closed.is_set():
+                    is_lost = True
+                    logger.warning("broker: the listening connection was lost (%s); trying again", _line(error))
+                    self._receiver().disconnected(error)
+                failures += 1
+                longest = min(0.1 * 2**failures, _LONGEST)
+                self._closed.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311  # spreads processes in time
+            finally:
+                if connection is not None:
+                    connection.close()
+
+    def _listen(self, connection: Connection) -> None:
+        looked = float("-inf")
+        while not self._closed.is_set():
+            connection.until = time.monotonic() + _TIMEOUT
+            is_notified = False
+            for _ in connection.notifies(timeout=_WAIT, stop_after=1):
+                is_notified = True
+            now = time.monotonic()
+            if is_notified or now - looked >= _LOOK:
+                looked = now
+                connection.until = now + _TIMEOUT
+                while self._look(connection):
+                    continue
+
+    def _look(self, connection: Connection) -> bool:
+        """Report what is new; return True if there is more."""
+        with self._lock:
+            places = {name: (place.id, place.epoch, place.top, place.changes) for name, place in self._places.items()}
+        if not places:
+            return False
+        columns = [list(column) for column in zip(*places.values(), strict=True)]
+        changed = connection.execute(_CHANGED, (list(places), *columns[1:])).fetchall()
+        if not changed:
+            return False
+        appended = [name for name, epoch, top, _ in changed if (epoch, True) == (places[name][1], top > places[name][2])]
+        rows: list[Any] = []
+        if appended:
+            wanted = [places[name] for name in appended]
+            values = ([place[0] for place in wanted], appended, [place[2] for place in wanted], _BATCH)
+            rows = connection.execute(_NEW, values).fetchall()
+        self._report(places, changed, rows)
+        return len(rows) == _BATCH
+
+    def _report(self, places: dict[str, tuple[int, str, int, int]], changed: list[Any], rows: list[Any]) -> None:
+        entries: dict[str, list[Entry]] = {}
+        for name, offset, at, payload in rows:
+            entries.setdefault(name, []).append(Entry(offset, at, bytes(payload)))
+        again: list[str] = []
+        with self._lock:
+            for name, epoch, top, changes in changed:
+                place = self._places.get(name)
+                if place is None or place.epoch != places[name][1]:
+                    continue
+                if epoch != place.epoch:
+                    place.epoch, place.top = epoch, top
+                    again.append(name)
+                elif name in entries:
+                    place.top = entries[name][-1].offset
+                if changes != place.changes:
+                    place.changes = changes
+                    again.append(name)
+        receiver = self._receiver()
+        for name, found in entries.items():
+            receiver.received(name, places[name][1], found)
+        for name in dict.fromkeys(again):
+            receiver.changed(name)
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,251 @@
+"""The engine on PostgreSQL 14 or newer: a row for each channel, whose lock orders its events, and NOTIFY as a doorbell.
+
+The tables and functions are made when they are first needed, if the user may; or by a DBA, from what
+`python -m stream_adapter.engines.postgres` prints.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+import psycopg
+
+from ._base import BaseEngine
+from ._postgres_connections import Connection, Connections
+from ._postgres_listener import NOTIFY, Listener, Place
+from ._postgres_schema import IDENTITY, SCHEMA
+from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
+
+__all__ = ["PostgresEngine", "engine_from_url"]
+
+_TIMEOUT = 5.0  # seconds of a method that is given none
+_KEPT = 86400.0  # seconds that the epoch and offset of an idle channel are kept, and at least ten times its age
+_SWEEP = 60.0  # seconds between two looks for what is to be forgotten
+_APPEND = (
+    "SELECT in_epoch, at FROM stream_adapter_append_1(%s, %s, %s, %s::float8, %s::bigint, %s::bigint, %s::float8,"
+    " %s::bigint, %s::float8, %s::bytea[], %s::text[])"
+)
+_PLACE = "SELECT * FROM stream_adapter_place_1(%s, %s, %s, %s::float8)"
+_OLDEST = 'SELECT "offset", time, payload FROM stream_adapter_events WHERE channel = %s AND "offset" > %s ORDER BY 1 LIMIT %s'
+_STATE = "epoch, token, status, expires, cancelled"
+
+
+class PostgresEngine(BaseEngine):
+    """Channels in a database.
+
+    Who owns what: `_connections` lends each connection to one thread; the listener's thread has its own. `_ringing` is
+    held by who sends NOTIFY for all who have committed meanwhile.
+
+    Args:
+        url: `postgresql://[user[:password]@]host[:port]/database`, with libpq's options in its query.
+        clock: seconds since 1970; None: the server's clock, which all processes share.
+
+    Raises:
+        ValueError: the URL cannot be used.
+    """
+
+    blocks: bool = True
+
+    def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
+        super().__init__()
+        self._clock = clock
+        self._connections = Connections(url)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._listener = Listener(self._connections, lambda: self.receiver)
+        self._ringing = threading.Lock()
+        self._is_rung_for = False
+        self._swept = float("-inf")
+
+    def after_fork(self) -> None:
+        """Forget the parent's connections and thread."""
+        self._connections.forget()
+        self._reset()
+
+    def _now(self) -> float | None:
+        return None if self._clock is None else self._clock()
+
+    def append_many(
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Position]:
+        """Append frames."""
+        self.check_process()
+        with self._connections.use(timeout or _TIMEOUT, writes=True) as connection:
+            rows = connection.execute(
+                _APPEND, self._append_values(channel, connection.identity, frames, history, token)
+            ).fetchall()
+            self._ring(connection)
+            self._sweep(connection)
+        return [Position(epoch, offset) for epoch, offset in rows]
+
+    def append_using(
+        self, using: Any, channel: str, frames: Sequence[Frame], *, history: History
+    ) -> list[Position]:
+        """Append frames in a caller's own transaction: they are there when it commits, and not if it does not.
+
+        The channel is locked until then, so others who publish to it wait.
+
+        Args:
+            using: a connection of psycopg or psycopg2, or of Django (`connections[alias]`), not in autocommit mode.
+            channel: where to.
+            frames: one or more.
+            history: how much of the channel to keep.
+        """
+        self.check_process()
+        with self._connections.use(_TIMEOUT, writes=False) as connection:
+            identity = connection.identity  # and the tables are there
+        with using.cursor() as cursor:
+            cursor.execute(IDENTITY)
+            [identity] = cursor.fetchone() or [identity]
+            cursor.execute(_APPEND, self._append_values(channel, identity, frames, history, None))
+            rows = cursor.fetchall()
+            cursor.execute(NOTIFY)  # in the transaction: it is sent when that commits
+        return [Position(epoch, offset) for epoch, offset in rows]
+
+    def _append_values(
+        self, channel: str, identity: str, frames: Sequence[Frame], history: History, token: int | None
+    ) -> tuple[Any, ...]:
+        payloads, keys = [frame.payload for frame in frames], [frame.key for frame in frames]
+        bounds = (history.count, history.age, history.bytes, KEY_SECONDS)
+        return (channel, new_epoch(), identity, self._now(), token, *bounds, payloads, keys)
+
+    def _ring(self, connection: Connection) -> None:
+        """Wake listeners: by this thread, or by the one that does it now, for both."""
+        self._is_rung_for = True
+        while self._is_rung_for and self._ringing.acquire(blocking=False):
+            try:
+                self._is_rung_for = False
+                with suppress(psycopg.Error):  # what was appended is stored; listeners look by themselves, too
+                    connection.execute(NOTIFY)
+            finally:
+                self._ringing.release()
+
+    def _sweep(self, connection: Connection) -> None:
+        """Delete what is past its time; once a minute, and without waiting for channels in use."""
+        now = time.monotonic()
+        if now - self._swept < _SWEEP or self._clock is not None:
+            return
+        self._swept = now
+        with suppress(psycopg.Error):
+            connection.execute(
+                "DELETE FROM stream_adapter_channels WHERE id IN (SELECT id FROM stream_adapter_channels"
+                " WHERE used < extract(epoch FROM clock_timestamp()) - greatest(%s, 10 * age)"
+                " AND status IS DISTINCT FROM 'running' LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+                (_KEPT,),
+            )
+            connection.execute(
+                "DELETE FROM stream_adapter_keys WHERE time < extract(epoch FROM clock_timestamp()) - %s", (KEY_SECONDS,)
+            )
+
+    def read(self, channel: str, since: int | None, limit: int) -> Page:
+        """Read entries."""
+        self.check_process()
+        with self._connections.use(_TIMEOUT, writes=False) as connection, connection.transaction():
+            id, epoch, top, earliest, _ = self._place(connection, channel)
+            first = max(0, top - limit) if since is None else min(since, (1 << 62))
+            rows = connection.execute(_OLDEST, (id, first, limit)).fetchall() if limit else []
+        return Page(epoch, top, earliest, tuple(Entry(offset, at, bytes(payload)) for offset, at, payload in rows))
+
+    def _place(self, connection: Connection, channel: str) -> tuple[Any, ...]:
+        row = connection.execute(_PLACE, (channel, new_epoch(), connection.identity, self._now())).fetchone()
+        return cast("tuple[Any, ...]", row)
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        """Return the newest position of each channel, in one round trip."""
+        self.check_process()
+        names = sorted(channels)  # locks in one order
+        with self._connections.use(_TIMEOUT, writes=False) as connection:
+            rows = connection.execute(
+                "SELECT w.name, p.in_epoch, p.newest FROM unnest(%s::text[], %s::text[]) AS w (name, epoch),"
+                " LATERAL stream_adapter_place_1(w.name, w.epoch, %s, %s::float8) p",
+                (names, [new_epoch() for _ in names], connection.identity, self._now()),
+            ).fetchall()
+        return {name: Position(epoch, top) for name, epoch, top in rows}
+
+    def watch(self, channel: str) -> None:
+        """Report what is appended to a channel from now on."""
+        self.check_process()
+        self._listener.start(_TIMEOUT)
+        with self._connections.use(_TIMEOUT, writes=False) as connection:
+            id, epoch, top, _, changes = self._place(connection, channel)
+        self._listener.watch(channel, Place(id, epoch, top, changes))
+
+    def unwatch(self, channel: str) -> None:
+        """Report a channel no more."""
+        self._listener.unwatch(channel)
+
+    def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
+        """Begin a run on a channel."""
+        statement = (
+            "SELECT (run).epoch, (run).token, (run).status, (run).expires, (run).cancelled, granted"
+            " FROM stream_adapter_claim_1(%s, %s, %s, %s::float8, %s::float8, %s::float8, %s)"
+        )
+        return _run(self._state(statement, channel, lease, retain, restart))
+
+    def renew(self, channel: str, token: int, *, lease: float) -> RunState:
+        """Extend a run's lease."""
+        statement = f"SELECT {_STATE} FROM stream_adapter_renew_1(%s, %s, %s, %s::float8, %s, %s::float8)"  # noqa: S608  # columns of this module
+        return _run(self._state(statement, channel, token, lease, rings=False))
+
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+        """Append the last frames of a run and end it."""
+        statement = f"SELECT {_STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %s::bytea[])"  # noqa: S608  # as above
+        return _run(self._state(statement, channel, token, status, [frame.payload for frame in frames]))
+
+    def cancel(self, channel: str, epoch: str) -> RunState | None:
+        """Ask the producer of a run to end."""
+        return self._state(_RUN, channel, epoch)
+
+    def run_state(self, channel: str) -> RunState | None:
+        """Return the state of the channel's newest run."""
+        return self._state(_RUN, channel, None, rings=False)
+
+    def _state(self, statement: str, channel: str, *values: object, rings: bool = True) -> RunState | None:
+        self.check_process()
+        with self._connections.use(_TIMEOUT, writes=True) as connection:
+            given = (channel, new_epoch(), connection.identity, self._now(), *values)
+            row = connection.execute(cast("Any", statement), given).fetchone()
+            if rings:
+                self._ring(connection)
+        if row is None or row[2] is None:
+            return None
+        return RunState(*row)
+
+    def close(self) -> None:
+        """Close the connections and the thread."""
+        if not self.is_closed:
+            super().close()
+            self._listener.close()
+            self._connections.close()
+
+
+_RUN = f"SELECT {_STATE} FROM stream_adapter_run_1(%s, %s, %s, %s::float8, %s)"  # noqa: S608  # columns of this module
+
+
+def _run(state: RunState | None) -> RunState:
+    assert state is not None  # noqa: S101  # the functions that are asked return a run, or raise
+    return state
+
+
+def engine_from_url(url: str) -> PostgresEngine:
+    """Make the engine of `postgresql://` and `postgres://`.
+
+    Raises:
+        ValueError: the URL cannot be used.
+    """
+    return PostgresEngine(url)
+
+
+if __name__ == "__main__":
+    print(SCHEMA.strip())  # noqa: T201  # for a DBA

