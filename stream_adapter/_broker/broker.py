@@ -159,6 +159,7 @@ class Broker:
         event: str | None = ...,
         key: str | None = ...,
         on_commit: Literal[False] = ...,
+        using: object = ...,
     ) -> str: ...
     @overload
     def publish(
@@ -172,6 +173,7 @@ class Broker:
         event: str | None = None,
         key: str | None = None,
         on_commit: bool = False,
+        using: object = None,
     ) -> str | None:
         """Publish one event; it is stored when this returns.
 
@@ -181,6 +183,8 @@ class Broker:
             event: its name.
             key: publishes once in five minutes: a second call returns the first one's id.
             on_commit: publish when Django's transaction is committed, or now if there is none.
+            using: publish in this connection's transaction (PostgreSQL): an alias of Django's, or a connection of
+                psycopg. The event is there when it commits. Until then others who publish to the channel wait.
 
         Returns:
             The event's id; None if it is published later.
@@ -192,6 +196,10 @@ class Broker:
             ValueError: an argument has a value that is not allowed, or the data is too large.
         """
         name, frames = self._name(channel), [Frame(pack(data, event), _check_key(key))]
+        if using is not None:
+            if on_commit:
+                raise ValueError("using: expected no on_commit with it, for both say when to publish; got both")
+            return self._append_using(using, name, frames)[0]
         if on_commit:
             return _after_commit(lambda: self._append(name, frames)[0])
         return self._append(name, frames)[0]
@@ -231,6 +239,15 @@ class Broker:
         except BaseException:
             self._publish_errors += 1
             raise
+        return self._ids_of(name, positions, started)
+
+    def _append_using(self, using: object, name: ChannelName, frames: list[Frame]) -> list[str]:
+        self._check_process()
+        append: Any = getattr(self._engine, "append_using", None)
+        if append is None:
+            raise ValueError("using: expected an engine with transactions, as that of postgresql://, got another")
+        started = time.perf_counter()
+        positions = append(_connection_of(using), name.key, frames, history=self._history)
         return self._ids_of(name, positions, started)
 
     async def _aappend(self, name: ChannelName, frames: list[Frame]) -> list[str]:
@@ -373,6 +390,17 @@ def _frames_of(items: Iterable[object], event: str | None) -> list[Frame]:
     if kind_of(cls) in {"bytes", "text"} or issubclass(cls, Mapping) or not hasattr(cls, "__iter__"):
         raise TypeError(f"items: expected several in a list, got {cls.__name__}")
     return [Frame(pack(item, event)) for item in items]
+
+
+def _connection_of(using: object) -> object:
+    """Return a connection: that of a Django alias, or the one that was given."""
+    if isinstance(using, str):
+        from django.db import connections  # noqa: PLC0415  # who names an alias has Django
+
+        return connections[using]
+    if not hasattr(using, "cursor"):
+        raise TypeError(f"using: expected a Django alias or a connection, got {type(using).__name__}")
+    return using
 
 
 def _after_commit(publish: Callable[[], str]) -> str | None:

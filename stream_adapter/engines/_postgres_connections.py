@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -72,13 +73,13 @@ class Connections:
     def __init__(self, url: str) -> None:
         try:
             given = conninfo_to_dict(url)
-        except psycopg.Error as error:
+            _ = urlsplit(url).port  # raises ValueError unless it is a number
+        except (psycopg.Error, ValueError) as error:
             shown = "postgresql://…" if "@" in url else url
             problem = str(error).strip() if "@" not in url else "libpq does not understand it"
-            raise ValueError(
-                f"url: expected postgresql://[user[:password]@]host[:port]/database[?option=…], got {shown!r} ({problem})"
-            ) from None
-        self._conninfo = make_conninfo(**{**_OPTIONS, "application_name": "stream_adapter", **given})
+            expected = "postgresql://[user[:password]@]host[:port]/database[?option=…]"
+            raise ValueError(f"url: expected {expected}, got {shown!r} ({problem})") from None
+        self._conninfo = make_conninfo("", **{**_OPTIONS, "application_name": "stream_adapter", **given})
         self.forget()
 
     def forget(self) -> None:
@@ -98,15 +99,14 @@ class Connections:
             connection = Connection.connect(self._conninfo, autocommit=True, connect_timeout=max(2, int(timeout)))
         except psycopg.Error as error:
             raise unavailable(error) from error
-        own = cast("Connection", connection)
         try:
-            own.until = time.monotonic() + timeout
-            self._check(own)
-            own.identity = str(_one(own, IDENTITY))
+            connection.until = time.monotonic() + timeout
+            self._check(connection)
+            connection.identity = str(_one(connection, IDENTITY))
         except psycopg.Error as error:
-            own.close()
+            connection.close()
             raise unavailable(error) from error
-        return own
+        return connection
 
     def _check(self, connection: Connection) -> None:
         if self._is_checked:

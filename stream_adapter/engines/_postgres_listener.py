@@ -1,4 +1,4 @@
-"""How a process hears of what others commit: LISTEN on one channel, without payloads, and one query for all that is new.
+"""How a process hears of what others commit: LISTEN on one channel, without payloads, and one query for all news.
 
 NOTIFY makes commits wait for each other, so it is a doorbell of its own transaction, and a process has at most one
 under way. Who dies between a commit and its NOTIFY is made up for: the listener looks every few seconds in any case.
@@ -159,7 +159,9 @@ class Listener:
         changed = connection.execute(_CHANGED, (list(places), *columns[1:])).fetchall()
         if not changed:
             return False
-        appended = [name for name, epoch, top, _ in changed if (epoch, True) == (places[name][1], top > places[name][2])]
+        appended = [
+            name for name, epoch, top, _ in changed if (epoch, True) == (places[name][1], top > places[name][2])
+        ]
         rows: list[Any] = []
         if appended:
             wanted = [places[name] for name in appended]

@@ -5,7 +5,7 @@ offsets is the order of commits; a sequence's order would not be. The names of t
 this schema, so several versions of the library can share a database.
 
 An epoch ends where the database may have lost what it held: `store` names the timeline of the server's log, which a
-restored backup and a promoted replica change, and the table, which a dump that was restored makes anew.
+restored backup and a promoted replica change, and the table, which differs after a dump was restored.
 """
 
 from __future__ import annotations

@@ -30,15 +30,17 @@ _APPEND = (
     " %s::bigint, %s::float8, %s::bytea[], %s::text[])"
 )
 _PLACE = "SELECT * FROM stream_adapter_place_1(%s, %s, %s, %s::float8)"
-_OLDEST = 'SELECT "offset", time, payload FROM stream_adapter_events WHERE channel = %s AND "offset" > %s ORDER BY 1 LIMIT %s'
+_ENTRIES = (
+    'SELECT "offset", time, payload FROM stream_adapter_events WHERE channel = %s AND "offset" > %s ORDER BY 1 LIMIT %s'
+)
 _STATE = "epoch, token, status, expires, cancelled"
 
 
 class PostgresEngine(BaseEngine):
     """Channels in a database.
 
-    Who owns what: `_connections` lends each connection to one thread; the listener's thread has its own. `_ringing` is
-    held by who sends NOTIFY for all who have committed meanwhile.
+    Who owns what: `_connections` lends each connection to one thread; the listener's thread has its own. `_notifying`
+    is held by the thread that sends NOTIFY, also for those that have committed while it did.
 
     Args:
         url: `postgresql://[user[:password]@]host[:port]/database`, with libpq's options in its query.
@@ -58,8 +60,8 @@ class PostgresEngine(BaseEngine):
 
     def _reset(self) -> None:
         self._listener = Listener(self._connections, lambda: self.receiver)
-        self._ringing = threading.Lock()
-        self._is_rung_for = False
+        self._notifying = threading.Lock()
+        self._must_notify = False
         self._swept = float("-inf")
 
     def after_fork(self) -> None:
@@ -85,13 +87,11 @@ class PostgresEngine(BaseEngine):
             rows = connection.execute(
                 _APPEND, self._append_values(channel, connection.identity, frames, history, token)
             ).fetchall()
-            self._ring(connection)
+            self._notify(connection)
             self._sweep(connection)
         return [Position(epoch, offset) for epoch, offset in rows]
 
-    def append_using(
-        self, using: Any, channel: str, frames: Sequence[Frame], *, history: History
-    ) -> list[Position]:
+    def append_using(self, using: Any, channel: str, frames: Sequence[Frame], *, history: History) -> list[Position]:
         """Append frames in a caller's own transaction: they are there when it commits, and not if it does not.
 
         The channel is locked until then, so others who publish to it wait.
@@ -120,16 +120,16 @@ class PostgresEngine(BaseEngine):
         bounds = (history.count, history.age, history.bytes, KEY_SECONDS)
         return (channel, new_epoch(), identity, self._now(), token, *bounds, payloads, keys)
 
-    def _ring(self, connection: Connection) -> None:
+    def _notify(self, connection: Connection) -> None:
         """Wake listeners: by this thread, or by the one that does it now, for both."""
-        self._is_rung_for = True
-        while self._is_rung_for and self._ringing.acquire(blocking=False):
+        self._must_notify = True
+        while self._must_notify and self._notifying.acquire(blocking=False):
             try:
-                self._is_rung_for = False
+                self._must_notify = False
                 with suppress(psycopg.Error):  # what was appended is stored; listeners look by themselves, too
                     connection.execute(NOTIFY)
             finally:
-                self._ringing.release()
+                self._notifying.release()
 
     def _sweep(self, connection: Connection) -> None:
         """Delete what is past its time; once a minute, and without waiting for channels in use."""
@@ -145,16 +145,17 @@ class PostgresEngine(BaseEngine):
                 (_KEPT,),
             )
             connection.execute(
-                "DELETE FROM stream_adapter_keys WHERE time < extract(epoch FROM clock_timestamp()) - %s", (KEY_SECONDS,)
+                "DELETE FROM stream_adapter_keys WHERE time < extract(epoch FROM clock_timestamp()) - %s",
+                (KEY_SECONDS,),
             )
 
     def read(self, channel: str, since: int | None, limit: int) -> Page:
         """Read entries."""
         self.check_process()
         with self._connections.use(_TIMEOUT, writes=False) as connection, connection.transaction():
-            id, epoch, top, earliest, _ = self._place(connection, channel)
+            number, epoch, top, earliest, _ = self._place(connection, channel)
             first = max(0, top - limit) if since is None else min(since, (1 << 62))
-            rows = connection.execute(_OLDEST, (id, first, limit)).fetchall() if limit else []
+            rows = connection.execute(_ENTRIES, (number, first, limit)).fetchall() if limit else []
         return Page(epoch, top, earliest, tuple(Entry(offset, at, bytes(payload)) for offset, at, payload in rows))
 
     def _place(self, connection: Connection, channel: str) -> tuple[Any, ...]:
@@ -178,8 +179,8 @@ class PostgresEngine(BaseEngine):
         self.check_process()
         self._listener.start(_TIMEOUT)
         with self._connections.use(_TIMEOUT, writes=False) as connection:
-            id, epoch, top, _, changes = self._place(connection, channel)
-        self._listener.watch(channel, Place(id, epoch, top, changes))
+            number, epoch, top, _, changes = self._place(connection, channel)
+        self._listener.watch(channel, Place(number, epoch, top, changes))
 
     def unwatch(self, channel: str) -> None:
         """Report a channel no more."""
@@ -196,7 +197,7 @@ class PostgresEngine(BaseEngine):
     def renew(self, channel: str, token: int, *, lease: float) -> RunState:
         """Extend a run's lease."""
         statement = f"SELECT {_STATE} FROM stream_adapter_renew_1(%s, %s, %s, %s::float8, %s, %s::float8)"  # noqa: S608  # columns of this module
-        return _run(self._state(statement, channel, token, lease, rings=False))
+        return _run(self._state(statement, channel, token, lease, notifies=False))
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
         """Append the last frames of a run and end it."""
@@ -209,15 +210,15 @@ class PostgresEngine(BaseEngine):
 
     def run_state(self, channel: str) -> RunState | None:
         """Return the state of the channel's newest run."""
-        return self._state(_RUN, channel, None, rings=False)
+        return self._state(_RUN, channel, None, notifies=False)
 
-    def _state(self, statement: str, channel: str, *values: object, rings: bool = True) -> RunState | None:
+    def _state(self, statement: str, channel: str, *values: object, notifies: bool = True) -> RunState | None:
         self.check_process()
         with self._connections.use(_TIMEOUT, writes=True) as connection:
             given = (channel, new_epoch(), connection.identity, self._now(), *values)
             row = connection.execute(cast("Any", statement), given).fetchone()
-            if rings:
-                self._ring(connection)
+            if notifies:
+                self._notify(connection)
         if row is None or row[2] is None:
             return None
         return RunState(*row)

