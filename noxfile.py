@@ -7,6 +7,7 @@
     nox -s user_types            mypy, pyright and ty over programs as users write them
     nox -s table                 docs/reference/versions.md, from the results of the runs
     nox -s pages                 the pages that are made of the code: options, rooms
+    nox -s lint                  ruff's rules and format, types, and the words below
     nox -s words                 words that the style sheet bans
 
 Arguments after `--` go to pytest.
@@ -153,6 +154,17 @@ def pages(session: nox.Session) -> None:
     """Write the pages that are made of the code."""
     for script in ("options", "rooms"):
         session.run(sys.executable, f"docs/{script}.py")
+
+
+@nox.session(python="3.13")
+def lint(session: nox.Session) -> None:
+    """Check style, format, words and types, as the gate does."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("python", ".ci/words")
+    session.run("mypy")
+    session.run("pyright")
 
 
 @nox.session(python=False)

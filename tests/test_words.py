@@ -23,6 +23,7 @@ FOUND = [
     "the list of which this is one",
     "our class and theirs",
     "self._bell.ring()",
+    "this rings the loop",
     "the WSGI edge",
     "Say whether it ended",
 ]
@@ -33,6 +34,7 @@ LEFT_ALONE = [
     "one is a stream, two of a request",
     "an edge case",
     "a ring buffer",
+    "the ring of a channel",
     "untold, knowledge, brings",
     "5. Describe what a user must know",
     "your class",

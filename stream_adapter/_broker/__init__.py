@@ -5,7 +5,7 @@ _payloads.py       data → the bytes that an engine stores
 _records.py        the bytes → an event of a channel, in each format, encoded once
 _ids.py            positions as ids, and the cursors that clients send
 _ring.py           the newest events of one channel, in one process
-_hub.py            one per process and broker: rings, watches, repairs (its docstring says who owns what)
+_hub.py            one per process and broker: ring buffers, watches, repairs (its docstring lists the owners)
 _waiters.py        how listeners of event loops and of threads are woken
 _listener.py       one subscription's steps, without I/O
 _subscription.py   the lazy source, and the sync and the async loop around those steps

@@ -92,7 +92,7 @@ class Channel:
         """Wake its listeners; under the hub's lock."""
         for group, waiters in self.by_group.items():
             if group is not None:
-                group.ring(self)
+                group.schedule(self)
             else:
                 for waiter in waiters:
                     waiter.wake()
@@ -321,7 +321,7 @@ class Hub(Receiver):
         return ring
 
     def _catch_up_soon(self, channel: Channel) -> None:
-        """Have the worker read what the ring lacks; under the lock."""
+        """Ask the worker to read what the ring lacks. Call it under the lock."""
         if channel.key not in self._catching_up:
             self._catching_up.add(channel.key)
             self._worker.submit(partial(self._catch_up, channel))

@@ -24,7 +24,7 @@ class Ring:
     Attributes:
         epoch: of all records.
         top: offset of the newest event that was seen.
-        first: of the oldest record; `top + 1` if there is none.
+        first: offset of the oldest record; `top + 1` while there are not any.
         floor: what `first` was in the beginning: records before it were lost, those after it were dropped by the ring.
         is_restart: whether the store has lost events of this epoch that had been seen.
     """

@@ -241,7 +241,7 @@ class _AsyncStream(PolledSource, AsyncIterator[Published]):
         return self._start(_aresult_of(step)) if isinstance(step, Call) else step
 
     def _is_done(self, pending: Future[Any] | asyncio.Task[Any]) -> None:
-        """Have the source polled; in any thread."""
+        """Ask the source to poll again; call it in any thread."""
         if isinstance(pending, asyncio.Task):
             self._changed()
             return

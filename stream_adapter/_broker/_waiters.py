@@ -81,8 +81,8 @@ class LoopGroup:
     """The listeners of one event loop. However many events come before it runs, the loop is called once.
 
     Attributes:
-        loop: theirs.
-        count: how many there are.
+        loop: the event loop.
+        count: number of listeners.
     """
 
     __slots__ = ("_due", "_lock", "_scheduled", "_thread_id", "count", "loop")
@@ -95,8 +95,8 @@ class LoopGroup:
         self._due: dict[Waiters, None] = {}
         self._scheduled = False
 
-    def ring(self, channel: Waiters) -> None:
-        """Have the loop wake a channel's listeners."""
+    def schedule(self, channel: Waiters) -> None:
+        """Schedule a call on the loop that wakes a channel's listeners."""
         self._due[channel] = None
         if self._scheduled:
             return

@@ -22,7 +22,7 @@ from ._subscription import Subscription, options_of
 
 __all__ = ["Broker", "BrokerStats"]
 
-_VERBS = ("bind", "append_many", "read", "positions", "watch", "unwatch", "close")
+_ENGINE_METHODS = ("bind", "append_many", "read", "positions", "watch", "unwatch", "close")
 _MAX_KEY = 255  # characters
 _MAX_PREFIX = 64
 
@@ -106,7 +106,7 @@ class Broker:
         history: History | None = None,
         publish_timeout: float = 2.0,
     ) -> None:
-        if not isinstance(url, str) and not all(callable(getattr(url, verb, None)) for verb in _VERBS):
+        if not isinstance(url, str) and not all(callable(getattr(url, name, None)) for name in _ENGINE_METHODS):
             raise TypeError(f"url: expected a URL or a stream_adapter.engines.Engine, got {type(url).__name__}")
         if isinstance(url, type):
             raise TypeError(f"url: expected an engine, got the class {url.__name__}; call it")
@@ -182,7 +182,7 @@ class Broker:
             data: text, a JSON value, or a ServerSentEvent, whose id the broker's takes the place of; at most 1 MiB.
             event: its name.
             key: publishes once in five minutes: a second call returns the first one's id.
-            on_commit: publish when Django's transaction is committed, or now if there is none.
+            on_commit: publish when Django's transaction is committed, or now outside of a transaction.
             using: publish in this connection's transaction (PostgreSQL): an alias of Django's, or a connection of
                 psycopg. The event is there when it commits. Until then others who publish to the channel wait.
 
@@ -404,7 +404,7 @@ def _connection_of(using: object) -> object:
 
 
 def _after_commit(publish: Callable[[], str]) -> str | None:
-    """Publish after Django's transaction, or now if there is none."""
+    """Publish after Django's transaction, or now outside of a transaction."""
     from django.db import transaction  # noqa: PLC0415  # who asks for it has it
 
     published: list[str] = []

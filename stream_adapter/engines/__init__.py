@@ -1,6 +1,6 @@
 """Engines: where a broker's channels are stored, and how processes hear of what is appended to them.
 
-An engine is a few verbs (`Engine`), and what it hears it reports to its `Receiver`, the broker's hub. Write one by
+An engine is a few methods (`Engine`), and what it hears it reports to its `Receiver`, the broker's hub. Write one by
 deriving from `BaseEngine`: `append_many`, `read`, `watch` and `unwatch` are all that events need; `positions` in one
 round trip, and `claim`, `renew`, `finish`, `cancel`, `run_state` for runs. Then `Broker(MyEngine(…))`. The suite that
 it must pass is `stream_adapter.testing.EngineConformance`.
@@ -11,8 +11,8 @@ it must pass is `stream_adapter.testing.EngineConformance`.
         def watch(self, channel): ...
         def unwatch(self, channel): ...
 
-Sync and async callers. A sync verb serves sync callers and the hub's thread; it may block, never longer than its
-timeout. The broker calls an async verb on an event loop: `aappend_many`, `apositions`, `aclose`. BaseEngine makes them
+Sync and async callers. A sync method serves sync callers and the hub's thread; it may block, never longer than its
+timeout. The broker calls an async method on an event loop: `aappend_many`, `apositions`, `aclose`. BaseEngine makes them
 of the sync ones: called on the loop if `blocks` is False, in four threads otherwise. An engine whose client has an
 async side overrides them, with connections for each loop.
 

@@ -1,4 +1,4 @@
-"""The base of engines: the async verbs, made of the sync ones, and what belongs to a process."""
+"""The base of engines: the async methods, made of the sync ones, and what belongs to a process."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class _Unbound(Receiver):
 
 
 class BaseEngine(Engine):
-    """An engine that has the sync verbs; derive from it.
+    """An engine that has the sync methods; derive from it.
 
-    If `blocks` is False the async verbs call the sync ones on the loop, otherwise in a few threads. An engine whose
+    If `blocks` is False the async methods call the sync ones on the loop, otherwise in a few threads. An engine whose
     client is async as well overrides them.
 
     Attributes:
@@ -61,7 +61,7 @@ class BaseEngine(Engine):
         self.receiver = receiver
 
     def check_process(self) -> None:
-        """Call it first in every verb: it refuses a closed engine, and calls `after_fork` in a forked child."""
+        """Call it first in every method: it refuses a closed engine, and calls `after_fork` in a forked child."""
         if self.is_closed:
             raise BrokerUnavailableError("the broker is closed")
         if self._owner != os.getpid():
@@ -89,16 +89,16 @@ class BaseEngine(Engine):
         frames = [Frame(frame, key)]
         return self.append_many(channel, frames, history=history or History(), token=token, timeout=timeout)[0]
 
-    async def call(self, verb: Callable[[], T]) -> T:
-        """Run a sync verb on behalf of an event loop."""
+    async def call(self, method: Callable[[], T]) -> T:
+        """Run a sync method on behalf of an event loop."""
         if not self.blocks:
-            return verb()
+            return method()
         self.check_process()
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="stream_adapter.engine")
             executor = self._executor
-        return await asyncio.get_running_loop().run_in_executor(executor, verb)
+        return await asyncio.get_running_loop().run_in_executor(executor, method)
 
     async def aappend_many(
         self,
@@ -145,12 +145,12 @@ class BaseEngine(Engine):
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")
 
     def cancel(self, channel: str, epoch: str) -> RunState | None:
-        """Return None: without runs there is none to cancel."""
+        """Return None: this engine carries no runs that could be canceled."""
         del channel, epoch
         return None
 
     def run_state(self, channel: str) -> RunState | None:
-        """Return None: without runs there is none."""
+        """Return None: this engine carries no runs."""
         del channel
         return None
 

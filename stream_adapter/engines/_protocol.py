@@ -33,17 +33,17 @@ class Receiver(Protocol):
 class Engine(Protocol):
     """Channels of entries, each with an epoch and offsets without holes, in a store that processes share.
 
-    The sync verbs are called in any thread, several at a time, and may block for `timeout` at most. The async verbs do
+    The sync methods are called in any thread, several at a time, and may block for `timeout` at most. The async methods do
     the same on any event loop, which they never block; derive from `BaseEngine` to have them made of the sync ones.
     Channels are names of 1 to 330 printable characters. What belongs to a process (connections, threads) is remade
     where `os.getpid()` has changed.
 
     Raises:
-        BrokerUnavailableError: from any verb: the store cannot be reached.
-        PublishTimeoutError: from any verb that writes: no answer came in time; it may or may not have been stored.
+        BrokerUnavailableError: from any method: the store cannot be reached.
+        PublishTimeoutError: from any method that writes: no answer came in time; it may or may not have been stored.
 
     Attributes:
-        blocks: whether sync verbs may wait for I/O. If not, they are called on event loops, too.
+        blocks: whether sync methods may wait for I/O. If not, they are called on event loops, too.
     """
 
     blocks: bool
@@ -158,18 +158,19 @@ class Engine(Protocol):
         """Ask the producer of a run to end, and have watchers of the channel look: `renew` says so from now on.
 
         Returns:
-            The state of the channel's newest run, which stays as it is if its epoch is another; None if there is none.
+            The state of the channel's newest run, which stays as it is if its epoch is another; None if the
+            channel has no run.
         """
         ...
 
     def run_state(self, channel: str) -> RunState | None:
-        """Return the state of the channel's newest run; None if there is none, or it is forgotten."""
+        """Return the state of the channel's newest run; None without a run, or after it was forgotten."""
         ...
 
     def close(self) -> None:
         """Close connections and threads. Does nothing the second time.
 
-        Verbs raise BrokerUnavailableError from now on.
+        Methods raise BrokerUnavailableError from now on.
         """
         ...
 

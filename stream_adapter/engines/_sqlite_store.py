@@ -229,7 +229,9 @@ class Store:
         if history is not None and row.status is None:
             self._trim(row._replace(top=top, size=size, age=age), now, history)
         if newest is not None and self._written is not None:
-            self._written.set(newest)  # before the commit: if that fails, listeners are reset for nothing, but told
+            self._written.set(
+                newest
+            )  # before the commit: if that fails, listeners are reset for nothing, but miss nothing
         return positions
 
     def _trim(self, row: _Row, now: float, history: History | None) -> None:

@@ -65,7 +65,7 @@ class Page(NamedTuple):
 
     Attributes:
         epoch: the channel's present epoch.
-        top: offset of the newest entry ever appended in it, 0 if there was none. It never falls.
+        top: offset of the newest entry ever appended in it, 0 before the first. It never falls.
         earliest: offset of the oldest entry that is still stored; `top + 1` if none is.
         entries: contiguous, the oldest first.
     """

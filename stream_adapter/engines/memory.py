@@ -95,7 +95,7 @@ class MemoryEngine(BaseEngine):
     """Channels in the memory of this process; gone with it.
 
     Who owns what: `_guard` guards everything. The receiver is called under it, so that it sees entries in their order,
-    and calls no verb of the engine from there.
+    and calls no method of the engine from there.
 
     Args:
         clock: seconds since 1970.

@@ -1,4 +1,4 @@
-"""The suite that every engine passes, ours and those that others write.
+"""The suite that every engine passes, those of this library and those that you write.
 
     class TestMyEngine(EngineConformance):
         def make_engine(self, clock):
@@ -185,9 +185,9 @@ class EngineConformance:
 
     def test_two_channels_have_different_epochs_and_entries(self) -> None:
         other = f"{self.channel}:other"
-        [ours], [others] = self.append(b"ours"), self.append(b"others", channel=other)
-        assert ours.epoch != others.epoch
-        assert _payloads(self.engine.read(self.channel, 0, 10)) == [b"ours"]
+        [mine], [others] = self.append(b"mine"), self.append(b"others", channel=other)
+        assert mine.epoch != others.epoch
+        assert _payloads(self.engine.read(self.channel, 0, 10)) == [b"mine"]
         assert _payloads(self.engine.read(other, 0, 10)) == [b"others"]
 
     def test_threads_that_append_at_once_agree_on_one_order(self) -> None:
@@ -385,7 +385,7 @@ class EngineConformance:
         assert (page.epoch, page.earliest, page.top) == (run.epoch, 1, 50)
         assert len(page.entries) == 50
 
-    def test_stale_token_is_refused_in_every_verb(self) -> None:
+    def test_stale_token_is_refused_by_every_method(self) -> None:
         if not self.carries_runs:
             return
         old = self.engine.claim(self.channel, lease=15, retain=600)
@@ -472,7 +472,7 @@ class EngineConformance:
 
     # async callers, and the end
 
-    def test_async_verbs_do_what_the_sync_ones_do(self) -> None:
+    def test_async_methods_do_what_the_sync_ones_do(self) -> None:
         async def use() -> tuple[list[Position], Position]:
             [first] = await self.engine.aappend_many(self.channel, [Frame(b"a", "k")], history=History())
             again = await self.engine.aappend_many(self.channel, [Frame(b"b", "k"), Frame(b"c")], history=History())

@@ -1,4 +1,4 @@
-"""The hub: nothing is lost in silence, whatever the engine's reports; one ring for all; listeners of every kind."""
+"""The hub: nothing is lost in silence, whatever the engine's reports; one ring buffer for all; listeners of every kind."""
 
 # pyright: reportPrivateUsage=false
 
@@ -128,9 +128,9 @@ class CountingEngine(MemoryEngine):
         self.gate = threading.Event()
         self.gate.set()
 
-    def _count(self, verb: str) -> None:
+    def _count(self, method: str) -> None:
         self.gate.wait(10)
-        self.asked.append(verb)
+        self.asked.append(method)
         if self.fails:
             self.fails -= 1
             raise BrokerUnavailableError("the engine was stopped")
@@ -307,7 +307,7 @@ def test_lost_connection_is_logged_once_and_counted(caplog: pytest.LogCaptureFix
     assert "secret" not in caplog.text
 
 
-def test_reader_that_stalls_keeps_nobody_waiting_and_grows_nothing(live: sa.Broker) -> None:
+def test_stalled_reader_delays_no_other_and_grows_nothing(live: sa.Broker) -> None:
     async def use() -> None:
         async with reading(sa.sse(live.subscribe("a"))) as stalled, reading(sa.sse(live.subscribe("a"))) as fast:
             await stalled.events(1)
@@ -344,5 +344,5 @@ def test_resumed_request_of_an_emptied_store_is_reset_once(live: sa.Broker) -> N
 def test_frames_of_others_are_events_without_data() -> None:
     engine = MemoryEngine()
     with sa.Broker(engine, prefix="app") as live:
-        engine.append_many("app:a", [Frame(b"not ours")], history=History())
+        engine.append_many("app:a", [Frame(b"of another program")], history=History())
         assert next(iter(live.subscribe("a", replay=1))).data is None

@@ -168,11 +168,11 @@ def test_cursor_that_no_event_had_is_a_reset(live: sa.Broker, cursor: str) -> No
 
 
 def test_cursor_of_another_channel_or_of_the_future_is_a_reset(live: sa.Broker) -> None:
-    ours, foreign = live.publish("a", 1), live.publish("b", 1)
-    future = ours.rpartition(".")[0] + ".99"
+    known, foreign = live.publish("a", 1), live.publish("b", 1)
+    future = known.rpartition(".")[0] + ".99"
     for cursor in (foreign, future):
         [reset] = [next(iter(live.subscribe("a", since=cursor)))]
-        assert (reset.event, reset.data["reason"], reset.id) == ("stream-reset", "unknown", ours)
+        assert (reset.event, reset.data["reason"], reset.id) == ("stream-reset", "unknown", known)
 
 
 def test_trimmed_history_is_a_reset_that_says_from_where_there_is_some(make_broker: MakeBroker) -> None:
