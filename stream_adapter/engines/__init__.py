@@ -12,9 +12,9 @@ it must pass is `stream_adapter.testing.EngineConformance`.
         def unwatch(self, channel): ...
 
 Sync and async callers. A sync method serves sync callers and the hub's thread; it may block, never longer than its
-timeout. The broker calls an async method on an event loop: `aappend_many`, `apositions`, `aclose`. BaseEngine makes them
-of the sync ones: called on the loop if `blocks` is False, in four threads otherwise. An engine whose client has an
-async side overrides them, with connections for each loop.
+timeout. The broker calls the async methods on an event loop: `aappend_many`, `apositions`, `aclose`. BaseEngine makes
+them of the sync ones: called on the loop if `blocks` is False, in four threads otherwise. An engine whose client has
+an async side overrides them, with connections for each loop.
 
 Who owns what, and who may touch it:
 

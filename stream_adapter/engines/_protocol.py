@@ -33,7 +33,7 @@ class Receiver(Protocol):
 class Engine(Protocol):
     """Channels of entries, each with an epoch and offsets without holes, in a store that processes share.
 
-    The sync methods are called in any thread, several at a time, and may block for `timeout` at most. The async methods do
+    The sync methods are called in any thread, several at a time, and may block for `timeout` at most. The async ones do
     the same on any event loop, which they never block; derive from `BaseEngine` to have them made of the sync ones.
     Channels are names of 1 to 330 printable characters. What belongs to a process (connections, threads) is remade
     where `os.getpid()` has changed.

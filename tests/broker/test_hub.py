@@ -1,4 +1,4 @@
-"""The hub: nothing is lost in silence, whatever the engine's reports; one ring buffer for all; listeners of every kind."""
+"""The hub: no event is lost without a reset, whatever the engine reports; one ring buffer for all listeners."""
 
 # pyright: reportPrivateUsage=false
 
