@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,11 @@ async def _starlette_state(request: Request) -> Response:
 async def _lifespan(_: Starlette) -> AsyncGenerator[dict[str, int]]:
     yield {"process": os.getpid()}
     if "SHUT_DOWN_FILE" in os.environ:
-        await asyncio.to_thread(Path(os.environ["SHUT_DOWN_FILE"]).write_text, str(os.getpid()))
+        write = partial(Path(os.environ["SHUT_DOWN_FILE"]).write_text, str(os.getpid()))
+        if os.environ["SHUT_DOWN_IN"] == "thread":
+            await asyncio.to_thread(write)
+        else:
+            write()
 
 
 starlette_app = sa.to_wsgi(

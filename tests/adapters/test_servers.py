@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -149,9 +150,15 @@ def test_a_chunked_body_is_read_to_its_end(server: Server) -> None:
     client.read_until(b'"size":12').leave()
 
 
-def test_the_lifespan_is_that_of_the_process_that_serves_and_ends_with_it(tmp_path: Path) -> None:
+NO_THREADS_AT_EXIT = pytest.mark.skipif(
+    (3, 12) <= sys.version_info < (3, 12, 3), reason="Python 3.12.0 to 3.12.2 start no thread at exit (gh-113964)"
+)
+
+
+@pytest.mark.parametrize("place", ["loop", pytest.param("thread", marks=NO_THREADS_AT_EXIT)])
+def test_the_lifespan_is_that_of_the_process_that_serves_and_ends_with_it(tmp_path: Path, place: str) -> None:
     file = tmp_path / "shut_down"
-    with servers.gunicorn(STARLETTE, "--preload", SHUT_DOWN_FILE=str(file)) as server:
+    with servers.gunicorn(STARLETTE, "--preload", SHUT_DOWN_FILE=str(file), SHUT_DOWN_IN=place) as server:
         state = ask(server, "/state")
         assert state["started_in"] == state["process"] != server.process.pid
         assert not file.exists()
