@@ -13,7 +13,7 @@ stream_adapter_fastapi.
 """
 
 from . import _free_threading as _free_threading
-from ._broker import Broker, Event
+from ._broker import Broker, Event, Run
 from ._encode import encode_chunk
 from ._iter_bytes import aiter_bytes, iter_bytes
 from ._lifecycle import active_stream_count, configure, drain, drain_on_signal
@@ -51,6 +51,7 @@ __all__ = [
     "Limits",
     "PublishTimeoutError",
     "Response",
+    "Run",
     "RunConflictError",
     "ServerSentEvent",
     "StreamAdapterError",

@@ -28,6 +28,7 @@ __all__ = [
     "configure",
     "drain",
     "drain_on_signal",
+    "is_draining",
     "register",
     "unregister",
 ]
@@ -43,6 +44,15 @@ class Drainable(Protocol):
 
 class Shared(Protocol):
     """A source of streams that outlives them: a broker."""
+
+    @property
+    def run_count(self) -> int:
+        """How many runs are produced in this process."""
+        ...
+
+    def end_runs(self) -> None:
+        """End them as cancelled."""
+        ...
 
     def end_subscriptions(self) -> None:
         """End every subscription."""
@@ -99,6 +109,15 @@ def close_at_exit(shared: Shared) -> None:
     _shared.add(shared)
 
 
+def is_draining() -> bool:
+    """Return True while the process is drained: a stream that is closed now was not left by its client."""
+    return _registry.draining > 0
+
+
+def _has_runs() -> bool:
+    return any(shared.run_count for shared in list(_shared))
+
+
 def active_stream_count() -> int:
     """Return the number of streams of this process that have started and are not closed."""
     return len(_registry.live)
@@ -107,7 +126,9 @@ def active_stream_count() -> int:
 def drain(timeout: float = 10.0) -> bool:
     """End every live stream with the reason "shutdown": its source is closed, its connection breaks.
 
-    Streams that start during the drain are ended too, and so are subscriptions that are iterated without a response. A
+    Streams that start during the drain are ended too, and so are subscriptions that are iterated without a response.
+    Runs that are produced in this process may come to their own end until the timeout has passed; then they are ended
+    as cancelled. A
     sync source is closed as soon as its `next()` returns. Where a server waits for a client that reads nothing, the
     connection is aborted, if the server exposes its socket. Called in the thread of a running event loop, as in a
     signal handler or a lifespan, it does not wait; to wait there, `await asyncio.to_thread(drain, timeout)`.
@@ -132,13 +153,30 @@ def drain(timeout: float = 10.0) -> bool:
                 for stream in _live():
                     stream.end("shutdown")
                 left = deadline - time.monotonic()
-                if left <= 0 or not _registry.live or current_loop():
+                if left <= 0 or not (_registry.live or _has_runs()) or current_loop():
                     return not _registry.live
                 _registry.stream_closed.wait(min(left, _LOOK_AGAIN))
     finally:
+        if current_loop() and _has_runs():  # the loop must go on until their end
+            _registry.draining += 1
+            _thread.start_new_thread(_end_runs, (deadline,))
+        else:
+            _end_runs_now()
         _registry.draining -= 1
         for shared in list(_shared):
             shared.end_subscriptions()
+
+
+def _end_runs(deadline: float) -> None:
+    while _has_runs() and time.monotonic() < deadline:
+        time.sleep(_LOOK_AGAIN)
+    _end_runs_now()
+    _registry.draining -= 1
+
+
+def _end_runs_now() -> None:
+    for shared in list(_shared):
+        shared.end_runs()
 
 
 def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None:

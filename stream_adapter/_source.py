@@ -25,7 +25,7 @@ from ._remedies import is_frame, name_of, remedy_for
 from ._request import RequestHead
 from .errors import SourceError, StreamConsumedError
 
-__all__ = ["Kind", "PolledSource", "RequestSource", "Source", "is_stream"]
+__all__ = ["Kind", "OpenedSource", "PolledSource", "RequestSource", "Source", "is_stream"]
 
 
 class Kind(Enum):
@@ -138,6 +138,24 @@ class PolledSource(ABC):
         """End what `begin` has begun."""
 
 
+class OpenedSource(ABC):
+    """A source that asks a store before the head of the response is decided: there may be nothing to send."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def open(self) -> bool:
+        """Ask, in a thread; return False if the client has all of it: the response is a 204.
+
+        Raises:
+            RefusalError: the response has another status.
+        """
+
+    @abstractmethod
+    async def aopen(self) -> bool:
+        """Ask on an event loop; as `open`."""
+
+
 class Source:
     """One body's content and the duty to close it."""
 
@@ -212,6 +230,11 @@ class Source:
             self._iterator = aiter(self.content) if hasattr(self.content, "__aiter__") else _AsyncSteps(self.content)
         iterator: AsyncIterator[Any] = self._iterator
         return iterator
+
+    @property
+    def is_opened_first(self) -> bool:
+        """Whether it must be asked, by `open` or `aopen` of its content, before the head is decided."""
+        return isinstance(self.content, OpenedSource)
 
     @property
     def is_polled(self) -> bool:

@@ -212,6 +212,13 @@ class StreamAborted(ConnectionAbortedError):  # noqa: N818  # control flow, not 
         super().__init__(errno.ECONNABORTED, f"the stream was ended: {reason}")
 
 
+class RunEndedError(StreamAborted):
+    """A run has failed, was cancelled or lost, and its stream has no words for it: the connection must break."""
+
+    def __init__(self, status: str) -> None:
+        ConnectionAbortedError.__init__(self, errno.ECONNABORTED, f"the run has ended: {status}")
+
+
 class BodyNotWanted(ClientDisconnected):
     """The response is complete without a body. For an application that sends one, this is a disconnect."""
 

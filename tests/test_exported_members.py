@@ -13,7 +13,7 @@ import stream_adapter
 MEMBERS: dict[str, str] = {
     "stream_adapter": """
         Broker BrokerError BrokerUnavailableError ChunkEncodingError Event History Limits PublishTimeoutError Response
-        RunConflictError ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
+        Run RunConflictError ServerSentEvent StreamAdapterError StreamConsumedError StreamSummary
         StreamTimeoutError StrictEncodingError active_stream_count active_streams aiter_bytes configure csv drain
         drain_on_signal
         encode_chunk file html iter_bytes json_array json_seq ndjson sse text to_asgi to_wsgi

@@ -81,6 +81,9 @@ class AsyncBody(Body):
             self._use_result(await self._in_context(result_of(self._source.content)))
         if self._complete_body is not None:
             return [self._commit()]
+        if self._source.is_opened_first and not await self._in_context(self._source.content.aopen()):
+            self._respond_without_content()
+            return [b""]
         self._producer, waker = self._make_producer()
         deadlines = Deadlines(self._flow.limits, time.monotonic())
         consumer = self._consumer = AsyncConsumer(

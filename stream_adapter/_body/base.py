@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 from weakref import ref
 
-from stream_adapter._headers import content_length, set_default
+from stream_adapter._headers import content_length, set_default, without_fields
 from stream_adapter._log import log_stream
 from stream_adapter._pump import (
     Buffer,
@@ -186,6 +186,11 @@ class Body(Report):
         on_exit = self._hooks.on_thread_exit
         release = worker.release if on_exit is None else partial(_leave, on_exit, worker.release, self._name)
         return ThreadProducer(pipe, submit=worker.submit, release=release, slice_seconds=None)
+
+    def _respond_without_content(self) -> None:
+        """Become a response of status 204: the client already has all of the source."""
+        self.status, self._complete_body = 204, b""
+        self.headers = without_fields(self.headers, {"content-length", "content-type"})
 
     def _respond_without_client(self) -> None:
         """Become a response of status 499: the client disconnected before the first item, and a framework needs one."""

@@ -15,6 +15,7 @@ from stream_adapter._source import Source
 from stream_adapter.errors import (
     ChunkEncodingError,
     ClientDisconnected,
+    RunEndedError,
     StreamAborted,
     StreamTimeoutError,
     disconnect_error,
@@ -171,6 +172,8 @@ class Report:
     def _log_failure(self, error: BaseException, progress: tuple[int, int]) -> None:
         if isinstance(error, StreamTimeoutError) and error.reason == self._reason:
             log_stream(logging.WARNING, self._name, f"ended by {error}", CLOSING, progress=progress)
+        elif isinstance(error, RunEndedError):  # its producer has logged what it failed of
+            log_stream(logging.DEBUG, self._name, str(error), CLOSING, progress=progress)
         elif is_first_report(error, self._context):
             happened = "failed after the response started"
             log_stream(logging.ERROR, self._name, happened, CLOSING, progress=progress, error=error)

@@ -94,6 +94,9 @@ class SyncBody(WatchedBody):
             self._use_result(run(result_of(self._source.content), for_task(self._context)))
         if self._complete_body is not None:
             return [self._commit()]
+        if self._source.is_opened_first and not self._context.run(self._source.content.open):
+            self._respond_without_content()
+            return [b""]
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
         apart = timed or self._flow.keeps_alive or self._hooks.submit is not None

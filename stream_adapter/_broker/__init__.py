@@ -8,14 +8,18 @@ _ring.py           the newest events of one channel, in one process
 _hub.py            one per process and broker: ring buffers, watches, repairs (its docstring lists the owners)
 _waiters.py        how listeners of event loops and of threads are woken
 _listener.py       one subscription's steps, without I/O
-_subscription.py   the lazy source, and the sync and the async loop around those steps
+_listening.py      the lazy source, and the sync and the async loop around those steps
+_subscription.py   that of a subscription, and its options
+_run_methods.py    what Broker has for runs
+_runs/             runs: who produces them, how, and what their clients read
 
-A run has its place beside a subscription: a channel of its own name space that one producer writes with the token of
-`Engine.claim`. Its epoch is the run's id, so a cursor of an older run never fits; its entries are not trimmed, so a
-listener reads them from offset 0 by the same steps, and ends with the record that `Engine.finish` appended.
+A run is a channel of a name space of its own that one producer writes with the token of `Engine.claim`. Its epoch is
+the run's id, so a cursor of an older run never fits. Its entries are not trimmed: a client without a cursor reads them
+from the first one, up to the record that `Engine.finish` appended.
 """
 
 from ._records import Event
+from ._runs import Run
 from .broker import Broker, BrokerStats
 
-__all__ = ["Broker", "BrokerStats", "Event"]
+__all__ = ["Broker", "BrokerStats", "Event", "Run"]

@@ -46,7 +46,7 @@ from stream_adapter.errors import BrokerError, BrokerUnavailableError
 from ._ids import ChannelName
 from ._records import Record
 from ._ring import Ring
-from ._waiters import LoopGroup, LoopWaiter, ThreadWaiter, Waiter
+from ._waiters import LoopGroup, LoopWaiter, Observer, ThreadWaiter, Waiter
 from ._worker import Worker
 
 __all__ = ["MAX_REPLAY", "Channel", "Hub", "Read"]
@@ -177,6 +177,20 @@ class Hub(Receiver):
                 return
         self._worker.after(LINGER, partial(self._forget, channel))
 
+    def observe(self, name: ChannelName, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call `changed`, in any thread, when the engine reports a channel as changed; return what ends that."""
+        observer = Observer(changed)
+        channel, _ = self.enter(name, observer)
+        return partial(self.leave, channel, observer)
+
+    def after(self, seconds: float, job: Callable[[], None]) -> None:
+        """Run a job in the worker's thread after some seconds, unless the hub is closed by then."""
+        self._worker.after(seconds, job)
+
+    def wake(self, channel: Channel) -> None:
+        """Have a channel's listeners look again."""
+        self._wake(channel)
+
     def read(self, channel: Channel, since: int | None, limit: int) -> Future[Read]:
         """Read a part of the history; callers that want the same at the same time share one round trip."""
         what = since, limit
@@ -225,8 +239,12 @@ class Hub(Receiver):
             return
         with self.lock:
             found = self.channels.get(channel)
-            if found is not None:
-                self._catch_up_soon(found)
+            if found is None:
+                return
+            self._catch_up_soon(found)
+            observers = [waiter for waiter in found.by_group.get(None, ()) if isinstance(waiter, Observer)]
+        for observer in observers:
+            observer.changed()
 
     def disconnected(self, error: BaseException) -> None:
         """Log it, once until the engine is connected again."""

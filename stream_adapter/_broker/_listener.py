@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from stream_adapter.engines import Position
 from stream_adapter.errors import BrokerUnavailableError, GoneError
-from stream_adapter.formats._published import Published
+from stream_adapter.formats._published import Item
 
 from ._hub import MAX_REPLAY, Channel, Hub, Read
 from ._ids import ChannelName, cursors_of
@@ -43,7 +43,7 @@ class Call:
     function: Callable[[], Any]
 
 
-Step: TypeAlias = list[Published] | Future[Any] | Call | _Wait
+Step: TypeAlias = list[Item] | Future[Any] | Call | _Wait
 _Steps: TypeAlias = Generator[Step, Any, Any]
 
 
@@ -267,12 +267,12 @@ class Listener:
         state: Any = yield Call(self._options.snapshot)
         yield [Control("snapshot", state, position, time.time())]
 
-    def _deliveries(self, track: _Track, records: Sequence[Record]) -> list[Published]:
+    def _deliveries(self, track: _Track, records: Sequence[Record]) -> list[Item]:
         """Return what is sent of records, and move the listener's place behind them."""
         if self._is_single:
             track.offset = records[-1].entry.offset
             return list(records)
-        deliveries: list[Published] = []
+        deliveries: list[Item] = []
         for record in records:
             track.offset = record.entry.offset
             deliveries.append(Delivery(record, self._id))

@@ -20,9 +20,10 @@ from stream_adapter.errors import ChunkEncodingError
 from stream_adapter.formats import ServerSentEvent
 from stream_adapter.formats._event import event_of, is_event
 
-__all__ = ["MAX_BYTES", "Parts", "pack", "unpack"]
+__all__ = ["ENDING", "MAX_BYTES", "Parts", "pack", "unpack"]
 
 MAX_BYTES = 1 << 20  # of an event's data
+ENDING = b"x"  # the kind of a run's last record, whose meta says how it ended
 _RESERVED = frozenset({"stream-open", "stream-reset", "stream-end"})
 
 

@@ -83,9 +83,16 @@ class Record(Published):
         return b"%bid: %b\n%b" % (before, event_id.encode(), after)
 
     def sse_part(self) -> bytes:
-        """Return it without its id."""
-        before, after = _sse_ends(self.parts)
+        """Return it as a part of a profile, whose clients know neither id nor retry; nothing if it has no data."""
+        parts = self.parts
+        if parts.kind == b"n":
+            return b""
+        before, after = _sse_ends(parts._replace(retry=None))
         return before + after
+
+    def chunk(self) -> str:
+        """Return its data as text."""
+        return self.parts.data.decode()
 
     def json(self, key: object, encode: Encode) -> bytes:
         """Return it as an item of a JSON format; the same bytes for all who ask with the same key."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TypeAlias
 
-__all__ = ["LoopGroup", "LoopWaiter", "ThreadWaiter", "Waiter", "Waiters"]
+__all__ = ["LoopGroup", "LoopWaiter", "Observer", "ThreadWaiter", "Waiter", "Waiters"]
 
 _AT_A_TIME = 256  # listeners that are woken in one step of a loop: a millisecond or two
 
@@ -67,7 +67,23 @@ class ThreadWaiter:
         self._event.clear()
 
 
-Waiter: TypeAlias = LoopWaiter | ThreadWaiter
+class Observer:
+    """What keeps a channel watched without reading it: the producer of a run, which may be cancelled.
+
+    Args:
+        changed: called when the engine reports a change, in any thread; it returns at once.
+    """
+
+    __slots__ = ("changed",)
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.changed = changed
+
+    def wake(self) -> None:
+        """Do nothing: it does not read."""
+
+
+Waiter: TypeAlias = LoopWaiter | ThreadWaiter | Observer
 
 
 class Waiters(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -18,6 +19,8 @@ from stream_adapter.errors import BrokerUnavailableError
 from ._hub import Hub
 from ._ids import ChannelName
 from ._payloads import pack
+from ._run_methods import RunMethods
+from ._runs import Registry
 from ._subscription import Subscription, options_of
 
 __all__ = ["Broker", "BrokerStats"]
@@ -79,7 +82,7 @@ class _Relay(Receiver):
             self.hub.reconnected()
 
 
-class Broker:
+class Broker(RunMethods):
     """Channels of events that reach every listener of every worker, in one order, and nothing is lost in silence.
 
     It connects when it is first used, and again in a forked child. Close it by `close`, or as a context manager; it is
@@ -129,6 +132,7 @@ class Broker:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._relay.hub = None
+        self._registry: Registry | None = None
         self._published = self._publish_errors = 0
         self._publish_seconds = 0.0
 
@@ -147,6 +151,16 @@ class Broker:
                 if hub is None:
                     hub = self._relay.hub = Hub(self._engine, self._prefix)
         return hub
+
+    def _runs(self) -> Registry:
+        self._check_process()
+        registry = self._registry
+        if registry is None:
+            with self._lock:
+                registry = self._registry
+                if registry is None:
+                    registry = self._registry = Registry(self._engine, self._hub, self._prefix, self._timeout)
+        return registry
 
     # publishing
 
@@ -328,6 +342,18 @@ class Broker:
             **counts,
         )
 
+    @property
+    def run_count(self) -> int:
+        """The number of runs that are produced in this process."""
+        registry = self._registry if self._pid == os.getpid() else None
+        return 0 if registry is None else registry.count
+
+    def end_runs(self) -> None:
+        """End the runs that are produced in this process as cancelled; `drain` calls it, after their grace."""
+        registry = self._registry if self._pid == os.getpid() else None
+        if registry is not None:
+            registry.end()
+
     def end_subscriptions(self) -> None:
         """End every subscription of this process; `drain` calls it. The broker can be used again."""
         hub, self._relay.hub = self._relay.hub, None
@@ -338,6 +364,7 @@ class Broker:
         """End every subscription, and close the engine. Does nothing the second time."""
         if self._is_closed:
             return
+        self.end_runs()
         self._is_closed = True
         self.end_subscriptions()
         self._engine.close()
@@ -346,6 +373,8 @@ class Broker:
         """Close it, on an event loop."""
         if self._is_closed:
             return
+        if self.run_count:
+            await asyncio.to_thread(self.end_runs)
         self._is_closed = True
         self.end_subscriptions()
         await self._engine.aclose()

@@ -9,10 +9,11 @@ from typing import Any
 
 from stream_adapter._encode import ChunkTable, Encode, explain
 from stream_adapter._request import RequestHead
+from stream_adapter.errors import RunEndedError
 
-from ._published import Published
+from ._published import Ending, Published
 
-__all__ = ["NO_BUFFERING", "PROBLEM", "Format", "FormatEncoder", "encoder_of"]
+__all__ = ["NO_BUFFERING", "PROBLEM", "Format", "FormatEncoder", "encoder_of", "problem_of"]
 
 NO_BUFFERING: Mapping[str, str] = MappingProxyType({"X-Accel-Buffering": "no"})
 """nginx holds a response back until a buffer is full, unless this header turns that off."""
@@ -21,6 +22,14 @@ PROBLEM: Mapping[str, object] = MappingProxyType(
     {"type": "about:blank", "title": "Internal Server Error", "status": 500}
 )
 """What a client reads of a failure: a generic problem (RFC 9457), and nothing of the exception."""
+
+
+def problem_of(ending: Ending) -> dict[str, object]:
+    """Return what a client reads of a run that failed: `run` says how."""
+    problem = {**PROBLEM, "run": ending.status}
+    if ending.detail is not None:
+        problem["detail"] = ending.detail
+    return problem
 
 
 class FormatEncoder:
@@ -54,7 +63,7 @@ class FormatEncoder:
 
     def explain(self, error: BaseException, item: object, index: int | None = None) -> BaseException:
         """Return an error that names the item and the reason; what raised first is its cause."""
-        return explain(error, item, index)
+        return error if isinstance(error, RunEndedError) else explain(error, item, index)
 
     def encode_error(self, record: object) -> bytes:
         """Encode what `on_error` returned, as an item that tells a reader that the stream failed."""
@@ -114,6 +123,16 @@ class Format:
         """Return what tells a reader, in the stream, that it failed; None where the format has no such thing."""
         return None
 
+    def encode_ending(self, ending: Ending) -> bytes:
+        """Say how a run ended, if the format's own end does not.
+
+        Raises:
+            RunEndedError: it failed, and the format has no words for it: only a broken connection says so.
+        """
+        if ending.is_failure:
+            raise RunEndedError(ending.status)
+        return b""
+
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream."""
         del strict, charset  # a format that frames its items says itself how they are written
@@ -134,10 +153,15 @@ def encoder_of(format: Format, encode: Encode, encode_published: Encode | None =
         encode_published: encodes the items of a broker; None: as any other.
     """
     published = encode if encode_published is None else encode_published
+    ending: Encode = format.encode_ending
     if format.separator:
         leads = chain((b"",), repeat(format.separator))
-        encode, published = _separated(encode, leads), _separated(published, leads)
-    return FormatEncoder(format, ChunkTable(lambda cls: published if issubclass(cls, Published) else encode))
+        encode, published, ending = (_separated(function, leads) for function in (encode, published, ending))
+
+    def function_of(cls: type) -> Encode:
+        return published if issubclass(cls, Published) else ending if issubclass(cls, Ending) else encode
+
+    return FormatEncoder(format, ChunkTable(function_of))
 
 
 def _separated(encode: Encode, leads: Iterator[bytes]) -> Encode:
@@ -157,7 +181,17 @@ class ChunkFormat(Format):
 
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream; a multi-byte charset keeps its state in it."""
-        return FormatEncoder(self, ChunkTable.of_chunks(strict=strict, charset=charset))
+        chunks = ChunkTable.of_chunks(strict=strict, charset=charset)
+        if strict:
+            return FormatEncoder(self, chunks)
+
+        def function_of(cls: type) -> Encode:
+            if issubclass(cls, Published):
+                text = chunks[str]
+                return lambda item: text(item.chunk())
+            return self.encode_ending if issubclass(cls, Ending) else chunks[cls]
+
+        return FormatEncoder(self, ChunkTable(function_of, chunks.finish))
 
     @property
     def frames(self) -> bool:

@@ -20,7 +20,7 @@ from stream_adapter.types import JSONDumps
 
 from ._base import PROBLEM
 from ._event import ServerSentEvent, event_of, is_event
-from ._published import Published
+from ._published import Ending, Published
 from .sse import SSE
 
 __all__ = ["PROFILES", "Profile"]
@@ -57,9 +57,19 @@ class _Dialect(SSE):
         """Return the part that says it failed."""
         return self.error_item(_TITLE).encoded
 
+    def encode_ending(self, ending: Ending) -> bytes:
+        """Return the part that says that a run failed; `[DONE]` says that it is done."""
+        if not ending.is_failure:
+            return b""
+        return ServerSentEvent(self.ending_part(ending)).encoded
+
     def error_part(self, record: object) -> Mapping[str, object]:
         """Return the dialect's part for an error."""
         raise NotImplementedError
+
+    def ending_part(self, ending: Ending) -> Mapping[str, object]:
+        """Return the dialect's part for a run that failed."""
+        return self.error_part(ending.detail or _TITLE)
 
 
 class OpenAI(_Dialect):
@@ -70,6 +80,11 @@ class OpenAI(_Dialect):
         if isinstance(record, Mapping):
             return {"error": record}  # pyright: ignore[reportUnknownVariableType]  # whatever on_error put into it
         return {"error": {"message": _text(record), "type": "server_error", "param": None, "code": None}}
+
+    def ending_part(self, ending: Ending) -> Mapping[str, object]:
+        """Say also how the run ended."""
+        part = super().ending_part(ending)
+        return {"error": {**part["error"], "run": ending.status}}  # type: ignore[dict-item]  # made above
 
 
 class AISDK(_Dialect):

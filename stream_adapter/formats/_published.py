@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TypeAlias
 
 from stream_adapter._encode import Encode
+from stream_adapter.errors import ChunkEncodingError
 
-__all__ = ["Opening", "Published"]
+__all__ = ["Ending", "Item", "Opening", "Published"]
 
 
 class Published(ABC):
@@ -31,8 +33,45 @@ class Published(ABC):
             encode: how the format encodes a value.
         """
 
+    def chunk(self) -> str:
+        """Return it as text of a stream that has no frames; "" if it has none.
+
+        Raises:
+            ChunkEncodingError: such a stream cannot carry it.
+        """
+        raise ChunkEncodingError(
+            "expected chunks, got a subscription, whose events need frames: use sse, ndjson, json_seq or json_array"
+        )
+
 
 class Opening(Published):
     """What a stream of a broker begins with, so that its head is sent at once; it may be empty."""
 
     __slots__ = ()
+
+
+class Ending:
+    """The last item of a run's stream: how the run ended. Each format says so in its own way.
+
+    Attributes:
+        status: "done", "error", "cancelled" or "lost".
+        id: a client that has it has all of the run.
+        time: seconds since 1970, when it ended.
+        detail: what else a client may know of a failure; None: nothing.
+    """
+
+    __slots__ = ("detail", "id", "status", "time")
+
+    def __init__(self, status: str, event_id: str, time: float, detail: str | None = None) -> None:
+        self.status = status
+        self.id = event_id
+        self.time = time
+        self.detail = detail
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the run has not come to its own end."""
+        return self.status != "done"
+
+
+Item: TypeAlias = Published | Ending

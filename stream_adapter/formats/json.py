@@ -10,8 +10,8 @@ from stream_adapter._json import dump_json, dump_json_line, dumper_of
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.types import JSONDumps
 
-from ._base import NO_BUFFERING, PROBLEM, Format, FormatEncoder, encoder_of
-from ._published import Published
+from ._base import NO_BUFFERING, PROBLEM, Format, FormatEncoder, encoder_of, problem_of
+from ._published import Ending, Published
 
 __all__ = ["NDJSON", "JSONArray", "JSONSeq"]
 
@@ -40,6 +40,12 @@ class JSONItems(Format):
     def _encode_published(self, item: Published) -> bytes:
         return item.json(self._key, self._encode)
 
+    def _encode_end(self, ending: Ending) -> bytes:
+        """Return the item that says how a run ended."""
+        if ending.is_failure:
+            return self._encode({"id": ending.id, "error": problem_of(ending)})
+        return self._encode({"id": ending.id, "event": "stream-end", "data": {"status": ending.status}})
+
 
 class NDJSON(JSONItems):
     r"""One JSON value and `\n` an item: text is quoted, None is null.
@@ -63,6 +69,10 @@ class NDJSON(JSONItems):
     def error_record(self) -> bytes:
         """Return the line that says it failed."""
         return dump_json_line({"error": PROBLEM})
+
+    def encode_ending(self, ending: Ending) -> bytes:
+        """Return the line that says how a run ended."""
+        return self._encode_end(ending)
 
 
 def _line_by(json_dumps: JSONDumps) -> Encode:
@@ -129,3 +139,8 @@ class JSONSeq(JSONItems):
     def error_record(self) -> bytes:
         """Return an element that is not a value: an object that is never closed."""
         return b"\x1e" + dump_json({"error": PROBLEM}).removesuffix(b"}")
+
+    def encode_ending(self, ending: Ending) -> bytes:
+        """Return the element that says how a run ended; one that failed is not closed, as `error_record`."""
+        encoded = self._encode_end(ending)
+        return encoded.rstrip(b"\n").removesuffix(b"}") if ending.is_failure else encoded

@@ -17,9 +17,9 @@ from stream_adapter._text import is_late
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 from stream_adapter.types import JSONDumps
 
-from ._base import NO_BUFFERING, PROBLEM, Format, FormatEncoder
+from ._base import NO_BUFFERING, PROBLEM, Format, FormatEncoder, problem_of
 from ._event import ServerSentEvent, event_of, is_event, lines_of
-from ._published import Opening, Published
+from ._published import Ending, Opening, Published
 
 __all__ = ["SSE", "ServerSentEvent"]
 
@@ -146,7 +146,7 @@ class SSE(Format):
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream; event streams are always UTF-8."""
         del strict, charset
-        return FormatEncoder(self, ChunkTable(self.encode_of))
+        return _EventEncoder(self)
 
     def is_over(self, head: RequestHead) -> bool:
         """Return True if the client has had the end event: an EventSource reconnects after any end but a 204."""
@@ -159,6 +159,38 @@ class SSE(Format):
     def error_record(self) -> bytes:
         """Return the event that says it failed."""
         return self.error_item(PROBLEM).encoded
+
+    def encode_ending(self, ending: Ending) -> bytes:
+        """Return the event that says how a run ended, with the id of the end; nothing where `end` says it."""
+        if ending.is_failure:
+            return ServerSentEvent(problem_of(ending), event="error", id=ending.id).encoded
+        if self.end is not None:
+            return b""
+        return ServerSentEvent({"status": ending.status}, event="stream-end", id=ending.id).encoded
+
+
+class _EventEncoder(FormatEncoder):
+    """The encoder of one stream. What ends a complete stream does not follow a run that failed."""
+
+    __slots__ = ("_failures",)
+
+    def __init__(self, format: SSE) -> None:
+        failures: list[str] = []
+        self._failures = failures
+
+        def encode_ending(ending: Ending) -> bytes:
+            if ending.is_failure:
+                failures.append(ending.status)
+            return format.encode_ending(ending)
+
+        def function_of(cls: type[Any]) -> Encode:
+            return encode_ending if issubclass(cls, Ending) else format.encode_of(cls)
+
+        super().__init__(format, ChunkTable(function_of))
+
+    def finish(self) -> bytes:
+        """Return what follows the last item of a stream that is complete."""
+        return b"" if self._failures else super().finish()
 
 
 def _check_end(end: object) -> str | None:

@@ -36,6 +36,10 @@ class Reader:
         self.received = b""
 
     @property
+    def status(self) -> int:
+        return self._body.status
+
+    @property
     def headers(self) -> dict[str, str]:
         return {name.lower(): value for name, value in self._body.headers}
 

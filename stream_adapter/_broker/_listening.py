@@ -1,0 +1,281 @@
+"""A source whose every reader has a listener of its own: lazy, and opened for each request, after its cursor.
+
+Two short loops drive one listener's steps: sync in a thread (or greenlet), async on an event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from abc import abstractmethod
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Protocol
+
+from stream_adapter._pump import run
+from stream_adapter._request import RequestHead
+from stream_adapter._source import PolledSource, RequestSource
+from stream_adapter.formats._published import Item, Opening
+
+from ._listener import WAIT, Call, Step
+from ._records import Control, Delivery, Event, Record
+from ._waiters import LoopWaiter, ThreadWaiter
+
+__all__ = ["AsyncStream", "Listening", "Steps", "SyncStream", "is_gevent"]
+
+
+class Steps(Protocol):
+    """A listener that has begun."""
+
+    def steps(self) -> Generator[Step, Any, None]:
+        """Yield items, and what to wait for. Closing it ends the listener."""
+        ...
+
+
+class Listening(RequestSource, Iterable[Event], AsyncIterable[Event]):
+    """A source for any number of responses, and an iterable of events.
+
+    Attributes:
+        log_name: its name in the log.
+    """
+
+    __slots__ = ("log_name",)
+
+    log_name: str
+
+    @abstractmethod
+    def listener(self, cursor: str | None) -> tuple[Steps, LoopWaiter | ThreadWaiter]:
+        """Make a listener that runs here, on this loop or in this thread."""
+
+    def for_request(self, head: RequestHead) -> AsyncIterator[Item] | Iterator[Item]:
+        """Go on after the request's Last-Event-ID, if it has one."""
+        cursor = head.cursor
+        if is_gevent():  # greenlets are its threads: waiting in one is what costs nothing there
+            return SyncStream(self, cursor)
+        return AsyncStream(self, cursor)
+
+    def items(self, cursor: str | None) -> Generator[Item]:
+        """Drive a listener in this thread."""
+        listener, waiter = self.listener(cursor)
+        if not isinstance(waiter, ThreadWaiter):
+            raise RuntimeError("this would block the event loop that runs here; use `async for`")  # noqa: TRY004
+        steps = listener.steps()
+        try:
+            step = next(steps, None)
+            while step is not None:
+                if isinstance(step, list):
+                    yield from step
+                    step = next(steps, None)
+                elif step is WAIT:
+                    waiter.wait()
+                    step = next(steps, None)
+                else:
+                    step = _go_on(steps, _result_of, step)
+        finally:
+            steps.close()
+
+    async def aitems(self, cursor: str | None) -> AsyncGenerator[Item]:
+        """Drive a listener on this event loop."""
+        listener, waiter = self.listener(cursor)
+        assert isinstance(waiter, LoopWaiter)  # noqa: S101  # a loop runs here
+        steps = listener.steps()
+        try:
+            step: Step | None = next(steps, None)
+            while step is not None:
+                if step is WAIT:
+                    await waiter.wait()
+                    step = next(steps, None)
+                elif isinstance(step, list):
+                    for item in step:
+                        yield item
+                    step = next(steps, None)
+                else:
+                    try:
+                        result = await _aresult_of(step)
+                    except Exception as error:  # noqa: BLE001  # the steps decide
+                        step = _thrown(steps, error)
+                    else:
+                        step = _sent(steps, result)
+        finally:
+            steps.close()
+
+    def event_of(self, item: object) -> Event:
+        """Return an item as Python code reads it."""
+        if isinstance(item, (Record, Delivery, Control)):
+            return item.event()
+        raise TypeError(f"expected an event, got {type(item).__name__}")
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield events, waiting for each; resets and snapshots are among them."""
+        for item in self.items(None):
+            if not isinstance(item, Opening):
+                yield self.event_of(item)
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield events, waiting for each; resets and snapshots are among them."""
+        items = self.aitems(None)
+        try:
+            async for item in items:
+                if not isinstance(item, Opening):
+                    yield self.event_of(item)
+        finally:
+            await items.aclose()
+
+
+class AsyncStream(PolledSource, AsyncIterator[Item]):
+    """One request's stream, which begins when it is read: polled on an event loop, or iterated in a task."""
+
+    __slots__ = ("_changed", "_cursor", "_items", "_listening", "_loop", "_pending", "_start", "_steps")
+
+    def __init__(self, listening: Listening, cursor: str | None) -> None:
+        self._listening = listening
+        self._cursor = cursor
+        self._items: AsyncGenerator[Item] | None = None
+        self._steps: Generator[Step, Any, None] | None = None
+        self._pending: Future[Any] | asyncio.Task[Any] | None = None
+        self._changed: Callable[[], None]
+        self._start: Callable[[Any], asyncio.Task[Any]]
+
+    @property
+    def log_name(self) -> str:
+        """Its name in the log."""
+        return self._listening.log_name
+
+    def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
+        """Make the listener; it enters its channels when it is polled."""
+        self._changed, self._start = changed, start
+        self._loop = asyncio.get_running_loop()
+        listener, waiter = self._listening.listener(self._cursor)
+        assert isinstance(waiter, LoopWaiter)  # noqa: S101  # a loop runs here
+        waiter.changed = changed
+        self._steps = listener.steps()
+
+    def poll(self) -> Sequence[Item] | None:
+        """Go on with the listener's steps until one has items, or must be waited for."""
+        steps, pending = self._steps, self._pending
+        if steps is None:
+            return None
+        if pending is None:
+            step: Step | None = next(steps, None)
+        elif pending.done():
+            self._pending = None
+            step = _go_on(steps, _result_of, pending)
+        else:
+            return ()
+        while not isinstance(step, list):
+            if step is None:
+                return None
+            if step is WAIT:
+                return ()
+            self._pending = pending = self._started(step)
+            if not pending.done():
+                pending.add_done_callback(self._is_done)
+                return ()
+            self._pending = None
+            step = _go_on(steps, _result_of, pending)
+        return step
+
+    def _started(self, step: Any) -> Future[Any] | asyncio.Task[Any]:
+        return self._start(_aresult_of(step)) if isinstance(step, Call) else step
+
+    def _is_done(self, pending: Future[Any] | asyncio.Task[Any]) -> None:
+        """Ask the source to poll again; call it in any thread."""
+        if isinstance(pending, asyncio.Task):
+            self._changed()
+            return
+        with suppress(RuntimeError):  # the loop is closed, and nothing of it is read
+            self._loop.call_soon_threadsafe(self._changed)
+
+    def close(self) -> None:
+        """Leave the channels."""
+        steps, self._steps = self._steps, None
+        if isinstance(self._pending, asyncio.Task):
+            self._pending.cancel()
+        if steps is not None:
+            steps.close()
+
+    def __aiter__(self) -> AsyncGenerator[Item]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._items = self._listening.aitems(self._cursor)
+        return self._items
+
+    async def __anext__(self) -> Item:
+        return await anext(self._items or self.__aiter__())
+
+    async def aclose(self) -> None:
+        self.close()
+        if self._items is not None:
+            await self._items.aclose()
+
+
+class SyncStream(Iterator[Item]):
+    """One request's stream, where threads are greenlets."""
+
+    def __init__(self, listening: Listening, cursor: str | None) -> None:
+        self.log_name = listening.log_name
+        self._items = listening.items(cursor)
+
+    def __next__(self) -> Item:
+        return next(self._items)
+
+    def close(self) -> None:
+        self._items.close()
+
+
+def _go_on(steps: Generator[Step, Any, None], result_of: Callable[[Any], Any], step: object) -> Step | None:
+    try:
+        result = result_of(step)
+    except Exception as error:  # noqa: BLE001  # the steps decide
+        return _thrown(steps, error)
+    return _sent(steps, result)
+
+
+def _sent(steps: Generator[Step, Any, None], result: object) -> Step | None:
+    try:
+        return steps.send(result)
+    except StopIteration:
+        return None
+
+
+def _thrown(steps: Generator[Step, Any, None], error: Exception) -> Step | None:
+    try:
+        return steps.throw(error)
+    except StopIteration:
+        return None
+
+
+def _result_of(step: Any) -> Any:
+    if isinstance(step, Call):
+        result = step.function()
+        return run(_awaited(result)) if inspect.isawaitable(result) else result
+    return step.result()
+
+
+async def _aresult_of(step: Any) -> Any:
+    if isinstance(step, Call):
+        function = step.function
+        result = function() if inspect.iscoroutinefunction(function) else await asyncio.to_thread(function)
+        return await result if inspect.isawaitable(result) else result
+    future: Future[Any] = step
+    if future.done():
+        return future.result()
+    return await asyncio.shield(asyncio.wrap_future(future))  # others wait for it, too
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def is_gevent() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))

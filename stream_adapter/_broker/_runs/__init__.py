@@ -1,0 +1,32 @@
+"""Runs: a generator that is started once for a key, and outlives its client and its request.
+
+_options.py     what a run was asked for, checked
+_ending.py      the last record of a run: how it is stored, and what listeners are sent
+_asking.py      steps that ask the engine, driven in a thread or on a loop
+_claiming.py    who produces: claim, join, reject, cancel; what a client's cursor means
+_outbox.py      what a source has yielded and the engine does not have yet
+_driving.py     the source: a task of a loop, or a thread
+_production.py  a run whose producer is in this process: lease, appends, the end
+_watchdog.py    runs whose producers are elsewhere: a lease that has ended makes them lost
+_following.py   one client of a run, and its stream
+_registry.py    the runs of one broker in one process
+run.py          Run, the public face
+
+Who owns what, and who may touch it:
+
+    a source        its driver alone: one task of the run's loop, or one thread, which also closes it
+    the outbox      its driver puts, its production takes; under the outbox's lock
+    a production    the run's loop: two tasks, one writes, one keeps the lease. `stop` is called in any thread
+    the lease       the production renews it; any process finishes a run whose lease has ended, the engine says who did
+    a watchdog      the hub's worker thread
+    a follower      its own loop or thread, as a listener of the hub
+
+The run's loop is the one on which it was started: the server's under ASGI, the library's own under WSGI. Its tasks
+belong to the registry and to no request: no cancel scope of a request reaches them.
+"""
+
+from ._options import Options, work_of
+from ._registry import Registry
+from .run import Run
+
+__all__ = ["Options", "Registry", "Run", "work_of"]

@@ -1,0 +1,119 @@
+"""Who produces a run, and where its client goes on. Nothing here waits: see `_asking`."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import NamedTuple
+
+from stream_adapter._broker._ids import ChannelName, cursors_of
+from stream_adapter.engines import Engine, RunState
+from stream_adapter.errors import FencedError, RunConflictError
+
+from ._asking import Asking
+from ._ending import frame_of_end
+from ._options import Options
+
+__all__ = ["Place", "claiming", "finding", "present", "restarting", "resuming"]
+
+_POLL = 0.05  # seconds between two looks at a run that was asked to end
+_LONGEST_WAIT = 60.0  # seconds for such a run to end; a lease that is longer than that is an odd one
+
+
+class Place(NamedTuple):
+    """Where a client of a run goes on: after `offset`."""
+
+    state: RunState
+    offset: int
+
+
+def present(engine: Engine, name: ChannelName) -> Asking[RunState | None]:
+    """Return the newest run of a key; one whose lease has ended is lost from now on."""
+    state: RunState | None = yield partial(engine.run_state, name.key)
+    return None if state is None else (yield from _settled(engine, name, state))
+
+
+def _settled(engine: Engine, name: ChannelName, state: RunState) -> Asking[RunState]:
+    if state.status != "running" or state.granted or state.expires > time.time():
+        return state
+    try:
+        settled: RunState = yield partial(engine.finish, name.key, state.token, "lost", [frame_of_end("lost")])
+    except FencedError:  # another reader was the first
+        settled = (yield partial(engine.run_state, name.key)) or state
+    return settled
+
+
+def claiming(engine: Engine, name: ChannelName, options: Options) -> Asking[RunState]:
+    """Begin a run, `granted`, or return the one to join.
+
+    Raises:
+        RunConflictError: one runs, and `if_running` is "reject"; or it does not end although it was cancelled.
+    """
+    claim = partial(engine.claim, name.key, lease=options.lease, retain=options.retain)
+    state: RunState = yield claim
+    state = yield from _settled(engine, name, state)
+    if state.granted:
+        return state
+    if state.status == "running":
+        # one that is stopped already is not what a restart wants to join
+        if options.if_running == "cancel" or (state.cancelled and options.if_done == "restart"):
+            yield partial(engine.cancel, name.key, state.epoch)
+            yield from _end_of(engine, name, state)
+            state = yield partial(claim, restart=True)
+    elif options.if_done == "restart":
+        state = yield partial(claim, restart=True)
+    if options.if_running == "reject" and state.status == "running" and not state.granted:
+        raise RunConflictError(f"a run of {name.public!r} is there already, and if_running is 'reject'")
+    return state
+
+
+def restarting(engine: Engine, name: ChannelName, options: Options) -> Asking[RunState]:
+    """Begin a run in any case, unless one runs.
+
+    Raises:
+        RunConflictError: one runs.
+    """
+    yield from present(engine, name)
+    claim = partial(engine.claim, name.key, lease=options.lease, retain=options.retain, restart=True)
+    state: RunState = yield claim
+    if not state.granted:
+        raise RunConflictError(f"a run of {name.public!r} is there already, and has another producer")
+    return state
+
+
+def _end_of(engine: Engine, name: ChannelName, state: RunState) -> Asking[None]:
+    until = time.monotonic() + _LONGEST_WAIT
+    while True:
+        newest = yield from present(engine, name)
+        if newest is None or newest.epoch != state.epoch or newest.status != "running":
+            return
+        if time.monotonic() > until:
+            raise RunConflictError(f"a run of {name.public!r} was cancelled, and has not ended")
+        yield _POLL
+
+
+def finding(engine: Engine, name: ChannelName, wait: float) -> Asking[RunState | None]:
+    """Return the newest run of a key; wait so many seconds for one to begin."""
+    until = time.monotonic() + wait
+    while True:
+        state = yield from present(engine, name)
+        left = until - time.monotonic()
+        if state is not None or left <= 0:
+            return state
+        yield min(_POLL, left)
+
+
+def resuming(engine: Engine, name: ChannelName, cursor: str) -> Asking[Place | None]:
+    """Return the place after a client's cursor; None if it has all that there is, or its run is there no more."""
+    [position] = cursors_of(cursor, [name])
+    if position is None:
+        return None
+    state = yield from present(engine, name)
+    if state is None or state.epoch != position.epoch:
+        return None
+    page = yield partial(engine.read, name.key, None, 0)
+    if page.epoch != state.epoch or position.offset > page.top:
+        return None
+    if state.status != "running" and position.offset == page.top:
+        return None
+    return Place(state, position.offset)

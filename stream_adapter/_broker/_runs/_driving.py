@@ -1,0 +1,129 @@
+"""The source of a run: iterated and closed in one task of the run's loop, or in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from stream_adapter._broker._payloads import pack
+from stream_adapter._pump import lease, run
+from stream_adapter._source import Kind, Source
+
+from ._frameworks import close_connections, own_thread
+from ._options import Work
+from ._outbox import Outbox
+
+__all__ = ["drive", "drive_here"]
+
+_IN_A_THREAD = frozenset({Kind.ONE, Kind.ITEMS, Kind.SYNC, Kind.EITHER})
+
+
+async def drive(work: Work | Source, outbox: Outbox) -> None:
+    """Put the items of a run's source into its outbox; call it in the task that owns the source.
+
+    Raises:
+        Exception: what the source, or the encoding of one of its items, has raised.
+        Stopped: the run is over.
+    """
+    async with own_thread():
+        source: Source | None
+        if isinstance(work, Source):
+            source = work
+        elif work.is_async:
+            source = Source(work.factory(*work.arguments))
+        else:
+            source = await _in_thread(lambda: _begin_in_thread(work, outbox))
+        while source is not None and source.kind is Kind.AWAITABLE:
+            source = Source(await source.content)
+        if source is None:
+            return
+        sync_source = source
+        if source.kind in _IN_A_THREAD:
+            await _in_thread(lambda: drive_here(sync_source, outbox))
+        else:
+            await _drive_async(source, outbox)
+
+
+def _begin_in_thread(work: Work, outbox: Outbox) -> Source | None:
+    """Call a plain function, and iterate what it returns; return a source that belongs on the loop."""
+    source = Source(work.factory(*work.arguments))
+    if source.kind not in _IN_A_THREAD:
+        return source
+    drive_here(source, outbox)
+    return None
+
+
+def drive_here(source: Source, outbox: Outbox) -> None:
+    """Put the items of a sync source into the outbox, in this thread; close it here, too."""
+    try:
+        for item in source.iterate():
+            if outbox.put(pack(item, None)):
+                outbox.wait()
+    finally:
+        try:
+            source.close(run)
+        except Exception as error:  # noqa: BLE001  # it is logged; the run is not to blame
+            source.close_failed(error)
+
+
+async def _drive_async(source: Source, outbox: Outbox) -> None:
+    try:
+        async for item in source.aiterate():
+            if outbox.put(pack(item, None)):
+                await _room(outbox)
+    finally:
+        try:
+            await source.aclose()
+        except Exception as error:  # noqa: BLE001  # it is logged; the run is not to blame
+            source.close_failed(error)
+
+
+async def _room(outbox: Outbox) -> None:
+    room = asyncio.get_running_loop().create_future()
+
+    def is_there() -> None:
+        if not room.done():
+            room.set_result(None)
+
+    outbox.when_room(is_there)
+    await room
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """Run a function in a thread of the pool, in this task's context.
+
+    A cancellation does not wait for the thread: it ends at its next item, for the outbox is closed.
+    """
+    worker = lease()
+    done: Future[Any] = Future()
+    context = contextvars.copy_context()
+
+    def job() -> None:
+        if not done.set_running_or_notify_cancel():
+            return
+        try:
+            result = context.run(function)
+        except BaseException as error:  # noqa: BLE001  # raised in the task
+            done.set_exception(error)
+        else:
+            done.set_result(result)
+        finally:
+            close_connections()
+
+    worker.submit(job)
+    worker.release()
+    waiting = asyncio.wrap_future(done)
+    try:
+        return await asyncio.shield(waiting)
+    finally:
+        if not waiting.done():
+            done.cancel()  # if it has not begun
+            waiting.add_done_callback(_take_exception)
+
+
+def _take_exception(waiting: asyncio.Future[Any]) -> None:
+    if not waiting.cancelled():
+        waiting.exception()

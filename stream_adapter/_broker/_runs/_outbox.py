@@ -1,0 +1,106 @@
+"""What a source has yielded and the engine does not have yet. It is bounded: then the source waits.
+
+Its driver, a task or a thread, puts; the production takes, on its loop. Items that are there together are taken
+together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from stream_adapter.engines import Frame
+
+__all__ = ["LimitError", "Outbox", "Stopped"]
+
+MAX_RECORDS = 10_000
+MAX_BYTES = 8 << 20
+
+_PENDING = 256  # items that wait for the engine
+_PENDING_BYTES = 1 << 18
+
+
+class LimitError(Exception):
+    """A run has come to one of its limits; the text is for its clients."""
+
+
+class Stopped(BaseException):
+    """The run is over: nothing more is taken of its source."""
+
+
+class Outbox:
+    """Items on their way to the engine.
+
+    Args:
+        wake: tells the production that there is something to take; called in the driver's thread.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._changed = threading.Condition()
+        self._frames: list[Frame] = []
+        self._bytes = 0
+        self._is_closed = False
+        self._on_room: Callable[[], None] | None = None
+        self.count: int = 0
+        self.total: int = 0
+
+    def put(self, payload: bytes) -> bool:
+        """Add an item; return True if the source must wait for room.
+
+        Raises:
+            LimitError: it is one too many.
+            Stopped: the run is over.
+        """
+        with self._changed:
+            if self._is_closed:
+                raise Stopped
+            self.count += 1
+            self.total += len(payload)
+            if self.count > MAX_RECORDS:
+                raise LimitError(f"the run has more than {MAX_RECORDS:,} records")
+            if self.total > MAX_BYTES:
+                raise LimitError(f"the run has more than {MAX_BYTES >> 20} MiB")
+            is_first = not self._frames
+            self._frames.append(Frame(payload))
+            self._bytes += len(payload)
+            is_full = self._is_full()
+        if is_first:
+            self._wake()
+        return is_full
+
+    def _is_full(self) -> bool:
+        return len(self._frames) >= _PENDING or self._bytes >= _PENDING_BYTES
+
+    def wait(self) -> None:
+        """Wait for room, in the driver's thread."""
+        with self._changed:
+            while self._is_full() and not self._is_closed:
+                self._changed.wait()
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Call back once there is room: at once, or in the production's task."""
+        with self._changed:
+            if self._is_full() and not self._is_closed:
+                self._on_room = callback
+                return
+        callback()
+
+    def take(self) -> list[Frame]:
+        """Take all that is there."""
+        with self._changed:
+            frames, self._frames, self._bytes = self._frames, [], 0
+            callback, self._on_room = self._on_room, None
+            self._changed.notify_all()
+        if callback is not None:
+            callback()
+        return frames
+
+    def close(self) -> None:
+        """Take nothing more from the source; what is there can still be taken."""
+        with self._changed:
+            self._is_closed = True
+            callback, self._on_room = self._on_room, None
+            self._changed.notify_all()
+        if callback is not None:
+            callback()

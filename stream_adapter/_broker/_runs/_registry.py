@@ -1,0 +1,160 @@
+"""The runs of one broker in one process: those that are produced here, and those that are listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+from stream_adapter._broker._hub import Hub
+from stream_adapter._broker._ids import ChannelName
+from stream_adapter._pump import background_loop, current_loop
+from stream_adapter._source import Source
+from stream_adapter.engines import Engine, RunState
+from stream_adapter.errors import BrokerError
+
+from ._options import Work
+from ._production import Production
+from ._watchdog import Watchdog
+
+__all__ = ["Registry"]
+
+_END_GRACE = 2.0  # seconds for the ends of runs to be written, when the process is drained or the broker closed
+
+
+class Registry:
+    """The runs of one broker in one process.
+
+    Who owns what: `_lock` guards all. It is not held while the engine is asked, or a production is started or stopped.
+
+    Args:
+        engine: where they are.
+        hub: returns this process's hub.
+        prefix: of the channels; that of runs is a name space of its own.
+        append_timeout: seconds.
+    """
+
+    def __init__(self, engine: Engine, hub: Callable[[], Hub], prefix: str, append_timeout: float) -> None:
+        self.engine = engine
+        self.hub = hub
+        self._prefix = f"{prefix}@run"
+        self._append_timeout = append_timeout
+        self._lock = threading.Lock()
+        self._productions: dict[Production, Callable[[], None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._followers: dict[tuple[str, str], int] = {}
+        self._watchdog: Watchdog | None = None
+
+    def name(self, key: object) -> ChannelName:
+        """Return the channel of a run's key.
+
+        Raises:
+            ValueError: it is empty, too long, or holds a character that cannot be printed.
+            TypeError: it is not text.
+        """
+        return ChannelName.of(self._prefix, key, "key")
+
+    def watchdog(self) -> Watchdog:
+        """Return what looks after the leases of this hub's runs."""
+        hub = self.hub()
+        with self._lock:
+            if self._watchdog is None or self._watchdog.hub is not hub:
+                self._watchdog = Watchdog(hub, self.engine)
+            return self._watchdog
+
+    def launch(
+        self, name: ChannelName, state: RunState, work: Work | Source, *, lease: float, timeout: float | None
+    ) -> Production:
+        """Produce a run that was claimed, on the loop that runs here, or else on the library's own."""
+        here = current_loop()
+        production = Production(
+            self.engine,
+            name,
+            state,
+            work,
+            lease=lease,
+            timeout=timeout,
+            append_timeout=self._append_timeout,
+            on_end=self._ended,
+        )
+        loop = here or background_loop()
+        try:
+            leave = self.hub().observe(name, production.notice)
+        except BrokerError:  # a cancellation is seen when the lease is renewed
+            leave = _nothing
+        with self._lock:
+            self._productions[production] = leave
+        production.start(loop, copy_context(), is_here=here is not None)
+        return production
+
+    def _ended(self, production: Production) -> None:
+        with self._lock:
+            leave = self._productions.pop(production, _nothing)
+        leave()
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Hold a task until it is done: a loop holds its tasks weakly."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # clients
+
+    def entered(self, key: str, epoch: str) -> None:
+        """Count a client of a run."""
+        with self._lock:
+            self._followers[key, epoch] = self._followers.get((key, epoch), 0) + 1
+
+    def left(self, key: str, epoch: str, *, cancels: bool) -> None:
+        """Count a client out; the last one of this process may cancel the run by that."""
+        with self._lock:
+            left = self._followers[key, epoch] - 1
+            if left:
+                self._followers[key, epoch] = left
+                return
+            del self._followers[key, epoch]
+        if not cancels:
+            return
+        if not self.engine.blocks:
+            self._cancel(key, epoch)
+        else:
+            self.hub().after(0.0, partial(self._cancel, key, epoch))
+
+    def _cancel(self, key: str, epoch: str) -> None:
+        for production in self._own():
+            if production.key == key and production.epoch == epoch:
+                production.stop("cancelled")
+                return
+        with suppress(BrokerError):  # the run goes on without its client
+            self.engine.cancel(key, epoch)
+
+    # the end
+
+    def _own(self) -> list[Production]:
+        with self._lock:
+            return list(self._productions)
+
+    @property
+    def count(self) -> int:
+        """How many are produced here."""
+        return len(self._productions)
+
+    def end(self) -> None:
+        """End all runs that are produced here as cancelled, and wait a little until their ends are written."""
+        productions = self._own()
+        for production in productions:
+            production.stop("cancelled")
+        until = time.monotonic() + _END_GRACE
+        here = current_loop()
+        for production in productions:
+            if production.can_end_itself(here):
+                production.ended.wait(max(until - time.monotonic(), 0))
+            production.give_up()
+
+
+def _nothing() -> None:
+    pass
