@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from stream_adapter._log import log_close_failure
+
 __all__ = ["close_connections", "own_thread"]
 
 
@@ -42,5 +44,9 @@ async def own_thread() -> AsyncGenerator[None]:
 def close_connections() -> None:
     """Close the connections that Django has opened in this thread."""
     database: Any = sys.modules.get("django.db")
-    if database is not None:
-        database.connections.close_all()
+    conf: Any = sys.modules.get("django.conf")
+    if database is not None and conf is not None and conf.settings.configured:
+        try:
+            database.connections.close_all()
+        except Exception as error:  # noqa: BLE001  # the run has ended
+            log_close_failure("Django's connections of a run", error)
