@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from stream_adapter.types import Reason
 
@@ -52,11 +53,15 @@ _TAIL = 256  # bytes, enough for a comment of one line
 _FRAME_END = re.compile(rb"(?:\n\n|\r\n\r\n|\r\r)(?:(?::|retry:)[^\r\n]*\n)*\Z")
 
 
-class _Consumer:
+W = TypeVar("W", LoopWaker, ThreadWaker)
+
+
+class _Consumer(Generic[W]):
     """The steps that both forms share.
 
     Args:
         producer: the other side of the buffer.
+        waker: the producer wakes it.
         deadlines: of the stream.
         interruption: ends the stream.
         one_by_one: return chunks as they were yielded, rather than joined.
@@ -67,6 +72,7 @@ class _Consumer:
         "_keepalive_frame",
         "_one_by_one",
         "_tail",
+        "_waker",
         "buffer",
         "deadlines",
         "interruption",
@@ -74,9 +80,11 @@ class _Consumer:
     )
 
     def __init__(
-        self, producer: Producer, deadlines: Deadlines, interruption: Interruption, *, one_by_one: bool
+        self, producer: Producer, waker: W, deadlines: Deadlines, interruption: Interruption, *, one_by_one: bool
     ) -> None:
         self._one_by_one = one_by_one
+        self._waker: W = waker
+        interruption.waker = waker
         self.producer = producer
         self.buffer = producer.buffer
         self.deadlines = deadlines
@@ -136,26 +144,10 @@ def _tail(before: bytes, batch: list[bytes]) -> bytes:
     return (before + tail)[-_TAIL:]
 
 
-class AsyncConsumer(_Consumer):
-    """Consumes in a task.
+class AsyncConsumer(_Consumer[LoopWaker]):
+    """Consumes in a task."""
 
-    Args:
-        waker: the producer wakes it.
-    """
-
-    __slots__ = ("_waker",)
-
-    def __init__(
-        self,
-        producer: Producer,
-        waker: LoopWaker,
-        deadlines: Deadlines,
-        interruption: Interruption,
-        *,
-        one_by_one: bool,
-    ) -> None:
-        super().__init__(producer, deadlines, interruption, one_by_one=one_by_one)
-        self._waker = interruption.waker = waker
+    __slots__ = ()
 
     async def next(self) -> list[bytes]:
         """Return what is ready, waiting for it; [] at the end, with its cause in `buffer.error`.
@@ -190,14 +182,10 @@ class AsyncConsumer(_Consumer):
         return True
 
 
-class SyncConsumer(_Consumer):
-    """Consumes in a thread.
+class SyncConsumer(_Consumer[ThreadWaker]):
+    """Consumes in a thread."""
 
-    Args:
-        waker: the producer wakes it.
-    """
-
-    __slots__ = ("_jobs", "_jobs_waited", "_waker")
+    __slots__ = ("_jobs", "_jobs_waited")
 
     def __init__(
         self,
@@ -208,8 +196,7 @@ class SyncConsumer(_Consumer):
         *,
         one_by_one: bool,
     ) -> None:
-        super().__init__(producer, deadlines, interruption, one_by_one=one_by_one)
-        self._waker = interruption.waker = waker
+        super().__init__(producer, waker, deadlines, interruption, one_by_one=one_by_one)
         self._jobs: list[Callable[[], object]] = []
         self._jobs_waited = False
 

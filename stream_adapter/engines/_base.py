@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -14,7 +14,7 @@ from typing import TypeVar
 from stream_adapter.errors import BrokerUnavailableError
 
 from ._protocol import Engine, Receiver
-from ._values import Frame, History, Page, Position, RunState, RunStatus
+from ._values import Frame, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["BaseEngine"]
 
@@ -101,13 +101,7 @@ class BaseEngine(Engine):
         return await asyncio.get_running_loop().run_in_executor(executor, method)
 
     async def aappend_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames, on an event loop. The wait for a thread is part of `timeout`."""
         append = partial(self.append_many, channel, frames, history=history, token=token)
@@ -140,7 +134,7 @@ class BaseEngine(Engine):
         """Refuse: an engine may carry events and no runs."""
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")
 
-    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Refuse: an engine may carry events and no runs."""
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from ._values import Entry, Frame, History, Page, Position, RunState, RunStatus
+from ._values import Entry, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["Engine", "Receiver"]
 
@@ -53,13 +53,7 @@ class Engine(Protocol):
         ...
 
     def append_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames in one atomic step and one round trip, trim the channel, and notify all who watch it.
 
@@ -81,13 +75,7 @@ class Engine(Protocol):
         ...
 
     async def aappend_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames, on an event loop."""
         ...
@@ -143,7 +131,7 @@ class Engine(Protocol):
         """
         ...
 
-    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it, in one atomic step.
 
         Every reader that meets a lease that has ended may finish the run as "lost"; the first one does. A run whose

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from stream_adapter.errors import FencedError
 
 from ._sqlite_high_water import HighWater
-from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["Change", "Store", "identity_of"]
 
@@ -197,7 +197,7 @@ class Store:
         self._connection.execute("DELETE FROM keys WHERE channel = ?", (channel,))
         self._connection.execute("DELETE FROM channels WHERE id = ?", (channel,))
 
-    def _append(self, row: _Row, frames: Sequence[Frame], now: float, history: History | None) -> list[Position]:
+    def _append(self, row: _Row, frames: Frames, now: float, history: History | None) -> list[Position]:
         top, size, newest = row.top, row.size, None
         positions: list[Position] = []
         for frame in frames:
@@ -246,9 +246,7 @@ class Store:
         keep = row.top + 1 if first is None else first[0]
         self._connection.execute("DELETE FROM entries WHERE channel = ? AND offset < ?", (row.id, keep))
 
-    def append(
-        self, name: str, frames: Sequence[Frame], now: float, history: History, token: int | None
-    ) -> list[Position]:
+    def append(self, name: str, frames: Frames, now: float, history: History, token: int | None) -> list[Position]:
         """Append frames."""
         with self._transaction():
             self._sweep(now)
@@ -300,7 +298,7 @@ class Store:
             self._update(row, "running", token, now + lease)
             return RunState(row.epoch, token, "running", now + lease, bool(row.cancelled))
 
-    def finish(self, name: str, token: int, status: RunStatus, frames: Sequence[Frame], now: float) -> RunState:
+    def finish(self, name: str, token: int, status: RunStatus, frames: Frames, now: float) -> RunState:
         """Append the last frames of a run, and end it."""
         with self._transaction():
             row = _checked(self._find(name, now), token)

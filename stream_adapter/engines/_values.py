@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["KEY_SECONDS", "Entry", "Frame", "History", "Page", "Position", "RunState", "RunStatus", "new_epoch"]
+__all__ = [
+    "KEY_SECONDS",
+    "Entry",
+    "Frame",
+    "Frames",
+    "History",
+    "Page",
+    "Position",
+    "RunState",
+    "RunStatus",
+    "new_epoch",
+]
 
 KEY_SECONDS = 300.0
 """Seconds during which an append with a key that was seen returns the first append's position."""
@@ -44,6 +56,10 @@ class Frame(NamedTuple):
 
     payload: bytes
     key: str | None = None
+
+
+Frames: TypeAlias = Sequence[Frame]
+"""What one append stores, in order."""
 
 
 class Entry(NamedTuple):

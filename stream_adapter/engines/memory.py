@@ -8,14 +8,14 @@ import threading
 import time
 import warnings
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from stream_adapter.errors import FencedError
 
 from ._base import BaseEngine
-from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["MemoryEngine"]
 
@@ -148,13 +148,7 @@ class MemoryEngine(BaseEngine):
                 del self._channels[name]
 
     def append_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames."""
         del timeout
@@ -168,7 +162,7 @@ class MemoryEngine(BaseEngine):
             return self._append(channel, found, frames, now, None if token is not None else history)
 
     def _append(
-        self, name: str, channel: _Channel, frames: Sequence[Frame], now: float, history: History | None
+        self, name: str, channel: _Channel, frames: Frames, now: float, history: History | None
     ) -> list[Position]:
         appended = [channel.append(frame, now) for frame in frames]
         if history is not None:
@@ -226,7 +220,7 @@ class MemoryEngine(BaseEngine):
             found.run = replace(_check_token(found.run, token), expires=now + lease)
             return found.run
 
-    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
         self.check_process()
         with self._guard:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from ._base import BaseEngine
 from ._postgres_connections import Connection, Connections
 from ._postgres_listener import NOTIFY, Listener, Place
 from ._postgres_schema import IDENTITY, SCHEMA
-from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["PostgresEngine", "engine_from_url"]
 
@@ -50,8 +50,6 @@ class PostgresEngine(BaseEngine):
         ValueError: the URL cannot be used.
     """
 
-    blocks: bool = True
-
     def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
         super().__init__()
         self._clock = clock
@@ -73,13 +71,7 @@ class PostgresEngine(BaseEngine):
         return None if self._clock is None else self._clock()
 
     def append_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames."""
         self.check_process()
@@ -91,7 +83,7 @@ class PostgresEngine(BaseEngine):
             self._sweep(connection)
         return [Position(epoch, offset) for epoch, offset in rows]
 
-    def append_using(self, using: Any, channel: str, frames: Sequence[Frame], *, history: History) -> list[Position]:
+    def append_using(self, using: Any, channel: str, frames: Frames, *, history: History) -> list[Position]:
         """Append frames in a caller's own transaction: they are there when it commits, and not if it does not.
 
         The channel is locked until then, so others who publish to it wait.
@@ -114,7 +106,7 @@ class PostgresEngine(BaseEngine):
         return [Position(epoch, offset) for epoch, offset in rows]
 
     def _append_values(
-        self, channel: str, identity: str, frames: Sequence[Frame], history: History, token: int | None
+        self, channel: str, identity: str, frames: Frames, history: History, token: int | None
     ) -> tuple[Any, ...]:
         payloads, keys = [frame.payload for frame in frames], [frame.key for frame in frames]
         bounds = (history.count, history.age, history.bytes, KEY_SECONDS)
@@ -199,7 +191,7 @@ class PostgresEngine(BaseEngine):
         statement = f"SELECT {_STATE} FROM stream_adapter_renew_1(%s, %s, %s, %s::float8, %s, %s::float8)"  # noqa: S608  # columns of this module
         return _run(self._state(statement, channel, token, lease, notifies=False))
 
-    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
         statement = f"SELECT {_STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %s::bytea[])"  # noqa: S608  # as above
         return _run(self._state(statement, channel, token, status, [frame.payload for frame in frames]))

@@ -17,7 +17,7 @@ from ._base import BaseEngine
 from ._redis_connections import Command, Connections
 from ._redis_script import CHANGED, SCRIPT_SHA
 from ._redis_subscriber import Subscriber
-from ._values import KEY_SECONDS, Entry, Frame, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["RedisEngine", "engine_from_url"]
 
@@ -34,8 +34,6 @@ class RedisEngine(BaseEngine):
     Raises:
         ValueError: the URL cannot be used.
     """
-
-    blocks: bool = True
 
     def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
         super().__init__()
@@ -54,13 +52,7 @@ class RedisEngine(BaseEngine):
         self._subscriber = self._new_subscriber()
 
     def append_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames."""
         self.check_process()
@@ -68,13 +60,7 @@ class RedisEngine(BaseEngine):
         return _positions_of(self._connections.run(command, timeout or _TIMEOUT, writes=True))
 
     async def aappend_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames, on an event loop, by redis-py's async side."""
         self.check_process()
@@ -82,7 +68,7 @@ class RedisEngine(BaseEngine):
         [reply] = await self._connections.arun_all([command], timeout or _TIMEOUT, writes=True)
         return _positions_of(reply)
 
-    def _append(self, channel: str, frames: Sequence[Frame], history: History, token: int | None) -> Command:
+    def _append(self, channel: str, frames: Frames, history: History, token: int | None) -> Command:
         keys = [_key_name(channel, frame.key) for frame in frames if frame.key is not None]
         stored: list[Any] = []
         for frame in frames:
@@ -143,7 +129,7 @@ class RedisEngine(BaseEngine):
         """Extend a run's lease."""
         return self._run_method("renew", channel, token, lease)
 
-    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
         stored: list[Any] = []
         for frame in frames:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -20,7 +20,7 @@ from stream_adapter.errors import BrokerUnavailableError
 from ._base import BaseEngine
 from ._sqlite_notices import Listener, wake
 from ._sqlite_store import Store
-from ._values import Frame, History, Page, Position, RunState, RunStatus
+from ._values import Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["SQLiteEngine", "engine_from_url"]
 
@@ -40,8 +40,6 @@ class SQLiteEngine(BaseEngine):
         path: the file; it and those beside it (`-wal`, `-shm`) are made when they are needed.
         clock: seconds since 1970, the same in all processes.
     """
-
-    blocks: bool = True
 
     def __init__(self, path: str | Path, clock: Callable[[], float] = time.time) -> None:
         super().__init__()
@@ -115,13 +113,7 @@ class SQLiteEngine(BaseEngine):
             store.close()
 
     def append_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames."""
         return self._call(lambda store: store.append(channel, frames, self._clock(), history, token), timeout)
@@ -166,7 +158,7 @@ class SQLiteEngine(BaseEngine):
         """Extend a run's lease."""
         return self._call(lambda store: store.renew(channel, token, self._clock(), lease=lease), writes=False)
 
-    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
         return self._call(lambda store: store.finish(channel, token, status, frames, self._clock()))
 

@@ -20,6 +20,31 @@ def everything(size: int | None) -> list[Segment]:
     return [range(sys.maxsize if size is None else size)]
 
 
+class _Plan:
+    """What of a file comes next. It does no I/O.
+
+    Args:
+        segments: bytes that are sent as they are, and ranges of the file's bytes.
+    """
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self._segments = iter(segments)
+        self._left = range(0)
+
+    def next(self) -> bytes | tuple[int, int] | None:
+        """Return bytes to send, or the position and size of a block to read; None at the end."""
+        while not self._left:
+            segment = next(self._segments, None)
+            if segment is None or isinstance(segment, bytes):
+                return segment
+            self._left = segment
+        return self._left.start, min(BLOCK, self._left.stop - self._left.start)
+
+    def advance(self, count: int) -> None:
+        """Go on behind `count` bytes that were read, which may be fewer than asked for."""
+        self._left = self._left[count:]
+
+
 class FileBody(Iterator[bytes]):
     """Segments, read in blocks from a handle, which is closed with it.
 
@@ -36,20 +61,18 @@ class FileBody(Iterator[bytes]):
         return next(self._blocks)
 
     def _read(self, segments: Sequence[Segment]) -> Iterator[bytes]:
-        handle = self._handle
-        for segment in segments:
-            if isinstance(segment, bytes):
-                yield segment
+        handle, plan = self._handle, _Plan(segments)
+        while (part := plan.next()) is not None:
+            if isinstance(part, bytes):
+                yield part
                 continue
-            position = segment.start
-            while position < segment.stop:
-                block = handle.read(position, min(BLOCK, segment.stop - position))
-                if not block and handle.size is None:
-                    return
-                if not block or handle.has_changed():  # looked at after the read: so the block is as it was
-                    raise FileChangedError("the file was changed while it was sent")
-                position += len(block)
-                yield block
+            block = handle.read(*part)
+            if not block and handle.size is None:
+                return
+            if not block or handle.has_changed():  # looked at after the read: so the block is as it was
+                raise FileChangedError("the file was changed while it was sent")
+            plan.advance(len(block))
+            yield block
 
     def close(self) -> None:
         """Close the handle."""
@@ -67,20 +90,18 @@ class AsyncFileBody(AsyncIterator[bytes]):
         return await anext(self._blocks)
 
     async def _read(self, segments: Sequence[Segment]) -> AsyncIterator[bytes]:
-        handle = self._handle
-        for segment in segments:
-            if isinstance(segment, bytes):
-                yield segment
+        handle, plan = self._handle, _Plan(segments)
+        while (part := plan.next()) is not None:
+            if isinstance(part, bytes):
+                yield part
                 continue
-            position = segment.start
-            while position < segment.stop:
-                block = await handle.read(position, min(BLOCK, segment.stop - position))
-                if not block and handle.size is None:
-                    return
-                if not block:
-                    raise FileChangedError("the file ended before its end while it was sent")
-                position += len(block)
-                yield block
+            block = await handle.read(*part)
+            if not block and handle.size is None:
+                return
+            if not block:
+                raise FileChangedError("the file ended before its end while it was sent")
+            plan.advance(len(block))
+            yield block
 
     async def aclose(self) -> None:
         """Close the handle."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
-from .base import Pipe, Producer, undecided
+from .base import Pipe, Producer
 
 __all__ = ["PushProducer"]
 
@@ -20,7 +19,7 @@ class PushProducer(Producer):
     """
 
     is_pulled = True
-    __slots__ = ("_changed", "_encode", "_ending", "_idle", "_last", "_on_stop")
+    __slots__ = ("_changed", "_ending", "_idle", "_on_stop")
 
     def __init__(self, pipe: Pipe, *, on_stop: Callable[[], object], ending: Callable[[], Exception]) -> None:
         super().__init__(pipe)
@@ -28,8 +27,6 @@ class PushProducer(Producer):
         self._ending = ending
         self._changed = asyncio.Event()
         self._idle = False
-        self._last: type | None = None
-        self._encode: Callable[[Any], bytes] = undecided
 
     async def send(self, item: object) -> None:
         """Encode and put a chunk, and wait while the buffer is full.
@@ -40,11 +37,9 @@ class PushProducer(Producer):
         """
         if self.stopping:
             raise self._ending()
-        if type(item) is not self._last:
-            self._last = type(item)
-            self._encode = self.encoder.table[type(item)]
+        encode = self.encoder.table[type(item)]
         try:
-            chunk = self._encode(item)
+            chunk = encode(item)
         except Exception as error:  # noqa: BLE001  # it is raised, explained
             problem = self.encoder.explain(error, item)
             raise problem from problem.__cause__
