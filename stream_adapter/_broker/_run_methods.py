@@ -71,7 +71,7 @@ class RunMethods:
         return Run(registry, registry.name(key), work)
 
     def join(self, key: str, wait: float = 0.0) -> Run | None:
-        """Return the newest run of a key, which runs or has ended and is kept; None if there is none.
+        """Return the newest run of a key, running or ended and kept; None without one.
 
         Args:
             key: what it was started for.

@@ -1,4 +1,4 @@
-"""What clients are sent: each format, from the start or after a cursor, up to the end, which each is told of."""
+"""What clients are sent: each format, from the start or after a cursor, up to the end that each client sees."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_each_format_ends_as_it_can(live: sa.Broker) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sync", "asynchronous"])
-def test_failed_run_is_told_in_each_format_and_logged_once(
+def test_failed_run_is_reported_in_each_format_and_logged_once(
     live: sa.Broker, peer: Peer, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def sync() -> Any:

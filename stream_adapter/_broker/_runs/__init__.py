@@ -17,7 +17,8 @@ Who owns what, and who may touch it:
     a source        its driver alone: one task of the run's loop, or one thread, which also closes it
     the outbox      its driver puts, its production takes; under the outbox's lock
     a production    the run's loop: two tasks, one writes, one keeps the lease. `stop` is called in any thread
-    the lease       the production renews it; any process finishes a run whose lease has ended, the engine says who did
+    the lease       the production renews it; any process may finish a run whose lease has ended; the engine
+                  decides which one did
     a watchdog      the hub's worker thread
     a follower      its own loop or thread, as a listener of the hub
 

@@ -17,12 +17,12 @@ Asking: TypeAlias = Generator[Callable[[], Any] | float, Any, T]
 """Yields what asks the engine, and is sent the answer; or seconds to wait."""
 
 
-async def call(engine: Engine, verb: Callable[[], T]) -> T:
+async def call(engine: Engine, method: Callable[[], T]) -> T:
     """Ask the engine on behalf of an event loop."""
     if not engine.blocks:
-        return verb()
+        return method()
     own: Callable[[Callable[[], T]], Awaitable[T]] | None = getattr(engine, "call", None)
-    return await (asyncio.to_thread(verb) if own is None else own(verb))
+    return await (asyncio.to_thread(method) if own is None else own(method))
 
 
 def ask(steps: Asking[T]) -> T:

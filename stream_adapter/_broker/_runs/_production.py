@@ -148,7 +148,7 @@ class Production:
         return self._loop.is_running() and self._loop is not here
 
     def _wake_writer(self) -> None:
-        """Have the outbox emptied; called by the source's task, or its thread."""
+        """Ask the writer to empty the outbox. Called by the source's task, or its thread."""
         try:
             here = asyncio.get_running_loop() is self._loop
         except RuntimeError:
@@ -313,7 +313,7 @@ class Production:
                 return status
 
     async def _ended_by_another(self) -> RunStatus:
-        """Return how the run has ended: by an attempt of ours that had no answer, or by a reader."""
+        """Return how the run has ended: by an earlier attempt without an answer, or by a reader."""
         with suppress(BrokerError):
             state = await call(self._engine, partial(self._engine.run_state, self.key))
             if state is not None and state.epoch == self.epoch and state.status != "running":

@@ -17,7 +17,7 @@ from ._ending import frame_of_end
 
 __all__ = ["Watchdog"]
 
-_SOON = 1.0  # seconds until another look, where the engine cannot be reached or its clock is behind ours
+_SOON = 1.0  # seconds until another look, where the engine cannot be reached or its clock is behind the one here
 _LONGEST = 4.0  # seconds between two looks: its clock may be ahead
 _LATE = 0.05  # seconds after the end of a lease
 _GRACE = 5.0  # seconds after a lease's end for which an engine that cannot be reached is waited for

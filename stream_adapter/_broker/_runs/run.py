@@ -235,7 +235,7 @@ class _RunStream(AsyncStream, OpenedSource):
         return self._opened(ask(self._run.opening(self._cursor)))
 
     async def aopen(self) -> bool:
-        """Begin or join it on an event loop. If the request ends meanwhile, its client has left a run that began."""
+        """Begin or join the run on an event loop. It begins even if the request ends before this returns."""
         self._opening = self._run.begin_apart(self._run.opening(self._cursor))
         try:
             return self._opened(await asyncio.shield(self._opening))
