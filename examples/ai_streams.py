@@ -1,4 +1,4 @@
-"""The output of a language model, as clients of OpenAI's API and of Vercel's AI SDK expect it.
+"""The output of a language model, as clients of OpenAI, Anthropic, Vercel's AI SDK and AG-UI expect it.
 
 pip install 'stream-adapter[fastapi]' uvicorn openai
 uvicorn examples.ai_streams:app
@@ -49,6 +49,30 @@ async def parts() -> AsyncIterator[dict[str, Any]]:
     yield {"type": "finish"}
 
 
+async def message() -> AsyncIterator[dict[str, Any]]:
+    """Yield the parts of a message; the profile names each event after its type."""
+    usage = {"input_tokens": 0, "output_tokens": 0}
+    head = {"id": "1", "type": "message", "role": "assistant", "model": "echo", "content": [], "usage": usage}
+    yield {"type": "message_start", "message": {**head, "stop_reason": None, "stop_sequence": None}}
+    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    async for token in tokens():
+        yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": token}}
+    yield {"type": "content_block_stop", "index": 0}
+    yield {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage}
+    yield {"type": "message_stop"}
+
+
+async def events() -> AsyncIterator[dict[str, Any]]:
+    """Yield the events of an agent's run; the models of `ag_ui.core` do as well."""
+    run = {"threadId": "1", "runId": "1"}
+    yield {"type": "RUN_STARTED", **run}
+    yield {"type": "TEXT_MESSAGE_START", "messageId": "1", "role": "assistant"}
+    async for token in tokens():
+        yield {"type": "TEXT_MESSAGE_CONTENT", "messageId": "1", "delta": token}
+    yield {"type": "TEXT_MESSAGE_END", "messageId": "1"}
+    yield {"type": "RUN_FINISHED", **run}
+
+
 @app.post("/v1/chat/completions")
 async def completions(stream: Stream) -> Response:
     """Answer as OpenAI's API does."""
@@ -59,3 +83,15 @@ async def completions(stream: Stream) -> Response:
 async def chat(stream: Stream) -> Response:
     """Answer as the route of a `useChat` does."""
     return stream(sa.sse(parts(), profile="ai-sdk"))
+
+
+@app.post("/v1/messages")
+async def messages(stream: Stream) -> Response:
+    """Answer as Anthropic's API does."""
+    return stream(sa.sse(message(), profile="anthropic"))
+
+
+@app.post("/agent")
+async def agent(stream: Stream) -> Response:
+    """Answer as an agent of the AG-UI protocol does."""
+    return stream(sa.sse(events(), profile="ag-ui"))

@@ -169,7 +169,8 @@ def sse(
             because its clients do not reconnect.
         end: name and id of an event that ends a complete stream. A client that reconnects with that id has it all and
             is answered 204, upon which an EventSource stops; the source is closed, and never started.
-        profile: "openai" or "ai-sdk" (Vercel's UI message stream): JSON parts, `[DONE]` at the end, an error as a part.
+        profile: "openai", "ai-sdk" (Vercel's UI message stream), "anthropic" (messages) or "ag-ui": JSON parts, and the
+            protocol's own keepalive, error and end.
         json_dumps: encodes what is neither event nor text, as text or UTF-8.
         **options: those of Response.
 

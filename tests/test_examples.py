@@ -120,6 +120,10 @@ def test_model_output_is_read_by_two_kinds_of_clients() -> None:
             chunks = client.chat.completions.create(model="echo", messages=[], stream=True)
             assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Hold nothing back."
         answer = httpx2.post(f"{server.url}/api/chat", json={})
+        message = httpx2.post(f"{server.url}/v1/messages", json={})
+        run = httpx2.post(f"{server.url}/agent", json={})
+    assert message.text.endswith('event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    assert run.text.endswith('data: {"type":"RUN_FINISHED","threadId":"1","runId":"1"}\n\n')
     assert answer.headers["x-vercel-ai-ui-message-stream"] == "v1"
     assert answer.text.endswith('data: {"type":"finish"}\n\ndata: [DONE]\n\n')
 

@@ -361,15 +361,15 @@ def test_sync_iteration_on_a_loop_is_refused(live: sa.Broker) -> None:
     asyncio.run(use())
 
 
-def test_profile_sends_a_brokers_events_without_ids(live: sa.Broker) -> None:
+@pytest.mark.parametrize(("profile", "frame"), [("ai-sdk", b":\n"), ("anthropic", b":\nevent: text\n")])
+def test_profile_sends_a_brokers_events_without_ids(live: sa.Broker, profile: Any, frame: bytes) -> None:
     live.publish("a", {"type": "text"})
 
     async def use() -> None:
-        response = sa.sse(live.subscribe("a", since="earliest"), profile="ai-sdk")
+        response = sa.sse(live.subscribe("a", since="earliest"), profile=profile)
         async with reading(response) as reader:
-            received = await reader.until(lambda received: b"text" in received)
-            assert b"id:" not in received
-            assert b"stream-open" not in received
+            received = await reader.until(lambda received: b'text"}\n\n' in received)
+            assert received == frame + b'data: {"type":"text"}\n\n'
 
     asyncio.run(use())
 

@@ -78,7 +78,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
     async def send_byte_by_byte(message: Message) -> None:
         body: bytes = message.get("body", b"")
-        if body.startswith(b":"):
+        if body.startswith((b":", b"event: ping")):
             silence.set()
         if len(body) > _SMALL or message["type"] != "http.response.body":
             await send(message)

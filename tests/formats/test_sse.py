@@ -69,7 +69,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ),
     ({"end": 5}, TypeError, "end: expected text, got int"),
     ({"end": "a\ud800"}, ChunkValueError, "expected text, got a lone surrogate"),
-    ({"profile": "azure"}, ValueError, "profile: expected 'openai' or 'ai-sdk', got 'azure'"),
+    ({"profile": "azure"}, ValueError, "profile: expected 'openai' or 'ai-sdk' or 'anthropic' or 'ag-ui', got 'azure'"),
     ({"profile": "openai", "end": "done"}, ValueError, "end: the profile 'openai' has an end of its own, got 'done'"),
     ({"json_dumps": 5}, TypeError, "json_dumps: expected a function, got int"),
     ({"keepalive": 0}, ValueError, "keepalive: expected more than 0 seconds or None, got 0"),
@@ -77,7 +77,11 @@ BAD_OPTIONS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"keepalive": [15]}, TypeError, "keepalive: expected seconds or None, got list"),
     ({"retry": [2000]}, TypeError, "retry: expected whole milliseconds, got list"),
     ({"end": ["done"]}, TypeError, "end: expected text, got list"),
-    ({"profile": ["openai"]}, ValueError, "profile: expected 'openai' or 'ai-sdk', got ['openai']"),
+    (
+        {"profile": ["openai"]},
+        ValueError,
+        "profile: expected 'openai' or 'ai-sdk' or 'anthropic' or 'ag-ui', got ['openai']",
+    ),
 ]
 
 
@@ -150,6 +154,20 @@ PROFILE_ERRORS: list[tuple[str, Any, dict[str, Any]]] = [
     ("ai-sdk", None, {"type": "error", "errorText": "Internal Server Error"}),
     ("ai-sdk", "Try again", {"type": "error", "errorText": "Try again"}),
     ("ai-sdk", {"a": 1}, {"type": "error", "errorText": '{"a":1}'}),
+    (
+        "anthropic",
+        None,
+        {"type": "error", "error": {"type": "api_error", "message": "Internal Server Error"}},
+    ),
+    ("anthropic", "Try again", {"type": "error", "error": {"type": "api_error", "message": "Try again"}}),
+    (
+        "anthropic",
+        {"type": "overloaded_error", "message": "a"},
+        {"type": "error", "error": {"type": "overloaded_error", "message": "a"}},
+    ),
+    ("ag-ui", None, {"type": "RUN_ERROR", "message": "Internal Server Error"}),
+    ("ag-ui", "Try again", {"type": "RUN_ERROR", "message": "Try again"}),
+    ("ag-ui", {"message": "a", "code": "b"}, {"type": "RUN_ERROR", "message": "a", "code": "b"}),
 ]
 
 
@@ -158,9 +176,10 @@ PROFILE_ERRORS: list[tuple[str, Any, dict[str, Any]]] = [
 def test_a_profiles_error_is_a_part_and_done_is_never_said(
     way: str, call: Call, profile: Any, returned: Any, part: dict[str, Any]
 ) -> None:
-    source = SOURCES[way]([{"a": 1}, LookupError(SECRET)])
+    source = SOURCES[way]([{"type": "a"}, LookupError(SECRET)])
     answer = call(sa.sse(source, profile=profile, on_error=lambda _: returned))
-    assert [json.loads(event.data) for event in read(answer.body)] == [{"a": 1}, part]
+    assert [json.loads(event.data) for event in read(answer.body)] == [{"type": "a"}, part]
+    assert [event.event for event in read(answer.body)] == ["a", "error"] if profile == "anthropic" else ["message"] * 2
     assert not answer.complete
 
 
@@ -176,8 +195,51 @@ def test_a_profiles_stream_is_parts_and_done(way: str, call: Call, profile: Any,
     assert answer.header("content-type") == ["text/event-stream"]
 
 
+@four_paths
+def test_anthropic_profile_names_each_event_after_its_part_and_ends_with_the_sources_last(way: str, call: Call) -> None:
+    parts = [
+        {"type": "message_start"},
+        {"index": 0, "type": "content_block_delta"},
+        '{"type":"ping"}',
+        sa.ServerSentEvent({"type": "content_block_stop"}),
+        sa.ServerSentEvent({"index": 0}, event="message_delta"),
+    ]
+    answer = call(sa.sse(SOURCES[way](parts), profile="anthropic"))
+    assert answer.complete
+    assert answer.body == (
+        b':\nevent: message_start\ndata: {"type":"message_start"}\n\n'
+        b'event: content_block_delta\ndata: {"index":0,"type":"content_block_delta"}\n\n'
+        b'event: ping\ndata: {"type":"ping"}\n\n'
+        b'event: content_block_stop\ndata: {"type":"content_block_stop"}\n\n'
+        b'event: message_delta\ndata: {"index":0}\n\n'
+    )
+
+
+@pytest.mark.parametrize("item", ["text", {"a": 1}, [], 5, None, {"type": 5}, {"type": "a\nb"}, {"type": ""}])
+def test_anthropic_profile_refuses_a_part_whose_event_has_no_name(item: Any) -> None:
+    with pytest.raises(ChunkValueError, match='chunk 0: profile: expected a part with a "type"'):
+        list(sa.iter_bytes(sa.sse([item], profile="anthropic")))
+
+
+def test_anthropic_profile_reads_the_type_that_an_encoder_of_your_own_wrote_in_several_lines() -> None:
+    items = [{"index": 0, "type": "a"}, {"type": "b"}]
+    body = b"".join(
+        sa.iter_bytes(sa.sse(items, json_dumps=lambda part: json.dumps(part, indent=1), profile="anthropic"))
+    )
+    assert [event.event for event in read(body)] == ["a", "b"]
+
+
+def test_ag_ui_profile_writes_models_by_their_aliases_and_ends_with_the_sources_last() -> None:
+    pydantic = pytest.importorskip("pydantic")
+    model = pydantic.create_model("Started", type=str, run_id=(str, pydantic.Field(alias="runId")))
+    items = [model(type="RUN_STARTED", runId="1"), {"type": "RUN_FINISHED", "runId": "1"}]
+    assert b"".join(sa.iter_bytes(sa.sse(items, profile="ag-ui"))) == (
+        b':\ndata: {"type":"RUN_STARTED","runId":"1"}\n\ndata: {"type":"RUN_FINISHED","runId":"1"}\n\n'
+    )
+
+
 @pytest.mark.parametrize("fields", [{"data": "a", "id": "1"}, {"data": "a", "retry": 1}, {"comment": "a"}])
-@pytest.mark.parametrize("profile", ["openai", "ai-sdk"])
+@pytest.mark.parametrize("profile", ["openai", "ai-sdk", "anthropic", "ag-ui"])
 def test_item_that_breaks_clients_of_a_profile_is_an_error(profile: Any, fields: dict[str, Any]) -> None:
     with pytest.raises(ChunkValueError, match="chunk 0: profile: expected an event with data, no id and no retry"):
         list(sa.iter_bytes(sa.sse([sa.ServerSentEvent(**fields)], profile=profile)))

