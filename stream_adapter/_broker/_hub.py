@@ -114,7 +114,8 @@ class Hub(Receiver):
         self._worker = Worker(f"stream_adapter.broker.{prefix}")
         self.channels: dict[str, Channel] = {}
         self._groups: dict[asyncio.AbstractEventLoop, LoopGroup] = {}
-        self._is_checking = False
+        self._is_checking = self._is_rechecking = False
+        self._failure: tuple[float, str] = (float("-inf"), "")  # the engine's last: when, and why; the worker's
         self._catching_up: set[str] = set()
         self.is_closed: bool = False
         self.is_disconnected: bool = False
@@ -157,7 +158,7 @@ class Hub(Receiver):
             else:
                 is_first = False
         if is_first:
-            self._ask(partial(self._open, channel, opened))
+            self._ask(partial(self._open, channel, opened, time.monotonic()))
         return channel, opened
 
     def leave(self, channel: Channel, waiter: Waiter) -> None:
@@ -199,7 +200,7 @@ class Hub(Receiver):
             if reading is not None:
                 return reading
             reading = channel.reads[what] = Future()
-        self._ask(partial(self._read_for, channel, what, reading))
+        self._ask(partial(self._read_for, channel, what, reading, time.monotonic()))
         return reading
 
     def wake_later(self, channel: Channel) -> None:
@@ -301,11 +302,23 @@ class Hub(Receiver):
         with self._asking:
             job()
 
-    def _open(self, channel: Channel, opened: Future[None]) -> None:
+    def _check_engine(self, asked: float) -> None:
+        """Raise the engine's failure again if it was met after `asked`: one timeout is waited for, not each."""
+        at, error = self._failure
+        if asked < at:
+            raise BrokerUnavailableError(error)
+
+    def _note_failure(self, error: BaseException) -> None:
+        if isinstance(error, BrokerUnavailableError):
+            self._failure = time.monotonic(), str(error)
+
+    def _open(self, channel: Channel, opened: Future[None], asked: float) -> None:
         try:
+            self._check_engine(asked)
             self._engine.watch(channel.key)
             [position] = self._engine.positions([channel.key]).values()
         except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
+            self._note_failure(error)
             with self.lock:
                 channel.opened = None  # the next listener tries again
             opened.set_exception(error)
@@ -315,10 +328,12 @@ class Hub(Receiver):
             self._check_later()
         opened.set_result(None)
 
-    def _read_for(self, channel: Channel, what: tuple[int | None, int], reading: Future[Read]) -> None:
+    def _read_for(self, channel: Channel, what: tuple[int | None, int], reading: Future[Read], asked: float) -> None:
         try:
+            self._check_engine(asked)
             page = self._engine.read(channel.key, *what)
         except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
+            self._note_failure(error)
             with self.lock:
                 channel.reads.pop(what, None)
             reading.set_exception(error)
@@ -389,6 +404,11 @@ class Hub(Receiver):
             if self.channels:
                 self._check_later()
 
+    def _check_again(self) -> None:
+        with self.lock:
+            self._is_rechecking = False
+        self._check_all()
+
     def _check_all(self) -> None:
         """Compare the positions of all channels, in one round trip, and read what is missing."""
         with self.lock:
@@ -400,6 +420,10 @@ class Hub(Receiver):
             positions = self._engine.positions(list(rings))
         except BrokerError as error:
             self._log_trouble(error)
+            with self.lock:
+                if not self.is_disconnected and not self._is_rechecking:  # else `reconnected` has it done again
+                    self._is_rechecking = True
+                    self._worker.after(_RETRY_SECONDS, self._check_again)
             return
         with self.lock:
             for key, (channel, ring) in rings.items():

@@ -103,7 +103,7 @@ class Subscriber:
                 self._open()
                 if is_lost:
                     is_lost = False
-                    logger.info("broker: the subscribing connection is back")
+                    logger.debug("broker: the subscribing connection is back")
                     self._receiver().reconnected()
                 failures = 0
                 self._read_on()
@@ -111,7 +111,7 @@ class Subscriber:
                 self._drop()
                 if not is_lost and not self._closed.is_set():
                     is_lost = True
-                    logger.warning("broker: the subscribing connection was lost (%s); trying again", unavailable(error))
+                    logger.debug("broker: the subscribing connection was lost (%s); trying again", unavailable(error))
                     self._receiver().disconnected(error)
                 failures += 1
                 longest = min(_BACKOFF[0] * 2**failures, _BACKOFF[1])

@@ -144,14 +144,14 @@ class Listener:
                     if is_lost:
                         self._open()
                         is_lost = False
-                        logger.info("broker: the database can be read again")
+                        logger.debug("broker: the database can be read again")
                         self._receiver().reconnected()
                     self._look(is_woken=is_woken)
                 except (sqlite3.Error, OSError) as error:
                     self._close_store()
                     if not is_lost:
                         is_lost = True
-                        logger.warning("broker: the database cannot be read (%s); trying again", error)
+                        logger.debug("broker: the database cannot be read (%s); trying again", error)
                         self._receiver().disconnected(error)
                     self._closed.wait(_RETRY)
                 except Exception:  # noqa: BLE001  # logged; the thread must go on

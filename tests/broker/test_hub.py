@@ -21,6 +21,7 @@ from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
 from stream_adapter.engines import Entry, Frame, History, MemoryEngine, Page, Position, Receiver
 from stream_adapter.errors import BrokerUnavailableError
+from stream_adapter.testing import listening
 
 from .conftest import MakeBroker
 from .reading import reading, request
@@ -346,3 +347,68 @@ def test_frames_of_others_are_events_without_data() -> None:
     with sa.Broker(engine, prefix="app") as live:
         engine.append_many("app:a", [Frame(b"of another program")], history=History())
         assert next(iter(live.subscribe("a", replay=1))).data is None
+
+
+class _Unreachable(MemoryEngine):
+    """Answers when the test lets it, and then that the store cannot be reached."""
+
+    blocks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.let_go = threading.Event()
+        self.calls = 0
+
+    def watch(self, channel: str) -> None:
+        self.calls += 1
+        self.asked.set()
+        assert self.let_go.wait(20)
+        raise BrokerUnavailableError("the store cannot be reached")
+
+
+def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
+    """Each would wait for a timeout of its own, one after the other."""
+    engine = _Unreachable()
+    with sa.Broker(engine) as live:
+        hub = live._hub()
+        waiter = hub.waiter()
+        names = [_hub.ChannelName.of("stream", f"c{n}") for n in range(10)]
+        opened = [hub.enter(name, waiter)[1] for name in names[:1]]
+        assert engine.asked.wait(20)
+        opened += [hub.enter(name, waiter)[1] for name in names[1:]]
+        engine.let_go.set()
+        for each in opened:
+            assert isinstance(each.exception(20), BrokerUnavailableError)
+        assert engine.calls == 1
+        later = hub.enter(_hub.ChannelName.of("stream", "later"), waiter)[1]
+        assert isinstance(later.exception(20), BrokerUnavailableError)
+        assert engine.calls == 2
+
+
+class _FailsOnce(MemoryEngine):
+    blocks = True
+    failures = 1
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        names = list(channels)
+        if self.failures and len(names) > 1:
+            self.failures -= 1
+            raise BrokerUnavailableError("the connection of the pool was an old one")
+        return super().positions(names)
+
+
+def test_comparison_after_a_reconnect_is_tried_again_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_hub, "_RETRY_SECONDS", 0.05)
+    engine = _FailsOnce()
+    with sa.Broker(engine) as live, listening(live, "a") as heard, listening(live, "b") as other:
+        for each, channel in ((heard, "a"), (other, "b")):
+            live.publish(channel, 1)
+            assert each.next(20).data == 1
+        receiver = engine.receiver
+        engine.receiver = type(receiver)()  # which has no hub
+        live.publish("a", "missed")
+        engine.receiver = receiver
+        receiver.reconnected()
+        assert heard.next(20).data == "missed"
+        assert engine.failures == 0

@@ -1,21 +1,48 @@
-"""One application in every framework: /events streams a channel, /publish/<data> publishes into it, /threads counts."""
+"""One application in every framework: /events/<form> streams channels, /control/<action> publishes, or counts.
+
+Its environment says how it is set up, so that several processes of it can share a store:
+
+    BROKER_URL       of the store; else memory
+    BROKER_LINGER    seconds that a channel without listeners is watched
+    BROKER_REVOKED   a file; while it exists, listening is forbidden
+"""
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import os
 import threading
+from pathlib import Path
 
 import stream_adapter as sa
+from stream_adapter._broker import _hub
 
-live = sa.Broker(prefix="test")
+_hub.LINGER = float(os.environ.get("BROKER_LINGER", _hub.LINGER))
+_revoked = os.environ.get("BROKER_REVOKED")
+
+live = sa.Broker(os.environ.get("BROKER_URL", "memory://"), prefix="test")
 
 
 def events(form: str = "sse") -> sa.Response:
-    subscription = live.subscribe("ticks")
+    """Stream `ticks`, or the channels of `sse:one+two`."""
+    if _revoked and Path(_revoked).exists():
+        return sa.Response("revoked", status_code=403)
+    form, _, channels = form.partition(":")
+    subscription = live.subscribe(channels.split("+") if channels else "ticks")
     return sa.sse(subscription, keepalive=0.2) if form == "sse" else sa.ndjson(subscription)
 
 
 def control(action: str) -> str:
-    """Publish, or say how many threads and listeners there are."""
+    """Publish, with `key=data` under a key, to a channel by `channel:data`; or say what the process has."""
     if action == "counts":
         return f"{threading.active_count()} {live.stats().listeners}"
-    return live.publish("ticks", action)
+    if action == "channels":
+        return str(live.stats().channels)
+    if action == "pid":
+        return str(os.getpid())
+    if action == "tasks":
+        return str(sum(isinstance(each, asyncio.Task) and not each.done() for each in gc.get_objects()))
+    channel, _, data = action.rpartition(":")
+    key, _, data = data.rpartition("=")
+    return live.publish(channel or "ticks", data, key=key or None)
