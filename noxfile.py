@@ -30,7 +30,8 @@ nox.options.sessions = ["tests", "lowest"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 FRAMEWORKS = ["flask", "werkzeug", "django", "fastapi", "starlette", "asgiref"]
-USED = ["flask", "django", "fastapi", "compress", "testing"]  # the extras whose versions the project promises
+# the extras whose versions the project promises
+USED = ["flask", "django", "fastapi", "compress", "testing", "redis", "postgres"]
 # the lowest versions need older companions: Starlette 0.49's test client uses a deprecated name of AnyIO's
 COMPANIONS = ["anyio<4.12"]
 ROOT = Path(__file__).parent
