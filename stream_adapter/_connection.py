@@ -1,10 +1,6 @@
-"""The client's connection, as far as a WSGI server shows it: PEP 3333 says nothing of it.
+"""The client's connection: whether it is open, whether it takes what is sent, and how to abort it.
 
-gunicorn, Werkzeug       the socket, in the environ
-waitress                 the channel, behind the function that reports a disconnect
-uWSGI                    the descriptor, by `uwsgi.connection_fd()`
-cheroot, wsgiref         the descriptor, beneath the request's body (Django's runserver is wsgiref's)
-to_asgi, testing         the disconnect itself, as a call of `notify`
+PEP 3333 does not provide one; `_server_sockets` finds that of each server which shows it.
 
 Who owns what: the server owns the socket. A stream borrows it until `release`, which its `close` calls in the
 request's thread. The watcher's thread and the thread of a drain may sample and abort until then, under the connection's
@@ -13,18 +9,13 @@ lock, and have no effect afterwards. So another connection that is given the sam
 
 from __future__ import annotations
 
-import os
 import socket
-import stat
-import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ._tcp import Peer, acknowledged_bytes, can_send, peer, reset, shut_down, silence, stop_receiving, unsent_bytes
-from .types import Environ
 
 __all__ = [
     "Connection",
@@ -32,9 +23,6 @@ __all__ = [
     "PolledConnection",
     "Sample",
     "SocketConnection",
-    "acknowledged_bytes",
-    "client_connection",
-    "unsent_bytes",
 ]
 
 _LOOK_AGAIN = 0.005  # seconds between looks at what a client has not acknowledged yet
@@ -238,75 +226,3 @@ class NotifiedConnection(Connection):
         self._notified = True
         for callback in self._callbacks:
             callback()
-
-
-def client_connection(environ: Environ) -> Connection | None:
-    """Return the connection of a request, if its server exposes it, for `Hooks.connection`."""
-    notified: Connection | None = environ.get("stream_adapter.connection")
-    if notified is not None:
-        return notified
-    protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
-    if not protocol.startswith("HTTP/1"):
-        return None  # gunicorn's HTTP/2: many streams share the connection, and one must not abort it
-    return _of_server(environ, chunks=protocol != "HTTP/1.0")
-
-
-def _of_server(environ: Environ, *, chunks: bool) -> Connection | None:
-    if isinstance(client := environ.get("gunicorn.socket"), socket.socket):
-        return SocketConnection(client, chunks=chunks)
-    if isinstance(client := environ.get("werkzeug.socket"), socket.socket):
-        # a server for one request at a time speaks HTTP/1.0
-        several = bool(environ.get("wsgi.multithread") or environ.get("wsgi.multiprocess"))
-        return SocketConnection(client, chunks=chunks and several)
-    if "waitress.client_disconnected" in environ:
-        return _of_waitress(environ["waitress.client_disconnected"], chunks=chunks)
-    if "uwsgi.version" in environ:
-        return _duplicate(_uwsgi_descriptor(), chunks=False)
-    return _duplicate(_descriptor_of_input(environ), chunks=chunks and "Cheroot" in environ.get("SERVER_SOFTWARE", ""))
-
-
-def _of_waitress(is_disconnected: Callable[[], bool], *, chunks: bool) -> Connection:
-    """Use the channel behind the function: the function itself needs `channel_request_lookahead`."""
-    channel: Any = getattr(is_disconnected, "__self__", None)
-    client = getattr(channel, "socket", None)
-    if not isinstance(client, socket.socket):
-        return PolledConnection(is_disconnected)
-    disconnect_error: Any = getattr(sys.modules.get(type(channel).__module__), "ClientDisconnected", None)
-    return SocketConnection(
-        client, chunks=chunks, buffered=lambda: channel.total_outbufs_len, disconnect_error=disconnect_error
-    )
-
-
-def _uwsgi_descriptor() -> int | None:
-    uwsgi: Any = sys.modules.get("uwsgi")  # it exists within uWSGI only
-    return None if uwsgi is None else uwsgi.connection_fd()
-
-
-def _descriptor_of_input(environ: Environ) -> int | None:
-    """Return the descriptor beneath `wsgi.input`, of the servers that read a request from its socket."""
-    stream: Any = environ.get("wsgi.input")
-    stream = getattr(stream, "server_input", stream)  # a RequestInput has the server's own
-    if environ.get("SERVER_SOFTWARE", "").partition("/")[0] == "WSGIServer":  # Python 3.15 adds no version to it
-        read: Any = getattr(stream, "_read", None)  # Django's LimitedStream has the stream by its method only
-        stream = getattr(read, "__self__", stream)
-    elif type(stream).__module__.startswith("cheroot."):
-        stream = getattr(stream, "rfile", stream)
-    else:
-        return None  # a CGI script's input may be a socket too, and not the client's
-    with suppress(AttributeError, OSError, ValueError):
-        return int(stream.fileno())
-    return None
-
-
-def _duplicate(descriptor: int | None, *, chunks: bool) -> Connection | None:
-    """Return the connection of a descriptor, if that is a socket. A duplicate is not reused for another connection."""
-    if descriptor is None or descriptor < 0:
-        return None
-    try:
-        duplicate = os.dup(descriptor)
-    except OSError:
-        return None
-    if not stat.S_ISSOCK(os.fstat(duplicate).st_mode):
-        os.close(duplicate)
-        return None
-    return SocketConnection(socket.socket(fileno=duplicate), chunks=chunks, is_duplicate=True)

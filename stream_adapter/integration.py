@@ -17,7 +17,6 @@ The checklist:
 """
 
 from ._body import AsyncBody, Hooks, SyncBody
-from ._connection import client_connection
 from ._encode import ChunkTable, Encode, kind_of
 from ._headers import is_bodiless, outgoing_head
 from ._merged_headers import merge_headers
@@ -30,6 +29,7 @@ from ._serve.asgi import deliver, offers_pathsend
 from ._serve.refusal import refusal_head
 from ._serve.send_timeout import SendWatch
 from ._serve.server_file import ServerFile, server_file
+from ._server_sockets import client_connection
 from ._shortcut_decorators import FormatDecorators
 from ._unopened import aclose_unopened, close_unopened
 from ._views import StreamingDecorator, ViewDecorator, as_response, is_stream, response_of_view

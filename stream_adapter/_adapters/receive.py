@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any
 
 from stream_adapter._log import describe_stream, log_stream
+from stream_adapter._receive_timeout import BodyTimeout, RequestInput
 from stream_adapter._request import RequestHead
-from stream_adapter._request_input import BodyTimeout, RequestInput
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, Message
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from stream_adapter._connection import NotifiedConnection
 from stream_adapter._pump import LoopWaker, ThreadWaker
 from stream_adapter._read_ahead import DISCARDED, ReadAhead
-from stream_adapter._request_input import BodyTimeout
+from stream_adapter._receive_timeout import BodyTimeout
 from stream_adapter.errors import ClientDisconnected
 from stream_adapter.types import Message, Receive
 

@@ -14,12 +14,12 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from stream_adapter._body import Hooks, SyncBody
-from stream_adapter._connection import client_connection
 from stream_adapter._log import expect_reports, forget_reports
 from stream_adapter._pump import StepContext
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.wsgi import refuse
+from stream_adapter._server_sockets import client_connection
 from stream_adapter._source import Source
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, StartResponse, WSGIApp

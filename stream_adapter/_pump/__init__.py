@@ -4,7 +4,7 @@ Who owns what:
 
     the source     its producer: one task, one thread, or the consumer itself; no other code iterates or closes it
     the buffer     one producer puts, one consumer takes (buffer.py lists the fields of each)
-    the context    one copy per stream; every step and the close run in it, one at a time
+    the context    one copy per stream; every step and the close run in it, one at a time (context.py)
     a worker       leased by one stream for its life (thread_pool.py)
     a file thread  shared by all downloads, for one step each (thread_pool.py)
     the loop       one per process, for async sources under a sync server (background_loop.py)
@@ -13,10 +13,11 @@ Who owns what:
 This package knows errors and limits. Of sources and formats it knows only the Protocols in producers/base.py.
 """
 
-from .background_loop import background_loop, copy_variables, current_loop, run, running_loop
+from .background_loop import background_loop, current_loop, run, running_loop
 from .blocking import set_warn_blocking
 from .buffer import Buffer
 from .consumers import AsyncConsumer, Interrupted, Interruption, SyncConsumer
+from .context import StepContext, copy_variables, for_task
 from .deadlines import Deadlines
 from .producers import (
     InlineProducer,
@@ -24,10 +25,8 @@ from .producers import (
     PolledProducer,
     Producer,
     PushProducer,
-    StepContext,
     TaskProducer,
     ThreadProducer,
-    for_task,
     undecided,
 )
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread

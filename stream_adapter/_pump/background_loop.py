@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 
 from stream_adapter.errors import UnsupportedError
 
-__all__ = ["background_loop", "copy_variables", "current_loop", "run", "running_loop"]
+from .context import copy_variables
+
+__all__ = ["background_loop", "current_loop", "run", "running_loop"]
 
 T = TypeVar("T")
 
-_UNSET = object()
 _EXIT_GRACE = 2.0  # seconds that sources have at the end of the process
 
 
@@ -160,10 +161,3 @@ def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:
     if context is None:
         copy_variables(where)
     return tasks[0].result()
-
-
-def copy_variables(context: Context) -> None:
-    """Set each variable of `context` here, if it has another value here: what a task has set, its caller sees."""
-    for variable, value in context.items():
-        if variable.get(_UNSET) is not value:
-            variable.set(value)

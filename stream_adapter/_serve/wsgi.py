@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 from stream_adapter._body import Hooks, SyncBody
-from stream_adapter._connection import client_connection
 from stream_adapter._headers import outgoing_head
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
+from stream_adapter._server_sockets import client_connection
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, StartResponse
 

@@ -13,7 +13,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter._connection import NotifiedConnection, Sample
-from stream_adapter._request_input import bound_input
+from stream_adapter._receive_timeout import bound_input
 from stream_adapter._tcp import Peer
 from stream_adapter._watch import Client
 from stream_adapter.integration import ClientDisconnected, Connection, Hooks, StreamAborted, SyncBody, client_connection

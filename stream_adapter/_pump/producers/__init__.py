@@ -11,7 +11,7 @@ The consumer sees the end (`buffer.ended`) only after the source is closed. A so
 not yield, within its own step: `put` and `wait_for_room`.
 """
 
-from .base import Pipe, Producer, StepContext, for_task, undecided
+from .base import Pipe, Producer, undecided
 from .inline import InlineProducer
 from .polled import PolledProducer
 from .push import PushProducer
@@ -24,9 +24,7 @@ __all__ = [
     "PolledProducer",
     "Producer",
     "PushProducer",
-    "StepContext",
     "TaskProducer",
     "ThreadProducer",
-    "for_task",
     "undecided",
 ]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from stream_adapter._pump.buffer import Buffer
+from stream_adapter._pump.context import StepContext
 from stream_adapter._pump.wakeups import Waker
 
-__all__ = ["AnySource", "Encoder", "Pipe", "Producer", "StepContext", "for_task", "undecided"]
-
-T = TypeVar("T")
+__all__ = ["AnySource", "Encoder", "Pipe", "Producer", "undecided"]
 
 
 class _End:
@@ -42,18 +40,6 @@ class Encoder(Protocol):
     def table(self) -> Mapping[type, Callable[[Any], bytes]]: ...
     def explain(self, error: BaseException, item: object) -> BaseException: ...
     def finish(self) -> bytes: ...
-
-
-class StepContext(Protocol):
-    """The context in which a source's steps run: a `contextvars.Context`, or an object that runs them where it is."""
-
-    def run(self, function: Callable[..., T], /, *arguments: Any) -> T: ...
-    def get(self, variable: ContextVar[T], /) -> T | None: ...
-
-
-def for_task(context: StepContext) -> Context:
-    """Return a context for an asyncio task, which accepts a `contextvars.Context` only."""
-    return context if isinstance(context, Context) else copy_context()
 
 
 def undecided(_: Any) -> bytes:

@@ -9,7 +9,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from .base import Pipe, Producer, for_task, undecided
+from stream_adapter._pump.context import for_task
+
+from .base import Pipe, Producer, undecided
 
 __all__ = ["Polled", "PolledProducer"]
 

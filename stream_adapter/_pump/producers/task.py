@@ -10,9 +10,10 @@ from types import FrameType
 from typing import Any
 
 from stream_adapter._pump import blocking
+from stream_adapter._pump.context import for_task
 from stream_adapter._pump.wakeups import LoopWaker
 
-from .base import Pipe, Producer, for_task, undecided
+from .base import Pipe, Producer, undecided
 
 __all__ = ["TaskProducer"]
 

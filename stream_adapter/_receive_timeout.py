@@ -17,7 +17,8 @@ from typing import Any
 
 from werkzeug.exceptions import RequestTimeout
 
-from ._connection import Connection, client_connection
+from ._connection import Connection
+from ._server_sockets import client_connection
 from ._watch import watcher
 from .errors import RefusalError
 from .types import Environ
