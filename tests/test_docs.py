@@ -92,6 +92,13 @@ def test_no_relative_link_is_dead() -> None:
     assert [f"{page.relative_to(ROOT)}: {link}" for page in pages for link in dead_links(page)] == []
 
 
+def test_each_file_of_where_is_what_exists() -> None:
+    table = (DOCS / "explanation" / "architecture.md").read_text().split("## Where is what")[1].split("\n## ")[0]
+    files = re.findall(r"`([\w/]+\.py)`", table)
+    assert len(files) > 30
+    assert [file for file in files if not (ROOT / "stream_adapter" / file).exists()] == []
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build it; a warning is an error."""

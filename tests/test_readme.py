@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support.links import PUBLISHED
 from tests.support.servers import ROOT, gunicorn
 
 README = (ROOT / "README.md").read_text()
@@ -55,3 +56,9 @@ def test_readme_has_at_most_700_words() -> None:
 
 def test_readme_says_how_to_install_within_15_lines() -> None:
     assert any("pip install" in line for line in README.splitlines()[:15])
+
+
+def test_links_are_absolute_so_that_they_work_on_the_page_of_an_index() -> None:
+    links = re.findall(r"\]\(([^)\s]*)\)", README)
+    assert links
+    assert [link for link in links if not link.startswith(PUBLISHED)] == []

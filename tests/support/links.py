@@ -1,10 +1,14 @@
-"""Relative links of a Markdown page that lead to no file, or to no heading of it."""
+"""Links of a Markdown page that lead to no file of the project, or to no heading of it."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"] + "/blob/main/"
 
 _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
@@ -12,11 +16,14 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def dead_links(page: Path) -> Iterator[str]:
-    """Yield each relative link of the page that leads nowhere."""
+    """Yield each link into the project, relative or absolute, that leads nowhere."""
     for path, heading in _LINK.findall(_prose(page)):
-        if re.match(r"\w+:", path):
+        if path.startswith(PUBLISHED):
+            target = ROOT / path.removeprefix(PUBLISHED)
+        elif re.match(r"\w+:", path):
             continue
-        target = page.parent / path if path else page
+        else:
+            target = page.parent / path if path else page
         if not target.exists() or (heading and target.suffix == ".md" and heading not in _anchors(target)):
             yield f"{path}#{heading}" if heading else path
 
