@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from openai import OpenAI
 
+from tests.support.gate import BOUND
 from tests.support.servers import ROOT, Server, gunicorn, uvicorn
 
 FRAMEWORKS = {
@@ -45,7 +46,7 @@ def plain(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 def words_of(server: Server) -> list[str]:
-    with httpx2.stream("GET", f"{server.url}/tokens") as response:
+    with httpx2.stream("GET", f"{server.url}/tokens", timeout=BOUND) as response:
         assert response.status_code == 200
         return list(response.iter_text())
 
@@ -57,7 +58,7 @@ def test_tokens_arrive_one_by_one(server: Server) -> None:
 
 
 def test_rows_are_one_per_line(server: Server) -> None:
-    response = httpx2.get(f"{server.url}/rows")
+    response = httpx2.get(f"{server.url}/rows", timeout=BOUND)
     assert response.headers["content-type"] == "application/x-ndjson"
     rows = [json.loads(line) for line in response.text.splitlines()]
     assert rows == [{"row": number, "to": "127.0.0.1"} for number in range(5)]
@@ -67,7 +68,7 @@ def test_rows_are_one_per_line(server: Server) -> None:
 def test_events_resume_after_the_last_one_of_the_client(server: Server, seen: str | None, first: int) -> None:
     headers = {} if seen is None else {"Last-Event-ID": seen}
     with (
-        httpx2.Client() as client,
+        httpx2.Client(timeout=BOUND) as client,
         client.stream("GET", f"{server.url}/events", headers=headers) as response,
     ):
         events = [(event.id, event.json()) for event in httpx2.EventSource(response) if event.data]
@@ -75,25 +76,27 @@ def test_events_resume_after_the_last_one_of_the_client(server: Server, seen: st
 
 
 def test_the_report_is_a_download(server: Server) -> None:
-    response = httpx2.get(f"{server.url}/report.csv")
+    response = httpx2.get(f"{server.url}/report.csv", timeout=BOUND)
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == "attachment"
     assert response.text.splitlines()[-1] == "999,998001"
 
 
 def test_error_before_the_first_item_is_403(server: Server) -> None:
-    assert httpx2.get(f"{server.url}/secret").status_code == 403
+    assert httpx2.get(f"{server.url}/secret", timeout=BOUND).status_code == 403
 
 
 def test_a_plain_app_streams(plain: Server) -> None:
     assert "".join(words_of(plain)) == "Hold nothing back that is ready . "
-    assert httpx2.get(f"{plain.url}/rows").text.splitlines() == [f'{{"row":{number}}}' for number in range(5)]
-    assert httpx2.get(f"{plain.url}/").status_code == 404
+    assert httpx2.get(f"{plain.url}/rows", timeout=BOUND).text.splitlines() == [
+        f'{{"row":{number}}}' for number in range(5)
+    ]
+    assert httpx2.get(f"{plain.url}/", timeout=BOUND).status_code == 404
 
 
 @pytest.mark.parametrize("serve", TEMPLATES.values(), ids=TEMPLATES)
 def test_a_template_is_sent_while_it_is_rendered(serve: Callable[[], AbstractContextManager[Server]]) -> None:
-    with serve() as server, httpx2.stream("GET", f"{server.url}/") as response:
+    with serve() as server, httpx2.stream("GET", f"{server.url}/", timeout=BOUND) as response:
         parts = list(response.iter_text())
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     lines = "".join(parts).splitlines()
@@ -102,7 +105,7 @@ def test_a_template_is_sent_while_it_is_rendered(serve: Callable[[], AbstractCon
 
 
 def test_job_progress_resumes_and_ends_with_204() -> None:
-    with uvicorn("examples.sse_resume:app") as server, httpx2.Client(base_url=server.url) as client:
+    with uvicorn("examples.sse_resume:app") as server, httpx2.Client(base_url=server.url, timeout=BOUND) as client:
         with client.stream("GET", "/progress") as response:
             events = (event for event in httpx2.EventSource(response) if event.data)
             assert [next(events).id, next(events).id] == ["0", "5"]
@@ -133,22 +136,24 @@ def test_downloads_send_ranges_of_files(serve: Callable[..., AbstractContextMana
     (tmp_path / "report.txt").write_text("0123456789")
     name = "asgi" if serve is uvicorn else "wsgi"
     with serve(f"examples.downloads:{name}", FILES=str(tmp_path)) as server:
-        answer = httpx2.get(f"{server.url}/report.txt", headers={"Range": "bytes=2-4"})
+        answer = httpx2.get(f"{server.url}/report.txt", headers={"Range": "bytes=2-4"}, timeout=BOUND)
         assert (answer.status_code, answer.text) == (206, "234")
-        assert httpx2.get(f"{server.url}/other.txt").status_code == 404
+        assert httpx2.get(f"{server.url}/other.txt", timeout=BOUND).status_code == 404
 
 
 def test_prometheus_metrics_count_streams_by_reason() -> None:
     with uvicorn("examples.metrics_prometheus:app") as server:
-        assert httpx2.get(f"{server.url}/ticks").text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
+        assert httpx2.get(f"{server.url}/ticks", timeout=BOUND).text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
         deadline = time.monotonic() + 10  # the stream is counted when it is closed, after its last byte
-        while 'streams_total{reason="done"} 1.0' not in (metrics := httpx2.get(f"{server.url}/metrics/").text):
+        while 'streams_total{reason="done"} 1.0' not in (
+            metrics := httpx2.get(f"{server.url}/metrics/", timeout=BOUND).text
+        ):
             assert time.monotonic() < deadline, metrics
 
 
 def test_opentelemetry_example_streams_under_gunicorn() -> None:
     with gunicorn("examples.metrics_opentelemetry:app") as server:
-        assert httpx2.get(f"{server.url}/rows").text == "0\n1\n2\n"
+        assert httpx2.get(f"{server.url}/rows", timeout=BOUND).text == "0\n1\n2\n"
 
 
 def test_each_example_is_run_here() -> None:

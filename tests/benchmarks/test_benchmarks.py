@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run(*arguments: str) -> str:
     """Run them as a user does: Django's settings are a process's own, and must not become those of the tests."""
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

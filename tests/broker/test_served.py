@@ -12,7 +12,7 @@ import pytest
 from stream_adapter.testing import events, rows
 from tests.support.servers import Server, gunicorn, gunicorn_gevent, uvicorn
 
-_BOUND = 20.0
+_BOUND = 60.0
 
 
 class Host(NamedTuple):

@@ -13,6 +13,7 @@ from openai._streaming import SSEDecoder
 
 from tests.clients.test_event_streams import in_browser
 from tests.support.browser import needs_chromium
+from tests.support.gate import BOUND
 from tests.support.node import Node
 from tests.support.servers import Server
 
@@ -22,12 +23,12 @@ END = ["over", "", "over"]
 
 
 def by_httpx_sse(server: Server, _: pytest.FixtureRequest) -> list[Any]:
-    with httpx.Client() as client, httpx_sse.connect_sse(client, "GET", server.url + PATH) as source:
+    with httpx.Client(timeout=BOUND) as client, httpx_sse.connect_sse(client, "GET", server.url + PATH) as source:
         return [[event.event, event.data, event.id] for event in source.iter_sse()]
 
 
 def by_openai(server: Server, _: pytest.FixtureRequest) -> list[Any]:
-    with httpx.stream("GET", server.url + PATH) as response:
+    with httpx.stream("GET", server.url + PATH, timeout=BOUND) as response:
         decoded = SSEDecoder().iter_bytes(response.iter_bytes())
         return [[event.event or "message", event.data, event.id] for event in decoded]
 
@@ -69,7 +70,7 @@ def test_a_client_sees_the_events_that_were_sent_and_no_other(
 
 
 def test_headers_and_retry_are_sent_before_the_first_event(server: Server) -> None:
-    with httpx.stream("GET", server.url + PATH) as response:
+    with httpx.stream("GET", server.url + PATH, timeout=BOUND) as response:
         body = response.read()
     assert body.startswith(b"retry: 2000\n: only\n:\n")
     assert body.count(b"\n:\n") >= 3

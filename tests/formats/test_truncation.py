@@ -16,6 +16,7 @@ import pytest
 
 from tests.formats.failing import ITEMS
 from tests.formats.parsers import TruncatedError, json_seq_of
+from tests.support.gate import BOUND
 from tests.support.servers import Server, gunicorn, uvicorn
 
 Serve = Callable[..., AbstractContextManager[Server]]
@@ -33,7 +34,7 @@ def server(request: pytest.FixtureRequest) -> Generator[Server]:
 def received(server: Server, path: str, after: int) -> tuple[bytes, bool]:
     """Return the body as far as it came, and whether it was complete as far as HTTP can say."""
     body = b""
-    with httpx2.stream("GET", f"{server.url}/{path}", params={"after": after}) as response:
+    with httpx2.stream("GET", f"{server.url}/{path}", params={"after": after}, timeout=BOUND) as response:
         assert response.status_code == 200
         try:
             for piece in response.iter_raw():
@@ -95,7 +96,7 @@ def test_csv_failure_keeps_sent_rows_and_breaks_connection(server: Server, path:
 
 @pytest.mark.parametrize("shortcut", ["ndjson", "json_array", "json_seq", "csv"])
 def test_a_stream_that_fails_at_its_first_item_is_an_error_response(server: Server, shortcut: str) -> None:
-    assert httpx2.get(f"{server.url}/{shortcut}", params={"after": 0}).status_code == 500
+    assert httpx2.get(f"{server.url}/{shortcut}", params={"after": 0}, timeout=BOUND).status_code == 500
 
 
 @pytest.mark.parametrize("way", ["", "-async"])

@@ -10,13 +10,14 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from stream_adapter.testing import stream_client
+from tests.support.gate import BOUND
 from tests.support.servers import uvicorn
 
 
 def test_prometheus_counts_streams_by_their_reason() -> None:
     with uvicorn("examples.metrics_prometheus:app") as server:
-        assert httpx2.get(f"{server.url}/ticks").text.count("data:") == 3
-        metrics = httpx2.get(f"{server.url}/metrics/").text
+        assert httpx2.get(f"{server.url}/ticks", timeout=BOUND).text.count("data:") == 3
+        metrics = httpx2.get(f"{server.url}/metrics/", timeout=BOUND).text
     assert 'streams_total{reason="done"} 1.0' in metrics
     assert "stream_first_chunk_seconds_count 1.0" in metrics
 

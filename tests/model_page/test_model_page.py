@@ -141,7 +141,10 @@ def test_a_million_yields_leave_memory_flat(host: Host) -> None:
 
 def test_stream(host: Host) -> None:
     async def test() -> None:
-        async with httpx2.AsyncClient() as client, client.stream("GET", f"{host.server.url}/stream") as response:
+        async with (
+            httpx2.AsyncClient(timeout=BOUND) as client,
+            client.stream("GET", f"{host.server.url}/stream") as response,
+        ):
             chunks: list[str] = []
             async for chunk in response.aiter_bytes():
                 chunks.append(chunk.decode())  # noqa: PERF401  # as on the page

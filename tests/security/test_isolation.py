@@ -76,6 +76,8 @@ def snapshot(value: Any, seen: frozenset[int] = frozenset()) -> Any:
     if id(value) in seen or isinstance(value, (*_SIMPLE, type(None), type)):
         return repr(value)
     seen |= {id(value)}
+    if isinstance(value, sa.Response):
+        _ = value.headers  # which are made when they are first read
     if isinstance(value, (dict, MappingProxyType)):
         pairs = cast("Any", value).items()
         return [(snapshot(key, seen), snapshot(item, seen)) for key, item in pairs]

@@ -15,7 +15,7 @@ from typing import Self
 __all__ = ["KINDS", "RedisServer", "binary_of"]
 
 KINDS = ("valkey", "redis")
-_BOUND = 20.0  # seconds that a server may take to start on a busy machine
+_BOUND = 60.0  # seconds that a server may take to start on a busy machine
 
 
 def binary_of(kind: str) -> str | None:

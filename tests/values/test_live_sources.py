@@ -32,6 +32,7 @@ import urllib3
 
 import stream_adapter as sa
 from stream_adapter.errors import SourceError
+from tests.support.gate import BOUND
 from tests.support.interfaces import call_asgi, call_wsgi
 from tests.values.upstream import LINES, Upstream, upstream
 
@@ -108,12 +109,12 @@ def by_urlopen(url: str, stack: ExitStack) -> Any:
 
 
 def by_httpx(url: str, stack: ExitStack) -> Any:
-    client = stack.enter_context(httpx.Client())
+    client = stack.enter_context(httpx.Client(timeout=BOUND))
     return client.send(client.build_request("GET", url), stream=True)
 
 
 def by_httpx2(url: str, stack: ExitStack) -> Any:
-    client = stack.enter_context(httpx2.Client())
+    client = stack.enter_context(httpx2.Client(timeout=BOUND))
     return client.send(client.build_request("GET", url), stream=True)
 
 

@@ -49,7 +49,7 @@ def install(folder: Path, source: Path = _HERE) -> Node:
         env={**os.environ, "PATH": os.pathsep.join([str(_BIN), os.environ["PATH"]])},
         capture_output=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
