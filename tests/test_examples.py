@@ -156,7 +156,8 @@ def test_opentelemetry_example_streams_under_gunicorn() -> None:
         assert httpx2.get(f"{server.url}/rows", timeout=BOUND).text == "0\n1\n2\n"
 
 
-def test_each_example_is_run_here() -> None:
-    source = Path(__file__).read_text(encoding="utf-8")
+def test_each_example_is_run_here_or_by_its_client() -> None:
+    clients = (ROOT / "tests" / "clients").glob("test_*.py")  # those of a protocol, by its own client
+    source = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), *clients))
     examples = [path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__"]
     assert [name for name in examples if f"examples.{name}:" not in source] == []
