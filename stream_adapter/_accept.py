@@ -32,10 +32,10 @@ def clipped(field: str | None) -> str:
 
 
 def read_qualities(field: str) -> Qualities:
-    """Read an Accept or Accept-Encoding: how much a client likes each of what it names.
+    """Read an Accept or Accept-Encoding: return the quality of each item.
 
     An item with a malformed quality is left out. So is a media range with parameters: nothing on offer has any, and
-    such a range takes nothing else (12.5.1). A field that is too long says nothing.
+    such a range takes nothing else (12.5.1). A field that is too long counts as absent.
     """
     field = clipped(field)
     if not field:
@@ -61,9 +61,9 @@ def _read_quality(parameters: list[str]) -> float | None:
 
 
 def quality_of(media_type: str, qualities: Qualities) -> tuple[float, int]:
-    """Return how much a client likes a media type, by the most specific range that takes it, and how specific that is.
+    """Return the quality of a media type, by the most specific range that matches it, and how specific that range is.
 
-    0 is a type that it does not take; a type by name counts 2, `text/*` counts 1, and `*/*` 0.
+    Quality 0: the client does not accept the type. A type by name counts 2, `text/*` counts 1, and `*/*` 0.
     """
     name = without_parameters(media_type)
     kind = name.partition("/")[0]

@@ -29,7 +29,7 @@ _LOOK_AGAIN = 0.005  # seconds between looks at what a client has not acknowledg
 
 
 class Sample(NamedTuple):
-    """What is known of a client at one moment.
+    """The state of a client at one moment.
 
     Attributes:
         peer: what it has done.
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
 
 
 class Connection:
-    """The connection of a client: what is known of it, and how to end it. Methods may be called in any thread.
+    """The connection of a client: its state, and how to abort it. Methods may be called in any thread.
 
     Attributes:
         is_watched: whether it must be sampled at an interval; one that notifies need not be.
@@ -58,7 +58,7 @@ class Connection:
     disconnect_error: type[Exception] | None = None
 
     def sample(self) -> Sample:
-        """Return what is known of the client now."""
+        """Return the state of the client now."""
         raise NotImplementedError
 
     def is_disconnected(self) -> bool:
@@ -71,7 +71,7 @@ class Connection:
         """Call `callback` after a disconnect, in any thread, if the connection notifies."""
 
     def abort(self, *, framed: bool, grace: float) -> None:
-        """End it so that what was sent does not look complete, whatever the server does next.
+        """Abort the connection so that the response does not look complete, whatever the server does next.
 
         Args:
             framed: whether chunks or a length mark the end of the body: then it is enough to send nothing more.
@@ -86,14 +86,14 @@ class Connection:
         """Reset it, at once (RFC 9112, 8: a body that a close would end is then known to be incomplete)."""
 
     def silence(self) -> float | None:
-        """Return for how many seconds the client has sent nothing; None if unknown."""
+        """Return the seconds since the client last sent data; None if unknown."""
         return None
 
     def stop_receiving(self) -> None:
-        """Make a read of the request's body that waits return, as at its end."""
+        """Make a pending read of the request's body return, as at its end."""
 
     def release(self) -> None:
-        """Return it to the server, and do nothing from now on. Does nothing the second time."""
+        """Return the socket to the server; other methods have no effect afterwards. Does nothing the second time."""
 
 
 class PolledConnection(Connection):

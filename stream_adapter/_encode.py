@@ -1,7 +1,7 @@
-"""One value → bytes: the chunk table. No I/O, no state but a text encoder's.
+"""One value → bytes: the chunk table. It has no I/O, and no state except that of a text encoder.
 
 A table maps a type to the function that encodes exactly that type, so that the loop over a source is one look-up and
-one call a chunk, most often a call into C. A type that is not in the table is resolved once, by what it derives from.
+one call per chunk, most often a call into C. A type that is not in the table is resolved once, by what it derives from.
 The functions may raise whatever the codec raises; `explain` turns that into an error that names the chunk.
 """
 
@@ -55,7 +55,7 @@ class ChunkTable(dict[type, Encode]):
 
     Args:
         resolve: returns the function for a type that is not in the table yet.
-        flush: returns what a text encoder owes at the end of the text; None if it owes nothing.
+        flush: returns the bytes that a text encoder must write at the end of the text; None if there are never any.
     """
 
     __slots__ = ("_flush", "_resolve")
@@ -91,7 +91,7 @@ class ChunkTable(dict[type, Encode]):
         )
 
     def finish(self) -> bytes:
-        """Return what the charset still owes at the end of the text: its way back to the initial state."""
+        """Return the bytes with which the charset returns to its initial state at the end of the text."""
         return b"" if self._flush is None else self._flush()
 
 
@@ -128,7 +128,7 @@ def _strict(cls: type) -> Encode:
 
 
 def _octets(cls: type) -> Encode:
-    """Return what makes exactly bytes of a `cls`; to call `bytes` takes eight times as long if it is bytes already."""
+    """Return the function that converts a `cls` to exactly bytes; for bytes, calling `bytes` is eight times as slow."""
     return bytes.__bytes__ if issubclass(cls, bytes) else bytes
 
 

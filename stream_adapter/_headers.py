@@ -1,7 +1,7 @@
-"""The header fields of a response: how they are checked, looked up, completed, and what of them is sent (RFC 9110).
+"""The header fields of a response: validate, look up, complete and filter them (RFC 9110).
 
-They are validated here because some servers send whatever they are given. All of it is pure: nothing that is passed in
-is changed unless the function says so, because it may be shared by all requests of an application.
+They are validated because some servers send any text as it is. The functions are pure: they do not change their
+arguments unless they say so, because all requests of an application may share them.
 """
 
 from __future__ import annotations
@@ -188,13 +188,13 @@ def check_status(status: object) -> int:
 
 
 def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
-    """Add a field unless it is there already: what the user said stands."""
+    """Add a field unless the user has set it."""
     if not has_field(headers, name):
         headers.append((name, value))
 
 
 def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) -> None:
-    """Add the fields that are not there; what the response varies on is added to what the user said of it."""
+    """Add the fields that are missing; Vary is united with that of the user."""
     for name, value in defaults.items():
         if name.lower() == "vary":
             headers[:] = united_vary(headers, value)
@@ -203,7 +203,7 @@ def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) ->
 
 
 def add_safe_defaults(headers: list[tuple[str, str]]) -> None:
-    """Add what every response with a body says, unless its user or its format has.
+    """Add the fields of every response with a body, unless the user or the format has set them.
 
     `nosniff`: a browser does not guess another type than the one that is named, and runs none of it as a script.
     `no-cache`: a cache asks before it answers with it. Without that, many keep a response by heuristics (RFC 9111,
@@ -232,9 +232,9 @@ def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
 
 
 def outgoing_head(status: int, headers: Pairs) -> tuple[int, list[tuple[str, str]]]:
-    """Return a head as it goes out. Each one passes here when it is final, before its first byte.
+    """Check and return a head that is about to be sent. Each final head passes here before its first byte.
 
-    What is checked at construction can be changed later: on the response, by a format, by a framework's middleware.
+    It may have changed since construction: on the response, by a format, by a framework's middleware.
 
     Raises:
         ValueError: the status is not one of a final response, a name or a value may not be sent, or the Content-Length

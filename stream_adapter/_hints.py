@@ -1,4 +1,4 @@
-"""What to write in place of an option that does not exist: the words that frameworks and other libraries use."""
+"""The error for an unknown option, with the name that `Response` has for it."""
 
 from __future__ import annotations
 

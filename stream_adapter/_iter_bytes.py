@@ -1,4 +1,4 @@
-"""The normalizer on its own: any source → bytes, a chunk at a time."""
+"""The normalizer alone: `iter_bytes` and `aiter_bytes` turn any source into chunks of bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LIMITS = Limits()
 
 
 class _QuietSync(SyncBody):
-    """A body that is not sent to a client: its error is the caller's, and not for the log."""
+    """A body that is not sent to a client: its caller handles errors, so they are not logged."""
 
     __slots__ = ()
 

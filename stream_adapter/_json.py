@@ -108,12 +108,12 @@ def dumper_of(json_dumps: JSONDumps | None) -> Callable[[object], bytes]:
 
 
 def _default(value: Any) -> object:
-    """Give orjson something simpler in place of `value`."""
+    """Return a simpler value for orjson in place of `value`."""
     return STAND_INS[value.__class__](value)
 
 
 def dump_slowly(value: object) -> bytes:
-    """Encode what orjson refuses and JSON allows; name what is wrong with the rest."""
+    """Encode what orjson refuses and JSON allows; raise an error that names the problem otherwise."""
     try:
         return _written(value)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Class → what an instance of it is in JSON: something that orjson knows, or one level nearer to it."""
+"""Class → conversion of its instances to a value that orjson encodes, or that is one step closer to one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def _stand_in_of(cls: type[Any]) -> _Convert:  # noqa: C901, PLR0911  # a table, in order
-    """Return what turns an instance into what it is written as: something orjson knows, or one level nearer to it."""
+    """Return the conversion of instances to a value that orjson encodes, or that is one step closer to one."""
     if issubclass(cls, Enum):
         return _member_value
     if is_text(cls):

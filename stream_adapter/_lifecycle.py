@@ -1,4 +1,4 @@
-"""What the streams of a process share: the number of threads, and the registry of live streams.
+"""The state that the streams of a process share: the thread limit, and the registry of live streams.
 
 A body is registered when it starts and unregistered when its source is closed. `drain` is for the end of a process, or
 of a worker: it ends every live stream, each in its own thread or loop, where its source is closed.
@@ -128,10 +128,9 @@ def drain(timeout: float = 10.0) -> bool:
 
     Streams that start during the drain are ended too, and so are subscriptions that are iterated without a response.
     Runs that are produced in this process may come to their own end until the timeout has passed; then they are ended
-    as cancelled. A
-    sync source is closed as soon as its `next()` returns. Where a server waits for a client that reads nothing, the
-    connection is aborted, if the server exposes its socket. Called in the thread of a running event loop, as in a
-    signal handler or a lifespan, it does not wait; to wait there, `await asyncio.to_thread(drain, timeout)`.
+    as cancelled. A sync source is closed as soon as its `next()` returns. Where a server waits for a client that reads
+    nothing, the connection is aborted, if the server exposes its socket. Called in the thread of a running event loop,
+    as in a signal handler or a lifespan, it does not wait; to wait there, `await asyncio.to_thread(drain, timeout)`.
 
     Args:
         timeout: seconds to wait until all are closed.
@@ -224,7 +223,7 @@ def _at_exit() -> None:
 
 
 def configure(*, max_threads: int = 1000, warn_blocking: bool = True) -> None:
-    """Set what the streams of this process share.
+    """Configure the streams of this process.
 
     Args:
         max_threads: sync sources that may be streamed at a time where each has a thread (under ASGI, or with a

@@ -1,4 +1,4 @@
-"""How much, how long, and how it ended: plain frozen values."""
+"""Limits of a stream, and the summary of how it ended: plain frozen values."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Limits:
 
 
 def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
-    """Refuse what is neither None nor a finite positive number of seconds (nor 0, where `zero` allows it)."""
+    """Raise unless the value is None or a finite positive number of seconds (or 0, if `zero` allows it)."""
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -1,4 +1,4 @@
-"""What is logged of a stream: every record is written here, in one form.
+"""The log records of a stream: every one is written here, in one form.
 
     GET /rows (generator rows): failed after the response started (3 items, 66 bytes); closing the connection
 
@@ -71,7 +71,7 @@ def log_stream(
 
 
 def log_close_failure(stream: str, error: BaseException, progress: tuple[int, int] | None = None) -> None:
-    """Write the record of a source that raised when it was closed: nothing else will see its error."""
+    """Log a source that raised when it was closed: nothing else handles that error."""
     log_stream(
         logging.ERROR,
         stream,

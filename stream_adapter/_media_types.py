@@ -1,4 +1,4 @@
-"""Media types: what they look like, which of them are live, and the charset parameter (RFC 9110, 8.3.1)."""
+"""Media types: their syntax, which of them are live, and the charset parameter (RFC 9110, 8.3.1)."""
 
 from __future__ import annotations
 

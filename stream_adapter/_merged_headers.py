@@ -1,4 +1,4 @@
-"""How a framework's own headers join those of a stream. Pure: nothing that is passed in is changed."""
+"""Merge the headers of a framework's response with those of a stream. Pure: arguments are not changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Content that is read rather than iterated: files, and the responses of HTTP clients. What has arrived is sent.
+"""Content that is read, not iterated: files, and responses of HTTP clients. Bytes are sent as they arrive.
 
 A file's `read(n)` may wait until it has all of `n`, so that a pipe or a socket that trickles would be held back. Where
 the file has a `read1`, which waits for the first byte alone, that is called. Text has none: a text file that cannot be
@@ -32,7 +32,7 @@ class Reading:
 
 
 def reading_of(content: Any) -> Reading | None:
-    """Return how a file, or the response of an HTTP client, is read; None if it is neither."""
+    """Return the Reading of a file or of an HTTP client's response; None for other content."""
     read = getattr(content, "read", None)
     if callable(read) and _takes_size(content, read):
         if _reads_async(content, read):
@@ -105,5 +105,5 @@ async def _aread_blocks(content: Any) -> AsyncIterator[Any]:
 
 
 async def _result_of(result: Any) -> Any:
-    """Return what a method gave, which in aiofiles is awaited and in AnyIO is not."""
+    """Return the result of a method, which is awaitable in aiofiles and is not in AnyIO."""
     return await result if inspect.isawaitable(result) else result

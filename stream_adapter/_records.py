@@ -1,4 +1,4 @@
-"""Records: values whose parts have names. What they are, and how one becomes a dict: the same for every format.
+"""Records: values with named parts. Recognize them, and convert one to a dict, the same way for every format.
 
 Models (dataclass, Pydantic, msgspec, attrs) have fields. Rows of databases have columns: named tuples and what is made
 like them (SQLAlchemy's Row) by `_fields`; sqlite3.Row, asyncpg's Record and their like by `keys()`. Mappings are

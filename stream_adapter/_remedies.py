@@ -1,4 +1,4 @@
-"""What an error calls a value that cannot be sent, and what to write instead."""
+"""For error messages: the name of a value that cannot be sent, and the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def name_of(cls: type[Any]) -> str:
 
 
 def remedy_for(value: object) -> str:
-    """Return what helps, to follow the name of what was refused; nothing if that is unknown."""
+    """Return the remedy, as a suffix of the error message; "" if it is unknown."""
     cls = type(value)
     for applies, remedy in _REMEDIES:
         if applies(cls):
@@ -46,7 +46,7 @@ def _has(*names: str) -> Callable[[type[Any]], bool]:
 
 
 def _speaks(cls: type[Any]) -> bool:
-    """Return True if the class says itself what text its instances make."""
+    """Return True if the class defines its own text form."""
     speaking = next(base for base in cls.__mro__ if "__str__" in vars(base))
     return cls.__module__ != "builtins" and speaking is not object
 
@@ -86,5 +86,5 @@ _FRAMES = (
 
 
 def is_frame(cls: type[Any]) -> bool:
-    """Return True for tables whose iteration is not what one means by their rows."""
+    """Return True for tables whose iteration does not yield their rows."""
     return any(applies(cls) for applies in _FRAMES)

@@ -172,5 +172,5 @@ def _event_id(given: str | None) -> str | None:
 
 
 def valid_event_id(value: str | None) -> str | None:
-    """Return `value` if a client can have it for the id of an event that it has seen, and can say so in a header."""
+    """Return `value` if it can be an event id that a client sends in a header."""
     return None if not value or len(value) > LONGEST_FIELD or _CONTROLS.search(value) else value

@@ -21,7 +21,7 @@ Submit: TypeAlias = Callable[[Callable[[], object]], object]
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How the items of a resolved response travel.
+    """The options with which the items of a resolved response are sent.
 
     Attributes:
         limits: its bounds.
@@ -95,7 +95,7 @@ class Resolved:
 
 
 class Resolvable(Protocol):
-    """What the server side needs of a response."""
+    """The interface of a response that the server side uses."""
 
     def resolve(self, head: RequestHead = ..., *, text_media_type: str = ...) -> Resolved:
         """Return what is sent for one request."""
@@ -107,7 +107,7 @@ class Resolvable(Protocol):
 
 
 def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
-    """Return the body of a source of one chunk, or of none; None for a stream.
+    """Return the body of a source with at most one chunk; None for a stream.
 
     Raises:
         ChunkEncodingError: the chunk cannot be encoded.

@@ -1,4 +1,4 @@
-"""The kinds of content that a body can have, recognized once, and closed exactly once.
+"""The content of a body: its kind is determined once, and it is closed exactly once.
 
 A Source is inspected when the response is made (so that a mistake is an error there) and opened when it is served. Its
 owner opens it, and closes it in the task or thread that iterated it. One that was never opened is closed, too.
@@ -113,7 +113,7 @@ def _no_owner() -> None:
 
 
 class RequestSource(ABC):
-    """A source that each request is given a stream of its own of: one that goes on after what its client has had."""
+    """A source with a stream per request, which continues after the last item that the client received."""
 
     __slots__ = ()
 
@@ -139,7 +139,7 @@ class PolledSource(ABC):
 
 
 class OpenedSource(ABC):
-    """A source that asks a store before the head of the response is decided: there may be nothing to send."""
+    """A source that queries a store before the head of the response is final: there may be nothing to send."""
 
     __slots__ = ()
 
@@ -255,7 +255,7 @@ class Source:
             self.content.close()
 
     def _closers(self, *names: str) -> Iterator[Callable[[], Any]]:
-        """Yield what closes the iterator, then what closes that which it iterates: each object once, and only once."""
+        """Yield the close function of the iterator, then that of the object that it iterates, each once."""
         if self._closed:
             return
         self._closed = True
@@ -266,7 +266,7 @@ class Source:
                 yield closer
 
     def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None:
-        """Close it in the thread that iterated it, or, if it was never opened, in any; `run` finishes a coroutine."""
+        """Close it in the thread that iterated it, or in any if it was never opened; `run` finishes a coroutine."""
         is_async = self.kind is Kind.ASYNC  # httpx: "Attempted to call a sync close on an async stream"
         for closer in self._closers(*(("aclose", "close") if is_async else ("close", "aclose"))):
             if inspect.isasyncgen(self.content):  # never started, so its end waits for nothing
@@ -300,7 +300,7 @@ class Source:
 
 
 class _Steps(Iterator[Any]):
-    """Iterates what has `__next__` alone."""
+    """Iterates an object that has only `__next__`."""
 
     def __init__(self, source: Any) -> None:
         self._next: Callable[[], Any] = source.__next__
@@ -310,7 +310,7 @@ class _Steps(Iterator[Any]):
 
 
 class _AsyncSteps(AsyncIterator[Any]):
-    """Iterates what has `__anext__` alone."""
+    """Iterates an object that has only `__anext__`."""
 
     def __init__(self, source: Any) -> None:
         self._next: Callable[[], Any] = source.__anext__

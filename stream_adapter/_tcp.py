@@ -1,4 +1,4 @@
-"""What the kernel knows of a TCP connection, and how to reset one: functions of a socket, without state.
+"""The state of a TCP connection as the kernel reports it, and how to reset one: functions of a socket, without state.
 
 Linux answers every question by one `getsockopt`, whatever the descriptor's number, also beneath TLS and under gevent.
 Elsewhere, and for Unix sockets, `poll` answers; the functions say what is left out.
@@ -74,7 +74,7 @@ class HasFileno(Protocol):
 
 
 class Peer(Enum):
-    """What the other end of a connection has done.
+    """The state of the other end of a connection.
 
     A peer that has closed the whole connection and one that has shut down its write side send the same FIN; the first
     answers what is sent to it by RST, and is CLOSED from then on.
@@ -86,7 +86,7 @@ class Peer(Enum):
 
 
 def peer(client: socket.socket) -> Peer:
-    """Return what the other end has done, also if it left unread bytes behind.
+    """Return the state of the other end, also behind unread bytes.
 
     Without TCP_INFO and POLLRDHUP (macOS), a FIN behind unread bytes is not seen. A socket that is closed here is
     CLOSED, and so, on Linux, is one that its owner has shut down.
@@ -165,7 +165,7 @@ def acknowledged_bytes(client: socket.socket) -> int | None:
 
 
 def silence(client: socket.socket) -> float | None:
-    """Return for how many seconds the peer has sent no data; None if the system does not say.
+    """Return the seconds since the peer last sent data; None if the system does not report it.
 
     Raises:
         OSError: the socket is closed.

@@ -1,4 +1,4 @@
-"""Text by another class: translations that are looked up when they are shown.
+"""Lazy text: translations that are looked up when they are encoded.
 
 Such an object is not a `str`, and the language that is active when it is encoded decides what it says. It is known by
 the name of its class, so that no framework is imported to look for it.

@@ -1,4 +1,4 @@
-"""What integrations share about views: `@streaming`, and the Response of what a view returned."""
+"""The views of integrations: `@streaming`, and the Response for the result of a view."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def as_response(
 
 
 class ViewDecorator(Protocol[Result_co]):
-    """A decorator of views; what a decorated view returns is for its framework to know."""
+    """A decorator of views; the type of a decorated view depends on its framework."""
 
     def __call__(self, view: Callable[P, object], /) -> Callable[P, Result_co]: ...
 
@@ -96,7 +96,7 @@ class StreamingDecorator(FormatDecorators[ViewDecorator[Result_co]], Generic[Res
 def response_of_view(
     result: Any, view: Any, options: ResponseOptions = NO_OPTIONS, /, **given: Unpack[ResponseKeywords]
 ) -> Response:
-    """Return the Response of what a view returned.
+    """Return the Response for the result of a view.
 
     Args:
         result: what it returned. A Response has only the options filled in that it was not given.

@@ -1,4 +1,4 @@
-"""`start_response` as an application calls it (PEP 3333): which calls are allowed, and what they leave behind."""
+"""`start_response` as an application calls it (PEP 3333): which calls are allowed, and the head that they set."""
 
 from __future__ import annotations
 

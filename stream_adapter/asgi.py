@@ -1,4 +1,4 @@
-"""For ASGI servers: a whole WSGI application, really streamed; and an ASGI application whose streams are mended.
+"""For ASGI servers: `to_asgi` serves a WSGI application, `StreamAdapterMiddleware` wraps an ASGI application.
 
 from stream_adapter.asgi import StreamAdapterMiddleware, to_asgi
 

@@ -1,4 +1,4 @@
-"""The types of the public functions, for annotations. Nothing here runs."""
+"""Type aliases and protocols of the public functions, for annotations."""
 
 from __future__ import annotations
 

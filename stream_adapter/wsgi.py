@@ -1,4 +1,4 @@
-"""For WSGI servers: a whole ASGI application, really streamed; and a WSGI application whose streams are mended.
+"""For WSGI servers: `to_wsgi` serves an ASGI application, `StreamAdapterMiddleware` wraps a WSGI application.
 
 from stream_adapter.wsgi import StreamAdapterMiddleware, to_wsgi
 

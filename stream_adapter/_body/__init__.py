@@ -1,10 +1,10 @@
-"""A resolved response, opened: it pulls, reports and closes. One life in two forms, sync and async.
+"""A resolved response that is served: it pulls its source, reports and closes. It has a sync and an async form.
 
     start()   the first item is pulled and encoded; the caller can still answer its error, because nothing was sent
-    iterate   blocks of bytes, in order; an error after commit is logged, reported in-band if the format can, and raised
+    iterate   blocks of bytes, in order; an error after commit is logged, sent as a record if the format has one, raised
     close()   the source is closed, once, wherever it stands; on_close gets the reason
 
-After start() `status` and `headers` are final. The caller that made the body must close it, started or not.
+After start() `status` and `headers` are final. The code that creates a body must close it, started or not.
 """
 
 from .asynchronous import AsyncBody, PushedBody

@@ -123,7 +123,7 @@ class AsyncBody(Body):
         return await self._next_batch(consumer)
 
     async def _wait_first(self, consumer: AsyncConsumer, commit_after: float | None) -> None:
-        """Wait for the first item and leave it in the buffer: to take it is to ask the source for more."""
+        """Wait for the first item and leave it in the buffer: taking it would ask the source for the next one."""
         left = consumer.deadlines.time_left(time.monotonic())
         times = [seconds for seconds in (commit_after, left) if seconds is not None]
         await consumer.wait_ready(min(times, default=None))

@@ -1,4 +1,4 @@
-"""What the two forms of a body share: everything but how they wait."""
+"""The base of the sync and the async body: everything except how they wait."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class Body(Report):
         return Pipe(self._source, self._flow.encoder, self._buffer, waker, self._context)
 
     def producer(self, kind: type[P]) -> P:
-        """Return the running producer, for a source that also sends chunks which it does not yield.
+        """Return the running producer, for a source that also pushes chunks.
 
         Raises:
             RuntimeError: a producer of another kind runs, or none yet.
@@ -188,12 +188,12 @@ class Body(Report):
         return ThreadProducer(pipe, submit=worker.submit, release=release, slice_seconds=None)
 
     def _respond_without_content(self) -> None:
-        """Become a response of status 204: the client already has all of the source."""
+        """Change the response to 204: the client already has the whole stream."""
         self.status, self._complete_body = 204, b""
         self.headers = without_fields(self.headers, {"content-length", "content-type"})
 
     def _respond_without_client(self) -> None:
-        """Become a response of status 499: the client disconnected before the first item, and a framework needs one."""
+        """Change the response to 499: the client disconnected before the first item, a framework still needs one."""
         self.status, self.headers, self._complete_body = CLIENT_CLOSED_REQUEST, [], b""
         self.log_disconnect()
 
@@ -227,5 +227,5 @@ def raisable(error: BaseException) -> BaseException:
 
 
 async def result_of(awaitable: Awaitable[T]) -> T:
-    """Await it, as a coroutine."""
+    """Await `awaitable` in a coroutine."""
     return await awaitable

@@ -1,4 +1,4 @@
-"""How a stream ends: its reason, the exception to raise, what is logged, and what `on_close` gets."""
+"""The end of a stream: its reason, the exception to raise, the log record, and the summary for `on_close`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Report:
     length: int | None
 
     def ending(self) -> Exception:
-        """Return what to raise after the stream was ended, by its reason."""
+        """Return the exception to raise after the stream was ended, by its reason."""
         if self._reason == "total_timeout":
             return StreamTimeoutError(self._reason, self._flow.limits.total_timeout or 0)
         connection = self._hooks.connection
@@ -93,7 +93,7 @@ class Report:
             self._log(logging.WARNING, f"ended by {self.ending()}", CLOSING)
 
     def _interrupted(self) -> Exception:
-        """Return what to raise after an interruption, and note its reason."""
+        """Return the exception to raise after an interruption, and record its reason."""
         self._reason = self._reason or self.interruption.reason
         return self.ending()
 
@@ -194,7 +194,7 @@ class Report:
         self._log(logging.WARNING, f"the source blocks the event loop, at {where}", _BLOCKING)
 
     def log_close_failure(self, error: BaseException) -> None:
-        """Log what the source raised when it was closed: nothing else handles it."""
+        """Log the exception that closing the source raised: nothing else handles it."""
         log_close_failure(self._name, error, self._progress)
 
 

@@ -265,12 +265,12 @@ class SyncBody(WatchedBody):
             self._end_of_iteration()
 
     def _end_of_iteration(self) -> None:
-        """Close the body, which has nothing left to send: after an RST Werkzeug does not."""
+        """Close the body after its last block: after an RST Werkzeug does not close it."""
         self._generator = None
         self.close()
 
     def _blocks(self, batch: list[bytes]) -> Iterable[bytes]:
-        """Join the blocks, unless each item is to be sent alone."""
+        """Join the blocks, unless `flush` is "item"."""
         return batch if self._one_by_one or len(batch) < 2 else (b"".join(batch),)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Publish and subscribe: what stands between an engine and a Response.
+"""Publish and subscribe: the layer between an engine and a Response.
 
 broker.py          Broker, the public face: checks options, publishes, closes
 _payloads.py       data → the bytes that an engine stores

@@ -139,7 +139,7 @@ class Hub(Receiver):
             return LoopWaiter(group)
 
     def enter(self, name: ChannelName, waiter: Waiter) -> tuple[Channel, Future[None]]:
-        """Count a listener; what is returned is done when the channel is watched and its position known."""
+        """Count a listener; return a future that is done when the channel is watched and its position known."""
         with self.lock:
             if self.is_closed:
                 raise BrokerUnavailableError("the broker is closed")
@@ -189,7 +189,7 @@ class Hub(Receiver):
         self._worker.after(seconds, job)
 
     def wake(self, channel: Channel) -> None:
-        """Have a channel's listeners look again."""
+        """Wake a channel's listeners, which check for new records."""
         self._wake(channel)
 
     def read(self, channel: Channel, since: int | None, limit: int) -> Future[Read]:
@@ -266,7 +266,7 @@ class Hub(Receiver):
         self._worker.submit(self._check_all)
 
     def counts(self) -> dict[str, object]:
-        """Return what `Broker.stats` says of it."""
+        """Return its counts for `Broker.stats`."""
         with self.lock:
             return {
                 "listeners": sum(channel.listeners for channel in self.channels.values()),
@@ -392,7 +392,7 @@ class Hub(Receiver):
         return bool(page.entries) and ring.top < page.top
 
     def _check_later(self) -> None:
-        """Have all positions compared in a while; under the lock."""
+        """Schedule a comparison of all positions. Call it under the lock."""
         if not self._is_checking:
             self._is_checking = True
             self._worker.after(CHECK_SECONDS * random.uniform(0.75, 1.25), self._check_in_turn)  # noqa: S311

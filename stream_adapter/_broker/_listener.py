@@ -30,7 +30,7 @@ _BATCH = 64  # records that are handed on before others have their turn
 
 
 class _Wait:
-    """What a step is that waits until the listener is woken."""
+    """A step that waits until the listener is woken."""
 
 
 WAIT: Final = _Wait()
@@ -49,7 +49,7 @@ _Steps: TypeAlias = Generator[Step, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a subscription was asked for; checked."""
+    """The options of a subscription, checked."""
 
     names: tuple[ChannelName, ...]
     since: str | None

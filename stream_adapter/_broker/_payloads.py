@@ -1,4 +1,4 @@
-r"""What is published, as the bytes that an engine stores.
+r"""The bytes of a published event, as an engine stores them.
 
     kind, meta, b"\n", data      j{"e":"order"}\n{"state":"paid"}
 
@@ -28,7 +28,7 @@ _RESERVED = frozenset({"stream-open", "stream-reset", "stream-end"})
 
 
 class Parts(NamedTuple):
-    """What a payload holds."""
+    """The parts of a payload."""
 
     kind: bytes
     data: bytes
@@ -80,7 +80,7 @@ def _encoded(data: Any) -> tuple[bytes, bytes]:
 
 
 def unpack(payload: bytes) -> Parts:
-    """Return what a payload holds. One that this library did not write is an event without data."""
+    """Return the parts of a payload. One that this library did not write is an event without data."""
     head, found, data = payload.partition(b"\n")
     kind, meta = head[:1], head[1:]
     if not found or kind not in {b"j", b"t", b"n"}:

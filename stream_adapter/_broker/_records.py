@@ -69,7 +69,7 @@ class Record(Published):
         return self._parts
 
     def sse(self) -> bytes:
-        """Return it as a server-sent event; the same bytes for all who ask."""
+        """Return it as a server-sent event; the same bytes for all listeners."""
         encoded = self._sse
         if encoded is None:
             encoded = self._sse = self.sse_with(self.id)
@@ -95,7 +95,7 @@ class Record(Published):
         return self.parts.data.decode()
 
     def json(self, key: object, encode: Encode) -> bytes:
-        """Return it as an item of a JSON format; the same bytes for all who ask with the same key."""
+        """Return it as an item of a JSON format; the same bytes for all calls with the same key."""
         if key is None:
             return encode(self.json_value(self.id, None, plain=True))
         if self._encoded is None:
@@ -183,7 +183,7 @@ class Delivery(Published):
 
 
 class Control(Published):
-    """Word of the subscription itself: a reset, or a snapshot.
+    """An event of the subscription itself: a reset, or a snapshot.
 
     Args:
         name: the event's.
@@ -222,7 +222,7 @@ class Control(Published):
 
 
 class StreamOpen(Opening):
-    """What comes first: where the stream stands, to a client without a cursor; nothing to one that has it.
+    """The first record of a stream: its position, for a client without a cursor; empty for any other.
 
     Args:
         position: the joined id; None sends nothing.

@@ -1,4 +1,4 @@
-"""What `Broker` has for runs."""
+"""The methods of `Broker` for runs, as its base class."""
 
 from __future__ import annotations
 

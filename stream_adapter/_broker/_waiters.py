@@ -1,6 +1,6 @@
 """How listeners are woken: those of an event loop together, by one call into it; those of threads each by its own.
 
-A waiter belongs to its loop or thread. `LoopGroup.ring` is called in any thread, under the hub's lock.
+A waiter belongs to its loop or thread. `LoopGroup.schedule` is called in any thread, under the hub's lock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class LoopWaiter:
         self._future: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
-        """Wake it, if it waits; on its loop."""
+        """Wake the listener if it waits. Call it on its loop."""
         if self.changed is not None:
             self.changed()
             return
@@ -68,7 +68,7 @@ class ThreadWaiter:
 
 
 class Observer:
-    """What keeps a channel watched without reading it: the producer of a run, which may be cancelled.
+    """Keeps a channel watched without reading it: for the producer of a run, which may be cancelled.
 
     Args:
         changed: called when the engine reports a change, in any thread; it returns at once.

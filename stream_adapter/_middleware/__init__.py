@@ -1,4 +1,4 @@
-"""Middlewares around an application of any framework: they do for its streams what `Response` does, as far as possible.
+"""Middlewares around an application of any framework: they add to its streams what `Response` has, as far as possible.
 
     options      the options of both middlewares, and what they mean for a stream of some media type
     asgi, wsgi   the middlewares: one request each, and the application's response to it

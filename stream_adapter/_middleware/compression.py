@@ -1,4 +1,4 @@
-"""Compression that holds nothing back: each call returns all that it was given; one stream is one member.
+"""Compression with a flush per block: each call returns all of its input; one stream is one member.
 
 The client's Accept-Encoding selects the coding (RFC 9110, 12.5.3); gzip is RFC 1952, br RFC 7932, zstd
 RFC 8878. The levels are fast enough for a network. The windows are limited, because each stream has one.
@@ -105,7 +105,7 @@ def _is_installed(module: str) -> bool:
 def compressed(
     status: int, headers: list[tuple[str, str]], head: RequestHead
 ) -> tuple[list[tuple[str, str]], Codec | None]:
-    """Return the headers of a stream as it goes out, and what compresses it; None for nothing.
+    """Return the outgoing headers of a stream, and its encoder; None without compression.
 
     Args:
         status: of the response.

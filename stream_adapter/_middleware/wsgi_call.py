@@ -79,11 +79,11 @@ class ApplicationCall:
 
     @property
     def is_head(self) -> bool:
-        """Whether no body is asked for."""
+        """Whether the request is a HEAD."""
         return bool(self._environ.get("REQUEST_METHOD") == "HEAD")
 
     def begin(self) -> None:
-        """ApplicationCall the application."""
+        """Call the application."""
         self.chunks = self._app(self._environ, self._start_response)
 
     def is_ready(self) -> bool:
@@ -210,7 +210,7 @@ class ApplicationThread:
         self.release = worker.release
 
     def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """ApplicationCall a function in the thread, and wait for it."""
+        """Call a function in the thread, and wait for it."""
         called = Future[T]()
 
         def job() -> None:

@@ -43,7 +43,7 @@ class Stepping(Protocol):
 
 
 class _Loop:
-    """What is known of one loop. `asked` is set by the watcher, and cleared by the loop."""
+    """The state of one loop. `asked` is set by the watcher, and cleared by the loop."""
 
     __slots__ = ("asked",)
 

@@ -13,7 +13,7 @@ __all__ = ["Deadlines"]
 
 
 class Deadlines:
-    """The deadlines of one stream. All times are seconds on one monotonic deadlines.
+    """The deadlines of one stream. All times are seconds of one monotonic clock.
 
     Args:
         limits: the deadlines.

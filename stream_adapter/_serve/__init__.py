@@ -1,1 +1,1 @@
-"""Where a resolved response meets a protocol: one function each, and nothing that knows a format or a framework."""
+"""Send a resolved response by a protocol: one function per protocol, without knowledge of formats or frameworks."""

@@ -1,4 +1,4 @@
-"""How to abort a response that has started, so that a client does not take it for complete.
+"""Abort a response that has started, so that the client can tell that it is incomplete.
 
 Why not only raise? For a server that is enough. But Starlette's BaseHTTPMiddleware stands between some applications and
 the server: when its application raises, it first ends the response regularly and raises only then, so that the client

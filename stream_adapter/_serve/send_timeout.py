@@ -94,12 +94,12 @@ class SendWatch:
         )
 
     def begin_send(self, size: int) -> None:
-        """Note that a `send` of so many bytes begins."""
+        """Record that a `send` of `size` bytes begins."""
         self._since = self._loop.time()
         self._sent_bytes += size
 
     def end_send(self) -> None:
-        """Note that the `send` has returned."""
+        """Record that the `send` has returned."""
         self._since = None
 
     def stop(self) -> None:

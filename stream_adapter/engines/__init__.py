@@ -1,6 +1,6 @@
-"""Engines: where a broker's channels are stored, and how processes hear of what is appended to them.
+"""Engines: they store the channels of a broker, and notify processes of what is appended.
 
-An engine is a few methods (`Engine`), and what it hears it reports to its `Receiver`, the broker's hub. Write one by
+An engine is a few methods (`Engine`), and reports notices to its `Receiver`, the broker's hub. Write one by
 deriving from `BaseEngine`: `append_many`, `read`, `watch` and `unwatch` are all that events need; `positions` in one
 round trip, and `claim`, `renew`, `finish`, `cancel`, `run_state` for runs. Then `Broker(MyEngine(…))`. The suite that
 it must pass is `stream_adapter.testing.EngineConformance`.

@@ -1,4 +1,4 @@
-"""The base of engines: the async methods, made of the sync ones, and what belongs to a process."""
+"""The base class of engines: async methods by the sync ones, and the state that belongs to a process."""
 
 from __future__ import annotations
 

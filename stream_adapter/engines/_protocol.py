@@ -1,4 +1,4 @@
-"""What a broker asks of an engine, and what an engine tells its broker."""
+"""The interface between a broker and its engine, in both directions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Receiver(Protocol):
         ...
 
     def disconnected(self, error: BaseException) -> None:
-        """Take note that notices do not arrive until `reconnected` is called."""
+        """Record that notices do not arrive until `reconnected` is called."""
         ...
 
     def reconnected(self) -> None:
@@ -105,7 +105,7 @@ class Engine(Protocol):
         ...
 
     def unwatch(self, channel: str) -> None:
-        """Report a channel no more."""
+        """Stop reporting a channel."""
         ...
 
     def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:

@@ -1,4 +1,4 @@
-"""Which engine a URL names. Its module, and the client library that it needs, are imported when it is asked for."""
+"""The engine that a URL names. Its module and client library are imported when it is first requested."""
 
 from __future__ import annotations
 

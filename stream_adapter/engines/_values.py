@@ -1,4 +1,4 @@
-"""The values that a broker and its engine exchange. They are frozen, and know no engine."""
+"""The values that a broker and its engine exchange. They are frozen, and independent of the engine."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Position(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What is appended: bytes that the engine stores and never looks into.
+    """A payload to append: bytes that the engine stores and does not parse.
 
     Attributes:
         payload: the bytes.
@@ -94,7 +94,7 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How much of a channel is kept for those who come back.
+    """How much of a channel is kept for clients that reconnect.
 
     Args:
         count: events.

@@ -92,7 +92,7 @@ class _Channel:
 
 
 class MemoryEngine(BaseEngine):
-    """Channels in the memory of this process; gone with it.
+    """Channels in the memory of this process; they are lost when it ends.
 
     Who owns what: `_guard` guards everything. The receiver is called under it, so that it sees entries in their order,
     and calls no method of the engine from there.
@@ -193,7 +193,7 @@ class MemoryEngine(BaseEngine):
             self._watched.add(channel)
 
     def unwatch(self, channel: str) -> None:
-        """Report a channel no more."""
+        """Stop reporting a channel."""
         with self._guard:
             self._watched.discard(channel)
 

@@ -1,4 +1,4 @@
-"""The answer to a request for a file: the whole, one part, several, or nothing. Pure: the file was inspected before."""
+"""The answer to a request for a file: all of it, one range, several, or a status alone. Pure: no I/O."""
 
 from __future__ import annotations
 

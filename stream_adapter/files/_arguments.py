@@ -1,4 +1,4 @@
-"""The arguments of `file`: checked where they are given, and what a name says of the media type."""
+"""The arguments of `file`: validation, and the media type of a name."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def everything(size: int | None) -> list[Segment]:
 
 
 class _Plan:
-    """What of a file comes next. It does no I/O.
+    """Which part of a file is sent next. It does no I/O.
 
     Args:
         segments: bytes that are sent as they are, and ranges of the file's bytes.
@@ -41,7 +41,7 @@ class _Plan:
         return self._left.start, min(BLOCK, self._left.stop - self._left.start)
 
     def advance(self, count: int) -> None:
-        """Go on behind `count` bytes that were read, which may be fewer than asked for."""
+        """Skip the `count` bytes that were read, which may be fewer than requested."""
         self._left = self._left[count:]
 
 

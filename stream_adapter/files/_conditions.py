@@ -1,4 +1,4 @@
-"""Conditional requests (RFC 9110, 13): what a client knows of a file, held against what the file is now. Pure."""
+"""Conditional requests (RFC 9110, 13): compare the validators of a request with those of the file. Pure."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def encoded_etag(etag: str, coding: str) -> str:
 
 
 def make_last_modified(modified_ns: int, now: float) -> str:
-    """Return when the file was modified, but never a time that is yet to come (RFC 9110, 8.8.2.1).
+    """Return the time of modification, or now if it is in the future (RFC 9110, 8.8.2.1).
 
     Args:
         modified_ns: nanoseconds since the epoch.

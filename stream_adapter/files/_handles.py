@@ -1,4 +1,4 @@
-"""Something open that bytes can be read from, by position: a descriptor, a file object, an async one, or a pipe.
+"""Handles: open files that are read by position: a descriptor, a file object, an async one, or a pipe.
 
 A handle has one reader at a time, which closes it.
 """
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Handle(Protocol):
-    """A file that can be sent, and what is known of it."""
+    """A file that can be sent, and its metadata."""
 
     @property
     def size(self) -> int | None:

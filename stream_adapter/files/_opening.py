@@ -1,4 +1,4 @@
-"""Opening a path: what is there is opened first and looked at afterwards, so what was checked is what is sent.
+"""Open a path, then inspect the open file: so the file that was checked is the file that is sent.
 
 Below a `root` the path is a user's, and nothing outside may be reached. Symbolic links are followed, all at once; then
 every directory on the resolved way is opened from the one before it, and no link is followed any more. A link that is
@@ -100,7 +100,7 @@ def not_found(path: str, reason: str) -> NotFoundError:
 
 
 def shown_path(path: str) -> str:
-    """Return what an error may name of a path: a user's as it came, cut; of an absolute one its last part."""
+    """Return the text of a path for an error: a relative one shortened, of an absolute one the last part."""
     name = os.path.basename(path) if os.path.isabs(path) else path
     return name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
 

@@ -1,4 +1,4 @@
-"""The seam between items and bytes: what every format is."""
+"""The base classes of formats and of their encoders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROBLEM: Mapping[str, object] = MappingProxyType(
 
 
 def problem_of(ending: Ending) -> dict[str, object]:
-    """Return what a client reads of a run that failed: `run` says how."""
+    """Return the problem that a client reads after a run has failed."""
     problem = {**PROBLEM, "run": ending.status}
     if ending.detail is not None:
         problem["detail"] = ending.detail

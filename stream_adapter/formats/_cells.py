@@ -1,4 +1,4 @@
-"""One value → one cell: what `csv.writer` may be given, because the text it makes of that is right.
+"""One value → one cell, as a value that `csv.writer` writes correctly.
 
 Text is itself, None is empty, and True is what Python calls it; numbers, moments and the rest are what the chunk table
 makes of them, a JSON string without its quotes. `csv.writer` by itself sends `<object at 0x…>` and `b"bytes"`.

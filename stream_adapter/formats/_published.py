@@ -1,4 +1,4 @@
-"""What a broker's channels carry: items that are encoded once for each format, and then shared by all who listen."""
+"""The items of a broker's channels: each is encoded once per format, and shared by all listeners."""
 
 from __future__ import annotations
 

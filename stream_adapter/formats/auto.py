@@ -1,4 +1,4 @@
-"""No format named: the first item's type decides, and the client where several formats can carry it."""
+"""The format if none is named: the type of the first item decides, then the client's Accept among those that fit."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class _Echo:
 
 
 class CSV(Format):
-    """A row an item: a sequence, or a mapping or record, whose values are put into the order of the columns.
+    """One row per item: a sequence, or a mapping or record, whose values are put into the order of the columns.
 
     Mappings, dataclasses, named tuples and models name their columns: the first of them makes the header line, unless
     one is given. Sequences have a header line only if it is given. Only the broken connection shows that a stream

@@ -48,7 +48,7 @@ class JSONItems(Format):
 
 
 class NDJSON(JSONItems):
-    r"""One JSON value and `\n` an item: text is quoted, None is null.
+    r"""One JSON value and `\n` per item: text is quoted, None is null.
 
     A stream that fails ends with one line, `{"error": {…}}`, that holds a generic problem (RFC 9457), and then breaks.
     What `on_error` returns takes that line's place.
@@ -110,7 +110,7 @@ class JSONArray(JSONItems):
 
 
 class JSONSeq(JSONItems):
-    r"""Record separator (0x1E), JSON value, `\n`: an item.
+    r"""Record separator (0x1E), JSON value and `\n` per item.
 
     A sequence has no end that could be missing. So a stream that fails ends with an element that is cut short, which a
     parser must not take for a value (RFC 7464, 2.3 and 2.4), and then breaks. What `on_error` returns takes its place.

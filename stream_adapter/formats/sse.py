@@ -84,8 +84,7 @@ class SSE(Format):
         keepalive: seconds of silence after which a comment is sent; None for never.
         retry: milliseconds for which a client waits before it reconnects; None sends no `retry`.
         end: name and id of an event that a complete stream ends with. A client that reconnects with that id is answered
-            204,
-            upon which an EventSource stops.
+            204, upon which an EventSource stops.
         json_dumps: encodes what is neither event nor text, as text or UTF-8.
 
     Raises:

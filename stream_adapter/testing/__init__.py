@@ -1,4 +1,4 @@
-"""A testing kit for people who stream: endless responses can be read, left, and shown to be streamed and closed.
+"""A testing kit for streams: read endless responses, disconnect from them, assert that they stream and close.
 
     from stream_adapter.testing import assert_closes, assert_streams, events, stream_client
 

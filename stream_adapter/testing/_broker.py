@@ -1,4 +1,4 @@
-"""What a test hears of a broker's channels."""
+"""A listener to a broker's channels, for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A TCP proxy that loses what a test wants it to lose, between a client and its broker."""
+"""A TCP proxy between a client and its broker's store, which drops what a test selects."""
 
 from __future__ import annotations
 

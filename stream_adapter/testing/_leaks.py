@@ -1,4 +1,4 @@
-"""What a request has not closed in this process: suspended generators, and streams."""
+"""Find what a request has left open in this process: suspended generators, and streams."""
 
 from __future__ import annotations
 

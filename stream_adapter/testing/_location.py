@@ -1,4 +1,4 @@
-"""Where a thread or a task is, for the message of a test that it keeps waiting."""
+"""The location of a thread or task, for the message of a test that waits for it."""
 
 from __future__ import annotations
 

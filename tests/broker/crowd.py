@@ -154,7 +154,7 @@ class Client:
 
 
 async def wait_until(condition: Callable[[], object], *, bound: float = BOUND) -> None:
-    """Return when a condition is met: what other processes do is no event here."""
+    """Return when a condition is met: polled, because other processes do not notify this one."""
     async with asyncio.timeout(bound):
         while not condition():  # noqa: ASYNC110  # of other processes
             await asyncio.sleep(_AGAIN)

@@ -357,13 +357,13 @@ class _Unreachable(MemoryEngine):
     def __init__(self) -> None:
         super().__init__()
         self.asked = threading.Event()
-        self.let_go = threading.Event()
+        self.released = threading.Event()
         self.calls = 0
 
     def watch(self, channel: str) -> None:
         self.calls += 1
         self.asked.set()
-        assert self.let_go.wait(20)
+        assert self.released.wait(20)
         raise BrokerUnavailableError("the store cannot be reached")
 
 
@@ -377,7 +377,7 @@ def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
         opened = [hub.enter(name, waiter)[1] for name in names[:1]]
         assert engine.asked.wait(20)
         opened += [hub.enter(name, waiter)[1] for name in names[1:]]
-        engine.let_go.set()
+        engine.released.set()
         for each in opened:
             assert isinstance(each.exception(20), BrokerUnavailableError)
         assert engine.calls == 1

@@ -69,7 +69,7 @@ def test_killed_store_leaves_listeners_with_keepalives_and_then_one_reset(
         asyncio.run(run(workers))
 
 
-def test_listeners_that_come_while_the_store_is_down_are_let_go_soon_and_hear_it_when_it_is_back(
+def test_listeners_during_an_outage_fail_soon_and_receive_again_after_it(
     redis: RedisServer,
 ) -> None:
     """They share the engine's timeout: one after the other they would wait for a minute."""

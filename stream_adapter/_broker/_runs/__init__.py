@@ -1,10 +1,10 @@
 """Runs: a generator that is started once for a key, and outlives its client and its request.
 
-_options.py     what a run was asked for, checked
+_options.py     the options of a run, checked
 _ending.py      the last record of a run: how it is stored, and what listeners are sent
 _asking.py      steps that ask the engine, driven in a thread or on a loop
 _claiming.py    who produces: claim, join, reject, cancel; what a client's cursor means
-_outbox.py      what a source has yielded and the engine does not have yet
+_outbox.py      items that a source has yielded and the engine has not stored
 _driving.py     the source: a task of a loop, or a thread
 _production.py  a run whose producer is in this process: lease, appends, the end
 _watchdog.py    runs whose producers are elsewhere: a lease that has ended makes them lost
@@ -18,7 +18,7 @@ Who owns what, and who may touch it:
     the outbox      its driver puts, its production takes; under the outbox's lock
     a production    the run's loop: two tasks, one writes, one keeps the lease. `stop` is called in any thread
     the lease       the production renews it; any process may finish a run whose lease has ended; the engine
-                  decides which one did
+                    decides which one did
     a watchdog      the hub's worker thread
     a follower      its own loop or thread, as a listener of the hub
 

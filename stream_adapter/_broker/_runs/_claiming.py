@@ -1,4 +1,4 @@
-"""Who produces a run, and where its client goes on. Nothing here waits: see `_asking`."""
+"""Decide who produces a run, and where its client continues. The functions do not wait: see `_asking`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run was asked for; checked at the call."""
+"""The options of a run, checked at the call."""
 
 from __future__ import annotations
 

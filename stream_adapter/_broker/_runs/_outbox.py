@@ -1,4 +1,4 @@
-"""What a source has yielded and the engine does not have yet. It is bounded: then the source waits.
+"""The items that a source has yielded and the engine has not stored. It is bounded: a full outbox pauses the source.
 
 Its driver, a task or a thread, puts; the production takes, on its loop. Items that are there together are taken
 together.

@@ -1,4 +1,4 @@
-"""A run as its users see it: a source for responses, an iterable of events, and what can be asked of it."""
+"""`Run`, the public object: a source for responses, an iterable of events, and the state of the run."""
 
 from __future__ import annotations
 

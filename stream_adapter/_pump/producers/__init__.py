@@ -4,7 +4,7 @@
     ThreadProducer   a sync source, in one thread, in jobs: a job ends when the buffer is full, and the consumer submits
                      the next one, so a thread never stands waiting for a slow client
     InlineProducer   a sync source that never waits (a list), or may fill a block: iterated by the consumer itself
-    PolledProducer   an async source that has no task: it is asked for what is ready, and says when to ask again
+    PolledProducer   an async source without a task: polled for ready items, it reports when to poll again
     PushProducer     a source that sends its chunks itself, as an ASGI application does, and closes itself
 
 The consumer sees the end (`buffer.ended`) only after the source is closed. A source may also send chunks that it does

@@ -16,7 +16,7 @@ __all__ = ["AnySource", "Encoder", "Pipe", "Producer", "undecided"]
 
 
 class _End:
-    """Follows the last item, so that a source is not asked again after its end: some would then wait without end."""
+    """Marks the end of a source, so that `next` is not called again after it: some sources would block forever."""
 
 
 _END = _End()
@@ -49,7 +49,7 @@ def undecided(_: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Pipe:
-    """What connects a source with a consumer.
+    """The connection of a source with a consumer.
 
     Args:
         source: the producer iterates and closes it.
@@ -67,7 +67,7 @@ class Pipe:
 
 
 class Producer:
-    """The base class: all that a consumer sees of a producer.
+    """The base class, and the interface that a consumer uses.
 
     Attributes:
         is_pulled: whether the consumer calls `pull` when the buffer is empty.

@@ -1,4 +1,4 @@
-"""An async source that has no task: it is asked for what is ready, and says when to ask again.
+"""An async source without a task: the producer polls it for ready items, and it reports when to poll again.
 
 Thousands of listeners that are silent cost one object each, and an event costs one call, until it is sent.
 """
@@ -17,14 +17,14 @@ __all__ = ["Polled", "PolledProducer"]
 
 
 class Polled(Protocol):
-    """What such a source has. All is called on its loop, and returns at once."""
+    """The interface of a polled source. Methods are called on its loop, and return at once."""
 
     def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
         """Begin. `changed` is called on the loop where `poll` may return more; `start` runs a coroutine of a user's."""
         ...
 
     def poll(self) -> Sequence[object] | None:
-        """Return what is ready; nothing if one must wait, None at the end."""
+        """Return the items that are ready; an empty sequence while there are not any, None at the end."""
         ...
 
 

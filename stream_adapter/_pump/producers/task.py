@@ -113,7 +113,7 @@ class TaskProducer(Producer):
 
     @property
     def frame(self) -> FrameType | None:
-        """The outermost frame of the task: what runs within it is the source's, or on its behalf."""
+        """The outermost frame of the task: frames below it belong to the source."""
         coroutine = None if self._task is None else self._task.get_coro()
         return getattr(coroutine, "cr_frame", None)
 
