@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,6 +14,7 @@ import httpx2
 import pytest
 from openai import OpenAI
 
+from stream_adapter.testing import events
 from tests.support.gate import BOUND
 from tests.support.servers import ROOT, Server, gunicorn, uvicorn
 
@@ -30,6 +33,14 @@ TEMPLATES = {
     "django-wsgi": lambda: gunicorn("examples.django_templates:wsgi"),
     "django-asgi": lambda: uvicorn("examples.django_templates:asgi", "--lifespan", "off"),
     "fastapi": lambda: uvicorn("examples.fastapi_templates:app"),
+}
+
+
+ORDERS = {
+    "flask": lambda *options, **env: gunicorn("examples.orders_flask:app", *options, **env),
+    "django-wsgi": lambda *options, **env: gunicorn("examples.orders_django:wsgi", *options, **env),
+    "django-asgi": lambda *options, **env: uvicorn("examples.orders_django:asgi", "--lifespan", "off", *options, **env),
+    "fastapi": lambda *options, **env: uvicorn("examples.orders_fastapi:app", *options, **env),
 }
 
 
@@ -151,9 +162,111 @@ def test_prometheus_metrics_count_streams_by_reason() -> None:
             assert time.monotonic() < deadline, metrics
 
 
+def test_prometheus_metrics_count_what_the_broker_does() -> None:
+    with uvicorn("examples.metrics_prometheus:app") as server:
+        with httpx2.stream("GET", f"{server.url}/events") as response:
+            heard = events(response)
+            assert next(heard).event == "stream-open"
+            httpx2.post(f"{server.url}/events")
+            assert next(heard).json() == {"tick": 1}
+            metrics = httpx2.get(f"{server.url}/metrics/").text
+        with httpx2.stream("GET", f"{server.url}/events", headers={"Last-Event-ID": "foreign.1"}) as response:
+            assert next(events(response)).event == "stream-reset"
+        for line in ("connected 1.0", "listeners 1.0", "channels 1.0", "published_total 1.0", "received_total 1.0"):
+            assert f"\nbroker_{line}\n" in metrics
+        assert 'broker_resets_total{reason="unknown"} 1.0' in httpx2.get(f"{server.url}/metrics/").text
+
+
 def test_opentelemetry_example_streams_under_gunicorn() -> None:
     with gunicorn("examples.metrics_opentelemetry:app") as server:
         assert httpx2.get(f"{server.url}/rows", timeout=BOUND).text == "0\n1\n2\n"
+
+
+def test_opentelemetry_collects_what_the_broker_counts() -> None:
+    program = """
+from opentelemetry import metrics
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+reader = InMemoryMetricReader()
+metrics.set_meter_provider(MeterProvider([reader]))
+
+from examples.metrics_opentelemetry import flask, live
+
+flask.test_client().post("/events")
+for event in live.subscribe("ticks", since="earliest"):
+    break
+next(iter(live.subscribe("ticks", since="foreign.1")))
+for each in reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics:
+    for point in each.data.data_points:
+        print(each.name, int(point.value), dict(point.attributes))
+live.close()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
+    lines = done.stdout.splitlines()
+    assert {"broker.published 1 {}", "broker.is_connected 1 {}", "broker.resets 1 {'reason': 'unknown'}"} <= {*lines}
+
+
+@pytest.mark.parametrize("serve", ORDERS.values(), ids=ORDERS)
+def test_order_page_hears_what_another_worker_publishes(
+    serve: Callable[..., AbstractContextManager[Server]], tmp_path: Path
+) -> None:
+    env = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "orders.sqlite3")}
+    with (
+        serve("--workers", "2", **env) as server,
+        serve(**env) as other,
+        httpx2.Client(timeout=30) as client,
+    ):
+        orders, others = f"{server.url}/orders/42", f"{other.url}/orders/42"
+        assert "new EventSource" in client.get(orders).text
+        with client.stream("GET", f"{orders}/events") as response:
+            heard = events(response)
+            assert next(heard).event == "stream-open"
+            state = next(heard)
+            assert (state.event, state.json()["step"]) == ("snapshot", 0)
+            for step in (1, 2):
+                assert client.post(f"{others}/advance").status_code == 200
+                event = next(heard)
+                assert (event.event, event.json()["step"]) == ("order", step)
+                assert event.json()["process"] != state.json()["process"]
+        client.post(f"{orders}/advance")
+        with client.stream("GET", f"{others}/events", headers={"Last-Event-ID": event.id}) as response:
+            assert next(events(response)).json()["step"] == 3
+
+
+def test_notifications_are_refused_once_the_member_is_revoked(tmp_path: Path) -> None:
+    env = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
+    with gunicorn("examples.notifications:app", **env) as server, httpx2.Client(base_url=server.url) as client:
+        path = "/teams/red/notifications"
+        client.post("/login", data={"user": "ada"})
+        assert client.get(path).status_code == 403
+        client.post("/teams/red/members", data={"user": "ada"})
+        with client.stream("GET", path) as response:
+            heard = events(response)
+            cursor = next(heard).id
+            client.post(path, data={"text": "Hello"})
+            assert next(heard).json() == {"text": "Hello"}
+        client.post(path, data={"text": "missed"})
+        with client.stream("GET", path, headers={"Last-Event-ID": cursor}) as response:
+            assert next(events(response)).json() == {"text": "Hello"}
+        client.delete("/teams/red/members/ada")
+        refused = client.get(path, headers={"Last-Event-ID": cursor})
+        assert refused.status_code == 403
+        assert "missed" not in refused.text
+
+
+def test_stream_of_notifications_ends_so_that_its_client_is_asked_again(tmp_path: Path) -> None:
+    env = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
+    with (
+        gunicorn("examples.notifications:app", MINUTES="0.005", **env) as server,
+        httpx2.Client(base_url=server.url) as client,
+    ):
+        client.post("/login", data={"user": "ada"})
+        client.post("/teams/red/members", data={"user": "ada"})
+        with client.stream("GET", "/teams/red/notifications") as response:
+            heard = events(response)
+            assert next(heard).event == "stream-open"
+            assert next(heard).event == "error"
 
 
 def test_each_example_is_run_here_or_by_its_client() -> None:
