@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -235,7 +236,7 @@ def test_order_page_hears_what_another_worker_publishes(
 
 
 def test_notifications_are_refused_once_the_member_is_revoked(tmp_path: Path) -> None:
-    env = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
+    env: Any = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
     with gunicorn("examples.notifications:app", **env) as server, httpx2.Client(base_url=server.url) as client:
         path = "/teams/red/notifications"
         client.post("/login", data={"user": "ada"})
@@ -256,7 +257,7 @@ def test_notifications_are_refused_once_the_member_is_revoked(tmp_path: Path) ->
 
 
 def test_stream_of_notifications_ends_so_that_its_client_is_asked_again(tmp_path: Path) -> None:
-    env = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
+    env: Any = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
     with (
         gunicorn("examples.notifications:app", MINUTES="0.005", **env) as server,
         httpx2.Client(base_url=server.url) as client,

