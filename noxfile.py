@@ -6,7 +6,7 @@
     nox -s distribution          wheel and sdist: built twice, compared, checked, installed in an empty environment
     nox -s user_types            mypy, pyright and ty over programs as users write them
     nox -s table                 docs/reference/versions.md, from the results of the runs
-    nox -s pages                 the pages that are made of the code: options, rooms
+    nox -s pages                 the pages that are made by scripts: options, rooms, scale
     nox -s lint                  ruff's rules and format, types, and the words below
     nox -s words                 words that the style sheet bans
 
@@ -153,7 +153,7 @@ def table(session: nox.Session) -> None:
 @nox.session(python=False)
 def pages(session: nox.Session) -> None:
     """Write the pages that are made of the code."""
-    for script in ("options", "rooms"):
+    for script in ("options", "rooms", "scale"):
         session.run(sys.executable, f"docs/{script}.py")
 
 

@@ -28,6 +28,7 @@ class Measured:
         publish: µs of Redis to publish an event.
         fan_out: µs of Redis for each process that an event is announced to.
         check: µs of Redis to compare the position of one channel, every 30 s and after a failover.
+        ask: µs of a web process for the same.
         channel: bytes of Redis of a channel without events.
         event: bytes of Redis of a stored event of 200 bytes.
         overhead: bytes around an event of 200 bytes on its way to a client: fields, chunk, TLS, TCP and IP.
@@ -42,6 +43,7 @@ class Measured:
     publish: float = 100.0
     fan_out: float = 7.0
     check: float = 12.0
+    ask: float = 22.0
     channel: int = 163
     event: int = 255
     overhead: int = 160
@@ -77,15 +79,17 @@ class Plan:
     Attributes:
         cores: of a web machine; one process each.
         memory: bytes of a web machine that listeners may take.
+        most: listeners of one process, as far as was measured.
         busy: the share of a core that is planned for; the rest is for bursts.
-        spread: seconds over that a deploy, or a failover, spreads reconnects.
+        retry: seconds; a listener comes back after one to two times as many, so this is what a storm is spread over.
         keepalive: seconds between two to a silent listener.
     """
 
     cores: int = 16
     memory: int = 48 << 30
+    most: int = 10_000
     busy: float = 0.5
-    spread: float = 120.0
+    retry: float = 10.0
     keepalive: float = 15.0
 
 
@@ -103,55 +107,74 @@ LOADS = [
 class Result:
     """What one load takes."""
 
-    processes: int
     machines: int
-    per_process: int
-    web_megabits: float
+    processes: int
+    per_process: float
+    megabits: float
+    longest: float
+    announcements: float
     redis_cores: float
     shards: int
-    redis_gigabytes: float
-    announcements: float
-    storm_cores: float
-    storm_resumes: float
-    longest: float
+    gigabytes: float
+    rolling: float
+    at_once: float
+    failover: float
 
 
-def share(load: Load, processes: int) -> float:
+def reached(load: Load, processes: int) -> float:
     """Return how many processes, on average, have a listener of one channel: each is an announcement per event."""
     per_channel = load.listeners * load.listened / load.channels
     return processes * (1 - (1 - 1 / processes) ** per_channel)
 
 
-def plan(load: Load, measured: Measured = MEASURED, by: Plan = PLAN) -> Result:
-    """Return what serves a load: as many processes as CPU, memory and the storm after a deploy ask for."""
+def machines_of(load: Load, measured: Measured, by: Plan) -> int:
+    """Return how many machines carry the load while one of them is restarted, and its listeners come back."""
     deliveries = load.listeners * load.listened * load.events
     keepalives = max(0.0, load.listeners / by.keepalive - deliveries)
     steady = (deliveries * measured.deliver + keepalives * measured.wake) / 1e6
-    resumes = load.listeners / by.spread
-    storm = resumes * (measured.resume + measured.handshake) / 1e6
-    cores = (steady + storm) / by.busy  # a deploy comes while events are published
-    memory = load.listeners * (measured.listener + measured.kernel)
-    machines = max(2, math.ceil(cores / by.cores), math.ceil(memory / by.memory))
+    machines = 2
+    while True:
+        left = (machines - 1) * by.cores
+        checks = load.channels * reached(load, left) / 30 * measured.ask / 1e6
+        storm = load.listeners / machines / by.retry * (measured.resume + measured.handshake) / 1e6
+        fits = (
+            steady + checks + storm <= left * by.busy
+            and load.listeners <= left * by.most
+            and load.listeners * (measured.listener + measured.kernel) <= (machines - 1) * by.memory
+        )
+        if fits:
+            return machines
+        machines += 1
+
+
+def plan(load: Load, measured: Measured = MEASURED, by: Plan = PLAN) -> Result:
+    """Return what serves a load."""
+    machines = machines_of(load, measured, by)
     processes = machines * by.cores
-    reached = share(load, processes)
+    deliveries = load.listeners * load.listened * load.events
+    keepalives = max(0.0, load.listeners / by.keepalive - deliveries)
+    on_wire = deliveries * (load.size + measured.overhead) + keepalives * (measured.overhead - 80)
     published = load.channels * load.events
-    watched = load.channels * reached  # a pair of a process and one of its channels
-    redis = published * (measured.publish + reached * measured.fan_out) + watched / 30 * measured.check
+    watched = load.channels * reached(load, processes)  # pairs of a process and one of its channels
+    announcements = published * reached(load, processes)
+    redis = (published * measured.publish + announcements * measured.fan_out + watched / 30 * measured.check) / 1e6
+    shards = max(1, math.ceil(redis / by.busy))
     active = load.channels * min(1.0, load.events * 300)
     stored = load.channels * measured.channel + active * load.history * (measured.event + load.size - 200)
-    on_wire = deliveries * (load.size + measured.overhead) + keepalives * (measured.overhead - 80)
+    resume = (measured.resume + measured.handshake) / 1e6
     return Result(
-        processes=processes,
         machines=machines,
-        per_process=load.listeners // processes,
-        web_megabits=on_wire * 8 / 1e6 / machines,
-        redis_cores=redis / 1e6,
-        shards=max(1, math.ceil(redis / 1e6 / by.busy)),
-        redis_gigabytes=stored / 1e9,
-        announcements=published * reached,
-        storm_cores=storm,
-        storm_resumes=resumes,
+        processes=processes,
+        per_process=load.listeners / processes,
+        megabits=on_wire * 8 / 1e6 / machines,
         longest=load.listeners / processes * measured.deliver / 1e6,
+        announcements=announcements,
+        redis_cores=redis,
+        shards=shards,
+        gigabytes=stored / 1e9,
+        rolling=load.listeners / machines / by.retry * resume,
+        at_once=load.listeners / by.retry * resume,
+        failover=watched * measured.check / 1e6 / shards,
     )
 
 
@@ -159,7 +182,7 @@ def number(value: float) -> str:
     """Return a number with two significant digits, or whole."""
     if value >= 100:
         return f"{round(value, 1 - math.floor(math.log10(value))):,.0f}"
-    return f"{value:.2g}"
+    return f"{value:.2g}" if value >= 0.01 else "< 0.01"
 
 
 def tables() -> str:
@@ -169,17 +192,18 @@ def tables() -> str:
     lines += [f"| `{name}` | {number(getattr(MEASURED, name))} | {text} |" for name, text in documented]
     results = [plan(load) for load in LOADS]
     rows = [
-        ("web machines of 16 cores", [number(it.machines) for it in results]),
-        ("processes, connections that subscribe", [number(it.processes) for it in results]),
+        ("web machines of 16 cores, one to spare", [number(it.machines) for it in results]),
+        ("processes = connections that subscribe", [number(it.processes) for it in results]),
         ("listeners per process", [number(it.per_process) for it in results]),
-        ("Mbit/s per web machine", [number(it.web_megabits) for it in results]),
-        ("last listener of a process hears after, s", [number(it.longest) for it in results]),
+        ("Mbit/s per web machine", [number(it.megabits) for it in results]),
+        ("one event to all listeners of a process, s of a core", [number(it.longest) for it in results]),
         ("announcements per second, all shards", [number(it.announcements) for it in results]),
         ("cores of Redis in use", [number(it.redis_cores) for it in results]),
         ("shards, half busy", [number(it.shards) for it in results]),
-        ("GB of Redis", [number(it.redis_gigabytes) for it in results]),
-        ("deploy: resumes per second, over 120 s", [number(it.storm_resumes) for it in results]),
-        ("deploy: cores in use for them", [number(it.storm_cores) for it in results]),
+        ("GB of Redis", [number(it.gigabytes) for it in results]),
+        ("restart of one machine: cores in use for resumes", [number(it.rolling) for it in results]),
+        ("restart of all at once: cores in use for resumes", [number(it.at_once) for it in results]),
+        ("failover: seconds of a shard to compare positions", [number(it.failover) for it in results]),
     ]
     lines += ["", f"| | {' | '.join(load.name for load in LOADS)} |", f"|---|{'---:|' * len(LOADS)}"]
     lines += [f"| {title} | {' | '.join(cells)} |" for title, cells in rows]

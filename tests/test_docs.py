@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import httpx2
@@ -14,7 +14,9 @@ import pytest
 
 import stream_adapter
 import stream_adapter.types
+from stream_adapter.testing import events
 from tests.support.links import dead_links
+from tests.support.redis_server import RedisServer
 from tests.support.servers import ROOT, Server, gunicorn, uvicorn
 
 Serve = Callable[..., AbstractContextManager[Server]]
@@ -72,14 +74,53 @@ def test_tutorial_streams_the_same_generator_from_each_framework(name: str, serv
     assert words == ["Hold ", "nothing ", "back "]
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite", "redis"])
+def test_tutorial_of_live_updates_is_heard_resumed_and_reset(store: str, tmp_path: Path) -> None:
+    tutorial = (DOCS / "tutorial" / "live-updates.md").read_text()
+    (block,) = re.findall(r"^```python\n(# live_app\.py\n.*?)^```", tutorial, re.DOTALL | re.MULTILINE)
+    (tmp_path / "live_app.py").write_text(block)
+    with ExitStack() as stack:
+        url = {"memory": "memory://", "sqlite": "sqlite:///live.sqlite3"}.get(store)
+        if url is None:
+            url = stack.enter_context(RedisServer()).url
+        workers = ["--workers", "1" if store == "memory" else "2"]
+        server = stack.enter_context(uvicorn("live_app:app", *workers, cwd=tmp_path, BROKER=url))
+        client = stack.enter_context(httpx2.Client(base_url=server.url, timeout=30))
+        path = "/orders/42/events"
+        with client.stream("GET", path) as response:
+            heard = events(response)
+            assert next(heard).event == "stream-open"
+            for state in ("paid", "packed", "sent"):
+                published = client.post(f"/orders/42/{state}").json()["id"]
+                event = next(heard)
+                assert (event.event, event.id, event.json()) == ("order", published, {"state": state})
+        client.post("/orders/42/returned")
+        with client.stream("GET", path, headers={"Last-Event-ID": event.id}) as response:
+            assert next(events(response)).json() == {"state": "returned"}
+        with client.stream("GET", path, headers={"Last-Event-ID": "lost.7"}) as response:
+            assert next(events(response)).event == "stream-reset"
+
+
 @pytest.mark.parametrize(
-    ("script", "page"), [("options.py", "reference/options.md"), ("rooms.py", "explanation/architecture.md")]
+    ("script", "page"),
+    [
+        ("options.py", "reference/options.md"),
+        ("rooms.py", "explanation/architecture.md"),
+        ("scale.py", "explanation/broker-at-scale.md"),
+    ],
 )
 def test_page_that_is_made_of_the_code_is_up_to_date(script: str, page: str) -> None:
     """If it fails: `nox -s pages` writes the pages again."""
     code = f"import runpy, sys; sys.stdout.write(runpy.run_path('docs/{script}')['page']())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == (DOCS / page).read_text()
+
+
+def test_each_test_that_a_page_names_exists() -> None:
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "stream_adapter" / "testing").glob("*.py")]
+    defined = {name for file in files for name in re.findall(r"def (test_\w+)", file.read_text())}
+    named = {(page, name) for page in PAGES for name in re.findall(r"`(test_\w+)`", (DOCS / page).read_text())}
+    assert sorted((page, name) for page, name in named if name not in defined) == []
 
 
 def test_no_relative_link_is_dead() -> None:
