@@ -124,7 +124,8 @@ class Result:
 def reached(load: Load, processes: int) -> float:
     """Return how many processes, on average, have a listener of one channel: each is an announcement per event."""
     per_channel = load.listeners * load.listened / load.channels
-    return processes * (1 - (1 - 1 / processes) ** per_channel)
+    missed = math.pow(1 - 1 / processes, per_channel)
+    return processes * (1 - missed)
 
 
 def machines_of(load: Load, measured: Measured, by: Plan) -> int:

@@ -89,8 +89,8 @@ class Broker(RunMethods):
     closed at the exit of the process in any case, and `drain` ends its subscriptions.
 
     Args:
-        url: where channels are: memory:// (this process), redis://, rediss://, valkey://, unix://, sqlite:///path.db, postgresql://, or an
-            engine of your own (`stream_adapter.engines.Engine`).
+        url: where channels are: memory:// (this process), redis://, rediss://, valkey://, unix://, sqlite:///path.db,
+            postgresql://, or an engine of your own (`stream_adapter.engines.Engine`).
         prefix: what the channels' names begin with in the engine: letters, digits, `_`, `-` and `.`.
         history: how much of each channel is kept for those who come back.
         publish_timeout: seconds that publishing may take.
