@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
 
 from ._options import ResponseKeywords, ResponseOptions, shows_options
 from ._response import Response, options_of
@@ -23,9 +23,18 @@ Decorator = TypeVar("Decorator")
 Decorator_co = TypeVar("Decorator_co", covariant=True)
 
 
-def _method(
-    shortcut: Callable[Concatenate[Any, P], Response],
-) -> Callable[Concatenate[FormatDecorators[Decorator], P], Decorator]:
+class _Method(Protocol[P]):
+    """A function as a class has it: from an instance, it takes the keywords of a shortcut.
+
+    A `Callable` would not do: type checkers differ in whether one in a class takes the instance.
+    """
+
+    def __get__(
+        self, decorators: FormatDecorators[Decorator], owner: type | None = None, /
+    ) -> Callable[P, Decorator]: ...
+
+
+def _method(shortcut: Callable[Concatenate[Any, P], Response]) -> _Method[P]:
     """Return the method that takes the keywords of a shortcut, and returns the decorator of views with its options."""
 
     def method(decorators: FormatDecorators[Decorator], /, *args: P.args, **options: P.kwargs) -> Decorator:
@@ -39,7 +48,7 @@ def _method(
     method.__doc__ = f"Stream what the view yields as `stream_adapter.{shortcut.__name__}`, whose keywords it takes."
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     vars(method)["__signature__"] = signature.replace(parameters=[own, *parameters], return_annotation=signature.empty)
-    return method
+    return cast("_Method[P]", method)
 
 
 class FormatDecorators(Generic[Decorator_co]):
