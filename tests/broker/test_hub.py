@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import stream_adapter as sa
 from stream_adapter._broker import _hub
+from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
 from stream_adapter.engines import Entry, Frame, History, MemoryEngine, Page, Position, Receiver
@@ -373,7 +374,7 @@ def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
     with sa.Broker(engine) as live:
         hub = live._hub()
         waiter = hub.waiter()
-        names = [_hub.ChannelName.of("stream", f"c{n}") for n in range(10)]
+        names = [ChannelName.of("stream", f"c{n}") for n in range(10)]
         opened = [hub.enter(name, waiter)[1] for name in names[:1]]
         assert engine.asked.wait(20)
         opened += [hub.enter(name, waiter)[1] for name in names[1:]]
@@ -381,7 +382,7 @@ def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
         for each in opened:
             assert isinstance(each.exception(20), BrokerUnavailableError)
         assert engine.calls == 1
-        later = hub.enter(_hub.ChannelName.of("stream", "later"), waiter)[1]
+        later = hub.enter(ChannelName.of("stream", "later"), waiter)[1]
         assert isinstance(later.exception(20), BrokerUnavailableError)
         assert engine.calls == 2
 

@@ -117,7 +117,7 @@ def _setups() -> Iterator[object]:
             yield pytest.param((engine, name), id=f"{engine}-{name}", marks=marks)
 
 
-@pytest.fixture(scope="module", params=_setups())
+@pytest.fixture(scope="module", params=list(_setups()))
 def workers(request: pytest.FixtureRequest) -> Iterator[Workers]:
     engine, name = request.param
     with store(engine) as url, workers_on(KINDS[name], url) as workers:
