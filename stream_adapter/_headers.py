@@ -245,6 +245,8 @@ def outgoing_head(status: int, headers: Pairs) -> tuple[int, list[tuple[str, str
     kept = sendable(headers)
     if content_length(kept) is not None and is_bodiless(status):  # RFC 9110, 8.6
         kept = without_fields(kept, {"content-length"})
+    if status == 204:  # what a framework's object was given before it was known that nothing is sent
+        kept = without_fields(kept, {"content-type"})
     return status, kept
 
 

@@ -48,6 +48,7 @@ class Registry:
         self._productions: dict[Production, Callable[[], None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._followers: dict[tuple[str, str], int] = {}
+        self._ends_with_them: set[tuple[str, str]] = set()  # runs that one of their clients has left early
         self._watchdog: Watchdog | None = None
 
     def name(self, key: object) -> ChannelName:
@@ -110,15 +111,19 @@ class Registry:
             self._followers[key, epoch] = self._followers.get((key, epoch), 0) + 1
 
     def left(self, key: str, epoch: str, *, cancels: bool) -> None:
-        """Count a client out; the last one of this process may cancel the run by that."""
+        """Count a client out; if it `cancels`, the run is cancelled when the last one of this process has left."""
+        run = key, epoch
         with self._lock:
-            left = self._followers[key, epoch] - 1
+            if cancels:
+                self._ends_with_them.add(run)
+            left = self._followers[run] - 1
             if left:
-                self._followers[key, epoch] = left
+                self._followers[run] = left
                 return
-            del self._followers[key, epoch]
-        if not cancels:
-            return
+            del self._followers[run]
+            if run not in self._ends_with_them:
+                return
+            self._ends_with_them.discard(run)
         if not self.engine.blocks:
             self._cancel(key, epoch)
         else:

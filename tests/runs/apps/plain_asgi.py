@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from stream_adapter.types import Receive, Scope, Send
+from tests.runs.apps import arespond
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        query = dict(parse_qsl(scope["query_string"].decode()))
+        await (await arespond(scope["path"], query)).asgi(scope, receive, send)
