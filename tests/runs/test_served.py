@@ -33,7 +33,15 @@ HOSTS = [
 ]
 
 
-@pytest.fixture(scope="module", params=HOSTS, ids=[host.name for host in HOSTS])
+_MORE = {"plain-uvicorn", "django-gunicorn"}  # whose halves the others have: their server, or their framework
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(host, id=host.name, marks=[pytest.mark.servers] if host.name in _MORE else []) for host in HOSTS
+    ],
+)
 def host(request: pytest.FixtureRequest) -> Host:
     selected: Host = request.param
     return selected
