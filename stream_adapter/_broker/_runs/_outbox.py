@@ -16,6 +16,7 @@ __all__ = ["LimitError", "Outbox", "Stopped"]
 MAX_RECORDS = 10_000
 MAX_BYTES = 8 << 20
 
+_FRAMING = 2  # bytes of a payload beside the data: its kind, and the end of its first line
 _PENDING = 256  # items that wait for the engine
 _PENDING_BYTES = 1 << 18
 
@@ -56,7 +57,7 @@ class Outbox:
             if self._is_closed:
                 raise Stopped
             self.count += 1
-            self.total += len(payload)
+            self.total += len(payload) - _FRAMING
             if self.count > MAX_RECORDS:
                 raise LimitError(f"the run has more than {MAX_RECORDS:,} records")
             if self.total > MAX_BYTES:

@@ -93,6 +93,11 @@ class Registry:
         production.start(loop, copy_context(), is_here=here is not None)
         return production
 
+    def production(self, name: ChannelName, state: RunState) -> Production | None:
+        """Return the producer of a run, if it is in this process."""
+        found = (own for own in self._own() if own.key == name.key and own.epoch == state.epoch)
+        return next(found, None)
+
     def _ended(self, production: Production) -> None:
         with self._lock:
             leave = self._productions.pop(production, _nothing)

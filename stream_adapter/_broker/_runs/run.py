@@ -99,6 +99,8 @@ class Run(Listening):
                 self._production = self._registry.launch(
                     self._name, state, self._work, lease=options.lease, timeout=options.timeout
                 )
+            else:
+                self._production = self._registry.production(self._name, state)
             return Place(state, 0)
         state_now = yield from present(self._registry.engine, self._name)
         return self._placed(None if state_now is None else Place(state_now, 0))
