@@ -44,7 +44,7 @@ class BrokerEventStore(EventStore):
         self._session = session
 
     async def store_event(self, stream_id: StreamId, message: types.JSONRPCMessage | None) -> EventId:
-        """Publish a message; None is the mark of a stream's beginning, from which a client can resume already."""
+        """Publish a message; None marks the beginning of a stream, so that a client can resume from there."""
         data = None if message is None else message.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return self._id(stream_id, await self._broker.apublish(self._channel(stream_id), data))
 
@@ -95,7 +95,7 @@ async def list_tools(*_: Any) -> types.ListToolsResult:
 
 
 async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-    """Count, and let go of the connection at half way: the client comes back for the rest."""
+    """Count, and close the connection half way: the client reconnects for the rest."""
     to = int((params.arguments or {})["to"])
     for number in range(1, to + 1):
         await context.session.report_progress(number, to)

@@ -54,7 +54,7 @@ class Flow:
 
 
 class OpenFile(Protocol):
-    """A file that is sent as it is, from its first byte to its last.
+    """A file that is sent unchanged, from its first byte to its last.
 
     Attributes:
         path: a server may open the file again there, as long as `is_at_path`; None if it may not.

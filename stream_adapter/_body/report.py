@@ -172,7 +172,7 @@ class Report:
     def _log_failure(self, error: BaseException, progress: tuple[int, int]) -> None:
         if isinstance(error, StreamTimeoutError) and error.reason == self._reason:
             log_stream(logging.WARNING, self._name, f"ended by {error}", CLOSING, progress=progress)
-        elif isinstance(error, RunEndedError):  # its producer has logged what it failed of
+        elif isinstance(error, RunEndedError):  # its producer has logged the failure
             log_stream(logging.DEBUG, self._name, str(error), CLOSING, progress=progress)
         elif is_first_report(error, self._context):
             happened = "failed after the response started"

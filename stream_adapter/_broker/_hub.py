@@ -11,15 +11,15 @@ Who owns what, and who may touch it:
                      in which it was asked, so that an unwatch cannot overtake a watch. An engine that never blocks is
                      asked by the listener itself, under `asking`
     reports          `received`, `changed`, `disconnected`, `reconnected` come from any thread of the engine's, perhaps
-                     under its locks. They take `lock` and never ask the engine: what must be read is left to the worker
+                     under its locks. They take `lock` and never ask the engine: the worker reads what is needed
 
 No lock is held while the engine is asked, but `asking`, which is taken before `lock` and never after it.
 
 From a listener's start to its first live event:
 
-1.  `enter` counts it and, for the first one, has the worker watch the channel and read its position.
+1.  `enter` counts it and, for the first one, asks the worker to watch the channel and read its position.
 2.  What arrives before the position is known is read again, for it may be newer than the answer that is under way.
-3.  Its history is read, unless the ring has it. Who asks for the same at the same time shares one read.
+3.  Its history is read, unless the ring has it. Listeners that need the same part at the same time share one read.
 4.  The listener splices: after its history it takes records from the ring by offset. A hole in the ring is read again;
     one that stays makes a new ring, in which the listener finds itself behind and is reset.
 5.  Every 30 s, and after the engine's connection came back, one round trip compares all positions.
@@ -162,7 +162,7 @@ class Hub(Receiver):
         return channel, opened
 
     def leave(self, channel: Channel, waiter: Waiter) -> None:
-        """Count a listener out. Call it once for each `enter`."""
+        """Remove a listener from the count. Call it once for each `enter`."""
         with self.lock:
             channel.listeners -= 1
             group = waiter.group if isinstance(waiter, LoopWaiter) else None
@@ -179,7 +179,7 @@ class Hub(Receiver):
         self._worker.after(LINGER, partial(self._forget, channel))
 
     def observe(self, name: ChannelName, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed`, in any thread, when the engine reports a channel as changed; return what ends that."""
+        """Call `changed`, in any thread, when the engine reports a channel as changed; return a function that ends that."""
         observer = Observer(changed)
         channel, _ = self.enter(name, observer)
         return partial(self.leave, channel, observer)
@@ -204,7 +204,7 @@ class Hub(Receiver):
         return reading
 
     def wake_later(self, channel: Channel) -> None:
-        """Wake a channel's listeners in a second or so: what they asked the engine has failed."""
+        """Wake a channel's listeners in about a second: the engine has failed."""
         self._worker.after(_RETRY_SECONDS * random.uniform(0.5, 1.5), partial(self._wake, channel))  # noqa: S311
 
     def count_reset(self, reason: str) -> None:
@@ -248,7 +248,7 @@ class Hub(Receiver):
             observer.changed()
 
     def disconnected(self, error: BaseException) -> None:
-        """Log it, once until the engine is connected again."""
+        """Log the lost connection, once until the engine reconnects."""
         with self.lock:
             was, self.is_disconnected = self.is_disconnected, True
         if not was:
@@ -279,7 +279,7 @@ class Hub(Receiver):
             }
 
     def close(self) -> None:
-        """End every listener, and watch nothing more. It is not used again."""
+        """End every listener, and stop watching. The hub is not used again."""
         with self.lock:
             self.is_closed = True
             channels = list(self.channels.values())
@@ -303,7 +303,7 @@ class Hub(Receiver):
             job()
 
     def _check_engine(self, asked: float) -> None:
-        """Raise the engine's failure again if it was met after `asked`: one timeout is waited for, not each."""
+        """Raise the engine's failure again if it came after `asked`: callers share one timeout."""
         at, error = self._failure
         if asked < at:
             raise BrokerUnavailableError(error)

@@ -22,7 +22,7 @@ _LETTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
 @dataclass(frozen=True, slots=True)
 class ChannelName:
-    """A channel as users name it, as the engine does, and its mark in ids."""
+    """A channel: its public name, its name in the engine, and its mark in ids."""
 
     public: str
     key: str

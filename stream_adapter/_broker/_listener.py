@@ -1,4 +1,4 @@
-"""One subscription, step by step, without waiting: a generator that says what to wait for.
+"""One subscription, step by step, without I/O: a generator that yields items, and what to wait for.
 
 Its driver, sync or async, runs in the listener's own thread or loop (`_subscription.py`).
 """
@@ -26,7 +26,7 @@ __all__ = ["WAIT", "Call", "Listener", "Options", "Step"]
 OnGap: TypeAlias = Literal["reset", "snapshot", "gone"]
 Reason: TypeAlias = Literal["trimmed", "epoch", "unknown", "slow"]
 
-_BATCH = 64  # records that are handed on before others have their turn
+_BATCH = 64  # records that are delivered before other tasks run
 
 
 class _Wait:
@@ -38,7 +38,7 @@ WAIT: Final = _Wait()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A step that calls a user's function, sync or async, and goes on with what it returns."""
+    """A step that calls a user's function, sync or async, and continues with its result."""
 
     function: Callable[[], Any]
 
@@ -73,7 +73,7 @@ class _Track:
         self.reason: Reason | None = None  # why it is to be reset
 
     def stand(self, position: Position, ring: Ring) -> None:
-        """Go on from a position, by the ring that was there when it was looked up."""
+        """Continue from a position, in the ring that was current when it was looked up."""
         self.epoch, self.offset = position
         self.ring = ring
         self.backlog = []
@@ -170,7 +170,7 @@ class Listener:
         self._take_history(track, read)
 
     def _take_history(self, track: _Track, read: Read, late: Reason = "trimmed") -> None:
-        """Go on with what was read after a track's place, or note why that is not all."""
+        """Continue with the history after a track's place, or record why it is not complete."""
         page = read.page
         if page.epoch != track.epoch:
             track.reason = "epoch"
@@ -200,7 +200,7 @@ class Listener:
                 yield WAIT
 
     def _change_ring(self, track: _Track, ring: Ring) -> _Steps:
-        """Go on in the ring that took the place of one that broke."""
+        """Continue in the ring that replaced a broken one."""
         track.ring = ring
         if ring.epoch != track.epoch or ring.is_restart:
             track.reason = "epoch"
@@ -209,7 +209,7 @@ class Listener:
             yield from self._catch_up(track, "trimmed")
 
     def _catch_up(self, track: _Track, late: Reason) -> _Steps:
-        """Read history again where the ring has gone on without the listener."""
+        """Read history again where the ring is ahead of the listener."""
         try:
             read: Read = yield self._hub.read(track.channel, track.offset, MAX_REPLAY)
         except BrokerUnavailableError:

@@ -1,4 +1,4 @@
-"""A source whose every reader has a listener of its own: lazy, and opened for each request, after its cursor.
+"""A lazy source with a listener per reader, opened for each request after its cursor.
 
 Two short loops drive one listener's steps: sync in a thread (or greenlet), async on an event loop.
 """
@@ -59,9 +59,9 @@ class Listening(RequestSource, Iterable[Event], AsyncIterable[Event]):
         """Make a listener that runs here, on this loop or in this thread."""
 
     def for_request(self, head: RequestHead) -> AsyncIterator[Item] | Iterator[Item]:
-        """Go on after the request's Last-Event-ID, if it has one."""
+        """Continue after the request's Last-Event-ID, if it has one."""
         cursor = head.cursor
-        if is_gevent():  # greenlets are its threads: waiting in one is what costs nothing there
+        if is_gevent():  # threads are greenlets, and waiting in one is cheap
             return SyncStream(self, cursor)
         return AsyncStream(self, cursor)
 
@@ -162,7 +162,7 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         self._steps = listener.steps()
 
     def poll(self) -> Sequence[Item] | None:
-        """Go on with the listener's steps until one has items, or must be waited for."""
+        """Run the listener's steps until one has items, or must wait."""
         steps, pending = self._steps, self._pending
         if steps is None:
             return None

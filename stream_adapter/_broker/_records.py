@@ -27,7 +27,7 @@ class Event:
     Attributes:
         data: what was published, as JSON carries it; text is text.
         event: its name, or None. "stream-reset" says that events were lost, "snapshot" carries the state.
-        id: where the subscription goes on after it; with several channels, in all of them.
+        id: the cursor after it; with several channels, of all of them.
         channel: where it was published; None for an event of the subscription itself that is of several channels.
         time: seconds since 1970, when it was published.
     """
@@ -58,12 +58,12 @@ class Record(Published):
 
     @property
     def size(self) -> int:
-        """Bytes that it counts for in a ring."""
+        """The bytes for which it counts in a ring."""
         return len(self.entry.payload)
 
     @property
     def parts(self) -> Parts:
-        """What its payload holds."""
+        """The parts of its payload."""
         if self._parts is None:
             self._parts = unpack(self.entry.payload)
         return self._parts
@@ -134,7 +134,7 @@ def _data_json(parts: Parts) -> bytes:
 
 
 def _sse_ends(parts: Parts) -> tuple[bytes, bytes]:
-    """Return what stands before the id, and after it."""
+    """Return the bytes before the id, and those after it."""
     before = "" if parts.comment is None else lines_of(": ", parts.comment)
     if parts.event is not None:
         before += f"event: {parts.event}\n"

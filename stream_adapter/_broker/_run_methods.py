@@ -128,7 +128,7 @@ class RunMethods:
         return registry, name, epoch if epoch != run and 0 < len(epoch) <= 64 and epoch.isascii() else None
 
     def produce(self, key: str, source: Any, lease: float = 15.0) -> Run:
-        """Be the producer of a run, and return at its end: in the task of a job queue, which others join.
+        """Produce a run in the calling task, such as one of a job queue, and return at its end; clients join it.
 
         A run of the key that has ended is replaced. What the source raises is logged, and ends the run with the status
         "error". An async source is iterated on the library's event loop.
@@ -157,7 +157,7 @@ class RunMethods:
         return Run(registry, name, None, state, production)
 
     async def aproduce(self, key: str, source: Any, lease: float = 15.0) -> Run:
-        """Be the producer of a run, on this event loop; see `produce`. If it is cancelled, so is the run."""
+        """Produce a run on this event loop; see `produce`. Cancelling it cancels the run."""
         registry, name, content, options = self._producing(key, source, lease)
         state = await aask(registry.engine, restarting(registry.engine, name, options))
         production = registry.launch(name, state, content, lease=lease, timeout=None)

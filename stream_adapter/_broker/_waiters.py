@@ -41,7 +41,7 @@ class LoopWaiter:
             future.set_result(None)
 
     async def wait(self) -> None:
-        """Wait until it is woken. What it waits for is looked at before, in the same step of the loop."""
+        """Wait until it is woken. The caller checks its condition before, in the same step of the loop."""
         self._future = self.group.loop.create_future()
         try:
             await self._future
@@ -58,11 +58,11 @@ class ThreadWaiter:
         self._event = threading.Event()
 
     def wake(self) -> None:
-        """Wake it, from any thread; it looks again even if it did not wait."""
+        """Wake it, from any thread; it checks again even if it did not wait."""
         self._event.set()
 
     def wait(self) -> None:
-        """Wait until it is woken. What it waits for is looked at after."""
+        """Wait until it is woken. The caller checks its condition afterwards."""
         self._event.wait()
         self._event.clear()
 
@@ -131,7 +131,7 @@ class LoopGroup:
         self._wake_some(waiters)
 
     def _wake_some(self, waiters: list[Waiter]) -> None:
-        """Wake listeners, a few at a time: other tasks of the loop have their turn between them."""
+        """Wake listeners, a few at a time: other tasks of the loop run between them."""
         for waiter in waiters[-_AT_A_TIME:]:
             waiter.wake()
         del waiters[-_AT_A_TIME:]

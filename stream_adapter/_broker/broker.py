@@ -60,7 +60,7 @@ class BrokerStats:
 
 
 class _Relay(Receiver):
-    """What the engine reports to: it hands on to the hub of this process, if there is one."""
+    """The receiver of the engine: it forwards to the hub of this process, if there is one."""
 
     def __init__(self) -> None:
         self.hub: Hub | None = None
@@ -83,7 +83,7 @@ class _Relay(Receiver):
 
 
 class Broker(RunMethods):
-    """Channels of events that reach every listener of every worker, in one order, and nothing is lost in silence.
+    """Channels of events that reach every listener of every worker, in one order, and no event is lost without notice.
 
     It connects when it is first used, and again in a forked child. Close it by `close`, or as a context manager; it is
     closed at the exit of the process in any case, and `drain` ends its subscriptions.
@@ -282,7 +282,7 @@ class Broker(RunMethods):
     def last_event_id(self, channel: str) -> str:
         """Return the id of a channel's newest event: a cursor for a page that is rendered before it listens.
 
-        It is one to begin from also if nothing was published yet.
+        It is valid as a cursor even if nothing was published yet.
         """
         name = self._name(channel)
         self._check_process()

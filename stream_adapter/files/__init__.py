@@ -1,4 +1,4 @@
-"""Files: conditions, ranges, and a body that is exactly what was promised.
+"""Files: conditions, ranges, and a body that matches its headers exactly.
 
     import stream_adapter as sa
 
@@ -6,7 +6,7 @@
     sa.file(name, root="/srv/files", precompressed=True)        # a path from a user
     sa.file(io.BytesIO(data), media_type="image/png")
 
-A file is answered from what was seen of it after it was opened. What it may be sent by: the server itself, if it can
+The headers describe the file as it is after it was opened. It is sent by the server itself, if it supports that
 (`wsgi.file_wrapper`, `http.response.pathsend`), a front server (`offload=`), or reads in a thread.
 """
 

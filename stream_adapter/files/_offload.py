@@ -1,4 +1,4 @@
-"""A front server that sends the file itself; a header names the file: nginx, or Apache and lighttpd."""
+"""Offload to a front server (nginx, Apache, lighttpd), which sends the file that a header names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Offload", "XAccelRedirect", "XSendfile"]
 
 
 class Offload(Protocol):
-    """How a front server learns which file to send."""
+    """How a response names the file that a front server sends."""
 
     def header(self, path: str) -> tuple[str, str]:
         """Return the field that names a file.

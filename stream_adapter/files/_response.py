@@ -1,4 +1,4 @@
-"""A file as a response: what nginx does for a file, with the application's own checks in front.
+"""A file as a response, with the semantics of a file server, after the application's own checks.
 
 `resolve` opens the file, looks at it, and answers the request by what it saw; what was seen is what is sent. To open
 and to look is I/O, and a path on a network may block, so on an event loop a thread of files does that (`aresolve`), and

@@ -1,4 +1,4 @@
-"""The dialects of event streams that AI services and their clients speak.
+"""The event-stream protocols of AI services and their clients.
 
 Each part is JSON in one event's data, and an error is a part as well. The clients read by `fetch` and never reconnect
 by themselves: they need no retry and no id. They are strict where browsers are not: openai's takes every blank line

@@ -1,4 +1,4 @@
-"""Chunks under a media type that the user names: bytes and text pass, values are framed as that type says."""
+"""Chunks under a media type that the user sets: bytes and text pass, values are framed as the type requires."""
 
 from __future__ import annotations
 

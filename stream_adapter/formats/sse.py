@@ -1,4 +1,4 @@
-"""Server-sent events, to the WHATWG HTML standard, section 9.2."""
+"""Server-sent events (WHATWG HTML, 9.2)."""
 
 from __future__ import annotations
 

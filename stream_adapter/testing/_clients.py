@@ -30,7 +30,7 @@ def stream_client(
 ) -> httpx2.Client:
     """Return a client whose requests are answered by `app`, block by block; enter it with `with`.
 
-    An ASGI application runs on a loop of its own, in another thread than the test's.
+    An ASGI application runs on a loop of its own, in a thread other than the test's.
 
     Args:
         app: a WSGI or an ASGI application.

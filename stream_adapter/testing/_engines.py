@@ -29,7 +29,7 @@ _ODD_NAMES = ("a b", "{tag}:x", "x}{y", "*", "[a-z]?", "ünï:cödé", "'; drop 
 
 
 class ManualClock:
-    """Seconds since 1970, which pass when the test says so."""
+    """A clock in seconds since 1970, which the test advances."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self._now = now
@@ -63,7 +63,7 @@ class RecordingReceiver(Receiver):
             self._news.notify_all()
 
     def changed(self, channel: str | None = None) -> None:
-        """Keep that a channel is to be read again."""
+        """Record that a channel must be read again."""
         with self._news:
             self._changed.add(channel)
             self._news.notify_all()
@@ -91,7 +91,7 @@ class RecordingReceiver(Receiver):
             return [entry.payload for _, entry in sorted(self.entries[channel].items(), key=lambda item: item[0][1])]
 
     def wait_for_change(self, channel: str) -> None:
-        """Wait until the engine says that a channel is to be looked at."""
+        """Wait until the engine reports a change of a channel."""
         with self._news:
             changed = lambda: not self._changed.isdisjoint({channel, None})  # noqa: E731
             assert self._news.wait_for(changed, _WAIT), f"{channel}: no change was reported within {_WAIT:g} s"
@@ -126,11 +126,11 @@ class EngineConformance:
     carries_runs: bool = True
 
     def make_engine(self, clock: ManualClock) -> Engine:
-        """Make an engine on a store of its own, for which time passes as `clock` says."""
+        """Make an engine on a store of its own, with `clock` as its time."""
         raise NotImplementedError("EngineConformance: define make_engine(clock)")
 
     def make_peer(self, engine: Engine, clock: ManualClock) -> Engine | None:
-        """Make an engine on the store of `engine`, as another process has it; None if there can be none."""
+        """Make an engine on the store of `engine`, as in another process; None if the store is not shared."""
         del engine, clock
         return None
 
@@ -151,7 +151,7 @@ class EngineConformance:
             engine.close()
 
     def peer(self) -> Engine:
-        """Return the engine of another process, or, if there can be none, this one."""
+        """Return the engine of another process, or this one if the store is not shared."""
         peer = self.make_peer(self.engine, self.clock)
         if peer is None:
             return self.engine

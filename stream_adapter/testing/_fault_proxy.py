@@ -61,15 +61,15 @@ class FaultProxy:
         self._thread.join(_START_SECONDS)
 
     def drop_requests(self) -> None:
-        """Lose what clients send; connections stay open."""
+        """Drop what clients send; connections stay open."""
         self._drops_requests = True
 
     def drop_replies(self) -> None:
-        """Lose what the server sends; connections stay open."""
+        """Drop what the server sends; connections stay open."""
         self._drops_replies = True
 
     def drop_all(self) -> None:
-        """Lose everything: a half-open connection, as after a cable was pulled."""
+        """Drop everything: a half-open connection, as after a cable was pulled."""
         self._drops_requests = self._drops_replies = True
 
     def cut(self) -> None:

@@ -35,7 +35,7 @@ async def replayed(store: Any, event_id: str) -> tuple[str | None, list[str]]:
     return await store.replay_events_after(event_id, send), sent
 
 
-def test_mcps_client_reads_on_after_the_server_let_go_of_the_connection() -> None:
+def test_mcp_client_resumes_after_the_server_closed_the_connection() -> None:
     async def use(server: Server) -> tuple[str, list[float]]:
         progress: list[float] = []
 

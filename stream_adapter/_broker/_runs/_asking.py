@@ -1,4 +1,4 @@
-"""Steps that ask the engine: written once, and driven in a thread or on an event loop."""
+"""Steps with calls of the engine: written once, and driven in a thread or on an event loop."""
 
 from __future__ import annotations
 

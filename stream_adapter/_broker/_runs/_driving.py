@@ -95,7 +95,7 @@ async def _room(outbox: Outbox) -> None:
 async def _in_thread(function: Callable[[], Any]) -> Any:
     """Run a function in a thread of the pool, in this task's context.
 
-    A cancellation does not wait for the thread: it ends at its next item, for the outbox is closed.
+    A cancellation does not wait for the thread: it ends at its next item, because the outbox is closed.
     """
     worker = lease()
     done: Future[Any] = Future()

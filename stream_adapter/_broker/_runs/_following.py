@@ -25,7 +25,7 @@ _BATCH = 64  # records that are handed on before others have their turn
 
 
 class RunOpen(Opening):
-    """What a run's stream begins with, so that its head is sent at once. It is empty: a run can be replayed."""
+    """The opening of a run's stream, which sends its head at once. It is empty, because a run can be replayed."""
 
     __slots__ = ()
 

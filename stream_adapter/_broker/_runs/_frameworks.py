@@ -1,4 +1,4 @@
-"""What frameworks keep for a request in its context or thread, and a run must not use: database connections.
+"""Database connections that frameworks keep for a request, in its context or thread: a run must not use them.
 
 A run has the request's context variables. By some of them asgiref finds the thread in which the request's sync code
 runs, with that thread's connections of Django. A run is given a thread of its own. Nothing is imported here: what the

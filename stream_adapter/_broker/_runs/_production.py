@@ -131,12 +131,12 @@ class Production:
             self._loop.call_soon_threadsafe(self._stop_here, reason)
 
     def notice(self) -> None:
-        """Look soon whether the run was cancelled."""
+        """Check soon whether the run was cancelled."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._noticed.set)
 
     def give_up(self) -> None:
-        """Write the end in the caller's thread: the run's loop runs no more, or is busy."""
+        """Write the end in the caller's thread: the run's loop has ended, or is busy."""
         if not self.ended.is_set():
             self._outbox.close()
             with suppress(BrokerError):
@@ -241,7 +241,7 @@ class Production:
         return limit
 
     async def _append(self, frames: list[Frame]) -> None:
-        """Append items. An attempt without an answer is looked for before the next one.
+        """Append items. After an attempt without an answer, check whether it was stored before trying again.
 
         Raises:
             FencedError: the run is not this producer's any more.

@@ -61,7 +61,7 @@ class Registry:
         return ChannelName.of(self._prefix, key, "key")
 
     def watchdog(self) -> Watchdog:
-        """Return what looks after the leases of this hub's runs."""
+        """Return the watchdog for the leases of this hub's runs."""
         hub = self.hub()
         with self._lock:
             if self._watchdog is None or self._watchdog.hub is not hub:
@@ -116,7 +116,7 @@ class Registry:
             self._followers[key, epoch] = self._followers.get((key, epoch), 0) + 1
 
     def left(self, key: str, epoch: str, *, cancels: bool) -> None:
-        """Count a client out; if it `cancels`, the run is cancelled when the last one of this process has left."""
+        """Remove a client from the count; if it `cancels`, the last one of this process to leave cancels the run."""
         run = key, epoch
         with self._lock:
             if cancels:

@@ -40,7 +40,7 @@ class Watchdog:
         self._given_up: set[tuple[str, str]] = set()
 
     def watch(self, channel: Channel, state: RunState) -> None:
-        """Look after a run as long as its channel has listeners."""
+        """Watch the lease of a run as long as its channel has listeners."""
         with self.hub.lock:
             if channel.key in self._until:
                 return
@@ -48,7 +48,7 @@ class Watchdog:
         self.hub.after(self._pause(state), partial(self._look, channel, state.epoch))
 
     def is_given_up(self, key: str, epoch: str) -> bool:
-        """Return True if the run must be taken for lost although the engine has not said so."""
+        """Return True if the run counts as lost although the engine has not reported it."""
         return (key, epoch) in self._given_up
 
     def _note(self, channel: Channel, state: RunState) -> None:
