@@ -179,7 +179,7 @@ class Hub(Receiver):
         self._worker.after(LINGER, partial(self._forget, channel))
 
     def observe(self, name: ChannelName, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call `changed`, in any thread, when the engine reports a channel as changed; return a function that ends that."""
+        """Call `changed`, in any thread, when the engine reports a change; return a function that ends it."""
         observer = Observer(changed)
         channel, _ = self.enter(name, observer)
         return partial(self.leave, channel, observer)

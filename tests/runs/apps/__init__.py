@@ -72,24 +72,24 @@ def response_of(run: sa.Run | None, query: Mapping[str, str]) -> sa.Response:
 
 def respond(path: str, query: Mapping[str, str]) -> sa.Response:
     """Return the response of a sync view."""
-    _, verb, key, *rest = path.split("/")
-    if verb == "run":
+    _, action, key, *rest = path.split("/")
+    if action == "run":
         return response_of(run_of(key, query), query)
-    if verb == "join":
+    if action == "join":
         return response_of(live.join(key, float(query.get("wait", "0"))), query)
-    if verb == "status":
+    if action == "status":
         run = live.join(key)
         return sa.Response("" if run is None else run.status)
-    if verb == "cancel":
+    if action == "cancel":
         return sa.Response(str(live.cancel(key, rest[0])))
     return sa.Response(status_code=404)
 
 
 async def arespond(path: str, query: Mapping[str, str]) -> sa.Response:
     """Return the response of an async view."""
-    _, verb, key, *rest = path.split("/")
-    if verb == "join":
+    _, action, key, *rest = path.split("/")
+    if action == "join":
         return response_of(await live.ajoin(key, float(query.get("wait", "0"))), query)
-    if verb == "cancel":
+    if action == "cancel":
         return sa.Response(str(await live.acancel(key, rest[0])))
     return respond(path, query)
