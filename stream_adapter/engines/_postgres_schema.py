@@ -1,7 +1,8 @@
 """The tables and functions of the PostgreSQL engine, as a DBA reads them: `python -m stream_adapter.engines.postgres`.
 
-A function is a method of the engine, one atomic step each. The row of a channel is locked first, so the order of
-offsets is the order of commits; a sequence's order would not be. The names of the functions end with the version of
+A function is a method of the engine that writes, one atomic step each. The row of a channel is locked first, so the
+order of offsets is the order of commits; a sequence's order would not be. Reading locks nothing, and so does not wait
+for a transaction that publishes. The names of the functions end with the version of
 this schema, so several versions of the library can share a database.
 
 An epoch ends where the database may have lost what it held: `store` names the timeline of the server's log, which a
@@ -166,21 +167,6 @@ BEGIN
     END IF;
 END $$;
 
-CREATE OR REPLACE FUNCTION stream_adapter_place_1(_name text, _epoch text, _store text, _now double precision)
-RETURNS TABLE (id bigint, in_epoch text, newest bigint, oldest bigint, changed bigint) LANGUAGE plpgsql AS $$
-DECLARE
-    c stream_adapter_channels;
-    now double precision := coalesce(_now, extract(epoch FROM clock_timestamp()));
-BEGIN
-    c := stream_adapter_open_1(_name, _epoch, _store, now, true);
-    IF c.status IS NULL THEN
-        PERFORM stream_adapter_trim_1(c, now, c.top, c.size);
-    END IF;
-    RETURN QUERY SELECT c.id, c.epoch, c.top, coalesce(
-        (SELECT e."offset" FROM stream_adapter_events e WHERE e.channel = c.id ORDER BY e."offset" LIMIT 1), c.top + 1),
-        c.changes;
-END $$;
-
 CREATE OR REPLACE FUNCTION stream_adapter_claim_1(
     _name text, _epoch text, _store text, _now double precision, _lease double precision, _retain double precision,
     _restart boolean)
@@ -216,8 +202,8 @@ BEGIN
     RETURN c;
 END $$;
 
--- The newest run; with an epoch it is asked to end if that is its own.
-CREATE OR REPLACE FUNCTION stream_adapter_run_1(
+-- Ask the producer of a run to end, if the epoch is the run's.
+CREATE OR REPLACE FUNCTION stream_adapter_cancel_1(
     _name text, _epoch text, _store text, _now double precision, _cancels text)
 RETURNS stream_adapter_channels LANGUAGE plpgsql AS $$
 DECLARE

@@ -29,9 +29,27 @@ _APPEND = (
     "SELECT in_epoch, at FROM stream_adapter_append_1(%s, %s, %s, %s::float8, %s::bigint, %s::bigint, %s::float8,"
     " %s::bigint, %s::float8, %s::bytea[], %s::text[])"
 )
-_PLACE = "SELECT * FROM stream_adapter_place_1(%s, %s, %s, %s::float8)"
-_ENTRIES = (
-    'SELECT "offset", time, payload FROM stream_adapter_events WHERE channel = %s AND "offset" > %s ORDER BY 1 LIMIT %s'
+# What is there of some channels, in one statement and so at one moment. Events past their age are left out, not deleted
+_NOW = "coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp()))"
+_USABLE = f"c.store = %(store)s AND (c.status IS NULL OR c.status = 'running' OR c.expires > {_NOW})"
+_KEPT_EVENT = f"(c.status IS NOT NULL OR e.time > {_NOW} - c.age)"
+_PLACES = (
+    f"SELECT c.name, c.id, c.epoch, c.top, c.changes FROM stream_adapter_channels c"  # noqa: S608  # texts of this module
+    f" WHERE c.name = ANY(%(names)s) AND {_USABLE}"
+)
+_PAGE = (
+    "SELECT c.epoch, c.top,"  # noqa: S608  # texts of this module
+    ' (SELECT e."offset" FROM stream_adapter_events e'
+    f' WHERE e.channel = c.id AND {_KEPT_EVENT} ORDER BY e."offset" LIMIT 1),'
+    ' e."offset", e.time, e.payload FROM stream_adapter_channels c LEFT JOIN LATERAL'
+    ' (SELECT e."offset", e.time, e.payload FROM stream_adapter_events e WHERE e.channel = c.id'
+    f' AND e."offset" > coalesce(%(since)s::bigint, c.top - %(limit)s) AND {_KEPT_EVENT}'
+    ' ORDER BY e."offset" LIMIT %(limit)s) e ON true'
+    f' WHERE c.name = %(name)s AND {_USABLE} ORDER BY e."offset"'
+)
+_OPEN = (
+    f"SELECT (stream_adapter_open_1(w.name, w.epoch, %(store)s, {_NOW}, true)).id"  # noqa: S608  # as above
+    " FROM unnest(%(names)s::text[], %(epochs)s::text[]) AS w (name, epoch)"
 )
 _STATE = "epoch, token, status, expires, cancelled"
 
@@ -144,35 +162,45 @@ class PostgresEngine(BaseEngine):
     def read(self, channel: str, since: int | None, limit: int) -> Page:
         """Read entries."""
         self.check_process()
-        with self._connections.use(_TIMEOUT, writes=False) as connection, connection.transaction():
-            number, epoch, top, earliest, _ = self._place(connection, channel)
-            first = max(0, top - limit) if since is None else min(since, (1 << 62))
-            rows = connection.execute(_ENTRIES, (number, first, limit)).fetchall() if limit else []
-        return Page(epoch, top, earliest, tuple(Entry(offset, at, bytes(payload)) for offset, at, payload in rows))
+        with self._connections.use(_TIMEOUT, writes=False) as connection:
+            wanted = {
+                "name": channel,
+                "since": None if since is None else min(since, 1 << 62),
+                "limit": limit,
+                "store": connection.identity,
+                "now": self._now(),
+            }
+            while not (rows := connection.execute(cast("Any", _PAGE), wanted).fetchall()):
+                self._open(connection, [channel])
+        epoch, top, earliest = rows[0][:3]
+        entries = tuple(Entry(offset, at, bytes(payload)) for *_, offset, at, payload in rows if offset is not None)
+        return Page(epoch, top, top + 1 if earliest is None else earliest, entries)
 
-    def _place(self, connection: Connection, channel: str) -> tuple[Any, ...]:
-        row = connection.execute(_PLACE, (channel, new_epoch(), connection.identity, self._now())).fetchone()
-        return cast("tuple[Any, ...]", row)
+    def _open(self, connection: Connection, names: list[str]) -> None:
+        """Begin the epochs of channels that are not there, or no longer are what they were."""
+        epochs = [new_epoch() for _ in names]
+        values = {"store": connection.identity, "now": self._now(), "names": names, "epochs": epochs}
+        connection.execute(cast("Any", _OPEN), values)
+
+    def _places(self, channels: Iterable[str]) -> dict[str, Place]:
+        self.check_process()
+        names = sorted(set(channels))  # rows are locked in one order
+        with self._connections.use(_TIMEOUT, writes=False) as connection:
+            wanted = {"names": names, "store": connection.identity, "now": self._now()}
+            while len(rows := connection.execute(cast("Any", _PLACES), wanted).fetchall()) < len(names):
+                there = {row[0] for row in rows}
+                self._open(connection, [name for name in names if name not in there])
+        return {name: Place(*place) for name, *place in rows}
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         """Return the newest position of each channel, in one round trip."""
-        self.check_process()
-        names = sorted(channels)  # locks in one order
-        with self._connections.use(_TIMEOUT, writes=False) as connection:
-            rows = connection.execute(
-                "SELECT w.name, p.in_epoch, p.newest FROM unnest(%s::text[], %s::text[]) AS w (name, epoch),"
-                " LATERAL stream_adapter_place_1(w.name, w.epoch, %s, %s::float8) p",
-                (names, [new_epoch() for _ in names], connection.identity, self._now()),
-            ).fetchall()
-        return {name: Position(epoch, top) for name, epoch, top in rows}
+        return {name: Position(place.epoch, place.top) for name, place in self._places(channels).items()}
 
     def watch(self, channel: str) -> None:
         """Report what is appended to a channel from now on."""
         self.check_process()
         self._listener.start(_TIMEOUT)
-        with self._connections.use(_TIMEOUT, writes=False) as connection:
-            number, epoch, top, _, changes = self._place(connection, channel)
-        self._listener.watch(channel, Place(number, epoch, top, changes))
+        self._listener.watch(channel, self._places([channel])[channel])
 
     def unwatch(self, channel: str) -> None:
         """Report a channel no more."""
@@ -198,11 +226,16 @@ class PostgresEngine(BaseEngine):
 
     def cancel(self, channel: str, epoch: str) -> RunState | None:
         """Ask the producer of a run to end."""
-        return self._state(_RUN, channel, epoch)
+        statement = f"SELECT {_STATE} FROM stream_adapter_cancel_1(%s, %s, %s, %s::float8, %s)"  # noqa: S608  # as above
+        return self._state(statement, channel, epoch)
 
     def run_state(self, channel: str) -> RunState | None:
         """Return the state of the channel's newest run."""
-        return self._state(_RUN, channel, None, notifies=False)
+        self.check_process()
+        with self._connections.use(_TIMEOUT, writes=False) as connection:
+            wanted = {"name": channel, "store": connection.identity, "now": self._now()}
+            row = connection.execute(cast("Any", _RUN), wanted).fetchone()
+        return None if row is None else RunState(*row)
 
     def _state(self, statement: str, channel: str, *values: object, notifies: bool = True) -> RunState | None:
         self.check_process()
@@ -223,7 +256,10 @@ class PostgresEngine(BaseEngine):
             self._connections.close()
 
 
-_RUN = f"SELECT {_STATE} FROM stream_adapter_run_1(%s, %s, %s, %s::float8, %s)"  # noqa: S608  # columns of this module
+_RUN = (
+    f"SELECT {_STATE} FROM stream_adapter_channels c"  # noqa: S608  # texts of this module
+    f" WHERE c.name = %(name)s AND c.status IS NOT NULL AND {_USABLE}"
+)
 
 
 def _run(state: RunState | None) -> RunState:

@@ -116,6 +116,17 @@ def test_offsets_are_in_the_order_of_commits(url: str) -> None:
         assert first < published[0]
 
 
+def test_reading_does_not_wait_for_a_transaction_that_publishes(url: str) -> None:
+    with sa.Broker(url) as live, sa.Broker(url) as other, psycopg.connect(url) as slow:
+        first = other.publish("a", "first")
+        live.publish("a", "slow", using=slow)  # the row is locked until the test commits
+        assert other.last_event_id("a") == first
+        with listening(other, "a", since="earliest") as heard:
+            assert heard.next().data == "first"
+            slow.commit()
+            assert heard.next().data == "slow"
+
+
 def test_event_of_a_transaction_is_there_with_it(url: str) -> None:
     with sa.Broker(url) as live, listening(live, "a") as heard, psycopg.connect(url) as connection:
         live.publish("a", "never", using=connection)
