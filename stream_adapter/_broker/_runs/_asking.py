@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, TypeAlias, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from stream_adapter.engines import Engine
 
@@ -25,41 +26,61 @@ async def call(engine: Engine, method: Callable[[], T]) -> T:
     return await (asyncio.to_thread(method) if own is None else own(method))
 
 
+class _Drive(Generic[T]):
+    """Steps that are being driven. `answer` or `fail` resumes them with the outcome of a step.
+
+    Attributes:
+        result: what the steps returned, once `step` has returned None.
+    """
+
+    result: T
+
+    def __init__(self, steps: Asking[T]) -> None:
+        self._steps = steps
+        self._resume: Callable[[], Callable[[], Any] | float] = partial(next, steps)
+
+    def step(self) -> Callable[[], Any] | float | None:
+        """Resume the steps; return the next one, None at the end."""
+        try:
+            step = self._resume()
+        except StopIteration as end:
+            self.result = end.value
+            return None
+        self._resume = partial(next, self._steps)
+        return step
+
+    def answer(self, value: object) -> None:
+        """Resume with the engine's answer."""
+        self._resume = partial(self._steps.send, value)
+
+    def fail(self, error: Exception) -> None:
+        """Resume with an exception, which the steps handle or raise."""
+        self._resume = partial(self._steps.throw, error)
+
+
 def ask(steps: Asking[T]) -> T:
     """Drive steps in this thread."""
-    try:
-        step = next(steps)
-        while True:
-            if isinstance(step, (int, float)):
-                time.sleep(step)
-                step = next(steps)
-                continue
-            try:
-                answer = step()
-            except Exception as error:  # noqa: BLE001  # the steps decide
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    drive = _Drive(steps)
+    while (step := drive.step()) is not None:
+        if isinstance(step, (int, float)):
+            time.sleep(step)
+            continue
+        try:
+            drive.answer(step())
+        except Exception as error:  # noqa: BLE001  # the steps decide
+            drive.fail(error)
+    return drive.result
 
 
 async def aask(engine: Engine, steps: Asking[T]) -> T:
     """Drive steps on this event loop."""
-    try:
-        step = next(steps)
-        while True:
-            if isinstance(step, (int, float)):
-                await asyncio.sleep(step)
-                step = next(steps)
-                continue
-            try:
-                answer = await call(engine, step)
-            except Exception as error:  # noqa: BLE001  # the steps decide
-                step = steps.throw(error)
-            else:
-                step = steps.send(answer)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+    drive = _Drive(steps)
+    while (step := drive.step()) is not None:
+        if isinstance(step, (int, float)):
+            await asyncio.sleep(step)
+            continue
+        try:
+            drive.answer(await call(engine, step))
+        except Exception as error:  # noqa: BLE001  # the steps decide
+            drive.fail(error)
+    return drive.result
