@@ -70,6 +70,7 @@ class Connections:
         scheme, _, rest = url.partition("://")
         self._url = f"{_SCHEMES.get(scheme, scheme)}://{rest}"
         self._guard = threading.Lock()
+        self._caller = threading.local()  # `until`: when the time of the call in this thread is over
         self._servers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of each connection: its server's run_id
         self._pools: dict[float, Any] = {}  # redis-py leaves some methods of its pools without types
         self._async_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Any]] = WeakKeyDictionary()
@@ -119,10 +120,13 @@ class Connections:
         """
         until = time.monotonic() + timeout
         pool = self._sync_pool(timeout)
+        self._caller.until = until
         try:
             connection = pool.get_connection()
         except RedisError as error:
             raise unavailable(error) from error
+        finally:
+            self._caller.until = None
         try:
             server = self._servers[connection]
             connection.send_packed_command(connection.pack_commands([command(server) for command in commands]))
@@ -235,10 +239,15 @@ class Connections:
 
     def _greet(self, connection: Any) -> None:
         """Log in, ask for the server's `run_id`, and load the script: once for each connection."""
+        until = getattr(self._caller, "until", None)
+        if until is not None:  # the caller may have waited for its turn
+            connection._sock.settimeout(max(until - time.monotonic(), 0.001))  # noqa: SLF001  # redis-py has no way in
         connection.on_connect()
         connection.send_packed_command(connection.pack_commands(_GREETING))
         self._servers[connection] = _run_id(connection.read_response())
         connection.read_response()
+        if until is not None:
+            connection._sock.settimeout(connection.socket_timeout)  # noqa: SLF001
 
     async def _agreet(self, connection: Any) -> None:
         await connection.on_connect()

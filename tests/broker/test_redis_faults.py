@@ -149,6 +149,29 @@ def test_server_that_is_frozen_is_an_error_for_each_publisher(server: RedisServe
         live.publish("a", "second")
 
 
+def test_publishers_that_wait_for_a_connection_fail_within_their_own_timeout(server: RedisServer) -> None:
+    """There are more of them than connections; a connection that is made late has only what is left of the time."""
+    took: list[float] = []
+    with sa.Broker(server.url, publish_timeout=2.0) as live:
+        live.publish("a", "first")
+        server.freeze()
+
+        def publish() -> None:
+            started = time.monotonic()
+            with pytest.raises(BrokerError):
+                live.publish("a", "frozen")
+            took.append(time.monotonic() - started)
+
+        threads = [threading.Thread(target=publish) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        server.thaw()
+        assert len(took) == 30
+        assert max(took) < 3.6, took
+
+
 def test_server_that_refuses_is_an_error_that_says_nothing_was_stored(server: RedisServer) -> None:
     with through(server) as (proxy, live):
         proxy.refuse()

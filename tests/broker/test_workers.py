@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -314,6 +315,45 @@ def test_channel_has_no_subscription_after_its_last_listener(workers: Workers, c
                 assert listeners == "0"
 
     asyncio.run(run())
+
+
+# G5, on SQLite
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        pytest.param(UVICORN, "replaced", id="uvicorn-replaced"),
+        pytest.param(UVICORN, "deleted", id="uvicorn-deleted", marks=pytest.mark.servers),
+        pytest.param(KINDS["gthread-django"], "replaced", id="gthread-replaced", marks=pytest.mark.servers),
+    ],
+)
+def test_lost_file_resets_each_listener_of_both_workers_once(kind: Kind, way: str) -> None:
+    async def run(workers: Workers, path: Path) -> None:
+        async with crowd(workers.servers, 20) as clients:
+            workers.live.publish("ticks", "before")
+            await wait_for_all(clients, lambda client: client.data == ["before"])
+            copy = path.with_suffix(".copy")
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+            workers.live.publish_many("ticks", ["lost 1", "lost 2"])
+            await wait_for_all(clients, lambda client: len(client.data) == 3)
+            if way == "deleted":
+                for each in path.parent.glob(f"{path.name}*"):
+                    each.unlink()
+            else:
+                copy.replace(path)
+            workers.live.publish_many("ticks", ["new 1", "new 2", "new 3"])  # past what the clients have seen
+            await wait_for_all(clients, lambda client: client.resets)
+            workers.live.publish("ticks", "last")
+            await wait_for_all(clients, lambda client: client.data[-1] == "last")
+            for client in clients:
+                assert client.resets == ["epoch"]
+                assert client.ends == 0
+                assert_no_silent_gap(client)
+
+    with store("sqlite") as url, workers_on(kind, url) as workers:
+        asyncio.run(run(workers, Path(url.removeprefix("sqlite:///"))))
 
 
 # G2, with cuts between the workers and the store
