@@ -174,6 +174,7 @@ class RunMethods:
         if content.kind is Kind.ONE:
             raise SourceError(f"source: expected a generator, or an iterable, got {type(source).__name__}")
         registry = self._runs()
+        registry.check_loop()
         return registry, registry.name(key), content, options
 
 

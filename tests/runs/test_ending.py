@@ -12,8 +12,10 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter import _lifecycle
+from stream_adapter._broker._hub import Hub
+from stream_adapter._broker._runs import _registry
 from stream_adapter.engines import Frame, MemoryEngine, Position
-from stream_adapter.errors import FencedError
+from stream_adapter.errors import FencedError, UnsupportedError
 from tests.broker.reading import BOUND, reading
 from tests.support.redis_server import RedisServer, binary_of
 
@@ -46,6 +48,33 @@ def test_cancelled_run_keeps_its_items_and_closes_its_source(live: sa.Broker, pe
         assert await other.acancel("a", run=joined.id) is False
 
     asyncio.run(use())
+
+
+def test_cancel_without_notices_is_seen_when_the_lease_is_renewed(
+    live: sa.Broker, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source(1, 2, before=1)
+    monkeypatch.setattr(Hub, "changed", lambda *_: None)  # Pub/Sub is cut
+
+    async def use() -> None:
+        run = await live.run("a", source.asynchronous, lease=1.5).astart()
+        assert run.id is not None
+        assert await peer().acancel("a", run=run.id) is True
+        await eventually(lambda: run.status == "cancelled")
+        assert source.closed == 1
+
+    asyncio.run(use())
+
+
+def test_run_under_gevent_is_refused_and_claims_nothing(live: sa.Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise UnsupportedError("gevent has patched the threads")
+
+    monkeypatch.setattr(_registry, "background_loop", refuse)
+    for start in (live.run("a", Source(1).sync).start, lambda: live.produce("a", [1])):
+        with pytest.raises(UnsupportedError):
+            start()
+    assert live.join("a") is None
 
 
 def test_cancel_never_ends_a_newer_run_or_one_of_another_key(live: sa.Broker) -> None:

@@ -68,6 +68,16 @@ class Registry:
                 self._watchdog = Watchdog(hub, self.engine)
             return self._watchdog
 
+    @staticmethod
+    def check_loop() -> None:
+        """Look for the loop on which a run would be produced, before it is claimed.
+
+        Raises:
+            UnsupportedError: gevent has patched the threads.
+        """
+        if current_loop() is None:
+            background_loop()
+
     def launch(
         self, name: ChannelName, state: RunState, work: Work | Source, *, lease: float, timeout: float | None
     ) -> Production:

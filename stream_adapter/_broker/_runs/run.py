@@ -93,6 +93,7 @@ class Run(Listening):
         if self._state is None:
             assert self._work is not None  # noqa: S101  # one that was joined has a state
             options = self._work.options
+            self._registry.check_loop()
             state = yield from claiming(self._registry.engine, self._name, options)
             self._state = state
             if state.granted:
