@@ -84,6 +84,7 @@ class Connections:
 
     def forget(self) -> None:
         """Begin without connections, in a forked child; those of the parent stay open."""
+        self._is_closed = False
         self._free: list[Connection] = []
         self._guard = threading.Lock()
         self._slots = threading.BoundedSemaphore(_POOL_SIZE)
@@ -156,7 +157,10 @@ class Connections:
             connection.close()  # a reply that comes later must not be taken for another's
             return
         with self._guard:
-            self._free.append(connection)
+            if not self._is_closed:
+                self._free.append(connection)
+                return
+        connection.close()
 
     def _clear(self) -> None:
         with self._guard:
@@ -165,7 +169,9 @@ class Connections:
             connection.close()
 
     def close(self) -> None:
-        """Close those that are not in use."""
+        """Close those that are not in use; the others are closed when they are given back."""
+        with self._guard:
+            self._is_closed = True
         self._clear()
 
 

@@ -31,7 +31,7 @@ def url_of(engine: str) -> str:
     return SHARED[engine]()
 
 
-@pytest.fixture(params=("memory", *SHARED))
+@pytest.fixture(params=["memory", "redis", "sqlite", pytest.param("postgres", marks=pytest.mark.servers)])
 def url(request: pytest.FixtureRequest) -> str:
     return url_of(request.param)
 

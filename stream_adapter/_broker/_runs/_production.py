@@ -55,6 +55,7 @@ class Production:
         lease: seconds.
         timeout: seconds that it may take; None: any.
         append_timeout: seconds that one append may take.
+        loop: where it runs.
         on_end: called once, on the run's loop, when all is done.
 
     Attributes:
@@ -73,6 +74,7 @@ class Production:
         lease: float,
         timeout: float | None,
         append_timeout: float,
+        loop: asyncio.AbstractEventLoop,
         on_end: Callable[[Production], object],
     ) -> None:
         self._engine = engine
@@ -89,9 +91,9 @@ class Production:
         self._lease_until = time.monotonic() + lease
         self._source: asyncio.Task[None] | None = None
         self._writer: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop
-        self._changed: asyncio.Event
-        self._noticed: asyncio.Event
+        self._loop = loop
+        self._changed = asyncio.Event()
+        self._noticed = asyncio.Event()
         self.status: RunStatus = "running"
         self.ended: threading.Event = threading.Event()
         self.closed: threading.Event = threading.Event()
@@ -106,16 +108,14 @@ class Production:
         """The engine's name of its channel."""
         return self._name.key
 
-    def start(self, loop: asyncio.AbstractEventLoop, context: Context, *, is_here: bool) -> None:
-        """Begin on a loop; `is_here` if the caller runs on it."""
-        self._loop = loop
+    def start(self, context: Context, *, is_here: bool) -> None:
+        """Begin on its loop; `is_here` if the caller runs on it."""
         if is_here:
             self._begin(context)
         else:
-            loop.call_soon_threadsafe(self._begin, context)
+            self._loop.call_soon_threadsafe(self._begin, context)
 
     def _begin(self, context: Context) -> None:
-        self._changed, self._noticed = asyncio.Event(), asyncio.Event()
         self._source = self._task(drive(self._work, self._outbox), context)
         self._source.add_done_callback(lambda _: self._changed.set())
         self._writer = self._task(self._write(), Context())

@@ -91,16 +91,16 @@ class Registry:
             lease=lease,
             timeout=timeout,
             append_timeout=self._append_timeout,
+            loop=here or background_loop(),
             on_end=self._ended,
         )
-        loop = here or background_loop()
         try:
             leave = self.hub().observe(name, production.notice)
         except BrokerError:  # a cancellation is seen when the lease is renewed
             leave = _nothing
         with self._lock:
             self._productions[production] = leave
-        production.start(loop, copy_context(), is_here=here is not None)
+        production.start(copy_context(), is_here=here is not None)
         return production
 
     def production(self, name: ChannelName, state: RunState) -> Production | None:
