@@ -125,6 +125,9 @@ class RequestSource(ABC):
 class PolledSource(ABC):
     """An async source that can also be read without a task, on one loop: see `_pump.producers.polled`."""
 
+    __slots__ = ()
+    has_more: bool
+
     @abstractmethod
     def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
         """Begin: `changed` is called on the loop where there is more; `start` runs a coroutine."""

@@ -144,32 +144,52 @@ class AsyncBody(Body):
     async def _in_context(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.get_running_loop().create_task(coroutine, context=for_task(self._context))
 
-    async def next(self) -> bytes | None:
+    async def next(self) -> bytes | None:  # noqa: C901  # the steps of every block: a call for some of them costs as much as they do
         """Return the next block; None at the end."""
         if self._error is not None:
             raise raisable(self._error)
-        await self.start()
-        try:
-            if not self._pending and self._consumer is not None:
-                self._buffer.max_items = self._flow.limits.max_items  # the prefetch limit is over
-                self._pending = await self._next_batch(self._consumer)
-            if self.length is not None and self._consumer is not None:
-                self._check_length(self.length, self._pending)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            if record := self._fail(error):
-                self._bytes += len(record)
-                return record  # and the next call raises
-            raise
-        pending = self._pending
+        if not self._started:
+            await self.start()
+        consumer, pending = self._consumer, self._pending
+        if consumer is not None:
+            try:
+                if not pending:
+                    self._buffer.max_items = self._flow.limits.max_items  # the prefetch limit is over
+                    pending = self._pending = await consumer.next()
+                    if not pending:
+                        self._raise_source_error()
+                if self.length is not None:
+                    self._check_length(self.length, pending)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001  # raised now, or by the next call
+                return self._last_record(error)
         if not pending:
             self._done = True
             return None
+        block = self._next_block(pending)
+        if pending:
+            await asyncio.sleep(0)  # other tasks run between blocks, however many are ready
+        return block
+
+    def _last_record(self, raised: BaseException) -> bytes:
+        """Return what a stream that failed sends last; the next call raises.
+
+        Raises:
+            Exception: what ended the stream, if it sends nothing.
+        """
+        error = self._interrupted() if isinstance(raised, Interrupted) else raised
+        record = self._fail(error)
+        if record:
+            self._bytes += len(record)
+            return record
+        if error is raised:
+            raise error
+        raise error from None
+
+    def _next_block(self, pending: list[bytes]) -> bytes:
         if self._one_by_one or len(pending) == 1:
             block = pending.pop(0)
-            if pending:
-                await asyncio.sleep(0)  # other tasks run between blocks, however many are ready
         else:
             block = b"".join(pending)
             pending.clear()
@@ -234,6 +254,7 @@ class AsyncBody(Body):
             if self._hooks.on_stopping is not None:
                 self._hooks.on_stopping()
             consumer.producer.stop()
+            consumer.close()
             if self._buffer.ended and self._flow.on_close is None:
                 unregister(self)
                 return

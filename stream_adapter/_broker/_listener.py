@@ -21,12 +21,12 @@ from ._records import Control, Delivery, Record, StreamOpen
 from ._ring import Ring
 from ._waiters import Waiter
 
-__all__ = ["WAIT", "Call", "Listener", "Options", "Step"]
+__all__ = ["BATCH", "WAIT", "Call", "Listener", "Options", "Step"]
 
 OnGap: TypeAlias = Literal["reset", "snapshot", "gone"]
 Reason: TypeAlias = Literal["trimmed", "epoch", "unknown", "slow"]
 
-_BATCH = 64  # records that are delivered before other tasks run
+BATCH = 64  # records that are delivered before other tasks run
 
 
 class _Wait:
@@ -101,6 +101,7 @@ class Listener:
         self._waiter = waiter
         self._tracks = [_Track(name) for name in options.names]
         self._is_single = len(self._tracks) == 1
+        self._is_idle = False  # waits for what comes next in the one channel
 
     def steps(self) -> Generator[Step, Any, None]:
         """Enter the channels, catch up, and follow them. Closing it leaves them.
@@ -124,6 +125,22 @@ class Listener:
             for channel in entered:
                 self._hub.leave(channel, self._waiter)
 
+    def newest(self) -> Sequence[Item] | None:
+        """Return the records that came while the steps wait; None if the steps must say what is next."""
+        if not self._is_idle or self._hub.is_closed:
+            return None
+        track = self._tracks[0]
+        ring = track.ring
+        if track.channel.ring is not ring:
+            return None
+        if ring.top <= track.offset:
+            return []
+        records = ring.after(track.offset, BATCH)
+        if not records:
+            return None
+        track.offset = records[-1].entry.offset
+        return records
+
     def _begin(self) -> _Steps:
         if self._cursor is None:
             yield from self._begin_without_cursor()
@@ -131,8 +148,8 @@ class Listener:
             yield from self._resume(self._cursor)
         for track in self._tracks:
             records, track.backlog = track.backlog, []
-            for start in range(0, len(records), _BATCH):
-                yield self._deliveries(track, records[start : start + _BATCH])
+            for start in range(0, len(records), BATCH):
+                yield self._deliveries(track, records[start : start + BATCH])
 
     def _begin_without_cursor(self) -> _Steps:
         limit = self._options.replay
@@ -191,13 +208,15 @@ class Listener:
                     yield from self._change_ring(track, ring)
                 elif ring.top <= track.offset:  # less: what was read is still to arrive
                     continue
-                elif records := ring.after(track.offset, _BATCH):
+                elif records := ring.after(track.offset, BATCH):
                     yield self._deliveries(track, records)
                 elif ring.first > track.offset + 1:
                     yield from self._catch_up(track, "slow")
                 is_idle = False
             if is_idle:
+                self._is_idle = self._is_single
                 yield WAIT
+                self._is_idle = False
 
     def _change_ring(self, track: _Track, ring: Ring) -> _Steps:
         """Continue in the ring that replaced a broken one."""
@@ -219,8 +238,8 @@ class Listener:
         self._take_history(track, read, late)
         if track.reason is None:
             records, track.backlog = track.backlog, []
-            for start in range(0, len(records), _BATCH):
-                yield self._deliveries(track, records[start : start + _BATCH])
+            for start in range(0, len(records), BATCH):
+                yield self._deliveries(track, records[start : start + BATCH])
         else:
             yield from self._fill_gaps()
 

@@ -28,7 +28,7 @@ from stream_adapter._request import RequestHead
 from stream_adapter._source import PolledSource, RequestSource
 from stream_adapter.formats._published import Item, Opening
 
-from ._listener import WAIT, Call, Step
+from ._listener import BATCH, WAIT, Call, Step
 from ._records import Control, Delivery, Event, Record
 from ._waiters import LoopWaiter, ThreadWaiter
 
@@ -40,6 +40,10 @@ class Steps(Protocol):
 
     def steps(self) -> Generator[Step, Any, None]:
         """Yield items, and what to wait for. Closing it ends the listener."""
+        ...
+
+    def newest(self) -> Sequence[Item] | None:
+        """Return what came while the steps wait, at most `BATCH` items; None if the steps must say what is next."""
         ...
 
 
@@ -136,7 +140,18 @@ class Listening(RequestSource, Iterable[Event], AsyncIterable[Event]):
 class AsyncStream(PolledSource, AsyncIterator[Item]):
     """One request's stream, which begins when it is read: polled on an event loop, or iterated in a task."""
 
-    __slots__ = ("_changed", "_cursor", "_items", "_listening", "_loop", "_pending", "_start", "_steps")
+    __slots__ = (
+        "_changed",
+        "_cursor",
+        "_items",
+        "_listening",
+        "_loop",
+        "_newest",
+        "_pending",
+        "_start",
+        "_steps",
+        "has_more",
+    )
 
     def __init__(self, listening: Listening, cursor: str | None) -> None:
         self._listening = listening
@@ -144,7 +159,9 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         self._items: AsyncGenerator[Item] | None = None
         self._steps: Generator[Step, Any, None] | None = None
         self._pending: Future[Any] | asyncio.Task[Any] | None = None
+        self.has_more: bool = True
         self._changed: Callable[[], None]
+        self._newest: Callable[[], Sequence[Item] | None]
         self._start: Callable[[Any], asyncio.Task[Any]]
 
     @property
@@ -160,12 +177,22 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         assert isinstance(waiter, LoopWaiter)  # noqa: S101  # a loop runs here
         waiter.changed = changed
         self._steps = listener.steps()
+        self._newest = listener.newest
 
     def poll(self) -> Sequence[Item] | None:
-        """Run the listener's steps until one has items, or must wait."""
-        steps, pending = self._steps, self._pending
+        """Return the newest items, or run the listener's steps until one has items, or must wait."""
+        steps = self._steps
         if steps is None:
             return None
+        newest = None if self._pending is not None else self._newest()
+        if newest is None:
+            self.has_more = True
+            return self._step(steps)
+        self.has_more = len(newest) == BATCH
+        return newest
+
+    def _step(self, steps: Generator[Step, Any, None]) -> Sequence[Item] | None:
+        pending = self._pending
         if pending is None:
             step: Step | None = next(steps, None)
         elif pending.done():

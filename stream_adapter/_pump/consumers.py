@@ -48,6 +48,7 @@ class Interruption:
             self.callback()
 
 
+_WHOLE = b"\n\n"
 _TAIL = 256  # bytes, enough for a comment of one line
 # A frame of an event stream ends with a blank line; comments and a retry have none, and each is whole by itself
 _FRAME_END = re.compile(rb"(?:\n\n|\r\n\r\n|\r\r)(?:(?::|retry:)[^\r\n]*\n)*\Z")
@@ -68,6 +69,7 @@ class _Consumer(Generic[W]):
     """
 
     __slots__ = (
+        "_is_polled",
         "_is_timed",
         "_keepalive_frame",
         "_one_by_one",
@@ -86,12 +88,13 @@ class _Consumer(Generic[W]):
         self._waker: W = waker
         interruption.waker = waker
         self.producer = producer
+        self._is_polled = producer.is_polled
         self.buffer = producer.buffer
         self.deadlines = deadlines
         self._is_timed = deadlines.any_set
         self.interruption = interruption
         self._keepalive_frame = b""
-        self._tail = b"\n\n"  # what was sent last: a keepalive may follow the end of a frame only
+        self._tail = _WHOLE  # what was sent last: a keepalive may follow the end of a frame only
 
     def commit(self, keepalive: float | None, keepalive_frame: bytes) -> None:
         """Start to send keepalives: the status line goes out now, and nothing can be sent before it."""
@@ -116,10 +119,10 @@ class _Consumer(Generic[W]):
                 return []
         batch = buffer.take() if self._one_by_one else [buffer.take_joined()]
         self.producer.resume()
-        self._tail = _tail(self._tail, batch)  # also of the first batch, before keepalives start
+        # also of the first batch, before keepalives start; most are whole frames
+        self._tail = _WHOLE if batch[-1].endswith(_WHOLE) else _tail(self._tail, batch)
         if self._is_timed:
-            self.deadlines.last_item_at = self.deadlines.last_sent_at = time.monotonic()
-            self.deadlines.check(self.deadlines.last_item_at)
+            self.deadlines.sent(time.monotonic())
         return batch
 
     def _time_left(self) -> float | None:
@@ -147,7 +150,26 @@ def _tail(before: bytes, batch: list[bytes]) -> bytes:
 class AsyncConsumer(_Consumer[LoopWaker]):
     """Consumes in a task."""
 
-    __slots__ = ()
+    __slots__ = ("_is_pulled",)
+
+    def __init__(
+        self,
+        producer: Producer,
+        waker: LoopWaker,
+        deadlines: Deadlines,
+        interruption: Interruption,
+        *,
+        one_by_one: bool,
+    ) -> None:
+        super().__init__(producer, waker, deadlines, interruption, one_by_one=one_by_one)
+        self._is_pulled = producer.is_pulled
+
+    def is_ready(self) -> bool:
+        """Return True if `next` would return, or raise, at once."""
+        buffer = self.buffer
+        if buffer.items or buffer.ended or self.interruption.reason is not None:
+            return True
+        return self._is_polled and self.producer.pull()
 
     async def next(self) -> list[bytes]:
         """Return what is ready, waiting for it; [] at the end, with its cause in `buffer.error`.
@@ -156,13 +178,40 @@ class AsyncConsumer(_Consumer[LoopWaker]):
             Interrupted: the stream was interrupted.
             StreamTimeoutError: a deadline passed.
         """
-        if self.buffer.items or (self.producer.is_pulled and self.producer.pull()):
+        if self.buffer.items or (self._is_pulled and self.producer.pull()):
             await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
-        while (batch := self._take()) is None:
-            await self._waker.wait(self.is_ready, self._time_left())
-            if not self.is_ready() and (keepalive := self._due_keepalive()) is not None:
-                return keepalive
+        waker = self._waker
+        batch = self._take()
+        while batch is None:
+            if self._is_timed and not waker.has_timer:
+                self._set_timer()
+            waiter = waker.begin()  # `waker.wait`, without a coroutine: thousands may stand here
+            try:
+                if not (waker.is_threadsafe and self.is_ready()):
+                    await waiter
+            finally:
+                waker.end()
+            if self._is_polled:
+                self.producer.pull()
+            batch = self._take()
+            if batch is None and self._is_timed:
+                batch = self._due_keepalive()
         return batch
+
+    def _set_timer(self) -> None:
+        """Set one for the next deadline. What is sent meanwhile moves that; another is set then."""
+        left = self._time_left()
+        if left is not None:
+            self._waker.set_timer(left)
+
+    def commit(self, keepalive: float | None, keepalive_frame: bytes) -> None:
+        """Start to send keepalives, which may be due before other deadlines."""
+        super().commit(keepalive, keepalive_frame)
+        self._waker.drop_timer()
+
+    def close(self) -> None:
+        """Keep no timer: nothing more is taken."""
+        self._waker.drop_timer()
 
     async def wait_ready(self, timeout: float | None) -> None:
         """Wait until `is_ready`, for at most `timeout` seconds."""

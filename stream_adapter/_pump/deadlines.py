@@ -42,8 +42,22 @@ class Deadlines:
 
     def time_left(self, now: float) -> float | None:
         """Return the seconds until the next deadline; None without one."""
-        times = [at for at in (self._idle_at(), self._total_at, self._keepalive_at()) if at is not None]
-        return max(0.0, min(times) - now) if times else None
+        at = self._total_at
+        if self._idle is not None and (at is None or self.last_item_at + self._idle < at):
+            at = self.last_item_at + self._idle
+        if self.keepalive is not None and (at is None or self.last_sent_at + self.keepalive < at):
+            at = self.last_sent_at + self.keepalive
+        return None if at is None else max(0.0, at - now)
+
+    def sent(self, now: float) -> None:
+        """Note that items were sent.
+
+        Raises:
+            StreamTimeoutError: total_timeout has passed.
+        """
+        self.last_item_at = self.last_sent_at = now
+        if self._total_at is not None and now >= self._total_at:
+            raise StreamTimeoutError("total_timeout", self._total or 0)
 
     def check(self, now: float) -> Literal["keepalive"] | None:
         """Return "keepalive" if one is due.
@@ -53,14 +67,8 @@ class Deadlines:
         """
         if self._total_at is not None and now >= self._total_at:
             raise StreamTimeoutError("total_timeout", self._total or 0)
-        idle_at = self._idle_at()
-        if idle_at is not None and now >= idle_at:
-            raise StreamTimeoutError("idle_timeout", self._idle or 0)
-        keepalive_at = self._keepalive_at()
-        return "keepalive" if keepalive_at is not None and now >= keepalive_at else None
-
-    def _idle_at(self) -> float | None:
-        return None if self._idle is None else self.last_item_at + self._idle
-
-    def _keepalive_at(self) -> float | None:
-        return None if self.keepalive is None else self.last_sent_at + self.keepalive
+        if self._idle is not None and now >= self.last_item_at + self._idle:
+            raise StreamTimeoutError("idle_timeout", self._idle)
+        if self.keepalive is not None and now >= self.last_sent_at + self.keepalive:
+            return "keepalive"
+        return None

@@ -50,24 +50,30 @@ class LoopWaker(Waker):
 
     Args:
         threadsafe: whether other threads call `wake`.
+
+    Attributes:
+        is_threadsafe: the same.
     """
 
-    __slots__ = ("_loop", "_threadsafe", "_waiter")
+    __slots__ = ("_loop", "_timer", "_waiter", "is_threadsafe")
 
     def __init__(self, *, threadsafe: bool) -> None:
         super().__init__()
         self._loop = running_loop()
-        self._threadsafe = threadsafe
+        self.is_threadsafe: bool = threadsafe
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
-    def _notify(self) -> None:
-        if not self._threadsafe:
+    def wake(self) -> None:
+        """Wake the task if it waits."""
+        if not self.waiting:
+            return
+        self.waiting = self._always
+        if not self.is_threadsafe:
             self._set()
             return
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and no task of it waits
             self._loop.call_soon_threadsafe(self._set)
-        except RuntimeError:  # the loop is closed, and no task of it waits
-            return
 
     def _set(self) -> None:
         waiter = self._waiter
@@ -76,17 +82,45 @@ class LoopWaker(Waker):
 
     async def wait(self, ready: Callable[[], object], timeout: float | None = None) -> None:
         """Wait for `wake`: not at all if `ready()` holds, and for at most `timeout` seconds."""
-        waiter = self._waiter = self._loop.create_future()
+        waiter = self.begin()
         timer = None if timeout is None else self._loop.call_later(timeout, self._set)
-        self.waiting = True
         try:
             if not ready():
                 await waiter
         finally:
-            self.waiting = self._always
-            self._waiter = None
+            self.end()
             if timer is not None:
                 timer.cancel()
+
+    def begin(self) -> asyncio.Future[None]:
+        """Return what `wake` completes from now on. If threads wake, look again before it is awaited."""
+        waiter = self._waiter = self._loop.create_future()
+        self.waiting = True
+        return waiter
+
+    def end(self) -> None:
+        """Wait no more."""
+        self.waiting = self._always
+        self._waiter = None
+
+    @property
+    def has_timer(self) -> bool:
+        """Whether a timer is set that will end a wait."""
+        return self._timer is not None
+
+    def set_timer(self, seconds: float) -> None:
+        """End the wait that is under way in so many seconds, if one is then: a timer serves many waits."""
+        self._timer = self._loop.call_later(seconds, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._set()
+
+    def drop_timer(self) -> None:
+        """Cancel the timer."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
 
 
 class ThreadWaker(Waker):

@@ -91,6 +91,9 @@ class Follower:
         finally:
             self._hub.leave(channel, self._waiter)
 
+    def newest(self) -> None:
+        """Return None: the steps say what is next, for a record may end the run."""
+
     def _follow(self, channel: Channel) -> Generator[Step, Any, None]:
         ring = channel.ring
         while True:

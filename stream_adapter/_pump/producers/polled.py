@@ -17,7 +17,13 @@ __all__ = ["Polled", "PolledProducer"]
 
 
 class Polled(Protocol):
-    """The interface of a polled source. Methods are called on its loop, and return at once."""
+    """The interface of a polled source. Methods are called on its loop, and return at once.
+
+    Attributes:
+        has_more: whether `poll` may return more without a change.
+    """
+
+    has_more: bool
 
     def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
         """Begin. `changed` is called on the loop where `poll` may return more; `start` runs a coroutine of a user's."""
@@ -29,7 +35,9 @@ class Polled(Protocol):
 
 
 class PolledProducer(Producer):
-    """Owned by its loop: polled when the source says so, and when the consumer has taken what there was.
+    """Owned by its loop. The consumer polls the source, in its own task, when it has taken what there was.
+
+    The source says when there is more, which wakes the consumer; nothing is polled while the consumer is in a `send`.
 
     Args:
         pipe: what it connects.
@@ -37,13 +45,16 @@ class PolledProducer(Producer):
         close_source: closes it, at once.
     """
 
-    __slots__ = ("_close_source", "_encode", "_items", "_last", "_open_source", "_polled")
+    is_pulled = True
+    is_polled = True
+    __slots__ = ("_close_source", "_encode", "_has_changed", "_items", "_last", "_open_source", "_polled")
 
     def __init__(self, pipe: Pipe, *, open_source: Callable[[], Polled], close_source: Callable[[], None]) -> None:
         super().__init__(pipe)
         self._open_source = open_source
         self._close_source = close_source
         self._polled: Polled | None = None
+        self._has_changed = True  # since all was polled
         self._items: Iterator[object] | None = None  # that were polled, and are not in the buffer yet
         self._last: type | None = None
         self._encode: Callable[[Any], bytes] = undecided
@@ -53,36 +64,51 @@ class PolledProducer(Producer):
         loop, context = asyncio.get_running_loop(), for_task(self.context)
         try:
             polled = self._polled = self.context.run(self._open_source)
-            polled.begin(self.resume, lambda coroutine: loop.create_task(coroutine, context=context))
+            polled.begin(self._changed, lambda coroutine: loop.create_task(coroutine, context=context))
         except BaseException as error:  # noqa: BLE001  # the consumer raises it
             self._end(error)
             return
-        self.resume()
+        self.pull()
 
-    def resume(self) -> None:
-        """Put what is ready, as far as there is room."""
+    def _changed(self) -> None:
+        self._has_changed = True
+        waker = self.waker
+        if waker.waiting:
+            waker.wake()
+
+    def pull(self) -> bool:
+        """Fill the empty buffer with what is ready; return True if the consumer has something to take."""
+        if not self._has_changed:
+            return False
         polled, buffer = self._polled, self.buffer
-        if polled is None or self.stopping or buffer.ended:
-            return
+        if polled is None or buffer.ended:
+            return False
         try:
-            while not buffer.is_full():
+            room = buffer.high_water
+            while self._has_changed and room > 0:
                 items = self._items
                 if items is None:
                     ready = polled.poll()
-                    if ready is None:
-                        self._finish()
-                        self._end(None)
-                        return
                     if not ready:
-                        return
+                        if ready is None:
+                            self._finish()
+                            self._end(None)
+                            return True
+                        self._has_changed = False
+                        break
                     items = iter(ready)
-                self._items = self._put_items(items)
+                    self._has_changed = polled.has_more
+                room = self._put_items(items, room)
         except BaseException as error:  # noqa: BLE001  # the consumer raises it, after what came before
             self._end(error)
+            return True
+        return bool(buffer.items)
 
-    def _put_items(self, items: Iterator[object]) -> Iterator[object] | None:
-        """Put items until the buffer is full; return those that are left."""
+    def _put_items(self, items: Iterator[object], credit: int) -> int:
+        """Put items until the buffer is full, and keep those that are left; return how many bytes it has room for."""
         buffer = self.buffer
+        chunks, room = buffer.items, credit
+        self._items = items
         for item in items:
             if type(item) is not self._last:
                 self._last = type(item)
@@ -92,12 +118,14 @@ class PolledProducer(Producer):
             except Exception as error:  # noqa: BLE001  # it is raised, explained
                 problem = self.encoder.explain(error, item)
                 raise problem from problem.__cause__
-            is_full = buffer.put(chunk)
-            if self.waker.waiting:
-                self.waker.wake()
-            if is_full:
-                return items
-        return None
+            chunks.append(chunk)
+            room -= len(chunk)
+            if room <= 0 or len(chunks) >= buffer.max_items:
+                self._has_changed = True
+                break
+        else:
+            self._items = None
+        return buffer.credit(credit - room)
 
     def stop(self) -> None:
         """Close the source at once: it is never in the middle of a step here."""
