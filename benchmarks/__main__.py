@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks import downloads, formats, inprocess, installed, latency, memory, middleware, server, startup
+from benchmarks import broker, downloads, formats, inprocess, installed, latency, memory, middleware, server, startup
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -25,6 +25,7 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "memory": memory.measure,
     "downloads": downloads.measure,
     "installed": installed.measure,
+    "broker": broker.measure,
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, TypeAlias
 
-__all__ = ["PATHS", "Contender", "Path", "Protocol", "Role", "entered", "missing"]
+__all__ = ["BROKER", "PATHS", "Contender", "Path", "Protocol", "Role", "entered", "missing"]
 
 Protocol: TypeAlias = Literal["wsgi", "asgi"]
 Role: TypeAlias = Literal["floor", "bare", "peer", "library"]
@@ -139,6 +139,19 @@ PATHS = (
     ),
 )
 
+LIST = Contender("a list, by hand", "floor", "broker:floor", requires=("fastapi",))
+LIST_IN_FASTAPI = Contender("a list, by hand, FastAPI", "bare", "broker:fastapi", requires=("fastapi",))
+SUBSCRIBE = Contender("subscribe", "library", "broker:adapted", requires=("fastapi",))
+SUBSCRIBE_IN_FASTAPI = Contender("subscribe in FastAPI", "library", "broker:adapted_fastapi", requires=("fastapi",))
+BROKER = (
+    LIST,
+    SUBSCRIBE,
+    LIST_IN_FASTAPI,
+    SUBSCRIBE_IN_FASTAPI,
+    Contender("broadcaster", "peer", "broker:broadcaster", requires=("fastapi", "broadcaster")),
+    Contender("django-eventstream", "peer", "broker:django_eventstream", requires=("fastapi", "django_eventstream")),
+)
+
 
 def entered(path: Path) -> list[Contender]:
     """Return those of a path that can take part."""
@@ -147,5 +160,5 @@ def entered(path: Path) -> list[Contender]:
 
 def missing() -> list[str]:
     """Name what is left out."""
-    absent = {contender.name for path in PATHS for contender in path.contenders if not contender.is_installed}
-    return sorted(absent)
+    contenders = [*(contender for path in PATHS for contender in path.contenders), *BROKER]
+    return sorted({contender.name for contender in contenders if not contender.is_installed})

@@ -14,7 +14,7 @@ from benchmarks.client import connect, discard
 from benchmarks.serving import serve
 from benchmarks.table import Goal, Table
 
-__all__ = ["idle", "long", "measure"]
+__all__ = ["allow_descriptors", "idle", "long", "measure", "resident"]
 
 _LONG: tuple[tuple[c.Contender, c.Protocol, str], ...] = (
     (c.Contender("raw app", "bare", "floor:bare_asgi"), "asgi", "async"),
@@ -76,7 +76,7 @@ def long(mebibytes: int) -> Table:
 
 def idle(count: int) -> Table:
     """Open `count` streams that stay silent, and see what the server holds for each."""
-    _allow_descriptors(count + _WARM + 200)
+    allow_descriptors(count + _WARM + 200)
     table = Table(f"{count} silent event streams on uvicorn: KiB per connection", ["", "KiB"])
     held = {contender: _held(contender, count) for contender in _IDLE if contender.is_installed}
     for contender, kibibytes in held.items():
@@ -92,10 +92,10 @@ def _held(contender: c.Contender, count: int) -> float:
     with ExitStack() as clients, serve(contender, "asgi") as server:
         for _ in range(_WARM):
             _open(clients, server.port)
-        before = _resident(server.process.pid)
+        before = resident(server.process.pid)
         for _ in range(count):
             _open(clients, server.port)
-        return (_resident(server.process.pid) - before) / count
+        return (resident(server.process.pid) - before) / count
 
 
 def _open(clients: ExitStack, port: int) -> None:
@@ -105,7 +105,7 @@ def _open(clients: ExitStack, port: int) -> None:
         received += client.recv(4096)
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """Return the KiB that a process has resident."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -113,7 +113,8 @@ def _resident(pid: int) -> float:
     raise LookupError(f"no VmRSS for process {pid}")
 
 
-def _allow_descriptors(count: int) -> None:
+def allow_descriptors(count: int) -> None:
+    """Raise the limit of open files, as far as it may be."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks import broker, broker_engines, broker_wakes
 from benchmarks.__main__ import main
-from benchmarks.contenders import PATHS, Contender, missing
+from benchmarks.contenders import LIST, PATHS, SUBSCRIBE, Contender, missing
 from benchmarks.formats import FORMATS
 from benchmarks.rounds import take_turns
 from benchmarks.table import Goal, Table
@@ -89,3 +90,23 @@ def test_the_installation_is_measured_beside_starlettes() -> None:
     assert [goal["what"] for goal in imports["goals"]] == ["stream_adapter / Starlette"]
     assert all(row["KiB"] > 0 for row in sizes["rows"])
     assert any("werkzeug" in note and "orjson" in note for note in sizes["notes"])
+
+
+def test_listeners_of_a_broker_are_measured_beside_a_list_behind_a_server() -> None:
+    table = broker.served([LIST, SUBSCRIBE], count=3, events=2, rounds=1)
+    assert [row[0] for row in table.rows] == [LIST.name, SUBSCRIBE.name]
+    assert [goal.limit for goal in table.goals] == [1.25, 12.0]
+
+
+def test_wakes_are_measured_beside_a_ring() -> None:
+    for table in broker_wakes.measure(0.001, rounds=1):
+        assert len(table.rows) == 3
+        assert [goal.what for goal in table.goals] == ["subscribe / the ring"]
+
+
+def test_engines_are_measured_with_a_subscriber_in_another_process(tmp_path: Path) -> None:
+    urls = {"SQLite": f"sqlite:///{tmp_path}/broker.db"}
+    for measured in (broker_engines.arrivals, broker_engines.publishing, broker_engines.resuming):
+        table = measured(urls, 0.01)
+        assert table.rows
+        assert not table.notes  # no event was lost
