@@ -193,7 +193,7 @@ def test_readers_that_stall_slow_no_other_and_grow_nothing(redis: RedisServer, c
         for client in stalled:
             client.pause()
         for n in range(300):  # what fills the sockets, and the ring
-            workers.live.publish("ticks", [n, payload])
+            await asyncio.to_thread(workers.live.publish, "ticks", [n, payload])  # the clients read in the meantime
         await wait_until(lambda: len(fast.data) == 300)
         full = server.peak_memory()
         for start in range(300, rounds, 20):
