@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,11 @@ TEMPLATES = {
 }
 
 
-ORDERS = {
-    "flask": lambda *options, **env: gunicorn("examples.orders_flask:app", *options, **env),
-    "django-wsgi": lambda *options, **env: gunicorn("examples.orders_django:wsgi", *options, **env),
-    "django-asgi": lambda *options, **env: uvicorn("examples.orders_django:asgi", "--lifespan", "off", *options, **env),
-    "fastapi": lambda *options, **env: uvicorn("examples.orders_fastapi:app", *options, **env),
+ORDERS: dict[str, Callable[..., AbstractContextManager[Server]]] = {
+    "flask": partial(gunicorn, "examples.orders_flask:app"),
+    "django-wsgi": partial(gunicorn, "examples.orders_django:wsgi"),
+    "django-asgi": partial(uvicorn, "examples.orders_django:asgi", "--lifespan", "off"),
+    "fastapi": partial(uvicorn, "examples.orders_fastapi:app"),
 }
 
 
