@@ -166,7 +166,7 @@ def publishing(urls: dict[str, str], part: float) -> Table:
             for name, timing in take_turns(runs, 2).items():
                 table.rows.append([f"{name}, {engine}", 1 / timing.best])
                 if url.startswith("redis"):
-                    table.goals.append(Goal(f"{name}, {engine}: µs an event", timing.best * 1e6, 100.0, "µs"))
+                    table.goals.append(Goal(f"{name}, {engine}: µs per event", timing.best * 1e6, 100.0, "µs"))
     return table
 
 

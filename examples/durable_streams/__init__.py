@@ -32,23 +32,23 @@ __all__ = ["app"]
 
 streams: dict[str, Stream] = {}
 
-VERBS = {"PUT": create, "POST": append, "DELETE": delete, "HEAD": head, "GET": read}
+HANDLERS = {"PUT": create, "POST": append, "DELETE": delete, "HEAD": head, "GET": read}
 
 
 async def respond(request: Request) -> sa.Response:
     """Answer one request."""
-    path, verb = request.url.path, VERBS.get(request.method)
+    path, handler = request.url.path, HANDLERS.get(request.method)
     if request.method == "OPTIONS":
         return answer(204, PREFLIGHT)
-    if verb is None:
+    if handler is None:
         return answer(405, {"Allow": PREFLIGHT["Access-Control-Allow-Methods"]})
     stream = streams.setdefault(path, Stream(path))
     stream.users += 1
     try:
         await stream.load()
-        if not stream.exists and verb is not create:
+        if not stream.exists and handler is not create:
             return answer(404, {})
-        return await verb(request, stream)
+        return await handler(request, stream)
     except Refused as refused:
         body = b"" if request.method == "HEAD" else f"{refused}\n".encode()
         return answer(refused.status, {"Content-Type": "text/plain", **refused.headers}, body)

@@ -199,7 +199,7 @@ class AsyncConsumer(_Consumer[LoopWaker]):
         return batch
 
     def _set_timer(self) -> None:
-        """Set one for the next deadline. What is sent meanwhile moves that; another is set then."""
+        """Set a timer for the next deadline. Sending moves that deadline; the timer is then set again."""
         left = self._time_left()
         if left is not None:
             self._waker.set_timer(left)

@@ -206,7 +206,7 @@ def test_readers_that_stall_slow_no_other_and_grow_nothing(redis: RedisServer, c
             client.go_on()
         await wait_for_all(stalled[:5], lambda client: client.resets or client.ends)
         for client in stalled[:5]:
-            if client.ends:  # let go, for it read nothing for `send_timeout`
+            if client.ends:  # disconnected, because it read nothing for `send_timeout`
                 client.connect(server)
         await wait_for_all(stalled[:5], lambda client: client.resets)
         workers.live.publish("ticks", "last")

@@ -23,7 +23,7 @@ TEXT = {"Content-Type": "text/plain"}
 CLOSED = {"Stream-Closed": "true"}
 
 PASSED = 250
-TOO_STRICT = {  # they look for `data:{` in the text; events of ours have the space of the protocol's own examples
+TOO_STRICT = {  # they look for `data:{` in the text; this library writes the space of the protocol's own examples
     "should generate streamCursor in SSE control events",
     "should handle cursor collision with jitter in SSE mode",
     "should handle newlines in text/plain payloads",
