@@ -62,7 +62,7 @@ class _Dialect(SSE):
 
     def error_item(self, record: object) -> ServerSentEvent:
         """Make it a part that the dialect's clients take for an error."""
-        return record if isinstance(record, ServerSentEvent) else ServerSentEvent(self.error_part(record))
+        return record if isinstance(record, ServerSentEvent) else self.error_event(self.error_part(record))
 
     def error_record(self) -> bytes:
         """Return the part that says it failed."""
@@ -72,7 +72,11 @@ class _Dialect(SSE):
         """Return the part that says that a run failed; `[DONE]` says that it is done."""
         if not ending.is_failure:
             return b""
-        return ServerSentEvent(self.ending_part(ending)).encoded
+        return self.error_event(self.ending_part(ending)).encoded
+
+    def error_event(self, part: Mapping[str, object]) -> ServerSentEvent:
+        """Return the event of an error's part."""
+        return ServerSentEvent(part)
 
     def error_part(self, record: object) -> Mapping[str, object]:
         """Return the dialect's part for an error."""
@@ -121,15 +125,22 @@ class Anthropic(_Dialect):
         encode = super().encode_of(cls)
         return lambda item: _named(encode(item))
 
-    def error_item(self, record: object) -> ServerSentEvent:
-        """Make it the event `error`."""
-        return record if isinstance(record, ServerSentEvent) else ServerSentEvent(self.error_part(record), "error")
+    def error_event(self, part: Mapping[str, object]) -> ServerSentEvent:
+        """Name it `error`, as its clients look for."""
+        return ServerSentEvent(part, event="error")
 
     def error_part(self, record: object) -> Mapping[str, object]:
         """Put text into an error object; a mapping is one already."""
         if isinstance(record, Mapping):
             return {"type": "error", "error": cast("object", record)}
         return {"type": "error", "error": {"type": "api_error", "message": _text(record)}}
+
+    def ending_part(self, ending: Ending) -> Mapping[str, object]:
+        """Say also how the run ended."""
+        return {
+            "type": "error",
+            "error": {"type": "api_error", "message": ending.detail or _TITLE, "run": ending.status},
+        }
 
 
 class AGUI(_Dialect):
@@ -147,6 +158,10 @@ class AGUI(_Dialect):
         if isinstance(record, Mapping):
             return {"type": "RUN_ERROR", **cast("Mapping[str, object]", record)}
         return {"type": "RUN_ERROR", "message": _text(record)}
+
+    def ending_part(self, ending: Ending) -> Mapping[str, object]:
+        """Say also how the run ended, as the error's code."""
+        return {**super().ending_part(ending), "code": ending.status}
 
 
 _fields_of: Encode = methodcaller("model_dump", mode="json", by_alias=True)

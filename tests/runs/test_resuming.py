@@ -151,6 +151,29 @@ def test_failed_run_is_reported_in_each_format_and_logged_once(
     asyncio.run(use())
 
 
+@pytest.mark.parametrize(
+    ("profile", "last"),
+    [
+        (
+            "anthropic",
+            b'event: error\ndata: {"type":"error","error":'
+            b'{"type":"api_error","message":"Internal Server Error","run":"cancelled"}}\n\n',
+        ),
+        ("ag-ui", b'data: {"type":"RUN_ERROR","message":"Internal Server Error","code":"cancelled"}\n\n'),
+    ],
+)
+def test_cancelled_run_ends_with_the_error_of_its_profile(live: sa.Broker, profile: Any, last: bytes) -> None:
+    source = Source({"type": "a"}, before=1)
+
+    async def use() -> None:
+        run = await live.run("a", source.asynchronous).astart()
+        assert run.id is not None
+        await live.acancel("a", run=run.id)
+        assert (await body_of(sa.sse(run, profile=profile))).endswith(last)
+
+    asyncio.run(use())
+
+
 def test_profile_sends_items_without_retry_and_events_without_data(live: sa.Broker) -> None:
     events = (sa.ServerSentEvent({"a": 1}, event="delta", id="x", retry=5), sa.ServerSentEvent(comment="only"))
     body = asyncio.run(body_of(sa.sse(live.run("a", Source(*events).asynchronous), profile="openai")))
