@@ -9,6 +9,7 @@ import httpx_sse
 import pytest
 
 from tests.clients.parts import SECRET, WORDS
+from tests.support.gate import BOUND
 from tests.support.node import AG_UI, Node, install
 from tests.support.servers import Server
 
@@ -25,7 +26,10 @@ def events_of(server: Server, query: str = "") -> list[Any]:
     """Read a stream with an independent parser; the protocol's models check each event."""
     known = pydantic.TypeAdapter(core.Event)
     events: list[Any] = []
-    with httpx.Client() as client, httpx_sse.connect_sse(client, "GET", f"{server.url}/parts/ag-ui{query}") as source:
+    with (
+        httpx.Client(timeout=BOUND) as client,
+        httpx_sse.connect_sse(client, "GET", f"{server.url}/parts/ag-ui{query}") as source,
+    ):
         try:
             events.extend(known.validate_json(event.data) for event in source.iter_sse())
         except httpx.RemoteProtocolError:  # a stream that failed breaks

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.clients.parts import SECRET, WORDS
+from tests.support.gate import BOUND
 from tests.support.servers import Server
 
 anthropic = pytest.importorskip("anthropic")
@@ -53,6 +54,6 @@ def test_anthropics_client_raises_the_error_after_the_parts_before_it(client: An
 
 def test_silence_of_an_anthropic_stream_is_filled_with_pings(server: Server) -> None:
     httpx = pytest.importorskip("httpx")
-    body = httpx.get(f"{server.url}/parts/anthropic").text
+    body = httpx.get(f"{server.url}/parts/anthropic", timeout=BOUND).text
     assert body.startswith(":\nevent: ")
     assert body.count('event: ping\ndata: {"type":"ping"}\n\n') >= len(WORDS)
