@@ -325,6 +325,20 @@ def test_stalled_reader_delays_no_other_and_grows_nothing(live: sa.Broker) -> No
     asyncio.run(use())
 
 
+def test_listener_that_is_not_read_yet_begins_where_its_channel_was_opened() -> None:
+    async def use() -> None:
+        async with (
+            sa.Broker(CountingEngine()) as live,
+            reading(sa.sse(live.subscribe("a"), commit_after=0)) as unread,
+            reading(sa.sse(live.subscribe("a"))) as read,
+        ):
+            await read.events(1)  # the channel is open, for both
+            await live.apublish("a", "first")
+            await unread.until(has(b"data: first"))
+
+    asyncio.run(use())
+
+
 def test_two_brokers_cannot_share_an_engine() -> None:
     engine = MemoryEngine()
     with sa.Broker(engine), pytest.raises(ValueError, match="make one for each"):

@@ -72,6 +72,8 @@ class PolledProducer(Producer):
 
     def _changed(self) -> None:
         self._has_changed = True
+        if self._last is None:  # until the first item it is polled at once: it then notes where it begins
+            self.pull()
         waker = self.waker
         if waker.waiting:
             waker.wake()
