@@ -32,6 +32,15 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 FRAMEWORKS = ["flask", "werkzeug", "django", "fastapi", "starlette", "asgiref"]
 # the extras whose versions the project promises
 USED = ["flask", "django", "fastapi", "compress", "testing", "redis", "postgres"]
+# an extra, and a module that imports with nothing else installed. Not postgres: psycopg needs a libpq of the system's
+MODULES = {
+    "flask": "stream_adapter_flask",
+    "django": "stream_adapter_django",
+    "fastapi": "stream_adapter_fastapi",
+    "compress": "stream_adapter.asgi",
+    "testing": "stream_adapter.testing",
+    "redis": "stream_adapter.engines.redis",
+}
 # the lowest versions need older companions: Starlette 0.49's test client uses a deprecated name of AnyIO's
 COMPANIONS = ["anyio<4.12"]
 ROOT = Path(__file__).parent
@@ -107,16 +116,16 @@ def distribution(session: nox.Session) -> None:
     files = sorted(out.iterdir())
     session.run("twine", "check", "--strict", *map(str, files))
     wheel, sdist = (next_of(files, suffix) for suffix in (".whl", ".tar.gz"))
-    for extra in ("flask", "django", "fastapi", "compress", "testing"):
+    for extra, module in MODULES.items():
         session.run("python", "-m", "venv", "--clear", f"{out}/{extra}", silent=True)
         python = f"{out}/{extra}/bin/python"
         session.run(python, "-m", "pip", "install", "-q", f"{ROOT}[{extra}]", external=True)
-        module = {"compress": "asgi", "testing": "testing"}.get(extra)
-        imported = f"stream_adapter.{module}" if module else f"stream_adapter_{extra}"
-        session.run(python, "-c", f"import {imported}", external=True)
+        session.run(python, "-c", f"import {module}", external=True)
     session.run("python", "-m", "venv", "--clear", f"{out}/whole", silent=True)
     python = f"{out}/whole/bin/python"
-    session.run(python, "-m", "pip", "install", "-q", f"{wheel}[dev]", external=True)
+    uses_uv = session.venv_backend == "uv"  # pip takes minutes to resolve so many
+    installer = ["uv", "pip", "install", "--python", python] if uses_uv else [python, "-m", "pip", "install"]
+    session.run(*installer, "-q", f"{wheel}[dev]", external=True)
     session.run("tar", "xzf", str(sdist), "-C", str(out), external=True)
     tree = Path(str(sdist).removesuffix(".tar.gz"))
     for folder in ("stream_adapter", "integrations"):  # so that the wheel is tested

@@ -209,7 +209,7 @@ def test_cursor_of_an_older_epoch_is_a_reset() -> None:
 
 def test_gone_answers_410_before_the_stream_begins(live: sa.Broker) -> None:
     async def use() -> None:
-        response = sa.sse(live.subscribe("a", on_gap="gone"))
+        response = sa.sse(live.subscribe("a", on_gap="gone"), commit_after=None)
         with pytest.raises(GoneError) as caught:
             async with reading(response, request(last_event_id="lost")):
                 pass

@@ -86,7 +86,7 @@ def test_error_about_a_media_type_cuts_it() -> None:
 
 
 def test_media_types_of_strangers_are_not_kept() -> None:
-    module: Any = import_module("stream_adapter._headers")
+    module: Any = import_module("stream_adapter._media_types")
     caches = (module._kept_charset, module._kept_with_charset)
     before = [cache.cache_info().currsize for cache in caches]
     for number in range(20):
