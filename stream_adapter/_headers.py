@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import TypeAlias, TypeGuard, cast
 
 from werkzeug.datastructures import Headers
@@ -115,6 +116,8 @@ def check_field(name: object, value: object) -> tuple[str, str]:
         ValueError: the name is not a token, or the value holds a control or a character outside latin-1.
         TypeError: the name or the value is not text.
     """
+    if type(name) is str and type(value) is str and _is_plain(name, value):
+        return name, value
     if not isinstance(name, str) or not isinstance(value, str):
         raise TypeError(
             f"headers: expected text for a name and its value, got {type(name).__name__} and {type(value).__name__}"
@@ -131,6 +134,16 @@ def check_field(name: object, value: object) -> tuple[str, str]:
         )
     # a subclass of str, an Enum for one, may look different when a server formats it
     return str.__str__(name), str.__str__(value)
+
+
+def _is_plain(name: str, value: str) -> bool:
+    """Return True for a field that may be sent as it is, as nearly all are: a head is checked for every request."""
+    return _is_token(name) and value.isascii() and value.isprintable()
+
+
+@lru_cache(maxsize=512)
+def _is_token(name: str) -> bool:
+    return TOKEN.fullmatch(name) is not None
 
 
 def shortened(text: str) -> str:
@@ -223,12 +236,18 @@ def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
             present.append(value)
         else:
             rest.append((name, value))
-    names: dict[str, str] = {}
-    for field in parse_set_header(", ".join([*present, fields])):
-        names.setdefault(field.lower(), field)
-    if names:
-        rest.append(("Vary", "*" if "*" in names else ", ".join(names.values())))
+    united = _united_fields(", ".join([*present, fields]))
+    if united:
+        rest.append(("Vary", united))
     return rest
+
+
+@lru_cache(maxsize=256)  # what a response varies on is of its application, not of its request
+def _united_fields(fields: str) -> str:
+    names: dict[str, str] = {}
+    for field in parse_set_header(fields):
+        names.setdefault(field.lower(), field)
+    return "*" if "*" in names else ", ".join(names.values())
 
 
 def outgoing_head(status: int, headers: Pairs) -> tuple[int, list[tuple[str, str]]]:

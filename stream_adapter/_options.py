@@ -5,19 +5,31 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack
 
 from ._encode import check_charset
-from ._headers import check_status, field_value, make_headers, without_fields
+from ._headers import (
+    Pairs,
+    add_defaults,
+    add_safe_defaults,
+    check_status,
+    field_value,
+    make_headers,
+    set_default,
+    without_fields,
+    without_hop_by_hop,
+)
 from ._hints import unknown_option
 from ._limits import Limits, StreamSummary, check_seconds
-from ._media_types import check_media_type, media_type_charset
+from ._media_types import check_media_type, media_type_charset, with_charset
 from .formats import Format
 from .types import Chunk, Flush, HeadersInput, Source
 
 __all__ = ["NO_OPTIONS", "UNSET", "ResponseKeywords", "ResponseOptions", "checked_options", "shows_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_MOST_HEADS = 64  # that are kept of one set of options
 
 
 class _Unset:
@@ -95,8 +107,16 @@ class ResponseOptions(Mapping[str, Any]):
     on_close: Callable[[StreamSummary], object] | None = None
     given: frozenset[str] = frozenset()
 
+    if TYPE_CHECKING:
+
+        @property
+        def _heads(self) -> dict[object, tuple[tuple[str, str], ...]]: ...
+        @property
+        def _filled_in(self) -> tuple[ResponseOptions, ResponseOptions] | None: ...
+
     def __init__(self, values: Mapping[str, Any], given: Iterable[str] = ()) -> None:
-        vars(self).update(values, given=frozenset(given))
+        heads: dict[object, tuple[tuple[str, str], ...]] = {}  # what `head_in` has returned, for the next request
+        vars(self).update(values, given=frozenset(given), _heads=heads, _filled_in=None)
 
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> ResponseOptions:
@@ -129,6 +149,14 @@ class ResponseOptions(Mapping[str, Any]):
         Headers are united, and these options' lines replace those of `defaults`. A format or a media type of these
         options is not mixed with either of `defaults`, nor is strict with a format that encodes its items itself.
         """
+        if not self.given:
+            return defaults
+        last = self._filled_in
+        if last is None or last[0] is not defaults:  # those of a view and of its application meet at each request
+            last = vars(self)["_filled_in"] = (defaults, self._with_defaults(defaults))
+        return last[1]
+
+    def _with_defaults(self, defaults: ResponseOptions) -> ResponseOptions:
         names = defaults.given - self.given
         content_type = self.content_type
         if content_type is not None or not self.given.isdisjoint({"format", "media_type"}):
@@ -144,6 +172,31 @@ class ResponseOptions(Mapping[str, Any]):
         if not filling:
             return self
         return _agreeing(ResponseOptions({**vars(self), **filling}, self.given.union(filling)))
+
+    def head_in(self, format: Format, *, has_body: bool = True) -> tuple[tuple[str, str], ...]:
+        """Return the header fields of a response with these options in a format: the user's, and the defaults.
+
+        Options serve for many requests, and most of these have the same head, so it is kept. What a format says is a
+        part of the key, because it can be changed.
+        """
+        heads = self._heads
+        key = (format.media_type, has_body, *format.headers.items())
+        head = heads.get(key)
+        if head is None:
+            if len(heads) >= _MOST_HEADS:  # a format's own may be another for each request
+                heads.clear()
+            head = heads[key] = tuple(self.completed(self.headers, format, has_body=has_body))
+        return head
+
+    def completed(self, own: Pairs, format: Format, *, has_body: bool) -> list[tuple[str, str]]:
+        """Return header fields of the user's, completed by those of a format and by the defaults of all responses."""
+        headers = without_hop_by_hop(own)
+        named = self.media_type if self.format is not None else None
+        set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
+        add_defaults(headers, format.headers)
+        if has_body:  # else a 304 would change what a cache has stored
+            add_safe_defaults(headers)
+        return headers
 
     @property
     def content_type(self) -> str | None:

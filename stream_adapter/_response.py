@@ -11,11 +11,7 @@ from werkzeug.datastructures import Headers
 
 from ._accept import clipped
 from ._headers import (
-    Pairs,
-    add_defaults,
-    add_safe_defaults,
     content_length,
-    field_value,
     is_bodiless,
     make_headers,
     set_default,
@@ -23,7 +19,6 @@ from ._headers import (
     without_hop_by_hop,
 )
 from ._limits import Limits, StreamSummary
-from ._media_types import with_charset
 from ._options import NO_OPTIONS, UNSET, ResponseKeywords, ResponseOptions, shows_options
 from ._pump import running_loop
 from ._request import RequestHead
@@ -157,9 +152,6 @@ class Response:
     def headers(self, headers: HeadersInput) -> None:
         self._headers = make_headers(headers)
 
-    def _pairs(self) -> Pairs:
-        return self._options.headers if self._headers is None else self._headers
-
     @shows_options()
     def with_defaults(self, options: ResponseOptions = NO_OPTIONS, /, **defaults: Unpack[ResponseKeywords]) -> Self:
         """Return this response with options filled in that it was not given; its headers replace those of `defaults`.
@@ -208,14 +200,13 @@ class Response:
             ContentLengthError: it is not as long as the Content-Length says.
             ValueError: the Content-Length is not a number, or a charset cannot be used.
         """
-        options = self._options
-        format = self._format(head, text_media_type)
+        options = options_of(self)
+        format = _format_of(options, head, text_media_type)
         encoder = format.encoder(strict=options.strict, charset=options.charset)
         if self._wrap_encoder is not None and not options.strict:
             encoder = self._wrap_encoder(encoder)
         status = 204 if format.is_over(head) else options.status_code
-        own = without_hop_by_hop(self._pairs())
-        promised = content_length(own)
+        promised = content_length(options.headers)
         source = self._source.take()
         begins_at_once = isinstance(source.content, RequestSource)
         if begins_at_once:
@@ -223,7 +214,10 @@ class Response:
         bodiless = is_bodiless(status)
         body = whole_body(_NOTHING if bodiless else source, encoder)
         undecided = isinstance(format, Auto) and body is None
-        headers = own if undecided else self._headers_for(encoder.settle(), own, has_body=not bodiless)
+        if undecided:
+            headers = without_hop_by_hop(options.headers)
+        else:
+            headers = list(options.head_in(encoder.settle(), has_body=not bodiless))
         if body is not None and not bodiless:
             if promised not in {None, len(body)} and head.method != "HEAD":
                 raise ContentLengthError(promised or 0, len(body), complete=True)
@@ -239,7 +233,7 @@ class Response:
             commit_after=options.commit_after if "commit_after" in options.given else format.commit_after,
             on_error=options.on_error,
             on_close=options.on_close,
-            head_of=(lambda settled: (status, self._headers_for(settled, own))) if undecided else None,
+            head_of=(lambda settled: (status, list(options.head_in(settled)))) if undecided else None,
             default_limits="limits" not in options.given,
             keeps_length=True,
         )
@@ -253,28 +247,6 @@ class Response:
         """
         running_loop()
         return self.resolve(head, text_media_type=text_media_type)
-
-    def _format(self, head: RequestHead, text_media_type: str) -> Format:
-        options = self._options
-        if options.format is not None:
-            return options.format
-        named = field_value(self._pairs(), "content-type")
-        content_type = options.media_type if named is None else named
-        if content_type is not None:
-            return Raw(content_type)
-        return _auto(text_media_type, clipped(head.headers.get("accept")))
-
-    def _headers_for(
-        self, format: Format, own: list[tuple[str, str]], *, has_body: bool = True
-    ) -> list[tuple[str, str]]:
-        headers = list(own)
-        options = self._options
-        named = options.media_type if options.format is not None else None
-        set_default(headers, "Content-Type", with_charset(named or format.media_type, options.charset))
-        add_defaults(headers, format.headers)
-        if has_body:  # else a 304 would change what a cache has stored
-            add_safe_defaults(headers)
-        return headers
 
     def wsgi(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve it as a WSGI application (PEP 3333); the first item is pulled inside this call."""
@@ -300,6 +272,15 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"
+
+
+def _format_of(options: ResponseOptions, head: RequestHead, text_media_type: str) -> Format:
+    if options.format is not None:
+        return options.format
+    content_type = options.content_type
+    if content_type is not None:
+        return Raw(content_type)
+    return _auto(text_media_type, clipped(head.headers.get("accept")))
 
 
 def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:

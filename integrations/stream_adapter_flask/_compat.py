@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Flask, Response, globals, stream_with_context  # noqa: A004  # the module's own name
 
-__all__ = ["answer_exception", "current_context", "inner_generator", "session_of"]
+__all__ = ["answer_exception", "current_context", "inner_generator", "push_again", "session_of"]
 
 _MERGED = "ctx" in inspect.signature(Flask.finalize_request).parameters
 _PROXY: Any = globals.app_ctx if _MERGED else globals.request_ctx
@@ -28,6 +28,15 @@ def current_context() -> Any:
         RuntimeError: called outside a request.
     """
     return _PROXY._get_current_object()  # noqa: SLF001  # Werkzeug documents it, for this use
+
+
+def push_again(context: Any) -> None:
+    """Push a context that is pushed already. Its request was matched to a route then, and is not matched again."""
+    adapter, context.url_adapter = context.url_adapter, None
+    try:
+        context.push()
+    finally:
+        context.url_adapter = adapter
 
 
 def session_of(context: Any) -> Any:

@@ -13,6 +13,7 @@ sent, because the exception goes to a debugger or a test, the stream is closed w
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from flask import Flask, Response, request, request_finished, request_tearing_do
 
 from stream_adapter.integration import RequestHead
 
-from ._compat import current_context, session_of
+from ._compat import current_context, push_again, session_of
 
 __all__ = ["HeldContext", "close_with_request", "last_event_id", "leave_to_server"]
 
@@ -33,12 +34,10 @@ class HeldContext:
     """The request context, kept from being torn down when the view has returned. Enter and leave it in one thread."""
 
     def __init__(self) -> None:
-        context = current_context()
-        self._stream = f"{context.request.method} {quote(context.request.path)}"
-        self._pop = context.pop
+        context = self._context = current_context()
         self._session = session_of(context)
         self._modified = self._session.modified
-        context.push()
+        push_again(context)
 
     def release(self, error: BaseException | None) -> None:
         """Allow the context to be torn down.
@@ -47,8 +46,10 @@ class HeldContext:
             error: what ended the stream, for the teardown functions; None if nothing did.
         """
         if self._session.modified and not self._modified:
-            logger.debug("%s: the session was modified after the first item; it is not saved", self._stream)
-        self._pop(error)
+            request = self._context.request
+            stream = f"{request.method} {quote(request.path)}"
+            logger.debug("%s: the session was modified after the first item; it is not saved", stream)
+        self._context.pop(error)
 
 
 class _Closable(Protocol):
@@ -57,9 +58,14 @@ class _Closable(Protocol):
 
 def close_with_request(stream: _Closable) -> None:
     """Close `stream` at the end of the request, unless a server takes it."""
-    request_finished.connect(_pass_to_sent)  # connecting again changes nothing
-    request_tearing_down.connect(_close_unclaimed)
+    _listen()
     request.environ.setdefault(_KEY, []).append(stream)
+
+
+@cache
+def _listen() -> None:
+    request_finished.connect(_pass_to_sent)
+    request_tearing_down.connect(_close_unclaimed)
 
 
 def leave_to_server(stream: _Closable) -> None:

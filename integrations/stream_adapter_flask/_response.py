@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from contextlib import ExitStack
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
@@ -56,12 +55,10 @@ class StreamResponse(Response):
         self._context: HeldContext | None = None
         self._error: Exception | None = None
         self._settled = self._closed = False
-        super().__init__(self._body, status=resolved.status)
+        super().__init__(self._body, status=resolved.status, headers=Headers(resolved.headers))
         self._given_status, self._given = resolved.status, {name.lower() for name, _ in resolved.headers}
+        # that of Flask's own generators, until the first item decides
         self._provisional = None if "content-type" in self._given else self.content_type
-        self.headers = Headers(resolved.headers)
-        if self._provisional is not None:
-            self.content_type = self._provisional  # as of Flask's own generators, until the first item decides
 
     def start(self) -> None:
         """Pull the first item, which may decide the Content-Type; what after_request has set stays.
@@ -136,11 +133,14 @@ class StreamResponse(Response):
         if self._closed:
             return
         self._closed = True
-        with ExitStack() as afterwards:
-            if self._context is not None:
-                afterwards.callback(self._context.release, self._error)
-            afterwards.callback(self._body.close)  # which a middleware's own iterable may not do
+        try:
             super().close()
+        finally:
+            try:
+                self._body.close()  # which a middleware's own iterable may not do
+            finally:
+                if self._context is not None:
+                    self._context.release(self._error)
 
 
 StreamingResponse = StreamResponse  # the name it had before all three integrations agreed on one

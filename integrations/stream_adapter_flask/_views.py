@@ -19,6 +19,7 @@ from stream_adapter.integration import (
     ResponseKeywords,
     ResponseOptions,
     StreamingDecorator,
+    checked_options,
     response_of_view,
     run_coroutine,
 )
@@ -74,8 +75,8 @@ def to_response(result: Any, view: object, options: ResponseOptions) -> Response
         return cast("ResponseReturnValue", result)
     is_response = isinstance(content, Response)
     given: ResponseKeywords = {} if is_response else _given_options(status, headers)
-    stream = response_of_view(inner_generator(content), view, **given)
-    response = respond(stream.with_defaults(options))
+    options = checked_options(**given).filled_in(options)
+    response = respond(response_of_view(inner_generator(content), view, options))
     response.start()
     if isinstance(result, tuple):  # Flask knows the status by its phrase, and treats a Response as one of its own
         applied: Any = (response, status, headers if is_response else None)

@@ -19,6 +19,7 @@ from .buffer import Buffer
 from .consumers import AsyncConsumer, Interrupted, Interruption, SyncConsumer
 from .context import StepContext, copy_variables, for_task
 from .deadlines import Deadlines
+from .eager import Begun
 from .producers import (
     InlineProducer,
     Pipe,
@@ -34,6 +35,7 @@ from .wakeups import LoopWaker, ThreadWaker, Waker
 
 __all__ = [
     "AsyncConsumer",
+    "Begun",
     "Buffer",
     "Deadlines",
     "InlineProducer",

@@ -178,7 +178,9 @@ class AsyncConsumer(_Consumer[LoopWaker]):
             Interrupted: the stream was interrupted.
             StreamTimeoutError: a deadline passed.
         """
-        if self.buffer.items or (self._is_pulled and self.producer.pull()):
+        if not self.buffer.items and self._is_pulled:
+            self.producer.pull()
+        if self.buffer.items and self.buffer.taken_count:
             await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
         waker = self._waker
         batch = self._take()

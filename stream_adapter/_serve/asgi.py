@@ -1,6 +1,7 @@
 """A response to an ASGI 3.0 server.
 
-Who owns what: the request's own task pulls blocks and sends them. One more task watches `receive`. After a disconnect
+Who owns what: the request's own task pulls blocks and sends them. When it first waits, for the source or for `send`,
+one more task is made, which watches `receive`; a response that never waits needs none. After a disconnect
 it sets the body's `interruption`, which ends what the first task waits for: the source, or a `send` that no longer
 returns. No other task uses the body.
 """
@@ -9,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, Hooks
 from stream_adapter._headers import outgoing_head
 from stream_adapter._lifecycle import drain
-from stream_adapter._pump import in_file_thread, running_loop
+from stream_adapter._pump import Begun, in_file_thread, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolvable
 from stream_adapter.errors import ClientDisconnected, FileChangedError, RefusalError, ShuttingDown, StreamAborted
@@ -129,24 +130,32 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
 
 
 class _Delivery:
-    __slots__ = ("_body", "_handed_head", "_loop", "_send", "_watch")
+    __slots__ = ("_body", "_handed_head", "_is_sending", "_is_watched", "_loop", "_send", "_sent_bytes", "_watch")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
         self._send = send
         self._loop = running_loop()
         self._watch: SendWatch | None = None
-        self._handed_head = False
+        self._is_watched = self._handed_head = self._is_sending = False
+        self._sent_bytes = 0
 
     async def run_watched(self, receive: Receive) -> None:
-        """Run until the end, or until the client disconnects or stops reading."""
+        """Run until the end, or until the client disconnects or stops reading. What never waits is not watched."""
+        run = Begun(self.run())
+        await (self._watched(run, receive) if run.begin() else run)
+
+    async def _watched(self, run: Awaitable[None], receive: Receive) -> None:
         body = self._body
+        self._is_watched = True
+        if self._handed_head:
+            self._watch_sends()
         watcher = self._loop.create_task(_watch(receive, self._on_disconnect, body.log_receive_failure))
         interruptible = asyncio.timeout(None)
         try:
             async with interruptible:
                 body.interruption.callback = partial(_expire, interruptible)
-                await self.run()
+                await run
         except TimeoutError:
             if not interruptible.expired():
                 raise
@@ -162,8 +171,8 @@ class _Delivery:
         """Pull and send."""
         body = self._body
         await body.start()
-        if body.is_streaming:  # a complete body is not watched
-            self._watch = SendWatch.of(body)
+        if self._is_watched:
+            self._watch_sends()
         self._handed_head = True
         await self._put(_start(body.status, body.headers))
         body.begun = True
@@ -176,6 +185,14 @@ class _Delivery:
                 await self._put(_block(block, more=True))
             block = await body.next()
         await self._put(_block(b"", more=False))
+
+    def _watch_sends(self) -> None:
+        """Watch the client of a body that has started, from now on; a body that is complete is not watched."""
+        watch = self._watch = SendWatch.of(self._body) if self._body.is_streaming else None
+        if watch is not None:
+            watch.begin_send(self._sent_bytes)
+            if not self._is_sending:
+                watch.end_send()
 
     async def run_pathsend(self, file: OpenFile) -> None:
         """Leave the body to the server, which opens the path. It must be the path of the file that the head describes.
@@ -204,16 +221,19 @@ class _Delivery:
             body.log_disconnect()
 
     async def _put(self, message: Message) -> None:
-        watch = self._watch
-        if watch is not None:
-            watch.begin_send(len(message.get("body", b"")))
+        size = len(message.get("body", b""))
+        self._sent_bytes += size
+        self._is_sending = True
+        if self._watch is not None:
+            self._watch.begin_send(size)
         try:
             await self._send(message)
         except OSError as error:
             self._body.interrupt("disconnect")
             raise ClientDisconnected from error
-        if watch is not None:
-            watch.end_send()
+        self._is_sending = False
+        if self._watch is not None:
+            self._watch.end_send()
 
     def _on_disconnect(self) -> None:
         self._body.interrupt("disconnect")

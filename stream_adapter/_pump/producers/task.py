@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import FrameType
 from typing import Any
 
 from stream_adapter._pump import blocking
 from stream_adapter._pump.context import for_task
+from stream_adapter._pump.eager import eager_task
 from stream_adapter._pump.wakeups import LoopWaker
 
 from .base import Pipe, Producer, undecided
@@ -56,6 +57,7 @@ class TaskProducer(Producer):
         "__weakref__",  # for the watcher of blocking sources
         "_async_context",
         "_blocks",
+        "_coroutine",
         "_iterating",
         "_room",
         "_task",
@@ -77,13 +79,14 @@ class TaskProducer(Producer):
         self._threadsafe = threadsafe
         self._async_context = async_context
         self._task: asyncio.Task[None] | None = None
+        self._coroutine: Coroutine[Any, Any, None] | None = None  # of the task
         self._iterating = False
         self._blocks = False  # whether the source blocks the loop
         self.thread_id: int = 0
         self._room: LoopWaker | None = None
 
     def start(self) -> None:
-        """Create the task."""
+        """Create the task, which runs until the source first waits."""
         self._in_loop(self._begin)
 
     def resume(self) -> None:
@@ -107,15 +110,15 @@ class TaskProducer(Producer):
             self.buffer.end()
 
     def _begin(self) -> None:
-        self._task = self.loop.create_task(self._run(), context=for_task(self.context))
         self.thread_id = threading.get_ident()
+        self._coroutine = self._run()
         blocking.watch(self)
+        self._task = eager_task(self.loop, self._coroutine, for_task(self.context))
 
     @property
     def frame(self) -> FrameType | None:
         """The outermost frame of the task: frames below it belong to the source."""
-        coroutine = None if self._task is None else self._task.get_coro()
-        return getattr(coroutine, "cr_frame", None)
+        return getattr(self._coroutine, "cr_frame", None)
 
     def block(self, where: str | None) -> None:
         """Let other tasks run after each item from now on, because the source does not."""
@@ -141,7 +144,6 @@ class TaskProducer(Producer):
     async def _run(self) -> None:
         error: BaseException | None = None
         try:
-            self._room = LoopWaker(threadsafe=self._threadsafe)
             if self._async_context is None:
                 error = await self._own()
             else:
@@ -225,6 +227,8 @@ class TaskProducer(Producer):
         return None
 
     async def _wait_for_room(self) -> None:
-        buffer, room = self.buffer, self._room
-        while room is not None and buffer.is_full() and not self.stopping:
-            await room.wait(lambda: not buffer.is_full())
+        buffer = self.buffer
+        if self._room is None:
+            self._room = LoopWaker(threadsafe=self._threadsafe)
+        while buffer.is_full() and not self.stopping:
+            await self._room.wait(lambda: not buffer.is_full())

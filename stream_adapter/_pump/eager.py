@@ -1,0 +1,105 @@
+"""Run a coroutine at once, until it first waits: what never waits needs neither a turn of the loop nor a watcher.
+
+The rest of it is awaited, or is what a task goes on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Generator
+from contextvars import Context
+from typing import Any, Self, TypeVar
+
+__all__ = ["Begun", "eager_task"]
+
+T = TypeVar("T")
+
+
+class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
+    """A coroutine whose first step is run by `begin`. It is awaited, or made a task of, like one that has not begun.
+
+    Args:
+        coroutine: one that has not begun.
+    """
+
+    __slots__ = ("_coroutine", "_ending", "_waits_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._waits_for: tuple[Any] | None = None  # what the first step waits for, until the task is handed it
+        self._ending: BaseException | None = None  # how the first step ended the coroutine, until that is raised
+
+    def begin(self) -> bool:
+        """Run the first step; return True if the coroutine waits now. Awaited, one that has ended returns or raises."""
+        try:
+            self._waits_for = (self._coroutine.send(None),)
+        except BaseException as ending:  # noqa: BLE001  # raised where it is awaited; a StopIteration has the result
+            self._ending = ending
+        return self._ending is None
+
+    def send(self, value: Any, /) -> Any:
+        """Go on."""
+        if self._waits_for is not None:
+            (waits_for,), self._waits_for = self._waits_for, None
+            return waits_for
+        if self._ending is not None:
+            ending, self._ending = self._ending, None
+            raise ending
+        return self._coroutine.send(value)
+
+    def throw(self, error: Any, value: object = None, traceback: object = None, /) -> Any:
+        """Raise an exception where the coroutine waits; `value` and `traceback` belong to a form that is not used."""
+        if self._ending is not None:
+            return self.send(None)
+        if self._waits_for is not None:
+            (waits_for,), self._waits_for = self._waits_for, None
+            # its task was cancelled before it knew what it waits for, and would have cancelled that
+            if isinstance(error, asyncio.CancelledError) and waits_for is not None and waits_for.cancel(*error.args):
+                return waits_for
+        return self._coroutine.throw(error)
+
+    def close(self) -> None:
+        """Close it where it waits."""
+        self._coroutine.close()
+
+    def __await__(self) -> Self:
+        return self
+
+
+if sys.version_info >= (3, 12):
+
+    def eager_task(
+        loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], context: Context
+    ) -> asyncio.Task[T]:
+        """Return a task of a coroutine, which has run until it first waited. Call it on the loop."""
+        return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
+
+else:
+    # documented, for implementations of tasks
+    from asyncio.tasks import (
+        _enter_task,  # pyright: ignore[reportPrivateUsage]
+        _leave_task,  # pyright: ignore[reportPrivateUsage]
+    )
+
+    def eager_task(
+        loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], context: Context
+    ) -> asyncio.Task[T]:
+        """Return a task of a coroutine, which has run until it first waited. Call it on the loop.
+
+        The first step is run here, and within it the task is the current one, as it is in all others: what a source
+        enters then, such as `asyncio.timeout`, it leaves in the same task.
+        """
+        begun = Begun(coroutine)
+        task = loop.create_task(begun, context=context)
+        caller = asyncio.current_task(loop)
+        if caller is not None:
+            _leave_task(loop, caller)
+        _enter_task(loop, task)
+        try:
+            context.run(begun.begin)
+        finally:
+            _leave_task(loop, task)
+            if caller is not None:
+                _enter_task(loop, caller)
+        return task
