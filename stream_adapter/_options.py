@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar, Unpack
 
 from ._encode import check_charset
 from ._headers import (
@@ -27,9 +28,8 @@ from .types import Chunk, Flush, HeadersInput, Source
 
 __all__ = ["NO_OPTIONS", "UNSET", "ResponseKeywords", "ResponseOptions", "checked_options", "shows_options"]
 
+Fields: TypeAlias = tuple[tuple[str, str], ...]
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_MOST_HEADS = 64  # that are kept of one set of options
 
 
 class _Unset:
@@ -110,13 +110,10 @@ class ResponseOptions(Mapping[str, Any]):
     if TYPE_CHECKING:
 
         @property
-        def _heads(self) -> dict[object, tuple[tuple[str, str], ...]]: ...
-        @property
         def _filled_in(self) -> tuple[ResponseOptions, ResponseOptions] | None: ...
 
     def __init__(self, values: Mapping[str, Any], given: Iterable[str] = ()) -> None:
-        heads: dict[object, tuple[tuple[str, str], ...]] = {}  # what `head_in` has returned, for the next request
-        vars(self).update(values, given=frozenset(given), _heads=heads, _filled_in=None)
+        vars(self).update(values, given=frozenset(given), _filled_in=None)
 
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> ResponseOptions:
@@ -173,30 +170,15 @@ class ResponseOptions(Mapping[str, Any]):
             return self
         return _agreeing(ResponseOptions({**vars(self), **filling}, self.given.union(filling)))
 
-    def head_in(self, format: Format, *, has_body: bool = True) -> tuple[tuple[str, str], ...]:
-        """Return the header fields of a response with these options in a format: the user's, and the defaults.
-
-        Options serve for many requests, and most of these have the same head, so it is kept. What a format says is a
-        part of the key, because it can be changed.
-        """
-        heads = self._heads
-        key = (format.media_type, has_body, *format.headers.items())
-        head = heads.get(key)
-        if head is None:
-            if len(heads) >= _MOST_HEADS:  # a format's own may be another for each request
-                heads.clear()
-            head = heads[key] = tuple(self.completed(self.headers, format, has_body=has_body))
-        return head
-
-    def completed(self, own: Pairs, format: Format, *, has_body: bool) -> list[tuple[str, str]]:
-        """Return header fields of the user's, completed by those of a format and by the defaults of all responses."""
-        headers = without_hop_by_hop(own)
-        named = self.media_type if self.format is not None else None
-        set_default(headers, "Content-Type", with_charset(named or format.media_type, self.charset))
-        add_defaults(headers, format.headers)
-        if has_body:  # else a 304 would change what a cache has stored
-            add_safe_defaults(headers)
-        return headers
+    def head_in(self, format: Format, *, has_body: bool = True) -> list[tuple[str, str]]:
+        """Return the header fields of a response with these options in a format: the user's, and the defaults."""
+        own = without_hop_by_hop(self.headers)
+        content_type = (self.format and self.media_type) or format.media_type
+        defaults = (content_type, self.charset, tuple(format.headers.items()))
+        names = tuple([name.lower() for name, _ in own])
+        if "vary" in names:  # the one field that is united
+            return _completed(own, *defaults, has_body=has_body)
+        return [*own, *_added(names, *defaults, has_body=has_body)]
 
     @property
     def content_type(self) -> str | None:
@@ -214,6 +196,25 @@ class ResponseOptions(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.given)
+
+
+def _completed(
+    own: Pairs, content_type: str, charset: str, of_format: Fields, *, has_body: bool
+) -> list[tuple[str, str]]:
+    """Return header fields of the user's, and what they lack of the defaults."""
+    headers = list(own)
+    set_default(headers, "Content-Type", with_charset(content_type, charset))
+    add_defaults(headers, dict(of_format))
+    if has_body:  # else a 304 would change what a cache has stored
+        add_safe_defaults(headers)
+    return headers
+
+
+@lru_cache(maxsize=512)  # by the names of the user's fields: what is in them may be for one client only
+def _added(names: tuple[str, ...], content_type: str, charset: str, of_format: Fields, *, has_body: bool) -> Fields:
+    """Return what is added to fields of these names, none of which is Vary."""
+    own = [(name, "") for name in names]
+    return tuple(_completed(own, content_type, charset, of_format, has_body=has_body)[len(own) :])
 
 
 def _agreeing(options: ResponseOptions) -> ResponseOptions:

@@ -217,7 +217,7 @@ class Response:
         if undecided:
             headers = without_hop_by_hop(options.headers)
         else:
-            headers = list(options.head_in(encoder.settle(), has_body=not bodiless))
+            headers = options.head_in(encoder.settle(), has_body=not bodiless)
         if body is not None and not bodiless:
             if promised not in {None, len(body)} and head.method != "HEAD":
                 raise ContentLengthError(promised or 0, len(body), complete=True)
@@ -233,7 +233,7 @@ class Response:
             commit_after=options.commit_after if "commit_after" in options.given else format.commit_after,
             on_error=options.on_error,
             on_close=options.on_close,
-            head_of=(lambda settled: (status, list(options.head_in(settled)))) if undecided else None,
+            head_of=(lambda settled: (status, options.head_in(settled))) if undecided else None,
             default_limits="limits" not in options.given,
             keeps_length=True,
         )
@@ -280,7 +280,8 @@ def _format_of(options: ResponseOptions, head: RequestHead, text_media_type: str
     content_type = options.content_type
     if content_type is not None:
         return Raw(content_type)
-    return _auto(text_media_type, clipped(head.headers.get("accept")))
+    accept = head.headers.get("accept")
+    return _auto(text_media_type, "" if accept is None else clipped(accept))
 
 
 def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:

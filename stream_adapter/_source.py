@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from enum import Enum, auto
+from itertools import chain, islice
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
 from typing import Any, NoReturn, Protocol
 
@@ -31,6 +32,8 @@ __all__ = ["Kind", "OpenedSource", "PolledSource", "RequestSource", "Source", "i
 class Kind(Enum):
     """How a source is read."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python, and each request asks several times
+
     ONE = auto()  # one chunk, or none
     ITEMS = auto()  # all there already: reading it never waits
     SYNC = auto()
@@ -39,10 +42,13 @@ class Kind(Enum):
     AWAITABLE = auto()  # will be one of the others
 
 
+_READY = frozenset({Kind.ONE, Kind.ITEMS})  # nothing to wait for, and nothing to close
+
 _COMMON: dict[type, Kind] = {
     GeneratorType: Kind.SYNC,
     AsyncGeneratorType: Kind.ASYNC,
     CoroutineType: Kind.AWAITABLE,
+    **dict.fromkeys((map, filter, zip, enumerate, chain, islice, type(iter([])), type(iter(()))), Kind.SYNC),
     **dict.fromkeys((bytes, str, NoneType), Kind.ONE),
     **dict.fromkeys((list, tuple, set, frozenset, range, deque), Kind.ITEMS),
 }
@@ -168,7 +174,7 @@ class Source:
         self.content: Any = content
         self._reading: Reading | None = None
         self.kind: Kind = _COMMON.get(content.__class__) or self._look_at(content)
-        self.reusable: bool = self.kind in {Kind.ONE, Kind.ITEMS} or not (
+        self.reusable: bool = self.kind in _READY or not (
             self.kind is Kind.AWAITABLE
             or is_stream(content)
             or self._reading is not None
@@ -262,10 +268,12 @@ class Source:
         if self._closed:
             return
         self._closed = True
+        if self.kind in _READY:
+            return
         owners = [self._iterator] if self._iterator is self.content else [self._iterator, self.content]
         for owner in owners:
             closer = next(filter(callable, (getattr(owner, name, None) for name in names)), None)
-            if closer is not None and self.kind not in {Kind.ONE, Kind.ITEMS}:
+            if closer is not None:
                 yield closer
 
     def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None:

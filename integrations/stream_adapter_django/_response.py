@@ -222,10 +222,12 @@ def _set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -
             fields[key] = (name, f"{fields[key][1]}, {value}" if key in fields else value)
         elif value not in present:
             _add_cookie(response, value)
-    for name in [name for name in response.headers if name.lower() not in fields]:
-        del response.headers[name]
+    headers = response.headers
+    for name in [name for name in headers if name.lower() not in fields]:
+        del headers[name]
     for name, value in fields.values():
-        response.headers[name] = value
+        if headers.get(name) != value:
+            headers[name] = value
 
 
 def _add_cookie(response: HttpResponseBase, value: str) -> None:

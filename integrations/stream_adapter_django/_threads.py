@@ -64,16 +64,17 @@ def wsgi_hooks(environ: dict[str, Any] | None) -> Hooks:
     lent, carried, caller = in_transactions(), _carried(), threading.get_ident()
 
     def enter() -> None:
+        is_on_loop = current_loop() is not None
+        if threading.get_ident() == caller and not is_on_loop:
+            return  # what Django keeps is in the stream's context
         carried()
-        if (
-            threading.get_ident() != caller and current_loop() is None
-        ):  # an async source borrows in its thread for the ORM
+        if lent and not is_on_loop:  # an async source borrows in its thread for the ORM
             _borrow(lent)
 
     return Hooks(
         on_thread_exit=partial(_close_own, lent),
         async_context=partial(own_connections, lent),
-        on_open=enter if lent else carried,
+        on_open=enter,
         connection=None if environ is None else client_connection(environ),
     )
 

@@ -114,7 +114,9 @@ class StreamResponse(StreamingResponse):
             body = await self._open(RequestHead.from_scope(scope), contract_of(scope))
             if self._replacement is not None:
                 body = await self._replaced(body, self._replacement)
-            await deliver(body, watched_receive(self.request, receive), send, pathsend=offers_pathsend(scope))
+            if body.is_streaming:  # a complete body is not watched
+                receive = watched_receive(self.request, receive)
+            await deliver(body, receive, send, pathsend=offers_pathsend(scope))
         except RefusalError as error:
             if body is not None and body.begun:
                 raise
@@ -133,12 +135,15 @@ class StreamResponse(StreamingResponse):
 
     async def _open(self, head: RequestHead, contract: Contract | None = None) -> AsyncBody:
         response = copy(self._response) if contract is None else self._response.with_encoder(contract.encoder)
-        response.status_code = self.status_code
+        status, given = self.status_code, self._head()
         if self._injected is not None:
             self._injected.look()
-            response.status_code = self._injected.status or response.status_code
-        given = self._head()
-        response.headers = HeaderList(given)
+            status = self._injected.status or status
+        # only what has changed: the head of options that stay as they are is made once for all requests
+        if status != response.status_code:
+            response.status_code = status
+        if given != list(response.headers):
+            response.headers = HeaderList(given)
         resolved = await response.aresolve(head)
         self._taken = True
         if self._injected is not None:

@@ -84,7 +84,7 @@ class AsyncBody(Body):
         if self._source.is_opened_first and not await self._in_context(self._source.content.aopen()):
             self._respond_without_content()
             return [b""]
-        self._producer, waker = self._make_producer()
+        self._producer, waker = self._make_producer(self._loop or running_loop())
         deadlines = Deadlines(self._flow.limits, time.monotonic())
         consumer = self._consumer = AsyncConsumer(
             self._producer, waker, deadlines, self.interruption, one_by_one=self._one_by_one
@@ -97,10 +97,10 @@ class AsyncBody(Body):
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
 
-    def _make_producer(self) -> tuple[Producer, LoopWaker]:
+    def _make_producer(self, loop: asyncio.AbstractEventLoop) -> tuple[Producer, LoopWaker]:
         """Return what fills the buffer, and the waker of its consumer."""
         kind = self._source.kind
-        waker = LoopWaker(threadsafe=kind is Kind.SYNC)
+        waker = LoopWaker(threadsafe=kind is Kind.SYNC, loop=loop)
         pipe = self._pipe(waker)
         if kind in {Kind.ONE, Kind.ITEMS}:
             return InlineProducer(pipe), waker
@@ -108,7 +108,7 @@ class AsyncBody(Body):
             return self._thread_producer(pipe), waker
         if self._source.is_polled:
             return PolledProducer(pipe, open_source=self._source.open, close_source=self._source.close_now), waker
-        return TaskProducer(pipe, loop=asyncio.get_running_loop(), threadsafe=False, async_context=None), waker
+        return TaskProducer(pipe, loop=loop, threadsafe=False, async_context=None), waker
 
     async def _first_batch(self, consumer: AsyncConsumer) -> list[bytes]:
         """Wait for the first item, for at most `commit_after` seconds; return what is ready."""
@@ -328,5 +328,6 @@ class PushedBody(AsyncBody):
     def _name(self) -> str:
         return describe_stream(self._request, _APPLICATION)
 
-    def _make_producer(self) -> tuple[Producer, LoopWaker]:
+    def _make_producer(self, loop: asyncio.AbstractEventLoop) -> tuple[Producer, LoopWaker]:
+        del loop  # the waker has it
         return self._pushed, self._waker

@@ -50,6 +50,7 @@ class LoopWaker(Waker):
 
     Args:
         threadsafe: whether other threads call `wake`.
+        loop: of the task; None for the one that runs.
 
     Attributes:
         is_threadsafe: the same.
@@ -57,9 +58,9 @@ class LoopWaker(Waker):
 
     __slots__ = ("_loop", "_timer", "_waiter", "is_threadsafe")
 
-    def __init__(self, *, threadsafe: bool) -> None:
+    def __init__(self, *, threadsafe: bool, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__()
-        self._loop = running_loop()
+        self._loop = loop or running_loop()
         self.is_threadsafe: bool = threadsafe
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None

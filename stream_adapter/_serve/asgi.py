@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import lru_cache, partial
 
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, Hooks
 from stream_adapter._headers import outgoing_head
@@ -130,12 +130,11 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
 
 
 class _Delivery:
-    __slots__ = ("_body", "_handed_head", "_is_sending", "_is_watched", "_loop", "_send", "_sent_bytes", "_watch")
+    __slots__ = ("_body", "_handed_head", "_is_sending", "_is_watched", "_send", "_sent_bytes", "_watch")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
         self._send = send
-        self._loop = running_loop()
         self._watch: SendWatch | None = None
         self._is_watched = self._handed_head = self._is_sending = False
         self._sent_bytes = 0
@@ -150,7 +149,7 @@ class _Delivery:
         self._is_watched = True
         if self._handed_head:
             self._watch_sends()
-        watcher = self._loop.create_task(_watch(receive, self._on_disconnect, body.log_receive_failure))
+        watcher = asyncio.create_task(_watch(receive, self._on_disconnect, body.log_receive_failure))
         interruptible = asyncio.timeout(None)
         try:
             async with interruptible:
@@ -285,8 +284,13 @@ async def _watch(receive: Receive, on_disconnect: Callable[[], None], log: Calla
 
 def _start(status: int, headers: list[tuple[str, str]]) -> Message:
     status, headers = outgoing_head(status, headers)
-    pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    pairs = [(_encoded_name(name), value.encode("latin-1")) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": pairs}
+
+
+@lru_cache(maxsize=512)  # an application has few, and none is its client's
+def _encoded_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
 
 
 def _block(body: bytes, *, more: bool) -> Message:

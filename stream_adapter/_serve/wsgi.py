@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 
 from stream_adapter._body import Hooks, SyncBody
@@ -52,6 +53,7 @@ def refuse(error: RefusalError, start_response: StartResponse) -> Iterable[bytes
     return []
 
 
+@lru_cache(maxsize=512)
 def status_line(status: int) -> str:
     """Return the status as WSGI writes it, with its phrase (RFC 9110, 15)."""
     try:

@@ -18,7 +18,8 @@ variable = ContextVar[str]("variable", default="unset")
 
 
 async def never() -> Message:
-    return await asyncio.get_running_loop().create_future()
+    message: Message = await asyncio.get_running_loop().create_future()
+    return message
 
 
 class Sent(list[Message]):

@@ -229,6 +229,6 @@ class TaskProducer(Producer):
     async def _wait_for_room(self) -> None:
         buffer = self.buffer
         if self._room is None:
-            self._room = LoopWaker(threadsafe=self._threadsafe)
+            self._room = LoopWaker(threadsafe=self._threadsafe, loop=self.loop)
         while buffer.is_full() and not self.stopping:
             await self._room.wait(lambda: not buffer.is_full())
