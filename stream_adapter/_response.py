@@ -145,7 +145,7 @@ class Response:
     def headers(self) -> Headers:
         """The header fields of the user, which replace defaults."""
         if self._headers is None:
-            self._headers = Headers(self._options.headers)
+            self._headers = Headers(self._options.headers or None)
         return self._headers
 
     @headers.setter

@@ -35,7 +35,7 @@ from ._defaults import app_defaults
 from ._requests import Answer
 from ._threads import when_request_ends
 
-__all__ = ["StreamResponse", "stream_response"]
+__all__ = ["StreamResponse", "response_of", "stream_response"]
 
 PostRender: TypeAlias = Callable[[Any], HttpResponseBase | None]
 
@@ -59,7 +59,12 @@ def stream_response(
     Raises:
         TypeError: `request` is not a request.
     """
-    return StreamResponse(as_response(content, **options).with_defaults(app_defaults()), request)
+    return response_of(as_response(content, **options), request)
+
+
+def response_of(stream: Response, request: object | None = None) -> StreamResponse:
+    """Make Django's response of a stream; the setting STREAM_ADAPTER fills in what the stream was not given."""
+    return StreamResponse(stream.with_defaults(app_defaults()), request)
 
 
 class StreamResponse(StreamContent):

@@ -24,7 +24,7 @@ from stream_adapter.integration import (
 from ._inner import awaits_methods, serialized
 from ._ninja import hold_to_schema, join_operation
 from ._requests import django_request, find_request
-from ._response import StreamResponse, stream_response
+from ._response import StreamResponse, response_of
 from ._threads import Lent, in_transactions, own_connections
 
 __all__ = ["Convert", "adapt", "is_async", "streaming"]
@@ -62,7 +62,7 @@ def _converted(result: Any, *, view: View, options: ResponseOptions) -> Any:
     if result is None or isinstance(result, HttpResponseBase):
         return result
     content, options = hold_to_schema(serialized(result), options)
-    return stream_response(response_of_view(content, view, options))
+    return response_of(response_of_view(content, view, options))
 
 
 def adapt(view: View, convert: Convert) -> View:
