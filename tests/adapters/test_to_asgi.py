@@ -39,7 +39,8 @@ def environ_under(parts: Iterable[bytes] = (), **scope: Any) -> Environ:
     seen: Environ = {}
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        seen.update(environ)
+        body = io.BytesIO(environ["wsgi.input"].read())  # here: once the response is over, the client may have left
+        seen.update(environ | {"wsgi.input": body})
         start_response(OK, [])
         return []
 
