@@ -131,7 +131,7 @@ async def chat(stream: Stream, body: dict[str, Any]) -> Response:
 
 @app.get("/api/chat/{chat_id}/stream")
 async def resume_chat(stream: Stream, chat_id: str) -> Response:
-    """Send the answer that is being made, from its start; 204 if there is none."""
+    """Send the answer that is being made, from its start; 204 if there is not one."""
     run = await live.ajoin(f"chat:{chat_id}")
     if run is None or run.status != "running":
         return Response(status_code=204)

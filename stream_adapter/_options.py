@@ -212,7 +212,7 @@ def _completed(
 
 @lru_cache(maxsize=512)  # by the names of the user's fields: what is in them may be for one client only
 def _added(names: tuple[str, ...], content_type: str, charset: str, of_format: Fields, *, has_body: bool) -> Fields:
-    """Return what is added to fields of these names, none of which is Vary."""
+    """Return what is added to fields of these names, which do not include Vary."""
     own = [(name, "") for name in names]
     return tuple(_completed(own, content_type, charset, of_format, has_body=has_body)[len(own) :])
 

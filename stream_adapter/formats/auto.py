@@ -33,7 +33,7 @@ class Document(ChunkFormat):
 
 
 def _own(format: AnyFormat) -> AnyFormat:
-    """Return a copy of one of the formats here, all of which are shared: one stream may change its own.
+    """Return a copy of one of the formats here. They are shared, and one stream may change its own.
 
     `copy.copy` does the same in four times as long.
     """

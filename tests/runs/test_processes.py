@@ -143,10 +143,12 @@ def test_run_is_cancelled_from_another_worker_within_a_second(start: Start, note
 def test_start_cancel_and_start_in_a_race_end_the_older_runs_alone(start: Start) -> None:
     workers = [start(), start()]
     known: list[str] = []
+    clients: list[Client] = []
     for index in range(6):
         worker, other = workers[index % 2], workers[(index + 1) % 2]
         options = "n=100000&pause=0.02&if_done=restart&if_running=cancel"
         client = Client(f"{worker.url}/run/a?{options}")
+        clients.append(client)
         _until(client.has_begun)
         run = str(client.events[0].id).rpartition(".")[0]
         assert run not in known
@@ -156,7 +158,7 @@ def test_start_cancel_and_start_in_a_race_end_the_older_runs_alone(start: Start)
         known.append(run)
         if index % 2:
             assert httpx2.get(f"{other.url}/cancel/a/{run}", timeout=_BOUND).text == "True"
-    assert client.finished()[-1].json()["run"] == "cancelled"
+    assert clients[-1].finished()[-1].json()["run"] == "cancelled"
 
 
 def test_deploy_gives_a_run_its_grace_and_then_ends_it_as_cancelled(start: Start) -> None:

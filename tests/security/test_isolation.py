@@ -85,6 +85,7 @@ def snapshot(value: Any, seen: frozenset[int] = frozenset()) -> Any:
         return [snapshot(item, seen) for item in cast("Any", value)]
     slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ()) if hasattr(value, name)]
     fields = {**{name: getattr(value, name) for name in slots}, **getattr(value, "__dict__", {})}
+    fields.pop("_filled_in", None)  # a memo of frozen options: what two of them give together
     return type(value).__name__, {name: snapshot(field, seen) for name, field in fields.items()}
 
 
