@@ -208,9 +208,12 @@ class Response:
         status = 204 if format.is_over(head) else options.status_code
         promised = content_length(options.headers)
         source = self._source.take()
-        begins_at_once = isinstance(source.content, RequestSource)
-        if begins_at_once:
-            source = Source(source.content.for_request(head))
+        commit_after = format.commit_after
+        content = source.content
+        if isinstance(content, RequestSource):
+            source = Source(content.for_request(head))
+            if content.decides_status:
+                commit_after = None
         bodiless = is_bodiless(status)
         body = whole_body(_NOTHING if bodiless else source, encoder)
         undecided = isinstance(format, Auto) and body is None
@@ -230,7 +233,7 @@ class Response:
             encoder=encoder,
             limits=options.limits,
             flush=("bulk" if format.bulk else "auto") if options.flush == "auto" else options.flush,
-            commit_after=options.commit_after if "commit_after" in options.given else format.commit_after,
+            commit_after=options.commit_after if "commit_after" in options.given else commit_after,
             on_error=options.on_error,
             on_close=options.on_close,
             head_of=(lambda settled: (status, options.head_in(settled))) if undecided else None,

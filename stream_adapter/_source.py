@@ -119,9 +119,15 @@ def _no_owner() -> None:
 
 
 class RequestSource(ABC):
-    """A source with a stream per request, which continues after the last item that the client received."""
+    """A source with a stream per request, which continues after the last item that the client received.
+
+    Attributes:
+        decides_status: whether its beginning may be a refusal that the status must say, so that the status waits for
+            it, however long that takes.
+    """
 
     __slots__ = ()
+    decides_status: bool = False
 
     @abstractmethod
     def for_request(self, head: RequestHead) -> object:

@@ -86,6 +86,11 @@ class Subscription(Listening):
         self._options = options
         self.log_name: str = log_name
 
+    @property
+    def decides_status(self) -> bool:  # type: ignore[override]  # read-only here
+        """Whether a gap is answered 410."""
+        return self._options.on_gap == "gone"
+
     def listener(self, cursor: str | None) -> tuple[Listener, LoopWaiter | ThreadWaiter]:
         """Make a listener that runs here; it begins after the cursor, or else where `since` says."""
         if cursor is None and self._options.since not in {None, "now", "earliest"}:

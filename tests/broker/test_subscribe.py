@@ -19,7 +19,7 @@ from stream_adapter.integration import RequestHead
 from stream_adapter.testing import ManualClock
 
 from .conftest import MakeBroker
-from .reading import reading, request
+from .reading import BOUND, reading, request
 
 
 def test_stream_without_a_cursor_begins_with_its_position(live: sa.Broker) -> None:
@@ -209,7 +209,7 @@ def test_cursor_of_an_older_epoch_is_a_reset() -> None:
 
 def test_gone_answers_410_before_the_stream_begins(live: sa.Broker) -> None:
     async def use() -> None:
-        response = sa.sse(live.subscribe("a", on_gap="gone"), commit_after=None)
+        response = sa.sse(live.subscribe("a", on_gap="gone"))
         with pytest.raises(GoneError) as caught:
             async with reading(response, request(last_event_id="lost")):
                 pass
@@ -219,6 +219,39 @@ def test_gone_answers_410_before_the_stream_begins(live: sa.Broker) -> None:
 
     asyncio.run(use())
     assert live.stats().listeners == 0
+
+
+class HeldEngine(MemoryEngine):
+    """Answers when the test says so."""
+
+    blocks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers = threading.Event()
+
+    def watch(self, channel: str) -> None:
+        self.answers.wait(BOUND)
+        super().watch(channel)
+
+
+def test_gone_waits_for_an_engine_that_answers_late() -> None:
+    async def use() -> None:
+        engine = HeldEngine()
+        async with sa.Broker(engine) as live:
+
+            async def ask() -> None:
+                async with reading(sa.sse(live.subscribe("a", on_gap="gone")), request(last_event_id="lost")):
+                    pass
+
+            asking = asyncio.ensure_future(ask())
+            done, _ = await asyncio.wait({asking}, timeout=0.5)  # twice the format's commit_after
+            assert not done, "the status was sent before it was known"
+            engine.answers.set()
+            with pytest.raises(GoneError):
+                await asking
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize("is_async", [False, True])
