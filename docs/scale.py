@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from inspect import cleandoc
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "explanation" / "broker-at-scale.md"
@@ -188,7 +189,7 @@ def number(value: float) -> str:
 
 def tables() -> str:
     """Return the tables of constants and of results."""
-    documented = re.findall(r"^        (\w+): (.*)$", Measured.__doc__ or "", re.MULTILINE)
+    documented = re.findall(r"^    (\w+): (.*)$", cleandoc(Measured.__doc__ or ""), re.MULTILINE)
     lines = ["| constant | value | |", "|---|---:|---|"]
     lines += [f"| `{name}` | {number(getattr(MEASURED, name))} | {text} |" for name, text in documented]
     results = [plan(load) for load in LOADS]

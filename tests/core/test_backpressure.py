@@ -65,7 +65,7 @@ def test_a_list_that_is_sent_in_blocks_lets_other_tasks_run_between_them() -> No
         done.set()
         return await other
 
-    assert asyncio.run(call()) >= ITEMS
+    assert asyncio.run(call()) >= ITEMS - 1  # the first one may go out in the step that begins the source
 
 
 def test_an_async_source_that_never_awaits_leaves_the_shared_loop_to_others_however_fast_its_client() -> None:
