@@ -31,7 +31,12 @@ _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 def new_epoch() -> str:
     """Return a name for a channel's next epoch: 7 letters and digits, 41 random bits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(7))
+    number = secrets.randbelow(len(_LETTERS) ** 7)  # drawn once: Redis and PostgreSQL are given a name with each append
+    letters = ""
+    for _ in range(7):
+        number, at = divmod(number, len(_LETTERS))
+        letters += _LETTERS[at]
+    return letters
 
 
 class Position(NamedTuple):
