@@ -120,6 +120,12 @@ class Connections:
                     connection.execute(SCHEMA)
         self._is_checked = True
 
+    def prepare(self, timeout: float) -> None:
+        """Make the tables, unless this process has found them there before."""
+        if not self._is_checked:
+            with self.use(timeout, writes=False):
+                pass
+
     @contextmanager
     def use(self, timeout: float, *, writes: bool) -> Generator[Connection]:
         """Lend a connection, for so many seconds.

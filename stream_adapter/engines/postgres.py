@@ -113,11 +113,10 @@ class PostgresEngine(BaseEngine):
             history: how much of the channel to keep.
         """
         self.check_process()
-        with self._connections.use(_TIMEOUT, writes=False) as connection:
-            identity = connection.identity  # and the tables are there
+        self._connections.prepare(_TIMEOUT)
         with using.cursor() as cursor:
             cursor.execute(IDENTITY)
-            [identity] = cursor.fetchone() or [identity]
+            [identity] = cursor.fetchone()
             cursor.execute(_APPEND, self._append_values(channel, identity, frames, history, None))
             rows = cursor.fetchall()
             cursor.execute(NOTIFY)  # in the transaction: it is sent when that commits
