@@ -15,6 +15,7 @@ from stream_adapter import Broker
 from stream_adapter.engines import Engine, MemoryEngine
 from tests.support.postgres_server import PostgresServer, binaries
 from tests.support.redis_server import RedisServer, binary_of
+from tests.support.store_server import StoreServer
 
 MakeBroker: TypeAlias = Callable[..., Broker]
 
@@ -81,7 +82,7 @@ def close_what_was_opened() -> Iterator[None]:
     """Stop the server, and remove the folder."""
     yield
     for opened in _OPENED:
-        if isinstance(opened, (RedisServer, PostgresServer)):
+        if isinstance(opened, StoreServer):
             opened.__exit__()
         else:
             opened.cleanup()

@@ -17,8 +17,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.testing import Listening, events, listening
-from tests.support.redis_server import RedisServer, binary_of
 from tests.support.servers import ROOT, Server, gunicorn, gunicorn_gevent, uvicorn
+from tests.support.stores import store
 
 Serve: TypeAlias = Callable[..., AbstractContextManager[Server]]
 
@@ -32,15 +32,9 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module", params=["redis", pytest.param("sqlite", marks=pytest.mark.servers)])
-def url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{folder}/broker.db"
-        return
-    kind = "valkey" if binary_of("valkey") else "redis"
-    if binary_of(kind) is None:
-        pytest.skip("needs a valkey or redis server")
-    with RedisServer(kind) as server:
-        yield server.url
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    with store(request.param) as url:
+        yield url
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.testing import FaultProxy
-from tests.support.redis_server import RedisServer, binary_of
 from tests.support.servers import ROOT, Server, gunicorn, uvicorn
+from tests.support.stores import store
 
 from .crowd import Client, ask, assert_no_silent_gap, crowd, wait_for_all, wait_until
 
@@ -57,20 +57,6 @@ KINDS = {
     )
 }
 BY_DEFAULT = {("redis", "uvicorn-plain"), ("sqlite", "uvicorn-plain"), ("redis", "gthread-flask")}
-
-
-@contextmanager
-def store(engine: str) -> Generator[str]:
-    """Start a store, and return its URL."""
-    if engine == "sqlite":
-        with TemporaryDirectory(prefix="sa-") as folder:
-            yield f"sqlite:///{folder}/broker.db"
-        return
-    binary = "valkey" if binary_of("valkey") else "redis"
-    if binary_of(binary) is None:
-        pytest.skip("needs a valkey or redis server")
-    with RedisServer(binary) as server:
-        yield server.url
 
 
 @dataclass

@@ -6,14 +6,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+
+from tests.support.store_server import StoreServer
 
 __all__ = ["PostgresServer", "binaries"]
 
@@ -47,20 +47,11 @@ def _is_readable(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o005 == 0o005 for parent in (path, *path.parents))
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class PostgresServer:
+class PostgresServer(StoreServer):
     """One server on 127.0.0.1, with one database and one user, `postgres`."""
 
     def __init__(self) -> None:
-        self.port = _free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="stream-adapter-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__()
         self._account = _account()
         if self._account is not None:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
@@ -70,13 +61,8 @@ class PostgresServer:
         """Its URL."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
     def __exit__(self, *_: object) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        super().__exit__()
         found = binaries()
         if found is not None and found.is_relative_to(tempfile.gettempdir()):
             shutil.rmtree(found.parents[2], ignore_errors=True)
@@ -120,10 +106,6 @@ class PostgresServer:
         done = subprocess.run([str(found / program), *arguments], input=given, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-    def log(self) -> str:
-        """Return the end of what it has printed."""
-        return (self.folder / "log").read_text(errors="replace")[-2000:]
 
     def _signal_all(self, number: signal.Signals) -> None:
         """Send a signal to the server and to the processes of its connections."""

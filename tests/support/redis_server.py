@@ -6,11 +6,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Self
+
+from tests.support.store_server import StoreServer
 
 __all__ = ["KINDS", "RedisServer", "binary_of"]
 
@@ -29,14 +29,7 @@ def binary_of(kind: str) -> str | None:
     return str(found[0]) if found else None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class RedisServer:
+class RedisServer(StoreServer):
     """One server on 127.0.0.1.
 
     Args:
@@ -45,24 +38,14 @@ class RedisServer:
     """
 
     def __init__(self, kind: str = "valkey", **options: str) -> None:
+        super().__init__()
         self.kind = kind
-        self.port = _free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="stream-adapter-"))
         self._options = {"save": "", "appendonly": "no", "loglevel": "warning", **options}
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Its URL."""
         return f"redis://127.0.0.1:{self.port}/0"
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> None:
         """Start it, and return when it answers."""
@@ -80,7 +63,7 @@ class RedisServer:
                     return
                 time.sleep(0.01)  # between two looks; one that ended is started again: its port was not free yet
         self.kill()
-        raise AssertionError((self.folder / "log").read_text()[-2000:])
+        raise AssertionError(self.log())
 
     def _answers(self) -> bool:
         try:
