@@ -10,7 +10,6 @@ from itertools import product
 
 import pytest
 
-from tests.support.gate import BOUND
 from tests.support.servers import Server, cheroot, gunicorn, waitress, werkzeug
 
 APP = "tests.security.apps.bodies_behind_middleware:app"
@@ -37,12 +36,6 @@ def server(request: pytest.FixtureRequest) -> Generator[Server]:
         assert "Traceback" not in running.log(), running.log()
 
 
-def connect(server: Server, request: bytes) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", server.port), BOUND)
-    client.sendall(request)
-    return client
-
-
 def post(path: str, sent: int, headers: str = "") -> bytes:
     """Return a request that announces LENGTH bytes and has `sent` of them."""
     return f"POST {path} HTTP/1.1\r\nHost: a\r\n{headers}Content-Length: {LENGTH}\r\n\r\n".encode() + b"a" * sent
@@ -65,8 +58,8 @@ def read_to_the_end(client: socket.socket) -> bytes:
 def test_withheld_bodies_are_answered_408_while_other_requests_are_served(server: Server) -> None:
     requests = list(product(["/plain", "/generator", "/strict", "/flask", "/django"], ["", IN_A_THREAD]))
     with ExitStack() as stack:
-        clients = [stack.enter_context(connect(server, post(path, 10, headers))) for path, headers in requests]
-        other = stack.enter_context(connect(server, get("/plain")))
+        clients = [stack.enter_context(server.connect(post(path, 10, headers))) for path, headers in requests]
+        other = stack.enter_context(server.connect(get("/plain")))
         assert read_to_the_end(other).startswith(b"HTTP/1.1 200 ")
         answers = [read_to_the_end(client) for client in clients]
     wrong = {
@@ -78,12 +71,12 @@ def test_withheld_bodies_are_answered_408_while_other_requests_are_served(server
 
 
 def test_answer_that_is_not_an_error_stands_though_the_body_was_withheld(server: Server) -> None:
-    with connect(server, post("/lenient", 10)) as client:
+    with server.connect(post("/lenient", 10)) as client:
         assert read_to_the_end(client).startswith(b"HTTP/1.1 200 ")
 
 
 def test_request_behind_a_withheld_body_is_not_answered(server: Server) -> None:
-    with connect(server, post("/plain", 10)) as client:
+    with server.connect(post("/plain", 10)) as client:
         first = client.recv(65536)
         try:
             client.sendall(get("/plain"))
@@ -101,7 +94,7 @@ def test_whole_body_is_read_and_the_next_request_answered_on_the_same_connection
 ) -> None:
     if "Werkzeug" in request.node.callspec.id:
         pytest.skip("Werkzeug's server takes one request for each connection")
-    with connect(server, post(path, LENGTH)) as client:
+    with server.connect(post(path, LENGTH)) as client:
         answer = client.recv(65536)
         while str(LENGTH).encode() not in answer.partition(b"\r\n\r\n")[2]:
             block = client.recv(65536)
@@ -115,8 +108,8 @@ def test_whole_body_is_read_and_the_next_request_answered_on_the_same_connection
 
 def test_withheld_bodies_occupy_no_thread_of_waitress() -> None:
     with waitress(APP, f"threads={THREADS}") as server, ExitStack() as stack:
-        clients = [stack.enter_context(connect(server, post("/plain", 10))) for _ in range(2 * THREADS)]
-        other = stack.enter_context(connect(server, get("/plain")))
+        clients = [stack.enter_context(server.connect(post("/plain", 10))) for _ in range(2 * THREADS)]
+        other = stack.enter_context(server.connect(get("/plain")))
         assert read_to_the_end(other).startswith(b"HTTP/1.1 200 ")
         for client in clients:  # waitress calls the application once it has the whole body, however late
             client.sendall(b"a" * (LENGTH - 10) + get("/plain"))

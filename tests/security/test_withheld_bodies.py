@@ -11,7 +11,6 @@ from functools import partial
 import pytest
 
 from tests.security.apps.bodies import PATIENCE
-from tests.support.gate import BOUND
 from tests.support.servers import Server, gunicorn, werkzeug
 
 APP = "tests.security.apps.bodies:app"
@@ -40,12 +39,6 @@ def server(request: pytest.FixtureRequest) -> Generator[Server]:
         assert "Traceback" not in running.log(), running.log()
 
 
-def connect(server: Server, request: bytes) -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", server.port), BOUND)
-    client.sendall(request)
-    return client
-
-
 def read_to_the_end(client: socket.socket) -> bytes:
     received = b""
     while block := client.recv(65536):
@@ -56,10 +49,10 @@ def read_to_the_end(client: socket.socket) -> bytes:
 def test_withheld_bodies_are_refused_and_other_requests_answered(server: Server) -> None:
     with ExitStack() as stack:
         clients = {
-            name: stack.enter_context(connect(server, b"POST / HTTP/1.1\r\nHost: a\r\n" + rest))
+            name: stack.enter_context(server.connect(b"POST / HTTP/1.1\r\nHost: a\r\n" + rest))
             for name, rest in WITHHELD.items()
         }
-        other = stack.enter_context(connect(server, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+        other = stack.enter_context(server.connect(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
         assert b" 200 " in read_to_the_end(other).partition(b"\r\n")[0]
         answers = {name: read_to_the_end(client).partition(b"\r\n")[0] for name, client in clients.items()}
     assert {name for name, line in answers.items() if b" 408 " not in line} == set(), answers
@@ -68,7 +61,7 @@ def test_withheld_bodies_are_refused_and_other_requests_answered(server: Server)
 def test_body_that_trickles_is_read_to_its_end(server: Server) -> None:
     steps = 12
     head = f"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {steps}\r\n\r\n"
-    with connect(server, head.encode()) as client:
+    with server.connect(head.encode()) as client:
         for _ in range(steps):
             time.sleep(PATIENCE / 8)  # so the whole takes longer than the patience, and no pause does
             client.sendall(b"a")
@@ -78,7 +71,7 @@ def test_body_that_trickles_is_read_to_its_end(server: Server) -> None:
 
 
 def test_rest_of_a_withheld_body_is_not_taken_for_the_next_request(server: Server) -> None:
-    with connect(server, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"a" * 10) as client:
+    with server.connect(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"a" * 10) as client:
         first = client.recv(65536)
         rest = b""
         with suppress(OSError):  # the connection is closed already

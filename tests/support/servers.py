@@ -34,6 +34,12 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def connect(self, request: bytes) -> socket.socket:
+        """Connect, and send a request, or its beginning."""
+        client = socket.create_connection(("127.0.0.1", self.port), BOUND)
+        client.sendall(request)
+        return client
+
     def log(self) -> str:
         """Return what the server has printed so far."""
         self.output.seek(0)
