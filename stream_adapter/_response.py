@@ -91,16 +91,16 @@ class Response:
         ValueError: an option has a value that is not allowed.
     """
 
-    status_code = _Option[int]()
-    media_type = _Option[str | None]()
-    charset = _Option[str]()
-    strict = _Option[bool]()
-    format = _Option[Format | None]()
-    flush = _Option[Flush]()
-    commit_after = _Option[float | None]()
-    limits = _Option[Limits]()
-    on_error = _Option[Callable[[BaseException], Chunk] | None]()
-    on_close = _Option[Callable[[StreamSummary], object] | None]()
+    status_code: _Option[int] = _Option()
+    media_type: _Option[str | None] = _Option()
+    charset: _Option[str] = _Option()
+    strict: _Option[bool] = _Option()
+    format: _Option[Format | None] = _Option()
+    flush: _Option[Flush] = _Option()
+    commit_after: _Option[float | None] = _Option()
+    limits: _Option[Limits] = _Option()
+    on_error: _Option[Callable[[BaseException], Chunk] | None] = _Option()
+    on_close: _Option[Callable[[StreamSummary], object] | None] = _Option()
 
     if TYPE_CHECKING:  # spelled out for type checkers and editors; at run time, an unknown option gets a hint
 

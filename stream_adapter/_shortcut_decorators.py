@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
@@ -34,8 +35,13 @@ class _Method(Protocol[P]):
     ) -> Callable[P, Decorator]: ...
 
 
-def _method(shortcut: Callable[Concatenate[Any, P], Response]) -> _Method[P]:
-    """Return the method that takes the keywords of a shortcut, and returns the decorator of views with its options."""
+def _takes_keywords_of(
+    shortcut: Callable[Concatenate[Any, P], Response],
+) -> Callable[[Callable[[Any], Any]], _Method[P]]:
+    """Replace a method by one that takes a shortcut's keywords, and returns the decorator of views with its options.
+
+    What it decorates gives the name and the documentation.
+    """
 
     def method(decorators: FormatDecorators[Decorator], /, *args: P.args, **options: P.kwargs) -> Decorator:
         response = shortcut(None, *args, **options)
@@ -43,12 +49,9 @@ def _method(shortcut: Callable[Concatenate[Any, P], Response]) -> _Method[P]:
 
     signature = inspect.signature(shortcut)
     _, *parameters = signature.parameters.values()
-    method.__name__ = shortcut.__name__
-    method.__qualname__ = f"FormatDecorators.{shortcut.__name__}"
-    method.__doc__ = f"Stream what the view yields as `stream_adapter.{shortcut.__name__}`, whose keywords it takes."
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     vars(method)["__signature__"] = signature.replace(parameters=[own, *parameters], return_annotation=signature.empty)
-    return cast("_Method[P]", method)
+    return lambda declared: cast("_Method[P]", functools.wraps(declared)(method))
 
 
 class FormatDecorators(Generic[Decorator_co]):
@@ -64,12 +67,29 @@ class FormatDecorators(Generic[Decorator_co]):
         """Return the decorator that streams what a view yields or returns with these options."""
         raise NotImplementedError
 
-    text = _method(_text)
-    ndjson = _method(_ndjson)
-    json_array = _method(_json_array)
-    json_seq = _method(_json_seq)
-    csv = _method(_csv)
-    sse = _method(_sse)
+    @_takes_keywords_of(_text)
+    def text(self) -> None:
+        """Stream what the view yields as `stream_adapter.text`, whose keywords it takes."""
+
+    @_takes_keywords_of(_ndjson)
+    def ndjson(self) -> None:
+        """Stream what the view yields as `stream_adapter.ndjson`, whose keywords it takes."""
+
+    @_takes_keywords_of(_json_array)
+    def json_array(self) -> None:
+        """Stream what the view yields as `stream_adapter.json_array`, whose keywords it takes."""
+
+    @_takes_keywords_of(_json_seq)
+    def json_seq(self) -> None:
+        """Stream what the view yields as `stream_adapter.json_seq`, whose keywords it takes."""
+
+    @_takes_keywords_of(_csv)
+    def csv(self) -> None:
+        """Stream what the view yields as `stream_adapter.csv`, whose keywords it takes."""
+
+    @_takes_keywords_of(_sse)
+    def sse(self) -> None:
+        """Stream what the view yields as `stream_adapter.sse`, whose keywords it takes."""
 
     @shows_options()
     def html(self, **options: Unpack[ResponseKeywords]) -> Decorator_co:

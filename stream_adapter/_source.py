@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from enum import Enum, auto
 from itertools import chain, islice
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from ._encode import kind_of
 from ._log import describe_source, log_close_failure
@@ -32,7 +32,8 @@ __all__ = ["Kind", "OpenedSource", "PolledSource", "RequestSource", "Source", "i
 class Kind(Enum):
     """How a source is read."""
 
-    __hash__ = object.__hash__  # Enum's own is a function in Python, and each request asks several times
+    if not TYPE_CHECKING:
+        __hash__ = object.__hash__  # Enum's own is a function in Python, and each request asks several times
 
     ONE = auto()  # one chunk, or none
     ITEMS = auto()  # all there already: reading it never waits

@@ -230,7 +230,7 @@ class ShuttingDown(RefusalError):  # noqa: N818  # named after its response
     """The process is drained, and the stream had no item yet: 503, so that the client retries elsewhere."""
 
     status_code = 503
-    headers = MappingProxyType({"Retry-After": "1"})
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "1"})
 
     def __init__(self) -> None:
         super().__init__("the process shuts down")

@@ -94,7 +94,7 @@ class Body(Report):
         self._context = copy_context() if hooks.context is None else hooks.context
         self._buffer = Buffer(flow.limits.high_water, flow.limits.max_items)
         self._producer: Producer | None = None
-        self.interruption = Interruption()
+        self.interruption: Interruption = Interruption()
         self._started_at = time.monotonic()
         self._first_at: float | None = None
         self.length: int | None = None
@@ -118,7 +118,15 @@ class Body(Report):
         """Whether the body is complete and needs neither closing nor reporting."""
         return self._complete_body is not None and self._source.kind is Kind.ONE and self._flow.on_close is None
 
-    waits, is_inert = is_streaming, is_noop  # the names of these properties before this version
+    @property
+    def waits(self) -> bool:
+        """The name of `is_streaming` before this version."""
+        return self.is_streaming
+
+    @property
+    def is_inert(self) -> bool:
+        """The name of `is_noop` before this version."""
+        return self.is_noop
 
     def is_held(self) -> bool:
         """Return True while the source waits for the client to receive what is ready."""

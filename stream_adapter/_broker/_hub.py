@@ -35,7 +35,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -80,7 +80,7 @@ class Channel:
     __slots__ = ("by_group", "key", "listeners", "name", "opened", "reads", "ring")
 
     def __init__(self, name: ChannelName) -> None:
-        self.name = name
+        self.name: ChannelName = name
         self.key: str = name.key
         self.ring: Ring | None = None
         self.by_group: dict[LoopGroup | None, dict[Waiter, None]] = {}
@@ -109,7 +109,9 @@ class Hub(Receiver):
     def __init__(self, engine: Engine, prefix: str) -> None:
         self._engine = engine
         self._prefix = prefix
-        self.lock = threading.RLock()  # reentrant: a signal handler may publish, which wakes listeners
+        self.lock: AbstractContextManager[object] = (
+            threading.RLock()
+        )  # reentrant: a signal handler may publish, which wakes listeners
         self._asking = threading.RLock()
         self._worker = Worker(f"stream_adapter.broker.{prefix}")
         self.channels: dict[str, Channel] = {}

@@ -34,7 +34,7 @@ class Ring:
     def __init__(self, name: ChannelName, epoch: str, top: int, *, is_restart: bool = False) -> None:
         self.is_restart: bool = is_restart
         self._name = name
-        self.epoch = epoch
+        self.epoch: str = epoch
         self.top: int = top
         self.first: int = top + 1
         self.floor: int = top + 1

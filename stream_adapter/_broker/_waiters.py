@@ -27,7 +27,7 @@ class LoopWaiter:
     __slots__ = ("_future", "changed", "group")
 
     def __init__(self, group: LoopGroup) -> None:
-        self.group = group
+        self.group: LoopGroup = group
         self.changed: Callable[[], None] | None = None
         self._future: asyncio.Future[None] | None = None
 
@@ -77,7 +77,7 @@ class Observer:
     __slots__ = ("changed",)
 
     def __init__(self, changed: Callable[[], None]) -> None:
-        self.changed = changed
+        self.changed: Callable[[], None] = changed
 
     def wake(self) -> None:
         """Do nothing: it does not read."""
@@ -104,7 +104,7 @@ class LoopGroup:
     __slots__ = ("_due", "_lock", "_scheduled", "_thread_id", "count", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lock: AbstractContextManager[object]) -> None:
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self.count: int = 0
         self._lock = lock
         self._thread_id = threading.get_ident()

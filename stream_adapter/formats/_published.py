@@ -63,10 +63,10 @@ class Ending:
     __slots__ = ("detail", "id", "status", "time")
 
     def __init__(self, status: str, event_id: str, time: float, detail: str | None = None) -> None:
-        self.status = status
-        self.id = event_id
-        self.time = time
-        self.detail = detail
+        self.status: str = status
+        self.id: str = event_id
+        self.time: float = time
+        self.detail: str | None = detail
 
     @property
     def is_failure(self) -> bool:
