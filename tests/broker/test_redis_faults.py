@@ -14,6 +14,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter.errors import BrokerError, BrokerUnavailableError, PublishTimeoutError
 from stream_adapter.testing import FaultProxy, Listening, listening
+from tests.broker.reading import wait_until
 from tests.support.redis_server import KINDS, RedisServer, binary_of
 
 TIMEOUT = 0.5  # seconds of publishing, where it is to fail
@@ -265,6 +266,7 @@ def test_cut_connections_are_made_again_and_nothing_is_missing(server: RedisServ
         proxy.heal()
         other.publish("a", "last")
         assert data_of(until_last(heard, "last")) == [*(str(n) for n in range(2, 20)), "last"]
+        wait_until(lambda: live.stats().is_connected)  # the look at all positions may have found the events before
         assert live.stats().reconnects == 1
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,6 +46,14 @@ def _account() -> pwd.struct_passwd | None:
 
 def _is_readable(path: Path) -> bool:
     return all(parent.stat().st_mode & 0o005 == 0o005 for parent in (path, *path.parents))
+
+
+def _runs(pid: int) -> bool:
+    """Return True if a process has not ended; one that has may still wait to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class PostgresServer(StoreServer):
@@ -107,20 +116,31 @@ class PostgresServer(StoreServer):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def _signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to the server and to the processes of its connections."""
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        self.kill()
+        self.start()
+
+    def _signal_all(self, number: signal.Signals) -> list[int]:
+        """Send a signal to the server and then to the processes of its connections, which are returned."""
         assert self._process is not None
         main = self._process.pid
-        children = Path(f"/proc/{main}/task/{main}/children").read_text()
-        for pid in (main, *map(int, children.split())):
-            os.kill(pid, number)
+        children = [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+        for pid in (main, *children):
+            with suppress(ProcessLookupError):  # it has ended by itself, as they do when the server is gone
+                os.kill(pid, number)
+        return children
 
     def kill(self) -> None:
-        """Kill it by SIGKILL, with the processes of its connections."""
+        """Kill it by SIGKILL, with the processes of its connections; return when nothing of it runs."""
         if self._process is not None and self._process.poll() is None:
-            self._signal_all(signal.SIGCONT)
-            self._signal_all(signal.SIGKILL)
+            self._signal_all(signal.SIGSTOP)  # it begins no other process
+            children = self._signal_all(signal.SIGKILL)
             self._process.wait()
+            until = time.monotonic() + _BOUND
+            while any(map(_runs, children)):  # one that is left keeps the next server from starting
+                assert time.monotonic() < until, "a process of the server did not end"
+                time.sleep(0.01)
         self._process = None
 
     def freeze(self) -> None:
