@@ -13,7 +13,10 @@ from typing import Any
 from benchmarks.contenders import Contender, Protocol
 from stream_adapter.types import ASGIApp, Environ, Message, Scope, WSGIApp
 
-__all__ = ["Call", "asgi_call", "call_of", "make_app", "wsgi_call"]
+__all__ = ["SPEC_VERSION", "Call", "asgi_call", "call_of", "make_app", "wsgi_call"]
+
+SPEC_VERSION = "2.3"
+"""Of ASGI, as uvicorn and granian say in the scope of a request. gunicorn says 2.4; hypercorn and daphne say less."""
 
 Call = Callable[[str], int]
 """Ask for a path and return the number of body bytes, or 0 where they are not counted."""
@@ -27,13 +30,20 @@ def make_app(factory: str) -> Any:
 
 
 def call_of(
-    contender: Contender, protocol: Protocol, loop: asyncio.AbstractEventLoop, *, counted: bool = False
+    contender: Contender,
+    protocol: Protocol,
+    loop: asyncio.AbstractEventLoop,
+    *,
+    counted: bool = False,
+    spec_version: str = SPEC_VERSION,
 ) -> Call:
     """Return what calls a contender's application."""
     app = make_app(contender.factory)
     if protocol == "wsgi":
         return lambda path: wsgi_call(app, contender.prefix + path)
-    return lambda path: loop.run_until_complete(asgi_call(app, contender.prefix + path, counted=counted))
+    return lambda path: loop.run_until_complete(
+        asgi_call(app, contender.prefix + path, counted=counted, spec_version=spec_version)
+    )
 
 
 def wsgi_call(app: WSGIApp, path: str) -> int:
@@ -74,7 +84,7 @@ def _environ(path: str) -> Environ:
     }
 
 
-def asgi_call(app: ASGIApp, path: str, *, counted: bool) -> Coroutine[Any, Any, int]:
+def asgi_call(app: ASGIApp, path: str, *, counted: bool, spec_version: str = SPEC_VERSION) -> Coroutine[Any, Any, int]:
     """Call with a `send` that takes all at once, and a client that stays to the end.
 
     Then `receive` says that it has gone, as servers do: Litestar waits for that.
@@ -102,16 +112,16 @@ def asgi_call(app: ASGIApp, path: str, *, counted: bool) -> Coroutine[Any, Any, 
             size += len(message.get("body", b""))
             await send(message)
 
-        await app(_scope(path), receive, count if counted else send)
+        await app(_scope(path, spec_version), receive, count if counted else send)
         return size
 
     return call()
 
 
-def _scope(path: str) -> Scope:
+def _scope(path: str, spec_version: str) -> Scope:
     return {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "asgi": {"version": "3.0", "spec_version": spec_version},
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
