@@ -149,11 +149,7 @@ class RunMethods:
         registry, name, content, options = self._producing(key, source, lease)
         state = ask(restarting(registry.engine, name, options))
         production = registry.launch(name, state, content, lease=lease, timeout=None)
-        try:
-            production.closed.wait()
-        except BaseException:  # the worker is stopped, or its time limit has passed
-            production.stop("cancelled")
-            raise
+        production.wait_here()
         return Run(registry, name, None, state, production)
 
     async def aproduce(self, key: str, source: Any, lease: float = 15.0) -> Run:

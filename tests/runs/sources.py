@@ -12,7 +12,7 @@ import stream_adapter as sa
 from tests.broker.reading import BOUND, events_of, reading
 from tests.support.gate import Gate
 
-__all__ = ["Source", "body_of", "eventually", "fields_of"]
+__all__ = ["Source", "body_of", "eventually", "fields_of", "until"]
 
 
 class Source:
@@ -69,3 +69,11 @@ async def eventually(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < until, holds
         await asyncio.sleep(0.005)
+
+
+def until(holds: Callable[[], object], otherwise: Callable[[], str] = str) -> None:
+    """Wait until something holds that another process brings about; if it does not, `otherwise` says what there is."""
+    end = time.monotonic() + BOUND
+    while not holds():
+        assert time.monotonic() < end, otherwise()
+        time.sleep(0.02)  # between two looks

@@ -33,13 +33,15 @@ from ._outbox import LimitError, Outbox
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-__all__ = ["Production"]
+__all__ = ["END_GRACE", "Production"]
 
 Stop: TypeAlias = Literal["cancelled", "timeout", "fenced"]
 
 _NOTICES = 0.2  # seconds between two looks at a run's state, however many notices there are
 _CLOSING = 0.5  # seconds that an async source has to close before the end is written
 _CLOSE_TIMEOUT = 5.0  # seconds after which a source that does not close is abandoned
+_INTERRUPTIBLE = 0.25  # seconds: job queues raise an exception in a thread, which a wait for a lock does not notice
+END_GRACE = 2.0  # seconds for the end of a run to be written, when its process is about to end
 _PAUSES = (0.05, 0.1, 0.25, 0.5)  # seconds between two attempts, where the engine cannot be reached
 _ENTRIES = History()  # a run's entries are not trimmed by it
 
@@ -129,6 +131,16 @@ class Production:
         """End the run before its source does."""
         with suppress(RuntimeError):  # the loop is closed, and its tasks have ended
             self._loop.call_soon_threadsafe(self._stop_here, reason)
+
+    def wait_here(self) -> None:
+        """Wait in this thread until it has ended and its source is closed. What interrupts the wait cancels it."""
+        try:
+            while not self.closed.wait(_INTERRUPTIBLE):
+                pass
+        except BaseException:  # the worker is stopped, or its time limit has passed
+            self.stop("cancelled")
+            self.ended.wait(END_GRACE)  # the process may end next
+            raise
 
     def notice(self) -> None:
         """Check soon whether the run was cancelled."""

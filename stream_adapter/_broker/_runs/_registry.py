@@ -19,12 +19,10 @@ from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError
 
 from ._options import Work
-from ._production import Production
+from ._production import END_GRACE, Production
 from ._watchdog import Watchdog
 
 __all__ = ["Registry"]
-
-_END_GRACE = 2.0  # seconds for the ends of runs to be written, when the process is drained or the broker closed
 
 
 class Registry:
@@ -168,7 +166,7 @@ class Registry:
         productions = self._own()
         for production in productions:
             production.stop("cancelled")
-        until = time.monotonic() + _END_GRACE
+        until = time.monotonic() + END_GRACE
         here = current_loop()
         for production in productions:
             if production.can_end_itself(here):
