@@ -20,10 +20,9 @@ from django.http.response import HttpResponseBase
 from stream_adapter.integration import is_stream
 
 from ._compat import ask_for_views
-from ._defaults import check_defaults
 from ._inner import explained
 from ._requests import serving
-from ._response import stream_response
+from ._response import check_defaults, stream_response
 from ._views import View, adapt, is_async
 
 __all__ = ["StreamAdapter"]

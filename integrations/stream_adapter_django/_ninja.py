@@ -33,19 +33,40 @@ from stream_adapter.integration import ResponseOptions, checked_options
 
 from ._response import StreamResponse
 
-__all__ = ["hold_to_schema", "join_operation"]
+__all__ = ["join_operation", "running_operation"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Running:
+class RunningOperation:
     """An operation that answers a request, and the contracts of its responses."""
 
     operation: Any
     request: HttpRequest
     contracts: dict[Any, Contract | None]
 
+    def hold_to_schema(self, result: Any, options: ResponseOptions) -> tuple[Any, ResponseOptions]:
+        """Return what to stream, held to the schema that the operation declares for the status, and its options.
 
-_running: ContextVar[_Running | None] = ContextVar("stream_adapter_django.operation", default=None)
+        Args:
+            result: what the view returned; it may bring its status, as the framework has it.
+            options: those of Response.
+
+        Raises:
+            TypeError: the operation declares a response, and none of this status.
+        """
+        status, content = _status_and_content(result)
+        if status is None and isinstance(content, Response):
+            status = content.status_code
+        elif status is None:
+            status = options.get("status_code") or _only_status(self.contracts)
+        contract = _contract_for(self, status)
+        if contract is not None:
+            content = contract.hold(content, {"request": self.request, "response_status": status})
+        return content, options if status == 200 else checked_options(status_code=status).filled_in(options)
+
+
+running_operation: ContextVar[RunningOperation | None] = ContextVar("stream_adapter_django.operation", default=None)
+"""The operation of the present request; None for any other view."""
 
 
 def join_operation(view: Any) -> None:
@@ -54,37 +75,13 @@ def join_operation(view: Any) -> None:
         import_module("ninja.decorators").decorate_view(_operated)(view)
 
 
-def hold_to_schema(result: Any, options: ResponseOptions) -> tuple[Any, ResponseOptions]:
-    """Return what to stream, and its options: in an operation, held to the schema that it declares for the status.
-
-    Args:
-        result: what the view returned; in an operation it may bring its status, as the framework has it.
-        options: those of Response.
-
-    Raises:
-        TypeError: the operation declares a response, and none of this status.
-    """
-    running = _running.get()
-    if running is None:
-        return result, options
-    status, content = _status_and_content(result)
-    if status is None and isinstance(content, Response):
-        status = content.status_code
-    elif status is None:
-        status = options.get("status_code") or _only_status(running.contracts)
-    contract = _contract_for(running, status)
-    if contract is not None:
-        content = contract.hold(content, {"request": running.request, "response_status": status})
-    return content, options if status == 200 else checked_options(status_code=status).filled_in(options)
-
-
 def _only_status(contracts: dict[Any, Contract | None]) -> int:
     """Return the status of an operation that declares one response, as the framework answers it; 200 for others."""
     (only, *others) = contracts
     return only if not others and _is_success(only) else 200
 
 
-def _contract_for(running: _Running, status: int) -> Contract | None:
+def _contract_for(running: RunningOperation, status: int) -> Contract | None:
     declared = running.contracts
     if status in declared or Ellipsis in declared:
         return declared.get(status, declared.get(Ellipsis))
@@ -131,12 +128,12 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(run)
     def sync_run(request: HttpRequest, **arguments: Any) -> Any:
-        with _holding(_Running(operation, request, contracts)):
+        with _holding(RunningOperation(operation, request, contracts)):
             return bound(run(request, **arguments), request)
 
     @functools.wraps(run)
     async def async_run(request: HttpRequest, **arguments: Any) -> Any:
-        with _holding(_Running(operation, request, contracts)):
+        with _holding(RunningOperation(operation, request, contracts)):
             running: Awaitable[HttpResponseBase] = run(request, **arguments)
             return bound(await running, request)
 
@@ -144,13 +141,13 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _holding(running: _Running) -> Generator[None]:
-    before = _running.get()
-    _running.set(running)
+def _holding(running: RunningOperation) -> Generator[None]:
+    before = running_operation.get()
+    running_operation.set(running)
     try:
         yield
     finally:
-        _running.set(before)
+        running_operation.set(before)
 
 
 def _contracts_of(operation: Any) -> dict[Any, Contract | None]:

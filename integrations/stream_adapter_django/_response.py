@@ -11,7 +11,8 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any, Self, TypeAlias, Unpack
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.conf import settings
+from django.core.exceptions import BadRequest, ImproperlyConfigured, PermissionDenied
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -21,8 +22,10 @@ from stream_adapter.integration import (
     AsyncBody,
     RefusalError,
     ResponseKeywords,
+    ResponseOptions,
     SyncBody,
     as_response,
+    checked_options,
     merge_headers,
     refusal_head,
     shows_options,
@@ -31,11 +34,10 @@ from stream_adapter.types import Source
 
 from ._blocks import Blocks
 from ._content import StreamContent
-from ._defaults import app_defaults
 from ._requests import Answer
 from ._threads import when_request_ends
 
-__all__ = ["StreamResponse", "response_of", "stream_response"]
+__all__ = ["StreamResponse", "check_defaults", "response_of", "stream_response"]
 
 PostRender: TypeAlias = Callable[[Any], HttpResponseBase | None]
 
@@ -64,7 +66,34 @@ def stream_response(
 
 def response_of(stream: Response, request: object | None = None) -> StreamResponse:
     """Make Django's response of a stream; the setting STREAM_ADAPTER fills in what the stream was not given."""
-    return StreamResponse(stream.with_defaults(app_defaults()), request)
+    return StreamResponse(stream.with_defaults(_app_defaults()), request)
+
+
+# the setting STREAM_ADAPTER as it was read last, and what was made of it
+_defaults: tuple[dict[str, Any], ResponseOptions] = ({}, checked_options())
+
+
+def _app_defaults() -> ResponseOptions:
+    """Return the options that a response has where it was not given them. An iterator in the setting is read once."""
+    global _defaults  # noqa: PLW0603  # settings are the process's
+    given: dict[str, Any] = getattr(settings, "STREAM_ADAPTER", None) or {}
+    before, checked = _defaults
+    if given != before:
+        checked = checked_options(**given)
+        _defaults = dict(given), checked
+    return checked
+
+
+def check_defaults() -> None:
+    """Refuse a bad option when the application starts.
+
+    Raises:
+        ImproperlyConfigured: STREAM_ADAPTER is not a dict of options.
+    """
+    try:
+        _app_defaults()
+    except (TypeError, ValueError) as error:
+        raise ImproperlyConfigured(f"STREAM_ADAPTER: {error}") from error
 
 
 class StreamResponse(StreamContent):

@@ -17,12 +17,13 @@ from stream_adapter.integration import (
     ResponseOptions,
     StreamingDecorator,
     copy_variables,
+    is_stream,
     response_of_view,
     run_coroutine,
 )
 
 from ._inner import awaits_methods, serialized
-from ._ninja import hold_to_schema, join_operation
+from ._ninja import join_operation, running_operation
 from ._requests import django_request, find_request
 from ._response import StreamResponse, response_of
 from ._threads import Lent, in_transactions, own_connections
@@ -61,7 +62,10 @@ def _converted(result: Any, *, view: View, options: ResponseOptions) -> Any:
     """Make a response of what a view returned. Django's own pass, and so does None: Django's error names the view."""
     if result is None or isinstance(result, HttpResponseBase):
         return result
-    content, options = hold_to_schema(serialized(result), options)
+    content = result if is_stream(result) else serialized(result)
+    operation = running_operation.get()
+    if operation is not None:
+        content, options = operation.hold_to_schema(content, options)
     return response_of(response_of_view(content, view, options))
 
 
