@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, cast
 import stream_adapter as sa
 import stream_adapter.asgi
 import stream_adapter.wsgi
-from stream_adapter._options import UNSET
+from stream_adapter._keywords import UNSET
 
 PAGE = Path(__file__).parent / "reference" / "options.md"
 HEAD = """# Options

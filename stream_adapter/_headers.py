@@ -1,4 +1,4 @@
-"""The header fields of a response: validate, look up, complete and filter them (RFC 9110).
+"""The header fields of a response: validate, look up, merge and filter them (RFC 9110).
 
 They are validated because some servers send any text as it is. The functions are pure: they do not change their
 arguments unless they say so, because all requests of an application may share them.
@@ -21,8 +21,6 @@ __all__ = [
     "FIELD_VALUE",
     "TOKEN",
     "Pairs",
-    "add_defaults",
-    "add_safe_defaults",
     "check_field",
     "check_status",
     "content_length",
@@ -31,6 +29,7 @@ __all__ = [
     "has_field",
     "is_bodiless",
     "make_headers",
+    "merge_headers",
     "outgoing_head",
     "sendable",
     "set_default",
@@ -52,6 +51,9 @@ _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"}
     | {"te", "trailer", "transfer-encoding", "upgrade"}
 )
+
+# Lists whose members say something each on its own: one side's do not replace the other's
+_ADDITIVE = frozenset({"link", "server-timing"})
 
 
 def is_bodiless(status: int, method: str = "GET") -> bool:
@@ -194,27 +196,6 @@ def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
         headers.append((name, value))
 
 
-def add_defaults(headers: list[tuple[str, str]], defaults: Mapping[str, str]) -> None:
-    """Add the fields that are missing; Vary is united with that of the user."""
-    for name, value in defaults.items():
-        if name.lower() == "vary":
-            headers[:] = united_vary(headers, value)
-        else:
-            set_default(headers, name, value)
-
-
-def add_safe_defaults(headers: list[tuple[str, str]]) -> None:
-    """Add the fields of every response with a body, unless the user or the format has set them.
-
-    `nosniff`: a browser does not guess another type than the one that is named, and runs none of it as a script.
-    `no-cache`: a cache asks before it answers with it. Without that, many keep a response by heuristics (RFC 9111,
-    4.2.2), or by the ending of its path, and give one user's to the next.
-    """
-    if not has_field(headers, "expires"):
-        set_default(headers, "Cache-Control", "no-cache")
-    set_default(headers, "X-Content-Type-Options", "nosniff")
-
-
 def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
     """Return the headers with names of request fields added to Vary; `*` says all of them (RFC 9110, 12.5.5)."""
     rest: list[tuple[str, str]] = []
@@ -236,6 +217,61 @@ def _united_fields(fields: str) -> str:
     for field in parse_set_header(fields):
         names.setdefault(field.lower(), field)
     return "*" if "*" in names else ", ".join(names.values())
+
+
+def merge_headers(stream: Pairs, framework: Pairs, *, copied: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Join the headers of a stream with those that a framework, its middleware or a dependency set for the response.
+
+    The framework's fields come first, in their order.
+
+    - A field that both have is the framework's, with all of its lines: it was set later, by code that saw the stream's.
+    - `Set-Cookie` is kept from both. Where both set one cookie (of the same name, domain and path, RFC 6265, 5.3), the
+      framework's is sent.
+    - `Vary` is the union of both; `*` stands for all.
+    - `Link` and `Server-Timing` are kept from both, and no line twice.
+    - Hop-by-hop fields of either side are dropped.
+
+    Args:
+        stream: what the response says: `body.headers`, which are final after `start()`.
+        framework: what the framework's response object says by now.
+        copied: names of fields that were copied from the stream's when the framework's object was made. Its version of
+            these stands, also where it has removed them; except for `Vary`, to which the stream may have added since.
+
+    Raises:
+        ValueError: a name or a value may not be sent.
+        TypeError: a name or a value is not text.
+    """
+    merged = sendable(framework)
+    present = {name.lower() for name, _ in merged}
+    stands = {name.lower() for name in copied}
+    cookies = {_identity(value) for name, value in merged if name.lower() == "set-cookie"}
+    lines = {(name.lower(), value) for name, value in merged if name.lower() in _ADDITIVE}
+    vary: list[str] = []
+    joined: list[tuple[str, str]] = []
+    for name, value in sendable(stream):
+        lower = name.lower()
+        if lower == "vary":
+            vary.append(value)
+        elif lower in stands:
+            continue
+        elif lower == "set-cookie":
+            if _identity(value) not in cookies:
+                joined.append((name, value))
+        elif lower not in present or (lower in _ADDITIVE and (lower, value) not in lines):
+            joined.append((name, value))
+    merged += joined
+    return united_vary(merged, ", ".join(vary)) if vary else merged
+
+
+def _identity(cookie: str) -> tuple[str, str, str, bool]:
+    """Return the identity of a Set-Cookie: a browser replaces one of the same name, domain, path and partition."""
+    pair, *attributes = cookie.split(";")
+    given: dict[str, str] = {}
+    for attribute in attributes:
+        key, _, value = attribute.partition("=")
+        given[key.strip().lower()] = value.strip()
+    domain = given.get("domain", "").lower().removeprefix(".")
+    return pair.partition("=")[0].strip(), domain, given.get("path", ""), "partitioned" in given
 
 
 def outgoing_head(status: int, headers: Pairs) -> tuple[int, list[tuple[str, str]]]:

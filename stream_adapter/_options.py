@@ -2,86 +2,33 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack
 
 from ._encode import check_charset
 from ._headers import (
     Pairs,
-    add_defaults,
-    add_safe_defaults,
     check_status,
     field_value,
+    has_field,
     make_headers,
     set_default,
+    united_vary,
     without_fields,
     without_hop_by_hop,
 )
 from ._hints import unknown_option
+from ._keywords import ResponseKeywords, shows_options
 from ._limits import Limits, StreamSummary, check_seconds
 from ._media_types import check_media_type, media_type_charset, with_charset
 from .formats import Format
-from .types import Chunk, Flush, HeadersInput, Source
+from .types import Chunk, Flush
 
-__all__ = ["NO_OPTIONS", "UNSET", "ResponseKeywords", "ResponseOptions", "checked_options", "shows_options"]
+__all__ = ["NO_OPTIONS", "ResponseOptions", "checked_options", "completed_head"]
 
 Fields: TypeAlias = tuple[tuple[str, str], ...]
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class _Unset:
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Final[Any] = _Unset()
-"""The default of an option that was not given: the defaults of an application may then fill it in."""
-
-
-class ResponseKeywords(TypedDict, total=False):
-    """The keywords of `Response`, for functions that pass them on: `**options: Unpack[ResponseKeywords]`."""
-
-    status_code: int
-    headers: HeadersInput | None
-    media_type: str | None
-    charset: str
-    strict: bool
-    format: Format | None
-    flush: Flush
-    commit_after: float | None
-    limits: Limits
-    on_error: Callable[[BaseException], Chunk] | None
-    on_close: Callable[[StreamSummary], object] | None
-    description: Source
-
-
-_ANNOTATIONS = {name: written.__forward_arg__ for name, written in ResponseKeywords.__annotations__.items()}
-
-
-def shows_options(*without: str) -> Callable[[Function], Function]:
-    """Spell out, in the signature that `help` and `inspect.signature` show, the options behind a `**` parameter.
-
-    Type checkers, and editors that use one, read them from `Unpack[ResponseKeywords]`.
-
-    Args:
-        *without: names of options that the function does not take.
-    """
-
-    def show(function: Function) -> Function:
-        signature = inspect.signature(function)
-        shown = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-        shown += [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=UNSET, annotation=annotation)
-            for name, annotation in _ANNOTATIONS.items()
-            if name not in signature.parameters and name not in {"description", *without}
-        ]
-        vars(function)["__signature__"] = signature.replace(parameters=shown)
-        return function
-
-    return show
 
 
 @dataclass(frozen=True, init=False)
@@ -177,7 +124,7 @@ class ResponseOptions(Mapping[str, Any]):
         defaults = (content_type, self.charset, tuple(format.headers.items()))
         names = tuple([name.lower() for name, _ in own])
         if "vary" in names:  # the one field that is united
-            return _completed(own, *defaults, has_body=has_body)
+            return completed_head(own, *defaults, has_body=has_body)
         return [*own, *_added(names, *defaults, has_body=has_body)]
 
     @property
@@ -198,15 +145,27 @@ class ResponseOptions(Mapping[str, Any]):
         return len(self.given)
 
 
-def _completed(
-    own: Pairs, content_type: str, charset: str, of_format: Fields, *, has_body: bool
+def completed_head(
+    own: Pairs, content_type: str, charset: str, defaults: Iterable[tuple[str, str]], *, has_body: bool = True
 ) -> list[tuple[str, str]]:
-    """Return header fields of the user's, and what they lack of the defaults."""
+    """Return header fields of the user's, and what they lack of the defaults; Vary is united.
+
+    Args:
+        own: the user's fields.
+        content_type: the Content-Type; a text type gets the charset.
+        charset: of text.
+        defaults: the format's fields, each once.
+        has_body: whether the response has one; else a 304 would change what a cache has stored.
+    """
     headers = list(own)
     set_default(headers, "Content-Type", with_charset(content_type, charset))
-    add_defaults(headers, dict(of_format))
-    if has_body:  # else a 304 would change what a cache has stored
-        add_safe_defaults(headers)
+    for name, value in defaults:
+        if name.lower() == "vary":
+            headers = united_vary(headers, value)
+        else:
+            set_default(headers, name, value)
+    if has_body:
+        _add_safe_defaults(headers)
     return headers
 
 
@@ -214,7 +173,19 @@ def _completed(
 def _added(names: tuple[str, ...], content_type: str, charset: str, of_format: Fields, *, has_body: bool) -> Fields:
     """Return what is added to fields of these names, which do not include Vary."""
     own = [(name, "") for name in names]
-    return tuple(_completed(own, content_type, charset, of_format, has_body=has_body)[len(own) :])
+    return tuple(completed_head(own, content_type, charset, of_format, has_body=has_body)[len(own) :])
+
+
+def _add_safe_defaults(headers: list[tuple[str, str]]) -> None:
+    """Add the fields of every response with a body, unless the user or the format has set them.
+
+    `nosniff`: a browser does not guess another type than the one that is named, and runs none of it as a script.
+    `no-cache`: a cache asks before it answers with it. Without that, many keep a response by heuristics (RFC 9111,
+    4.2.2), or by the ending of its path, and give one user's to the next.
+    """
+    if not has_field(headers, "expires"):
+        set_default(headers, "Cache-Control", "no-cache")
+    set_default(headers, "X-Content-Type-Options", "nosniff")
 
 
 def _agreeing(options: ResponseOptions) -> ResponseOptions:

@@ -8,12 +8,12 @@ from typing import Protocol, TypeAlias
 
 from ._limits import Limits, StreamSummary
 from ._request import RequestHead
-from ._source import Kind, Source
+from ._source import Source
 from .formats import Format
 from .formats._base import FormatEncoder
 from .types import Chunk, Flush
 
-__all__ = ["Flow", "OpenFile", "Resolvable", "Resolved", "Submit", "whole_body"]
+__all__ = ["Flow", "OpenFile", "Resolvable", "Resolved", "Submit"]
 
 Submit: TypeAlias = Callable[[Callable[[], object]], object]
 """Runs a job, which does not raise, in a thread."""
@@ -46,11 +46,6 @@ class Flow:
     def send_timeout(self) -> float | None:
         """Seconds that the client may take nothing: with default limits, those of the format, once it is settled."""
         return self.encoder.format.send_timeout if self.default_limits else self.limits.send_timeout
-
-    @property
-    def keeps_alive(self) -> bool:
-        """Return True if the format sends keepalives while the source is silent."""
-        return self.encoder.format.keepalive is not None
 
 
 class OpenFile(Protocol):
@@ -104,17 +99,3 @@ class Resolvable(Protocol):
     async def aresolve(self, head: RequestHead = ..., *, text_media_type: str = ...) -> Resolved:
         """Return the same without blocking the loop."""
         ...
-
-
-def whole_body(source: Source, encoder: FormatEncoder) -> bytes | None:
-    """Return the body of a source with at most one chunk; None for a stream.
-
-    Raises:
-        ChunkEncodingError: the chunk cannot be encoded.
-    """
-    if source.kind is not Kind.ONE:
-        return None
-    item = source.content
-    encoder.expect_only(item.__class__)
-    chunk = b"" if item is None else encoder.encode_first(item)
-    return encoder.settle().prefix + chunk + encoder.finish()

@@ -18,13 +18,14 @@ from ._headers import (
     without_fields,
     without_hop_by_hop,
 )
+from ._keywords import UNSET, ResponseKeywords, shows_options
 from ._limits import Limits, StreamSummary
-from ._options import NO_OPTIONS, UNSET, ResponseKeywords, ResponseOptions, shows_options
+from ._options import NO_OPTIONS, ResponseOptions
 from ._pump import running_loop
 from ._request import RequestHead
-from ._resolved import Flow, Resolved, whole_body
+from ._resolved import Flow, Resolved
 from ._serve import asgi, wsgi
-from ._source import RequestSource, Source
+from ._source import Kind, RequestSource, Source
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
 from .formats._base import FormatEncoder
@@ -37,7 +38,6 @@ T = TypeVar("T")
 
 _ANY_REQUEST = RequestHead()
 _NESTED = "content: got a Response; return it as it is, or give it to stream_response"
-_NOTHING = Source(None)
 _auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
 
 
@@ -215,7 +215,9 @@ class Response:
             if content.decides_status:
                 commit_after = None
         bodiless = is_bodiless(status)
-        body = whole_body(_NOTHING if bodiless else source, encoder)
+        body: bytes | None = None
+        if bodiless or source.kind is Kind.ONE:
+            body = encoder.encode_whole(None if bodiless else source.content)
         undecided = isinstance(format, Auto) and body is None
         if undecided:
             headers = without_hop_by_hop(options.headers)

@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
 
-from ._options import ResponseKeywords, ResponseOptions, shows_options
+from ._keywords import ResponseKeywords, shows_options
+from ._options import ResponseOptions
 from ._response import Response, options_of
 from ._shortcuts import csv as _csv
 from ._shortcuts import html as _html

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Generator, Iterable
 from typing import Any, Literal, Unpack
 
 from ._iter_bytes import AsyncBytes, aiter_bytes, iter_bytes
-from ._options import ResponseKeywords, shows_options
+from ._keywords import ResponseKeywords, shows_options
 from ._response import Response, make_response
 from ._source import Kind, Source
 from .formats import CSV, HTML, NDJSON, SSE, Format, JSONArray, JSONSeq, Text

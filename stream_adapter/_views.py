@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
-from ._options import NO_OPTIONS, ResponseKeywords, ResponseOptions, checked_options, shows_options
+from ._keywords import ResponseKeywords, shows_options
+from ._options import NO_OPTIONS, ResponseOptions, checked_options
 from ._response import Response, make_response
 from ._shortcut_decorators import FormatDecorators
 from ._source import is_stream as _is_iterator

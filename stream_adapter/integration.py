@@ -18,9 +18,9 @@ The checklist:
 
 from ._body import AsyncBody, Hooks, SyncBody
 from ._encode import ChunkTable, Encode, kind_of
-from ._headers import is_bodiless, outgoing_head
-from ._merged_headers import merge_headers
-from ._options import ResponseKeywords, ResponseOptions, checked_options, shows_options
+from ._headers import is_bodiless, merge_headers, outgoing_head
+from ._keywords import ResponseKeywords, shows_options
+from ._options import ResponseOptions, checked_options
 from ._pump import copy_variables, current_loop
 from ._pump import run as run_coroutine
 from ._request import RequestHead

@@ -74,7 +74,7 @@ class StreamContent(StreamingHttpResponse):
             return self._opened
         environ = self._request_info.environ
         body = self._opened = SyncBody(self._stream.resolve(self._request_info.head), wsgi_hooks(environ))
-        self._file = server_file(body, environ or {})
+        self._file = None if body.file is None else server_file(body, environ or {})
         self._use(_iterate(body), body.close, is_async=False)
         return body
 

@@ -50,7 +50,7 @@ class StreamResponse(Response):
 
     def __init__(self, resolved: Resolved) -> None:
         self._body = SyncBody(resolved, Hooks(connection=client_connection(request.environ)))
-        self._file = server_file(self._body, request.environ)
+        self._file = None if self._body.file is None else server_file(self._body, request.environ)
         self.is_noop = self._body.is_noop
         self._context: HeldContext | None = None
         self._error: Exception | None = None

@@ -76,7 +76,7 @@ def to_response(result: Any, view: object, options: ResponseOptions) -> Response
     is_response = isinstance(content, Response)
     given: ResponseKeywords = {} if is_response else _given_options(status, headers)
     options = checked_options(**given).filled_in(options)
-    response = respond(response_of_view(inner_generator(content), view, options))
+    response = respond(response_of_view(content if is_response else inner_generator(content), view, options))
     response.start()
     if isinstance(result, tuple):  # Flask knows the status by its phrase, and treats a Response as one of its own
         applied: Any = (response, status, headers if is_response else None)

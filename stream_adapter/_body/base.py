@@ -22,7 +22,7 @@ from stream_adapter._pump import (
     Waker,
     lease,
 )
-from stream_adapter._resolved import OpenFile, Resolved, whole_body
+from stream_adapter._resolved import OpenFile, Resolved
 from stream_adapter._source import Kind, Source
 from stream_adapter.errors import (
     ChunkEncodingError,
@@ -155,7 +155,8 @@ class Body(Report):
     def _use_result(self, content: object) -> None:
         """Use the result of an awaitable as the source."""
         self._use_source(Source(content), self._hooks)
-        self._complete_body = whole_body(self._source, self._flow.encoder)
+        if self._source.kind is Kind.ONE:
+            self._complete_body = self._flow.encoder.encode_whole(content)
         length = content_length(self.headers) if self._flow.keeps_length else None
         if self._complete_body is not None and length not in {None, len(self._complete_body)}:
             raise ContentLengthError(length or 0, len(self._complete_body), complete=True)

@@ -52,6 +52,7 @@ class SyncBody(WatchedBody):
 
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
+        self._client = None
         self._consumer: SyncConsumer | None = None
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
@@ -70,7 +71,8 @@ class SyncBody(WatchedBody):
         self._started = True
         if self.is_streaming:
             register(self)
-            self.watch()
+            if self._hooks.connection is not None:
+                self.watch()
         try:
             self._ready = self._open()
             if self._complete_body is not None and len(self._complete_body) > _LARGE:
@@ -99,7 +101,7 @@ class SyncBody(WatchedBody):
             return [b""]
         kind, limits = self._source.kind, self._flow.limits
         timed = (limits.idle_timeout, limits.total_timeout, self._flow.commit_after) != (None, None, None)
-        apart = timed or self._flow.keeps_alive or self._hooks.submit is not None
+        apart = timed or self._flow.encoder.format.keepalive is not None or self._hooks.submit is not None
         if kind is Kind.ASYNC or (kind in {Kind.SYNC, Kind.EITHER} and apart):
             return self._cross(kind)
         if self._flow.flush == "bulk" or timed:

@@ -5,24 +5,20 @@ from __future__ import annotations
 import time
 
 from stream_adapter._headers import content_length
-from stream_adapter._resolved import Resolved
 from stream_adapter._watch import Client, watcher
 from stream_adapter.types import Reason
 
 from .base import Body
-from .hooks import NO_HOOKS, Hooks
 
 __all__ = ["WatchedBody"]
 
 
 class WatchedBody(Body):
-    """A body that can look at its client's connection, and abort it."""
+    """A body that can look at its client's connection, and abort it. `SyncBody` sets the attribute."""
 
     __slots__ = ("_client",)
 
-    def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
-        super().__init__(resolved, hooks)
-        self._client: Client | None = None  # the watcher's record of the client
+    _client: Client | None  # the watcher's record of the client
 
     @property
     def _is_sent(self) -> bool:

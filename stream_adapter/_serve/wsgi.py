@@ -32,7 +32,7 @@ def serve(response: Resolvable, environ: Environ, start_response: StartResponse)
 def begin(body: SyncBody, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     """Start a body and its response; return what the server iterates, and closes."""
     try:
-        file = server_file(body, environ)
+        file = None if body.file is None else server_file(body, environ)
         if file is None:
             body.start()
         status, headers = outgoing_head(body.status, body.headers)

@@ -18,16 +18,13 @@ from typing import Any, Self, Unpack
 from stream_adapter._accept import acceptable_codings
 from stream_adapter._disposition import content_disposition, text_of_filename
 from stream_adapter._headers import (
-    add_defaults,
-    add_safe_defaults,
     field_values,
-    set_default,
     without_fields,
     without_hop_by_hop,
 )
+from stream_adapter._keywords import ResponseKeywords, shows_options
 from stream_adapter._limits import Limits
-from stream_adapter._media_types import with_charset
-from stream_adapter._options import ResponseKeywords, ResponseOptions, shows_options
+from stream_adapter._options import ResponseOptions, completed_head
 from stream_adapter._pump import in_file_thread, in_thread, run, running_loop, submit_to_file_thread
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved, Submit
@@ -208,9 +205,7 @@ class FileResponse(Response):
             defaults["Content-Disposition"] = self._disposition
         if self._precompressed:
             defaults["Vary"] = "Accept-Encoding"
-        set_default(headers, "Content-Type", with_charset(str(self.media_type), self.charset))
-        add_safe_defaults(headers)
-        add_defaults(headers, defaults)
+        headers = completed_head(headers, str(self.media_type), self.charset, defaults.items())
         if coding is not None:
             headers = [
                 (name, encoded_etag(value, coding) if name.lower() == "etag" else value) for name, value in headers

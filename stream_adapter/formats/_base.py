@@ -53,6 +53,16 @@ class FormatEncoder:
     def expect_only(self, cls: type) -> None:
         """Expect a body of one `cls`, which is encoded next."""
 
+    def encode_whole(self, item: Any) -> bytes:
+        """Return the body of which `item` is all; None stands for no item.
+
+        Raises:
+            ChunkEncodingError: it cannot be encoded.
+        """
+        self.expect_only(item.__class__)
+        chunk = b"" if item is None else self.encode_first(item)
+        return self.settle().prefix + chunk + self.finish()
+
     def encode_first(self, item: Any) -> bytes:
         """Encode the first item of a stream, outside the hot loops."""
         try:

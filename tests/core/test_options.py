@@ -15,7 +15,7 @@ import stream_adapter as sa
 import stream_adapter_django
 import stream_adapter_fastapi
 import stream_adapter_flask
-from stream_adapter._options import UNSET
+from stream_adapter._keywords import UNSET
 from stream_adapter.files import FileResponse
 from stream_adapter.formats import NDJSON, Text
 from stream_adapter.integration import ResponseKeywords, ResponseOptions, SyncBody, as_response, checked_options
