@@ -15,6 +15,7 @@ from typing import TypeAlias, TypeGuard, cast
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_set_header
 
+from ._status import check_status, is_bodiless
 from .types import HeadersInput
 
 __all__ = [
@@ -22,12 +23,10 @@ __all__ = [
     "TOKEN",
     "Pairs",
     "check_field",
-    "check_status",
     "content_length",
     "field_value",
     "field_values",
     "has_field",
-    "is_bodiless",
     "make_headers",
     "merge_headers",
     "outgoing_head",
@@ -54,16 +53,6 @@ _HOP_BY_HOP = frozenset(
 
 # Lists whose members say something each on its own: one side's do not replace the other's
 _ADDITIVE = frozenset({"link", "server-timing"})
-
-
-def is_bodiless(status: int, method: str = "GET") -> bool:
-    """Return True if the answer to a request has no body, whatever its headers say (RFC 9112, 6.3).
-
-    Args:
-        status: of the response.
-        method: of the request.
-    """
-    return status < 200 or status in {204, 304} or method == "HEAD"
 
 
 def field_values(headers: Pairs, name: str) -> list[str]:
@@ -174,20 +163,6 @@ def content_length(headers: Pairs) -> int | None:
     if not _LENGTH.fullmatch(values[0]):
         raise ValueError(f"Content-Length: expected a number of bytes, got {shortened(values[0])}")
     return int(values[0])
-
-
-def check_status(status: object) -> int:
-    """Return `status` if a final response may have it; 1xx are interim, and the server's to send (RFC 9110, 15.2).
-
-    Raises:
-        ValueError: it is not from 200 to 599.
-        TypeError: it is not a whole number.
-    """
-    if isinstance(status, bool) or not isinstance(status, int):
-        raise TypeError(f"status_code: expected 200 to 599, got {type(status).__name__}")
-    if not 200 <= status <= 599:
-        raise ValueError(f"status_code: expected 200 to 599, got {status}")
-    return int(status)
 
 
 def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack
 from ._encode import check_charset
 from ._headers import (
     Pairs,
-    check_status,
     field_value,
     has_field,
     make_headers,
@@ -23,6 +22,7 @@ from ._hints import unknown_option
 from ._keywords import ResponseKeywords, shows_options
 from ._limits import Limits, StreamSummary, check_seconds
 from ._media_types import check_media_type, media_type_charset, with_charset
+from ._status import check_status
 from .formats import Format
 from .types import Chunk, Flush
 

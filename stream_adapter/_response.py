@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
 from werkzeug.datastructures import Headers
 
 from ._accept import clipped
-from ._headers import (
-    content_length,
-    is_bodiless,
-    make_headers,
-    set_default,
-    without_fields,
-    without_hop_by_hop,
-)
+from ._headers import content_length, make_headers, set_default, without_fields, without_hop_by_hop
 from ._keywords import UNSET, ResponseKeywords, shows_options
 from ._limits import Limits, StreamSummary
 from ._options import NO_OPTIONS, ResponseOptions
@@ -26,6 +19,7 @@ from ._request import RequestHead
 from ._resolved import Flow, Resolved
 from ._serve import asgi, wsgi
 from ._source import Kind, RequestSource, Source
+from ._status import is_bodiless
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
 from .formats._base import FormatEncoder

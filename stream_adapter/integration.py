@@ -18,7 +18,7 @@ The checklist:
 
 from ._body import AsyncBody, Hooks, SyncBody
 from ._encode import ChunkTable, Encode, kind_of
-from ._headers import is_bodiless, merge_headers, outgoing_head
+from ._headers import merge_headers, outgoing_head
 from ._keywords import ResponseKeywords, shows_options
 from ._options import ResponseOptions, checked_options
 from ._pump import copy_variables, current_loop
@@ -31,6 +31,7 @@ from ._serve.send_timeout import SendWatch
 from ._serve.server_file import ServerFile, server_file
 from ._server_sockets import client_connection
 from ._shortcut_decorators import FormatDecorators
+from ._status import is_bodiless
 from ._unopened import aclose_unopened, close_unopened
 from ._views import StreamingDecorator, ViewDecorator, as_response, is_stream, response_of_view
 from .errors import RefusalError
@@ -46,7 +47,7 @@ from ._request import RequestHeaders as RequestHeaders
 from ._resolved import Flow as Flow
 from ._resolved import OpenFile as OpenFile
 from ._resolved import Resolvable as Resolvable
-from ._serve.wsgi import status_line as status_line
+from ._status import status_line as status_line
 from .errors import CapacityError as CapacityError
 from .errors import ClientDisconnected as ClientDisconnected
 from .errors import NotFoundError as NotFoundError

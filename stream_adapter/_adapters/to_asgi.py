@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from stream_adapter._body import AsyncBody, Hooks
-from stream_adapter._headers import content_length, is_bodiless, make_headers, outgoing_head
+from stream_adapter._headers import content_length, make_headers, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.asgi import answer_other, deliver, refuse
 from stream_adapter._source import Source
+from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from stream_adapter._body import Hooks, SyncBody
-from stream_adapter._headers import content_length, field_value, is_bodiless, make_headers, outgoing_head
+from stream_adapter._headers import content_length, field_value, make_headers, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._media_types import EVENT_STREAM, without_parameters
@@ -26,6 +26,7 @@ from stream_adapter._resolved import Resolved
 from stream_adapter._serve.wsgi import begin
 from stream_adapter._server_sockets import client_connection
 from stream_adapter._source import Source
+from stream_adapter._status import is_bodiless
 from stream_adapter.errors import BodyNotWanted, ClientDisconnected, follows_from_the_end
 from stream_adapter.types import ASGIApp, Environ, Message, StartResponse, WSGIApp
 

@@ -93,6 +93,7 @@ class AsyncBody(Body):
             self._buffer.max_items = self._hooks.prefetch
         self._producer.start()
         batch = await self._first_batch(consumer)
+        self._note_first()
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch

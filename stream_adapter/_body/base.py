@@ -137,10 +137,13 @@ class Body(Report):
         """The address of the client, if an ASGI server names it."""
         return None if self._request is None else self._request.client
 
-    def _commit(self) -> bytes:
-        """Make the headers final and return the prefix of the format."""
+    def _note_first(self) -> None:
+        """Note the time of the first item, if there is one yet."""
         if self._buffer.count:
             self._first_at = time.monotonic()
+
+    def _commit(self) -> bytes:
+        """Make the headers final and return the prefix of the format."""
         format = self._flow.encoder.settle()
         if self._flow.head_of is not None:
             self.status, self.headers = self._flow.head_of(format)

@@ -135,6 +135,7 @@ class SyncBody(WatchedBody):
             batch = self._next_batch(consumer)
             if not batch:
                 self._raise_source_error()
+        self._note_first()
         prefix = self._commit()
         consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
@@ -154,7 +155,7 @@ class SyncBody(WatchedBody):
         if item is _END:
             return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
         chunk = self._within(item.__class__, self._flow.encoder.encode_first)(item)
-        self._buffer.taken_count = 1
+        self._buffer.taken_count, self._first_at = 1, time.monotonic()
         prefix = self._commit()
         return [prefix, chunk] if prefix else [chunk]
 

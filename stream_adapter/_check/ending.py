@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from stream_adapter._headers import is_bodiless
 from stream_adapter._media_types import JSON_LINES
+from stream_adapter._status import is_bodiless
 
 from .finding import Finding
 from .probe import Probe

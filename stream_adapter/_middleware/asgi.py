@@ -21,10 +21,10 @@ import asyncio
 from collections.abc import Awaitable, Collection, Mapping
 from typing import Any
 
-from stream_adapter._headers import is_bodiless
 from stream_adapter._log import expect_reports
 from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead
+from stream_adapter._status import is_bodiless
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
 
 from .asgi_stream import PassedResponse, StreamedResponse, clear_traceback_frames

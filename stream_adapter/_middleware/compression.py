@@ -18,9 +18,10 @@ from typing import Any, Protocol
 from werkzeug.http import parse_etags
 
 from stream_adapter._accept import acceptable_codings
-from stream_adapter._headers import field_value, is_bodiless, without_fields
+from stream_adapter._headers import field_value, without_fields
 from stream_adapter._media_types import ITEM_STREAMS, without_parameters
 from stream_adapter._request import RequestHead
+from stream_adapter._status import is_bodiless
 
 __all__ = ["Codec", "codecs", "compressed", "revalidated"]
 

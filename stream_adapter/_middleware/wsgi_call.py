@@ -13,11 +13,12 @@ from http import HTTPStatus
 from itertools import chain
 from typing import Any, TypeVar
 
-from stream_adapter._headers import has_field, is_bodiless
+from stream_adapter._headers import has_field
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._pump import lease
 from stream_adapter._receive_timeout import BodyTimeout, bound_input
 from stream_adapter._request import RequestHead
+from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead
 from stream_adapter.types import Environ, ExcInfo, StartResponse, WSGIApp
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stream_adapter._headers import is_bodiless, make_headers, outgoing_head, set_default
+from stream_adapter._headers import make_headers, outgoing_head, set_default
+from stream_adapter._status import is_bodiless
 from stream_adapter.errors import RefusalError
 
 __all__ = ["bare_refusal", "refusal_head"]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from http import HTTPStatus
 
 from stream_adapter._body import Hooks, SyncBody
 from stream_adapter._headers import outgoing_head
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
 from stream_adapter._server_sockets import client_connection
+from stream_adapter._status import status_line
 from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, StartResponse
 
 from .refusal import bare_refusal
 from .server_file import server_file
 
-__all__ = ["begin", "refuse", "serve", "status_line"]
+__all__ = ["begin", "refuse", "serve"]
 
 
 def serve(response: Resolvable, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -51,12 +50,3 @@ def refuse(error: RefusalError, start_response: StartResponse) -> Iterable[bytes
     status, headers = bare_refusal(error)
     start_response(status_line(status), headers)
     return []
-
-
-@lru_cache(maxsize=512)
-def status_line(status: int) -> str:
-    """Return the status as WSGI writes it, with its phrase (RFC 9110, 15)."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"{status} Unknown"

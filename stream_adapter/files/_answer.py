@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stream_adapter._headers import field_value, is_bodiless, set_default, without_fields
+from stream_adapter._headers import field_value, set_default, without_fields
 from stream_adapter._request import RequestHead
+from stream_adapter._status import is_bodiless
 
 from ._conditions import Validators, evaluate, range_applies
 from ._ranges import Segment, content_range, multipart, parse_ranges

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
-from stream_adapter._headers import is_bodiless
+from stream_adapter._status import is_bodiless
 
 from ._httpx import AnyRequest, library_of
 
