@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks import broker, downloads, formats, inprocess, installed, latency, memory, middleware, server, startup
+from benchmarks.against import compare
+from benchmarks.cases import SECTIONS as COMPARED
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -38,10 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=50_000, help="of a stream of rows (%(default)s)")
     parser.add_argument("--rounds", type=int, default=7, help="the best one counts (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--against",
+        metavar="REV",
+        help=f"compare with a revision, in alternating rounds; sections: {', '.join(COMPARED)}",
+    )
+    parser.add_argument("--pairs", type=int, default=5, help="of processes, with --against (%(default)s)")
     given = parser.parse_args(arguments)
     for name in given.sections:
-        if name not in _SECTIONS:
+        if name not in (_SECTIONS if given.against is None else COMPARED):
             parser.error(f"unknown section {name!r}")
+    if given.against is not None:
+        return _compare(parser, given.against, given.sections, given.pairs)
     tables: list[dict[str, Any]] = []
     if not given.json:
         _print(f"Python {platform.python_version()}. Left out, not installed: {', '.join(missing()) or 'nothing'}.\n")
@@ -53,6 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
                 _print("\n".join(table.lines()))
     if given.json:
         _print(json.dumps({"python": platform.python_version(), "missing": missing(), "tables": tables}, indent=2))
+    return 0
+
+
+def _compare(parser: argparse.ArgumentParser, revision: str, sections: list[str], pairs: int) -> int:
+    try:
+        table = compare(revision, sections, pairs)
+    except LookupError as error:
+        parser.error(str(error))
+    _print("\n".join(table.lines()))
     return 0
 
 
