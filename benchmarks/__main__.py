@@ -7,11 +7,24 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from benchmarks import broker, downloads, formats, inprocess, installed, latency, memory, middleware, server, startup
+from benchmarks import (
+    broker,
+    downloads,
+    formats,
+    inprocess,
+    installed,
+    latency,
+    memory,
+    middleware,
+    server,
+    startup,
+)
 from benchmarks.against import compare
 from benchmarks.cases import SECTIONS as COMPARED
+from benchmarks.chart import draw
 from benchmarks.contenders import missing
 from benchmarks.table import Table
 
@@ -29,6 +42,7 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "installed": installed.measure,
     "broker": broker.measure,
 }
+_IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,12 +60,26 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"compare with a revision, in alternating rounds; sections: {', '.join(COMPARED)}",
     )
     parser.add_argument("--pairs", type=int, default=5, help="of processes, with --against (%(default)s)")
+    parser.add_argument(
+        "--chart",
+        metavar="FOLDER",
+        nargs="?",
+        const=_IMAGES,
+        type=Path,
+        help="draw the figures of a row into a folder, as SVG for light and dark pages (docs/images)",
+    )
     given = parser.parse_args(arguments)
     for name in given.sections:
         if name not in (_SECTIONS if given.against is None else COMPARED):
             parser.error(f"unknown section {name!r}")
     if given.against is not None:
-        return _compare(parser, given.against, given.sections, given.pairs)
+        return _compare(parser, given)
+    if given.chart is not None:
+        return _draw(given)
+    return _measure(given)
+
+
+def _measure(given: argparse.Namespace) -> int:
     tables: list[dict[str, Any]] = []
     if not given.json:
         _print(f"Python {platform.python_version()}. Left out, not installed: {', '.join(missing()) or 'nothing'}.\n")
@@ -66,12 +94,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _compare(parser: argparse.ArgumentParser, revision: str, sections: list[str], pairs: int) -> int:
+def _compare(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
     try:
-        table = compare(revision, sections, pairs)
+        table = compare(given.against, given.sections, given.pairs)
     except LookupError as error:
         parser.error(str(error))
     _print("\n".join(table.lines()))
+    return 0
+
+
+def _draw(given: argparse.Namespace) -> int:
+    for path in draw(inprocess.measure(given.rows, given.rounds), "rows", given.chart):
+        _print(str(path))
     return 0
 
 

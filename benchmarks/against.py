@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -101,10 +101,10 @@ class _Child:
 
     @classmethod
     @contextmanager
-    def of(cls, tree: Path, seed: str) -> Iterator[_Child]:
+    def of(cls, tree: Path, seed: str) -> Generator[_Child]:
         """Start one, and end it. Both of a pair have the same seed of hashes, so that their dictionaries are alike."""
         paths = os.pathsep.join([str(tree), str(tree / "integrations")])
-        with subprocess.Popen(  # noqa: S603  # our own module
+        with subprocess.Popen(  # our own module
             [sys.executable, "-m", "benchmarks.against_child"],
             cwd=tree,
             env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": seed},
@@ -124,14 +124,14 @@ class _Child:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the child process ended with status {self._process.wait()}")
-        answer = json.loads(line)
+        answer: str | float = json.loads(line)
         if isinstance(answer, str):
             raise _NotThereError(answer)
         return answer / times
 
 
 @contextmanager
-def _checked_out(revision: str) -> Iterator[Path]:
+def _checked_out(revision: str) -> Generator[Path]:
     """Check a revision out into a temporary folder, with the benchmarks of the working tree."""
     found = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if found.returncode:

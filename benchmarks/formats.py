@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -115,10 +116,12 @@ def _measure(race: Race, loop: asyncio.AbstractEventLoop, rows: int, rounds: int
             raise RuntimeError(f"{race.title}, {contender.name}: {size} bytes arrived of at least {1000 * _ITEM}")
         call = call_of(contender, race.protocol, loop)
         few = max(rows // 50, 1)
-        seconds = take_turns({"": (partial(call, f"/items-{race.source}/{few}"), few)}, 2)[""].best
+        seconds = take_turns({"": (partial(call, f"/items-{race.source}/{few}"), few)}, 2, clock=time.process_time)[
+            ""
+        ].best
         count = rows if seconds * rows < _PATIENCE else few
         runs[contender.name] = partial(call, f"/items-{race.source}/{count}"), count
-    timings = take_turns(runs, rounds)
+    timings = take_turns(runs, rounds, clock=time.process_time)
     floor = timings[race.contenders[0].name].best
     table = Table(
         f"{race.title}, {race.source} → {race.protocol.upper()}: µs per item",

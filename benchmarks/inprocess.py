@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -32,8 +33,8 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
                 count = rows_for(call, path, rows)
                 runs[contender.name] = partial(call, f"/{path.source}/{count}"), count
                 starts[contender.name] = partial(call, f"/{path.source}/1"), 1
-            begun = {name: timing.best for name, timing in take_turns(starts, rounds).items()}
-            timings = take_turns(runs, rounds)
+            begun = {name: timing.best for name, timing in take_turns(starts, rounds, clock=time.process_time).items()}
+            timings = take_turns(runs, rounds, clock=time.process_time)
             counts = {name: count for name, (_, count) in runs.items()}
             yield per_row_table(f"{path.name}, in process", path, timings, counts, begun)
 

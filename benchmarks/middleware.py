@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -72,7 +73,7 @@ def _per_response(protocol: Protocol, rounds: int, *contenders: Contender) -> di
             runs[contender.name] = partial(_repeat, call), _REQUESTS
         for run, _ in runs.values():
             run()
-        return {name: timing.best for name, timing in take_turns(runs, rounds).items()}
+        return {name: timing.best for name, timing in take_turns(runs, rounds, clock=time.process_time).items()}
 
 
 def _repeat(call: Callable[[], object]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import broker, broker_engines, broker_wakes
+from benchmarks import against, broker, broker_engines, broker_wakes
 from benchmarks.__main__ import main
+from benchmarks.cases import Case, cases_of
+from benchmarks.chart import draw
 from benchmarks.contenders import LIST, PATHS, SUBSCRIBE, Contender, missing
 from benchmarks.formats import FORMATS
 from benchmarks.rounds import take_turns
@@ -110,3 +112,47 @@ def test_engines_are_measured_with_a_subscriber_in_another_process(tmp_path: Pat
         table = measured(urls, 0.01)
         assert table.rows
         assert not table.notes  # no event was lost
+
+
+in_git = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="a revision is one of a clone")
+
+
+@in_git
+def test_working_tree_is_compared_with_a_revision_case_by_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against, "_TURNS", 1)
+    missing = Case("missing", Contender("missing", "library", "plain:missing"), "asgi", "/whole", 1)
+    names = [name for name in cases_of(["formats"]) if "CSV" in name or "ndjson" in name]
+    monkeypatch.setattr(against, "cases_of", lambda _: dict.fromkeys([*names, missing.name], missing))
+    table = against.compare("HEAD", [], 2)
+    assert [row[0] for row in table.rows] == names
+    assert all(isinstance(row[1], float) for row in table.rows)
+    assert table.notes == ["not compared: missing (KeyError: 'missing')"]
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [([1.05, 1.04, 1.06], "slower"), ([0.95, 0.9, 0.96], "faster"), ([0.99, 1.05, 1.06], ""), ([1.01, 1.02, 1.02], "")],
+)
+def test_comparison_calls_a_difference_when_all_pairs_agree(ratios: list[float], verdict: str) -> None:
+    assert against.verdict_on(ratios) == verdict
+
+
+@in_git
+def test_comparison_with_an_unknown_revision_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--against", "no-such-revision"])
+    assert "git knows no commit 'no-such-revision'" in capsys.readouterr().err
+
+
+def test_chart_draws_each_contender_for_light_and_dark_pages(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    table = Table("async → ASGI, in process: µs per row", ["", "best", "x floor"])
+    table.rows += [["floor", 0.1, 1.0], ["Response", 0.14, 1.4], ["Starlette", 0.6, 6.3]]
+    light, dark = draw([table], "rows", tmp_path)
+    assert (light.name, dark.name) == ("rows-light.svg", "rows-dark.svg")
+    for text in (light.read_text(), dark.read_text()):
+        assert "Response" in text
+        assert "6.3" in text
+        assert "floor<" not in text
+    again, _ = draw([table], "rows", tmp_path / "again")
+    assert again.read_text() == light.read_text()
