@@ -20,7 +20,7 @@ class Case:
     Attributes:
         name: what the table calls it.
         contender: whose application it is.
-        protocol: by which it is called.
+        protocol: of the server that calls it.
         path: what is asked for.
         units: rows or requests that one call is.
     """

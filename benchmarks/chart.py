@@ -27,14 +27,14 @@ class _Theme:
 
     name: str
     text: str
-    ours: str
+    us: str
     others: str
     line: str
 
 
 _THEMES = (
-    _Theme("light", text="#1f2328", ours="#0969da", others="#afb8c1", line="#57606a"),
-    _Theme("dark", text="#e6edf3", ours="#4493f8", others="#59636e", line="#9198a1"),
+    _Theme("light", text="#1f2328", us="#0969da", others="#afb8c1", line="#57606a"),
+    _Theme("dark", text="#e6edf3", us="#4493f8", others="#59636e", line="#9198a1"),
 )
 
 
@@ -87,7 +87,7 @@ def _draw(panels: list[tuple[str, list[tuple[str, float]]]], theme: _Theme, path
 
 def _panel(axes: Any, title: str, bars: list[tuple[str, float]], theme: _Theme) -> None:
     names, times = [name for name, _ in bars], [value for _, value in bars]
-    colours = [theme.ours if _OURS.search(name) else theme.others for name in names]
+    colours = [theme.us if _OURS.search(name) else theme.others for name in names]
     axes.barh(names, times, color=colours, height=0.7)
     for place, value in enumerate(times):
         axes.annotate(
