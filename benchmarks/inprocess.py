@@ -28,7 +28,7 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
             runs: dict[str, tuple[Callable[[], object], int]] = {}
             starts: dict[str, tuple[Callable[[], object], int]] = {}
             for contender in entered(path):
-                _check(call_of(contender, path.protocol, loop, counted=True), path)
+                _check(call_of(contender, path.protocol, loop, counted=True), path, min(rows, 1000))
                 call = call_of(contender, path.protocol, loop)
                 count = rows_for(call, path, rows)
                 runs[contender.name] = partial(call, f"/{path.source}/{count}"), count
@@ -39,11 +39,11 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
             yield per_row_table(f"{path.name}, in process", path, timings, counts, begun)
 
 
-def _check(call: Call, path: Path) -> None:
+def _check(call: Call, path: Path, rows: int) -> None:
     """Check that all rows arrive: dropping some would be fast."""
-    size = call(f"/{path.source}/1000")
-    if size < 1000 * len(ROW):
-        raise RuntimeError(f"{path.name}: {size} bytes of {1000 * len(ROW)} arrived")
+    size = call(f"/{path.source}/{rows}")
+    if size < rows * len(ROW):
+        raise RuntimeError(f"{path.name}: {size} bytes of {rows * len(ROW)} arrived")
 
 
 def rows_for(call: Call, path: Path, rows: int) -> int:

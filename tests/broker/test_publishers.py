@@ -37,6 +37,10 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
+# redis-py's own, to 8.1 at least, on Python 3.14 and later: as pyproject.toml has it
+OF_REDIS = "ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning:redis.asyncio.connection"
+
+
 @pytest.fixture
 def heard(url: str) -> Iterator[Listening]:
     with sa.Broker(url, prefix="test") as live, listening(live, "ticks") as heard:
@@ -47,7 +51,7 @@ def heard(url: str) -> Iterator[Listening]:
 
 def run_python(code: str, url: str, *arguments: str, stdin: str | None = None) -> str:
     """Run a program, which has to end well and say nothing on stderr; return what it has printed."""
-    command = [sys.executable, "-W", "error", *arguments] if arguments else [sys.executable, "-W", "error", "-c", code]
+    command = [sys.executable, "-W", "error", "-W", OF_REDIS, *(arguments or ["-c", code])]
     environment = {
         **os.environ,
         "BROKER_URL": url,

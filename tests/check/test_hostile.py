@@ -48,8 +48,15 @@ def endless(start: bytes, part: bytes) -> Answer:
     return lambda: itertools.chain([start], itertools.repeat(part))
 
 
+def bomb() -> bytes:
+    """Return 200 MiB of zeros, compressed: one block of 1 MiB, repeated, for each process makes it as it starts."""
+    compressor = zlib.compressobj(9, wbits=31)
+    start, block = (compressor.compress(b"\0" * (1 << 20)) + compressor.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return start + 199 * block  # its end is not reached
+
+
+BOMB = bomb()
 OPEN = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-BOMB = gzip.compress(b"\0" * (200 << 20), 9)
 ESCAPES = b"\x1b]0;owned\x07\x1b[2J\xc2\x9b31m\xe2\x80\xae\xe2\x81\xa6"
 ENCODED = b"Content-Encoding: "
 

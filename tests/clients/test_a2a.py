@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+import httpx
 
+from tests.support.gate import BOUND
+from tests.support.packages import needed
 from tests.support.servers import Server, uvicorn
 
-pytest.importorskip("a2a.server.cluster")
-pytest.importorskip("sse_starlette")
+pytestmark = needed("a2a", "sse_starlette")
 
 
-def client_of(url: str) -> Any:
+@asynccontextmanager
+async def client_of(url: str) -> AsyncIterator[Any]:
     from a2a.client import ClientConfig, ClientFactory  # noqa: PLC0415  # where the package is
     from a2a.types import AgentCapabilities, AgentCard, AgentInterface  # noqa: PLC0415
 
@@ -26,7 +29,11 @@ def client_of(url: str) -> Any:
         capabilities=AgentCapabilities(streaming=True),
         supported_interfaces=[AgentInterface(url=url, protocol_binding="JSONRPC", protocol_version="1.0")],
     )
-    return ClientFactory(ClientConfig(streaming=True)).create(card)
+    async with (
+        httpx.AsyncClient(timeout=BOUND) as http,  # its own waits 5 s
+        ClientFactory(ClientConfig(streaming=True, httpx_client=http)).create(card) as client,
+    ):
+        yield client
 
 
 def request(text: str) -> Any:

@@ -11,10 +11,10 @@ import pytest
 from tests.clients.parts import SECRET, WORDS
 from tests.support.gate import BOUND
 from tests.support.node import AG_UI, Node, install
+from tests.support.packages import needed
 from tests.support.servers import Server
 
-core = pytest.importorskip("ag_ui.core")
-pydantic = pytest.importorskip("pydantic")
+pytestmark = needed("ag_ui", "pydantic")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,10 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Node:
 
 def events_of(server: Server, query: str = "") -> list[Any]:
     """Read a stream with an independent parser; the protocol's models check each event."""
-    known = pydantic.TypeAdapter(core.Event)
+    import pydantic  # noqa: PLC0415  # where the packages are
+    from ag_ui import core  # noqa: PLC0415
+
+    known: Any = pydantic.TypeAdapter(core.Event)
     events: list[Any] = []
     with (
         httpx.Client(timeout=BOUND) as client,

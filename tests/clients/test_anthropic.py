@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,15 +10,21 @@ import pytest
 
 from tests.clients.parts import SECRET, WORDS
 from tests.support.gate import BOUND
+from tests.support.packages import needed
 from tests.support.servers import Server
 
-anthropic = pytest.importorskip("anthropic")
+pytestmark = needed("anthropic")
 
 ASKED: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "?"}]}
 
 
+@pytest.fixture(scope="module")
+def anthropic() -> Any:
+    return importlib.import_module("anthropic")
+
+
 @pytest.fixture
-def client(server: Server) -> Iterator[Any]:
+def client(server: Server, anthropic: Any) -> Iterator[Any]:
     with anthropic.Anthropic(api_key="none", base_url=f"{server.url}/parts/anthropic", max_retries=0) as client:
         yield client
 
@@ -37,7 +44,7 @@ def test_anthropics_client_yields_each_part_by_its_type(client: Any) -> None:
     assert kinds == ["message_start", "content_block_start", *deltas, *ends]
 
 
-def test_anthropics_client_raises_the_error_after_the_parts_before_it(client: Any) -> None:
+def test_anthropics_client_raises_the_error_after_the_parts_before_it(anthropic: Any, client: Any) -> None:
     seen: list[Any] = []
     with (
         pytest.raises(anthropic.APIStatusError, match="Internal Server Error") as caught,

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 import stream_adapter as sa
+from tests.support.packages import needed
 from tests.support.servers import Server, uvicorn
 
-mcp = pytest.importorskip("mcp")
-pytest.importorskip("mcp.server.streamable_http_manager")
-pytest.importorskip("sse_starlette")
+pytestmark = needed("mcp", "sse_starlette")
 
 
 def notification(number: int) -> Any:
-    return mcp.types.JSONRPCNotification(jsonrpc="2.0", method=f"notifications/{number}")
+    from mcp import types  # noqa: PLC0415  # where the package is
+
+    return types.JSONRPCNotification(jsonrpc="2.0", method=f"notifications/{number}")
 
 
 def store_of(live: sa.Broker, session: str) -> Any:
@@ -36,15 +37,18 @@ async def replayed(store: Any, event_id: str) -> tuple[str | None, list[str]]:
 
 
 def test_mcp_client_resumes_after_the_server_closed_the_connection() -> None:
+    from mcp import Client  # noqa: PLC0415
+
     async def use(server: Server) -> tuple[str, list[float]]:
-        progress: list[float] = []
+        done: list[float] = []
 
-        async def note(done: float, *_: object) -> None:
-            progress.append(done)
+        async def note(progress: float, total: float | None, message: str | None) -> None:
+            done.append(progress)
 
-        async with mcp.Client(f"{server.url}/mcp", mode="legacy") as client:
+        async with Client(f"{server.url}/mcp", mode="legacy") as client:
             result = await client.call_tool("count", {"to": 6}, progress_callback=note)
-        return result.content[0].text, progress
+        text: Any = result.content[0]
+        return text.text, done
 
     with uvicorn("examples.mcp_event_store:app") as server:
         assert asyncio.run(use(server)) == ("counted to 6", [1, 2, 3, 4, 5, 6])

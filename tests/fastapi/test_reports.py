@@ -81,6 +81,8 @@ def test_source_error_reaches_the_caller_as_it_is_and_the_log_once(
 _COUNT_EVENTS = """
 import json, sys
 import sentry_sdk
+from sentry_sdk.integrations.fastapi import FastApiIntegration
+from sentry_sdk.integrations.starlette import StarletteIntegration
 from sentry_sdk.transport import Transport
 
 events = []
@@ -89,7 +91,11 @@ class Kept(Transport):
     def capture_envelope(self, envelope):
         events.extend(item.payload.json for item in envelope.items if item.type == "event")
 
-sentry_sdk.init(dsn="http://key@localhost/1", transport=Kept)
+# those of all installed packages would import them
+integrations = [StarletteIntegration(), FastApiIntegration()]
+sentry_sdk.init(
+    dsn="http://key@localhost/1", transport=Kept, auto_enabling_integrations=False, integrations=integrations
+)
 
 from tests.fastapi.test_reports import application, TestClient
 
