@@ -7,7 +7,6 @@ Elsewhere, and for Unix sockets, `poll` answers; the functions say what is left 
 from __future__ import annotations
 
 import _socket
-import ctypes
 import errno
 import os
 import select
@@ -191,6 +190,8 @@ def reset(client: socket.socket) -> None:
     try:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         if _TCP_INFO is not None and client.family != socket.AF_UNIX:
+            import ctypes  # noqa: PLC0415  # a large module that few streams need
+
             libc = ctypes.CDLL(None, use_errno=True)
             libc.connect(client.fileno(), _AF_UNSPEC_ADDRESS, len(_AF_UNSPEC_ADDRESS))
         # its owner reads the end from now on, and not ENOTCONN, which servers do not expect
@@ -206,6 +207,8 @@ def stop_receiving(client: socket.socket) -> None:
     the next request. So a filter drops each segment with a payload first; the others, which acknowledge, pass. Where
     the kernel takes no filter, the connection is reset.
     """
+    import ctypes  # noqa: PLC0415  # see `reset`
+
     try:
         program = ctypes.create_string_buffer(_DROP_PAYLOADS)
         described = struct.pack("@HP", len(_DROP_PAYLOADS) // 8, ctypes.addressof(program))  # struct sock_fprog

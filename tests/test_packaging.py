@@ -128,3 +128,33 @@ assert "uvicorn" not in sys.modules
 
 def test_importing_starts_no_thread_and_detects_no_framework() -> None:
     run("-W", "ignore::DeprecationWarning", "-c", IMPORT_DOES_NOTHING)
+
+
+IMPORT_OF_THE_CORE_ALONE = """
+import sys
+
+import stream_adapter as sa
+
+names = {name.partition(".")[0] for name in sys.modules}
+others = {"flask", "django", "fastapi", "starlette", "asgiref", "redis", "psycopg", "sqlite3", "ctypes"}
+assert not names & others, names & others
+rooms = {"stream_adapter._broker", "stream_adapter.engines", "stream_adapter.files", "stream_adapter._adapters"}
+assert not rooms & set(sys.modules), rooms & set(sys.modules)
+
+assert set(sa.__all__) <= set(dir(sa))
+assert "StreamAdapterMiddleware" in dir(sa.asgi)      # a module, which nothing has imported by name
+from stream_adapter import *
+assert Broker is sa.Broker is sa._broker.Broker
+assert file is sa.files.file
+try:
+    sa.no_such_name
+except AttributeError as error:
+    assert str(error) == "module 'stream_adapter' has no attribute 'no_such_name'"
+    assert error.name == "no_such_name"
+else:
+    raise AssertionError("no_such_name")
+"""
+
+
+def test_importing_the_core_imports_no_framework_no_store_and_none_of_its_larger_parts() -> None:
+    run("-c", IMPORT_OF_THE_CORE_ALONE)
