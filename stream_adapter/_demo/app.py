@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
@@ -19,18 +21,22 @@ from stream_adapter.asgi import to_asgi
 from stream_adapter.types import ASGIApp
 from stream_adapter_fastapi import stream_response
 
-from . import sources
+from . import broker, sources
 from .django_app import app as django_app
 from .fastapi_app import app as fastapi_app
 from .flask_app import app as flask_app
+from .listing import listing
 
-__all__ = ["FRAMEWORKS", "make_app"]
+__all__ = ["FRAMEWORKS", "PORTS", "make_app"]
 
 FRAMEWORKS: dict[str, ASGIApp] = {
     "flask": to_asgi(flask_app),
     "django": cast("ASGIApp", django_app),  # its stubs ask for a scope that is a dict
     "fastapi": fastapi_app,
 }
+
+PORTS = (*FRAMEWORKS, "answer", "news", "leaving")
+"""What the page reads from a port of its own."""
 
 _STATIC = Path(__file__).with_name("static")
 
@@ -39,11 +45,14 @@ def make_app(ports: Mapping[str, int]) -> Starlette:
     """Make the application.
 
     Args:
-        ports: a further port for each framework: all of this application is served there too, as another origin.
+        ports: a further port for each of `PORTS`: all of this application is served there too, as another origin.
     """
 
     async def tell_ports(_: Request) -> Response:
         return JSONResponse(dict(ports))
+
+    async def show_code(_: Request) -> Response:
+        return JSONResponse(listing(FRAMEWORKS))
 
     async def open_generators(_: Request) -> Response:
         return stream_response(sse(sources.open_generators()))
@@ -52,8 +61,20 @@ def make_app(ports: Mapping[str, int]) -> Starlette:
         routes=[
             *(Mount(f"/{name}", app) for name, app in FRAMEWORKS.items()),
             Route("/ports", tell_ports),
+            Route("/code", show_code),
             Route("/open", open_generators),
             Mount("/", StaticFiles(directory=_STATIC, html=True)),
         ],
         middleware=[Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["X-Total-Rows"])],
+        lifespan=_lifespan,
     )
+
+
+@asynccontextmanager
+async def _lifespan(_: Starlette) -> AsyncGenerator[None]:
+    ticking = asyncio.create_task(broker.tick())
+    try:
+        yield
+    finally:
+        ticking.cancel()
+        await broker.live.aclose()

@@ -1,17 +1,20 @@
 """One server, on several ports.
 
-The page holds twelve streams open, and over HTTP/1.1 a browser opens at most six connections to one origin. So each
-framework has its path on the address that is printed, and also a port of its own; the page streams from the ports.
+The page holds up to sixteen streams open, and over HTTP/1.1 a browser opens at most six connections to one origin. So
+each framework, and each stream that stays, has a port of its own beside the address that is printed.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
+import traceback
+from typing import Any
 
 import uvicorn
 
-from .app import FRAMEWORKS, make_app
+from .app import PORTS, make_app
 
 __all__ = ["listen", "serve"]
 
@@ -43,10 +46,19 @@ def serve(listener: socket.socket) -> None:
         listener: where the page is; what `listen` returned.
     """
     host = listener.getsockname()[0]
-    others = {name: _listen(host, 0) for name in FRAMEWORKS}
+    others = {name: _listen(host, 0) for name in PORTS}
     app = make_app({name: other.getsockname()[1] for name, other in others.items()})
-    config = uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, lifespan="on", log_level="warning", timeout_graceful_shutdown=5)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(levelname)s:  %(message)s"))
+    logging.getLogger("stream_adapter").addHandler(handler)
     _Server(config, _url(listener)).run([listener, *others.values()])
+
+
+class _OneLine(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # the name that logging calls
+        """Return what was raised, without its traceback: the page has a stream that is made to fail."""
+        return "".join(traceback.format_exception_only(ei[1])).strip()
 
 
 class _Server(uvicorn.Server):
