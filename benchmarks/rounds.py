@@ -7,8 +7,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 __all__ = ["Timing", "take_turns"]
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,11 @@ class Timing:
 
 
 def take_turns(
-    runs: Mapping[str, tuple[Callable[[], object], int]],
+    runs: Mapping[Name, tuple[Callable[[], object], int]],
     rounds: int,
     *,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, Timing]:
+) -> dict[Name, Timing]:
     """Run everything once a round, for `rounds` rounds.
 
     Args:
@@ -38,7 +41,7 @@ def take_turns(
         clock: what tells the seconds. What runs in this process alone is measured by its CPU time, `time.process_time`,
             so that other work on the machine counts less.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    seconds: dict[Name, list[float]] = {name: [] for name in runs}
     gc.freeze()  # what was imported before: a collection looks at the objects of the runs only
     try:
         for _ in range(rounds):
