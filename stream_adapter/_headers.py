@@ -281,16 +281,18 @@ def without_hop_by_hop(headers: Pairs) -> list[tuple[str, str]]:
 
 def sendable(headers: Pairs) -> list[tuple[str, str]]:
     """Return the fields that may be sent, each of them checked."""
-    return without_hop_by_hop(
-        [(name, value) if _is_plain(name, value) else check_field(name, value) for name, value in headers]
-    )
-
-
-def _is_plain(name: object, value: object) -> bool:
-    """Return True for a field that `check_field` would return as it is, as nearly all are; it takes longer."""
-    return type(name) is str and type(value) is str and _is_token(name) and value.isascii() and value.isprintable()
+    kept: list[tuple[str, str]] = []
+    for name, value in headers:
+        # what `check_field` would return as it is, as nearly all are; it takes longer
+        is_plain = type(name) is str and type(value) is str and value.isascii() and value.isprintable()
+        if is_plain and _is_end_to_end(name):
+            kept.append((name, value))
+        else:
+            kept += without_hop_by_hop([check_field(name, value)])
+    return kept
 
 
 @lru_cache(maxsize=512)
-def _is_token(name: str) -> bool:
-    return TOKEN.fullmatch(name) is not None
+def _is_end_to_end(name: str) -> bool:
+    """Return True for the name of a field that an application may send."""
+    return TOKEN.fullmatch(name) is not None and name.lower() not in _HOP_BY_HOP

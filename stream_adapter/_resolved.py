@@ -8,13 +8,14 @@ from typing import Protocol, TypeAlias
 
 from ._limits import Limits, StreamSummary
 from ._request import RequestHead
-from ._source import Source
+from ._source import Kind, Source
 from .formats import Format
 from .formats._base import FormatEncoder
 from .types import Chunk, Flush
 
-__all__ = ["Flow", "OpenFile", "Resolvable", "Resolved", "Submit"]
+__all__ = ["LARGE_BODY", "Flow", "OpenFile", "Resolvable", "Resolved", "Submit"]
 
+LARGE_BODY = 65536  # bytes of a whole body for which a server may have to wait, so that its client is watched
 Submit: TypeAlias = Callable[[Callable[[], object]], object]
 """Runs a job, which does not raise, in a thread."""
 
@@ -87,6 +88,16 @@ class Resolved:
     body: bytes | None
     file: OpenFile | None = None
     request: RequestHead | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the body is known and small, and there is nothing to close or to report: it can just be sent."""
+        return (
+            self.body is not None
+            and self.source.kind is Kind.ONE
+            and self.flow.on_close is None
+            and len(self.body) <= LARGE_BODY
+        )
 
 
 class Resolvable(Protocol):

@@ -5,6 +5,8 @@ The checklist:
 1.  A view returned something: an app-wide adapter takes it if `is_stream` is true; `response_of_view` makes it a
     Response, or an error that names the view. `StreamingDecorator` is the base of the framework's `@streaming`.
 2.  `response.resolve(RequestHead.from_environ(environ))`, or `.from_scope(scope)`: the source is yours now.
+    One that `is_plain` is a whole body with nothing to close: the framework's own response, or `deliver_plain`, sends
+    it, and it needs no body of 3.
 3.  `SyncBody(resolved, hooks)` in a thread, `AsyncBody(resolved, hooks)` on an event loop. `Hooks` is what the
     framework contributes: a thread for sync sources, a context manager around async ones, the client's connection.
 4.  `start()` where an exception still reaches the framework's error handlers, and never by blocking a loop. After it
@@ -25,7 +27,7 @@ from ._pump import copy_variables, current_loop
 from ._pump import run as run_coroutine
 from ._request import RequestHead
 from ._resolved import Resolved
-from ._serve.asgi import deliver, offers_pathsend
+from ._serve.asgi import deliver, deliver_plain, offers_pathsend
 from ._serve.refusal import refusal_head
 from ._serve.send_timeout import SendWatch
 from ._serve.server_file import ServerFile, server_file
@@ -78,6 +80,7 @@ __all__ = [
     "copy_variables",
     "current_loop",
     "deliver",
+    "deliver_plain",
     "event_of",
     "is_bodiless",
     "is_event",

@@ -36,6 +36,7 @@ from stream_adapter.integration import (
     as_response,
     current_loop,
     deliver,
+    deliver_plain,
     is_bodiless,
     merge_headers,
     offers_pathsend,
@@ -109,19 +110,8 @@ class StreamResponse(StreamingResponse):
             HTTPException: the stream was refused: 503, no thread is left for another sync source; 404, no such file.
             Exception: what ended the source; before the first item nothing was sent.
         """
-        body: AsyncBody | None = None
         try:
-            body = await self._open(RequestHead.from_scope(scope), contract_of(scope))
-            if self._replacement is not None:
-                body = await self._replaced(body, self._replacement)
-            if body.is_streaming:  # a complete body is not watched
-                receive = watched_receive(self.request, receive)
-            await deliver(body, receive, send, pathsend=offers_pathsend(scope))
-        except RefusalError as error:
-            if body is not None and body.begun:
-                raise
-            status, headers = refusal_head(error)
-            raise HTTPException(status, headers=dict(headers)) from error
+            await self._serve(scope, receive, send)
         finally:
             await self.aclose()
             if self._injected is not None and self._injected.is_sent and self._injected.look():
@@ -133,21 +123,43 @@ class StreamResponse(StreamingResponse):
         if self.background is not None:
             await self.background()
 
-    async def _open(self, head: RequestHead, contract: Contract | None = None) -> AsyncBody:
-        response = copy(self._response) if contract is None else self._response.with_encoder(contract.encoder)
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body: AsyncBody | None = None
+        try:
+            resolved = await self._resolve(RequestHead.from_scope(scope), contract_of(scope))
+            if resolved.is_plain and self._replacement is None:
+                await deliver_plain(resolved, send)
+                return
+            body = self._open(resolved)
+            if self._replacement is not None:
+                body = await self._replaced(body, self._replacement)
+            if body.is_streaming:  # a complete body is not watched
+                receive = watched_receive(self.request, receive)
+            await deliver(body, receive, send, pathsend=offers_pathsend(scope))
+        except RefusalError as error:
+            if body is not None and body.begun:
+                raise
+            status, headers = refusal_head(error)
+            raise HTTPException(status, headers=dict(headers)) from error
+
+    async def _resolve(self, head: RequestHead, contract: Contract | None = None) -> Resolved:
+        response = self._response if contract is None else self._response.with_encoder(contract.encoder)
         status, given = self.status_code, self._head()
         if self._injected is not None:
             self._injected.look()
             status = self._injected.status or status
         # only what has changed: the head of options that stay as they are is made once for all requests
-        if status != response.status_code:
+        if status != response.status_code or given != list(response.headers):
+            response = copy(response)
             response.status_code = status
-        if given != list(response.headers):
             response.headers = HeaderList(given)
         resolved = await response.aresolve(head)
         self._taken = True
-        if self._injected is not None:
+        if self._injected is not None and not resolved.is_plain:
             resolved = self._with_late_head(resolved, self._injected, given)
+        return resolved
+
+    def _open(self, resolved: Resolved) -> AsyncBody:
         context = copy_context() if self._context is None else self._context
         self._body = context.run(AsyncBody, resolved)
         return self._body
@@ -178,7 +190,7 @@ class StreamResponse(StreamingResponse):
 
     async def _blocks(self) -> AsyncIterator[bytes]:
         """Yield the body, which is opened here if the response was not called."""
-        body = self._body or await self._open(RequestHead())
+        body = self._body or self._open(await self._resolve(RequestHead()))
         async for block in body:
             yield block
 

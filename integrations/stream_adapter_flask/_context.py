@@ -56,10 +56,10 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-def close_with_request(stream: _Closable) -> None:
-    """Close `stream` at the end of the request, unless a server takes it."""
+def close_with_request(stream: _Closable, environ: dict[str, Any]) -> None:
+    """Close `stream` at the end of the request of this environ, unless a server takes it."""
     _listen()
-    request.environ.setdefault(_KEY, []).append(stream)
+    environ.setdefault(_KEY, []).append(stream)
 
 
 @cache
@@ -70,14 +70,17 @@ def _listen() -> None:
 
 def leave_to_server(stream: _Closable) -> None:
     """Leave it to the server to close `stream`, which may be after the request."""
-    streams: list[_Closable] = request.environ.get(_KEY, [])
-    request.environ[_KEY] = [other for other in streams if other is not stream]
+    environ = request.environ
+    environ[_KEY] = [other for other in environ.get(_KEY, []) if other is not stream]
 
 
 def _pass_to_sent(_: Flask, response: Response, **_signal: Any) -> None:
     """Close the streams that are not sent with the response that is."""
-    streams: list[_Closable] = request.environ.get(_KEY, [])
-    request.environ[_KEY] = [stream for stream in streams if stream is response]
+    environ = request.environ
+    streams: list[_Closable] = environ.get(_KEY, [])
+    if not streams:
+        return
+    environ[_KEY] = [stream for stream in streams if stream is response]
     for stream in streams:
         if stream is not response:
             response.call_on_close(stream.close)

@@ -48,17 +48,34 @@ class StreamResponse(Response):
     The server gets the stream itself, unless `response.response` was replaced.
     """
 
-    def __init__(self, resolved: Resolved) -> None:
-        self._body = SyncBody(resolved, Hooks(connection=client_connection(request.environ)))
-        self._file = None if self._body.file is None else server_file(self._body, request.environ)
-        self.is_noop = self._body.is_noop
+    def __init__(self, resolved: Resolved, environ: WSGIEnvironment, *, starts: bool) -> None:
+        body = self._body = SyncBody(resolved, Hooks(connection=client_connection(environ)))
+        self._file = None if body.file is None else server_file(body, environ)
+        self.is_noop = body.is_noop
         self._context: HeldContext | None = None
         self._error: Exception | None = None
-        self._settled = self._closed = False
-        super().__init__(self._body, status=resolved.status, headers=Headers(resolved.headers))
-        self._given_status, self._given = resolved.status, {name.lower() for name, _ in resolved.headers}
+        self._closed = False
+        self._settled = starts
+        if starts:
+            self._start_body()
+        try:
+            super().__init__(body, status=body.status, headers=Headers(body.headers))
+        except BaseException:
+            body.close()
+            raise
+        self._given_status, self._given = body.status, {name.lower() for name, _ in body.headers}
         # that of Flask's own generators, until the first item decides
         self._provisional = None if "content-type" in self._given else self.content_type
+        if starts and self._provisional is not None:
+            self.headers.remove("Content-Type")
+
+    def _start_body(self) -> None:
+        if self._file is not None:
+            return  # the server reads it, and there is nothing to wait for
+        try:
+            self._body.start()
+        except RefusalError as error:
+            raise http_exception(error) from error
 
     def start(self) -> None:
         """Pull the first item, which may decide the Content-Type; what after_request has set stays.
@@ -70,12 +87,9 @@ class StreamResponse(Response):
         if self._settled:
             return
         self._settled = True
+        self._start_body()
         if self._file is not None:
-            return  # the server reads it, and there is nothing to wait for
-        try:
-            self._body.start()
-        except RefusalError as error:
-            raise http_exception(error) from error
+            return
         if self.status_code == self._given_status != self._body.status:
             self.status_code = self._body.status
         if self.content_type == self._provisional:
@@ -104,7 +118,7 @@ class StreamResponse(Response):
         if len(headers) < len(self.headers):
             self.headers = Headers(headers)
         if self.response is self._body:
-            self._body.length = self.content_length
+            self._body.length = self.headers.get("Content-Length", type=int)
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Return what the server iterates and closes."""
@@ -178,28 +192,46 @@ def stream_response(content: Source, **options: Unpack[ResponseKeywords]) -> Str
         content: whatever a Response takes, or a Response.
         **options: those of Response; a Response has only what it was not given filled in.
     """
-    return respond(as_response(inner_generator(content), **options))
+    return cast("StreamResponse", respond(as_response(inner_generator(content), **options)))
 
 
-def respond(stream: Stream) -> StreamResponse:
+def respond(stream: Stream, *, starts: bool = False) -> Response:
     """Make the response that answers the present request with `stream`, and the defaults of the app's adapter.
 
+    Args:
+        stream: what is sent.
+        starts: whether its first item is pulled here, inside the view. One body without a stream is then the app's own
+            response.
+
     Raises:
+        Exception: what the source raised; it is closed.
         HTTPException: the stream is refused, such as a file that does not exist.
     """
     adapter: Any = current_app.extensions.get("stream_adapter")
     if adapter is not None:
         stream = stream.with_defaults(adapter.defaults)
     app_class = current_app.response_class
+    environ = request.environ
     # text of no named type is sent as the text of the app's plain generators is
-    head = RequestHead.from_environ(request.environ)
+    head = RequestHead.from_environ(environ)
     try:
         resolved = stream.resolve(head, text_media_type=app_class.default_mimetype or "text/plain")
     except RefusalError as error:
         raise http_exception(error) from error
-    response = combine_classes(StreamResponse, app_class)(resolved)
+    if starts and resolved.is_plain:
+        return _plain_response(app_class, resolved)
+    response = combine_classes(StreamResponse, app_class)(resolved, environ, starts=starts)
     if not response.is_noop:
-        close_with_request(response)
+        close_with_request(response, environ)
+    return response
+
+
+def _plain_response(app_class: type[Response], resolved: Resolved) -> Response:
+    """Return the app's own response of a body that `is_plain`."""
+    blocks = [] if resolved.body is None else [resolved.body]
+    response = app_class(blocks, status=resolved.status, headers=Headers(resolved.headers))
+    if is_bodiless(resolved.status):
+        response.headers.remove("Content-Type")  # Werkzeug's default
     return response
 
 

@@ -74,10 +74,11 @@ def to_response(result: Any, view: object, options: ResponseOptions) -> Response
     if isinstance(content, _FLASKS_OWN):
         return cast("ResponseReturnValue", result)
     is_response = isinstance(content, Response)
-    given: ResponseKeywords = {} if is_response else _given_options(status, headers)
-    options = checked_options(**given).filled_in(options)
-    response = respond(response_of_view(content if is_response else inner_generator(content), view, options))
-    response.start()
+    if isinstance(result, tuple) and not is_response:
+        options = checked_options(**_given_options(status, headers)).filled_in(options)
+    response = respond(
+        response_of_view(content if is_response else inner_generator(content), view, options), starts=True
+    )
     if isinstance(result, tuple):  # Flask knows the status by its phrase, and treats a Response as one of its own
         applied: Any = (response, status, headers if is_response else None)
         return current_app.make_response(applied)
@@ -86,7 +87,9 @@ def to_response(result: Any, view: object, options: ResponseOptions) -> Response
 
 def split_result(result: Any) -> tuple[Any, Any, Any]:
     """Take apart what a view returned: content, status and headers, as Flask does."""
-    parts = tuple(cast("Iterable[Any]", result)) if isinstance(result, tuple) else ()
+    if not isinstance(result, tuple):
+        return result, None, None
+    parts = tuple(cast("Iterable[Any]", result))
     if len(parts) == 3:
         return parts
     if len(parts) == 2:

@@ -9,7 +9,7 @@ After start() `status` and `headers` are final. The code that creates a body mus
 
 from .asynchronous import AsyncBody, PushedBody
 from .base import CLIENT_CLOSED_REQUEST
-from .hooks import Hooks, Host
+from .hooks import NO_HOOKS, Hooks, Host
 from .sync import SyncBody
 
-__all__ = ["CLIENT_CLOSED_REQUEST", "AsyncBody", "Hooks", "Host", "PushedBody", "SyncBody"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "NO_HOOKS", "AsyncBody", "Hooks", "Host", "PushedBody", "SyncBody"]

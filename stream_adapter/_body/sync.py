@@ -28,7 +28,7 @@ from stream_adapter._pump import (
     run,
     undecided,
 )
-from stream_adapter._resolved import Resolved
+from stream_adapter._resolved import LARGE_BODY, Resolved
 from stream_adapter._source import Kind
 from stream_adapter._text import is_late
 from stream_adapter.errors import ClientDisconnected, ContentLengthError, ShuttingDown, StreamAborted
@@ -42,7 +42,6 @@ __all__ = ["SyncBody"]
 
 _END: Any = object()
 _DELIVERY_GRACE = 1.0  # seconds that a client has to receive what was sent before its connection is reset
-_LARGE = 65536  # bytes of a complete body, for which a server may have to wait
 
 
 class SyncBody(WatchedBody):
@@ -75,7 +74,7 @@ class SyncBody(WatchedBody):
                 self.watch()
         try:
             self._ready = self._open()
-            if self._complete_body is not None and len(self._complete_body) > _LARGE:
+            if self._complete_body is not None and len(self._complete_body) > LARGE_BODY:
                 self.watch()
         except (ClientDisconnected, StreamAborted) as error:
             self._note(error)

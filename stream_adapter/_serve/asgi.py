@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 
-from stream_adapter._body import CLIENT_CLOSED_REQUEST, AsyncBody, Hooks
+from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, AsyncBody
 from stream_adapter._headers import outgoing_head
 from stream_adapter._lifecycle import drain
+from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._pump import Begun, in_file_thread, running_loop
 from stream_adapter._request import RequestHead
-from stream_adapter._resolved import OpenFile, Resolvable
+from stream_adapter._resolved import OpenFile, Resolvable, Resolved
 from stream_adapter.errors import ClientDisconnected, FileChangedError, RefusalError, ShuttingDown, StreamAborted
 from stream_adapter.types import Message, Receive, Scope, Send
 
@@ -26,7 +28,7 @@ from .abort import abort_response
 from .refusal import bare_refusal
 from .send_timeout import SendWatch
 
-__all__ = ["answer_other", "deliver", "offers_pathsend", "refuse", "serve"]
+__all__ = ["answer_other", "deliver", "deliver_plain", "offers_pathsend", "refuse", "serve"]
 
 _DISCONNECTED_GRACE = 1.0  # seconds that a server has to receive a response after its client has disconnected
 _SHUTDOWN_GRACE = 5.0  # seconds that streams have after the server has announced its shutdown
@@ -44,7 +46,11 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
         return
     body: AsyncBody | None = None
     try:
-        body = AsyncBody(await response.aresolve(RequestHead.from_scope(scope)), Hooks())
+        resolved = await response.aresolve(RequestHead.from_scope(scope))
+        if resolved.is_plain:
+            await deliver_plain(resolved, send)
+            return
+        body = AsyncBody(resolved, NO_HOOKS)
         await deliver(body, receive, send, pathsend=offers_pathsend(scope))
     except RefusalError as error:
         if body is not None and body.begun:
@@ -127,6 +133,16 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
         raise
     finally:
         body.log_failure()
+
+
+async def deliver_plain(resolved: Resolved, send: Send) -> None:
+    """Send a response that `is_plain`. An OSError of `send` is a disconnect."""
+    try:
+        await send(_start(resolved.status, resolved.headers))
+        await send(_block(resolved.body or b"", more=False))
+    except OSError:
+        stream = describe_stream(resolved.request, resolved.source.content)
+        log_stream(logging.DEBUG, stream, "the client disconnected", "nothing more is sent")
 
 
 class _Delivery:

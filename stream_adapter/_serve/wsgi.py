@@ -25,6 +25,10 @@ def serve(response: Resolvable, environ: Environ, start_response: StartResponse)
         resolved = response.resolve(RequestHead.from_environ(environ))
     except RefusalError as error:
         return refuse(error, start_response)
+    if resolved.is_plain:
+        status, headers = outgoing_head(resolved.status, resolved.headers)
+        start_response(status_line(status), headers)
+        return iter((resolved.body or b"",))  # not a list, to which wsgiref would give a Content-Length, 204 or not
     return begin(SyncBody(resolved, Hooks(connection=client_connection(environ))), environ, start_response)
 
 
