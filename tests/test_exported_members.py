@@ -36,7 +36,7 @@ MEMBERS: dict[str, str] = {
         AsyncBody ChunkTable Encode FormatDecorators FormatEncoder Hooks RefusalError RequestHead Resolved
         ResponseKeywords ResponseOptions SendWatch ServerFile StreamingDecorator SyncBody ViewDecorator aclose_unopened
         as_response        checked_options client_connection close_unopened copy_variables current_loop
-        deliver event_of is_bodiless is_event is_stream kind_of merge_headers offers_pathsend
+        deliver deliver_plain event_of is_bodiless is_event is_stream kind_of merge_headers offers_pathsend
         outgoing_head refusal_head response_of_view run_coroutine server_file shows_options
     """,
     "stream_adapter.testing": """

@@ -1,0 +1,68 @@
+"""A small whole body, with nothing to close or to report, is sent without a body object; any other has one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import stream_adapter as sa
+from stream_adapter.integration import RequestHead
+from stream_adapter.types import Message
+
+LARGE = b"x" * 65537
+
+
+def stream() -> Iterator[str]:
+    yield "a"
+
+
+@pytest.mark.parametrize("content", ["text", b"bytes", {"a": 1}, None])
+def test_whole_body_is_plain(content: Any) -> None:
+    assert sa.Response(content).resolve().is_plain
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        lambda: sa.Response(stream()),
+        lambda: sa.Response(["a", "b"]),
+        lambda: sa.Response("a", on_close=print),  # which is to report
+        lambda: sa.Response(LARGE),  # whose client is watched
+    ],
+    ids=["stream", "items", "on_close", "large"],
+)
+def test_what_has_something_to_do_is_not_plain(response: Any) -> None:
+    assert not response().resolve().is_plain
+
+
+def test_head_of_a_stream_is_not_plain_because_its_source_is_to_be_closed() -> None:
+    resolved = sa.Response(stream()).resolve(RequestHead("HEAD"))
+    assert resolved.body == b""
+    assert not resolved.is_plain
+
+
+def test_client_that_left_before_a_plain_body_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def send(message: Message) -> None:
+        raise OSError("the client has left")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/small", "headers": []}
+    with caplog.at_level(logging.DEBUG, logger="stream_adapter"):
+        asyncio.run(sa.Response("small").asgi(scope, receive, send))
+    assert "GET /small: the client disconnected" in caplog.text
+
+
+def test_plain_body_without_content_has_no_length_under_wsgi() -> None:
+    started: list[Any] = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
+    start_response: Any = lambda *head: started.append(head)  # noqa: E731
+    blocks = sa.Response(None, status_code=204).wsgi(environ, start_response)
+    assert b"".join(blocks) == b""
+    assert not hasattr(blocks, "__len__")  # wsgiref makes a Content-Length of that
+    assert started == [("204 No Content", [])]
