@@ -19,6 +19,7 @@ from benchmarks import (
     latency,
     memory,
     middleware,
+    requests,
     server,
     startup,
 )
@@ -34,6 +35,7 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "inprocess": inprocess.measure,
     "formats": formats.measure,
     "server": server.measure,
+    "requests": requests.measure,
     "middleware": middleware.measure,
     "latency": latency.measure,
     "startup": startup.measure,

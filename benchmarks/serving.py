@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from benchmarks.contenders import Contender, Protocol
 from tests.support.servers import Server, gunicorn, uvicorn
 
-__all__ = ["serve"]
+__all__ = ["cpu_seconds", "serve"]
 
 
-def serve(contender: Contender, protocol: Protocol) -> AbstractContextManager[Server]:
-    """Start a server with one process for a contender: uvicorn, or gunicorn's gthread worker."""
+def serve(contender: Contender, protocol: Protocol, *options: str) -> AbstractContextManager[Server]:
+    """Start a server with one process for a contender: uvicorn, or gunicorn's gthread worker; `options` are its."""
     app = f"benchmarks.apps.{contender.factory}"
     if protocol == "wsgi":
-        return gunicorn(f"{app}()", "--log-level", "error")
-    return uvicorn(app, "--factory", "--lifespan", "off", "--no-access-log", "--log-level", "error")
+        return gunicorn(f"{app}()", "--log-level", "error", *options)
+    return uvicorn(app, "--factory", "--lifespan", "off", "--no-access-log", "--log-level", "error", *options)
+
+
+def cpu_seconds(server: Server) -> float:
+    """Return the CPU time that a server and its workers have taken."""
+    main = server.process.pid
+    workers = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    return sum(
+        int((thread / "schedstat").read_text().split()[0]) / 1e9
+        for process in (main, *workers)
+        for thread in Path(f"/proc/{process}/task").iterdir()
+    )

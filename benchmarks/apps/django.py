@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path
 
+from benchmarks.apps.lines import MEDIA_TYPE, lines, lines_async
 from benchmarks.sources import source_for
 from stream_adapter.types import ASGIApp, WSGIApp
 from stream_adapter_django import streaming
@@ -25,12 +26,21 @@ def _view(_: HttpRequest, path: str) -> HttpResponseBase:
     return HttpResponse(content) if isinstance(content, str) else StreamingHttpResponse(content)
 
 
+def _lines(_: HttpRequest, path: str) -> HttpResponseBase:
+    content = lines_async(path) if "async" in path else lines(path)
+    return StreamingHttpResponse(content, content_type=MEDIA_TYPE)
+
+
 @streaming
 def _our_view(_: HttpRequest, path: str) -> object:
     return source_for(path)
 
 
-urlpatterns = [path("django/<path:path>", _view), path("adapted/<path:path>", _our_view)]
+urlpatterns = [
+    path("django/<path:path>", _view),
+    path("lines/<path:path>", _lines),
+    path("adapted/<path:path>", _our_view),
+]
 
 
 def _configure() -> None:

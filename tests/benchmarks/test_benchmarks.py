@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import against, broker, broker_engines, broker_wakes
+from benchmarks import against, broker, broker_engines, broker_wakes, requests
 from benchmarks.__main__ import main
 from benchmarks.cases import Case, cases_of
 from benchmarks.chart import draw
@@ -61,6 +62,14 @@ def test_latency_is_that_of_every_row_through_real_servers() -> None:
     result: dict[str, Any] = json.loads(run("latency", "--rows", "5", "--rounds", "1", "--json"))
     (table,) = result["tables"]
     assert all(row["p50"] > 0 for row in table["rows"])
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_requests_are_counted_with_the_cpu_time_of_the_server() -> None:
+    flask = Contender("Flask", "peer", "lines:flask")
+    best = requests.best_of([flask], "wsgi", "/items-sync/3", rounds=1)
+    assert best[flask].a_second > 0
+    assert 0 < best[flask].cpu < 0.1
 
 
 def test_contender_without_its_package_is_not_measured() -> None:

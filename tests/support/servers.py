@@ -94,6 +94,8 @@ def _serve(command: list[str], listener: socket.socket, env: dict[str, str], cwd
 def _listener() -> socket.socket:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     listener.set_inheritable(True)
+    # connections inherit it: asyncio sets it where it makes the socket, and without it a client waits for delayed ACKs
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
