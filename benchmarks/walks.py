@@ -1,7 +1,7 @@
 """The way of a chunk, a header and a disconnect through the library's files: `python -m benchmarks.walks`.
 
-Each walk runs in one process, without a server. It is traced with `sys.setprofile`, after a first run that is not
-counted:
+Each walk runs in one process, without a server. It is traced with `sys.setprofile`, in the second request to an
+application: the first, which is not counted, makes what is made once per route.
 
     files     files of the library with a function that was called
     visits    how often a call was in another file than the call before it
@@ -18,6 +18,8 @@ import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from types import FrameType
@@ -119,21 +121,22 @@ def wsgi(app: Callable[..., Any], target: str) -> None:
     blocks.close()
 
 
-def flask_walk(target: str) -> None:
-    """Walk through Flask under WSGI."""
+@cache
+def flask_app() -> Callable[..., Any]:
+    """Make the application of Flask."""
     app = flask.Flask(__name__)
     stream_adapter_flask.StreamAdapter(app)
     app.add_url_rule("/chunk", "chunk", chunks)
     app.add_url_rule("/header", "header", header)
-    wsgi(app.wsgi_app, target)
+    return app.wsgi_app
 
 
-def django_walk(target: str) -> None:
-    """Walk through Django under WSGI."""
-    if not settings.configured:
-        settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"])
-        django.setup()
-    wsgi(get_wsgi_application(), target)
+@cache
+def django_app() -> Callable[..., Any]:
+    """Make the application of Django."""
+    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"])
+    django.setup()
+    return get_wsgi_application()
 
 
 urlpatterns = [
@@ -142,11 +145,22 @@ urlpatterns = [
 ]
 
 
-def fastapi_walk(target: str) -> None:
-    """Walk through FastAPI under ASGI, with an async source that waits after each item."""
+_more: ContextVar[asyncio.Event] = ContextVar("more")  # of one request: set when its source may go on
+
+
+@cache
+def fastapi_app() -> fastapi.FastAPI:
+    """Make the application of FastAPI, whose async sources wait after each item."""
     app = fastapi.FastAPI()
     stream_adapter_fastapi.StreamAdapter(app)
-    asyncio.run(asgi(app, target))
+
+    @app.get("/{target}")
+    async def view(target: str) -> sa.Response:
+        if target == "header":
+            trace.start()
+        return sa.Response(items(target, _more.get()), headers=HEADERS)
+
+    return app
 
 
 class Client:
@@ -192,25 +206,19 @@ async def items(target: str, more: asyncio.Event) -> AsyncIterator[str]:
     try:
         yield "first"
         await more.wait()
-        if target == "/chunk":
+        if target == "chunk":
             trace.start()
         yield "second"
         await asyncio.Event().wait()
     finally:
-        if target == "/disconnect":
+        if target == "disconnect":
             trace.stop()
 
 
 async def asgi(app: fastapi.FastAPI, target: str) -> None:
     """Serve one request until the client leaves."""
     client, more = Client(target), asyncio.Event()
-
-    async def view() -> sa.Response:
-        if target == "/header":
-            trace.start()
-        return sa.Response(items(target, more), headers=HEADERS)
-
-    app.get(target)(view)
+    _more.set(more)
     serving = asyncio.create_task(app(client.scope, client.receive, client.send))  # type: ignore[arg-type]  # as dicts
     for _ in range(2):  # the head and the first chunk
         await client.sent.get()
@@ -224,13 +232,13 @@ async def asgi(app: fastapi.FastAPI, target: str) -> None:
 
 
 WALKS: dict[str, Callable[[], None]] = {
-    "chunk, FastAPI, async source": lambda: fastapi_walk("/chunk"),
-    "chunk, Django WSGI": lambda: django_walk("/chunk"),
-    "chunk, Flask": lambda: flask_walk("/chunk"),
-    "header, FastAPI": lambda: fastapi_walk("/header"),
-    "header, Django WSGI": lambda: django_walk("/header"),
-    "header, Flask": lambda: flask_walk("/header"),
-    "disconnect, FastAPI": lambda: fastapi_walk("/disconnect"),
+    "chunk, FastAPI, async source": lambda: asyncio.run(asgi(fastapi_app(), "/chunk")),
+    "chunk, Django WSGI": lambda: wsgi(django_app(), "/chunk"),
+    "chunk, Flask": lambda: wsgi(flask_app(), "/chunk"),
+    "header, FastAPI": lambda: asyncio.run(asgi(fastapi_app(), "/header")),
+    "header, Django WSGI": lambda: wsgi(django_app(), "/header"),
+    "header, Flask": lambda: wsgi(flask_app(), "/header"),
+    "disconnect, FastAPI": lambda: asyncio.run(asgi(fastapi_app(), "/disconnect")),
 }
 
 

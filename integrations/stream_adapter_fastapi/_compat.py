@@ -65,7 +65,6 @@ __all__ = [
     "get_typed_return_annotation",
     "get_typed_signature",
     "iter_route_contexts",
-    "receive_of",
     "replace_endpoint_app",
     "routes_below",
     "set_receive",
@@ -167,11 +166,6 @@ def declared_model(route: APIRoute) -> Any:
     """
     item = route.stream_item_type
     return route.response_model if item is None else GenericAlias(list, (item,))
-
-
-def receive_of(request: Request) -> Receive:
-    """Return what a request reads its body from."""
-    return request.receive
 
 
 def set_receive(request: Request, receive: Receive) -> None:

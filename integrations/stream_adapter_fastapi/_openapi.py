@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from types import GenericAlias
 from typing import Any, ClassVar
 
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from starlette.responses import Response
@@ -23,7 +23,6 @@ from stream_adapter.integration import ResponseOptions, checked_options, is_even
 
 from ._compat import (
     DefaultPlaceholder,
-    EventSourceResponse,
     RouteContext,
     call_in,
     get_stream_item_type,
@@ -38,8 +37,6 @@ __all__ = [
     "document_response",
     "document_streams",
     "extend_documentation",
-    "options_of",
-    "refuse_events",
 ]
 
 _NONE = checked_options()
@@ -120,45 +117,6 @@ def annotation_of(described: type[Response]) -> Any:
     except (PydanticUserError, PydanticUndefinedAnnotation):  # attrs and msgspec have their schemas elsewhere
         return Response
     return GenericAlias(list, (item,))
-
-
-def options_of(response_class: Any, route: str) -> ResponseOptions:
-    """Return the options that a response class stands for: events, or its media type.
-
-    Args:
-        response_class: a class of Starlette's or FastAPI's, or FastAPI's placeholder for its default.
-        route: what it is the response class of, for the error.
-
-    Raises:
-        TypeError: a response of this class cannot be a stream.
-    """
-    if response_class is None or isinstance(response_class, DefaultPlaceholder):
-        return _NONE
-    if issubclass(response_class, DocumentedResponse):
-        of_route: ResponseOptions = response_class.of_route
-        return of_route
-    if issubclass(response_class, EventSourceResponse):
-        return checked_options(format=SSE())
-    if issubclass(response_class, (FileResponse, RedirectResponse)) or not issubclass(response_class, Response):
-        raise TypeError(
-            f"{route}: response_class: expected EventSourceResponse, StreamingResponse, or a class whose media type a"
-            f" stream can have, got {response_class.__name__}; leave it out"
-        )
-    media_type: str | None = response_class.media_type
-    return _NONE if media_type is None else checked_options(media_type=media_type)
-
-
-def refuse_events(response_class: Any, route: str) -> None:
-    """Refuse a class that makes FastAPI iterate the view itself, before it calls it.
-
-    Raises:
-        TypeError: it is EventSourceResponse.
-    """
-    if isinstance(response_class, type) and issubclass(response_class, EventSourceResponse):
-        raise TypeError(
-            f"{route}: response_class=EventSourceResponse has FastAPI iterate the view itself; leave it out and write"
-            " @streaming.sse(), or give it to a route of StreamAdapter or StreamRouter"
-        )
 
 
 def _formats_of(declared: sa.Response, item: Any) -> dict[str, Format]:

@@ -21,7 +21,7 @@ from starlette.requests import Request
 
 from stream_adapter.types import Message, Receive
 
-from ._compat import receive_of, set_receive
+from ._compat import set_receive
 
 __all__ = ["share_receive", "watched_receive"]
 
@@ -111,7 +111,7 @@ def _length(message: Message) -> int:
 
 
 def _share(request: Request[Any]) -> _SharedReceive:
-    receive: Any = receive_of(request)
+    receive: Any = request.receive
     shared = getattr(receive, "__self__", None)
     if not isinstance(shared, _SharedReceive):
         shared = _SharedReceive(receive)
@@ -144,7 +144,7 @@ def _request_of(receive: Receive) -> Request[Any] | None:
     for _ in range(_DEPTH):
         frame = None if frame is None else frame.f_back
         request: Any = None if frame is None else frame.f_locals.get("request")
-        if issubclass(type(request), Request) and receive_of(request) == receive:
+        if issubclass(type(request), Request) and request.receive == receive:
             found: Request[Any] = request
             return found
     return None

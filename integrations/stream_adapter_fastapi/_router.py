@@ -9,8 +9,9 @@ from fastapi import APIRouter
 
 from ._compat import DefaultPlaceholder
 from ._marks import documented_response
-from ._openapi import extend_documentation, options_of
+from ._openapi import extend_documentation
 from ._routes import keep_endpoint
+from ._stream import options_of
 from ._views import streaming as streamed
 
 __all__ = ["RouteDecorators", "StreamRouter", "prepare_route"]

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeAlias, Unpack
 
 from fastapi import Depends
+from fastapi.responses import FileResponse, RedirectResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
+from stream_adapter.formats import SSE
 from stream_adapter.integration import (
     RequestHead,
     ResponseKeywords,
@@ -19,11 +21,14 @@ from stream_adapter.integration import (
 )
 from stream_adapter.types import Scope, Source
 
-from ._openapi import options_of, refuse_events
+from ._compat import DefaultPlaceholder, EventSourceResponse
+from ._openapi import DocumentedResponse
 from ._receiving import share_receive
 from ._response import StreamResponse
 
-__all__ = ["Injected", "Stream", "Streamer", "make_streamer"]
+__all__ = ["Injected", "Stream", "Streamer", "make_streamer", "options_of"]
+
+_NONE = checked_options()
 
 
 class Streamer:
@@ -52,7 +57,7 @@ class Streamer:
             **options: those of Response; a Response's own come first.
         """
         response = as_response(content, **options)
-        for defaults in (self._of_route(), self.app_defaults or checked_options()):
+        for defaults in (self._of_route(), self.app_defaults or _NONE):
             response = response.with_defaults(defaults)
         made = StreamResponse(response, self._injected, self._request)
         self._made.append(made)
@@ -87,7 +92,7 @@ class Streamer:
         route = self._scope.get("route")
         of_app = getattr(getattr(self._scope.get("app"), "router", None), "default_response_class", None)
         declared = getattr(route, "response_class", None)
-        options = checked_options() if declared is of_app else options_of(declared, _path_of(route))
+        options = _NONE if declared is of_app else options_of(declared, _path_of(route))
         routed: int | None = getattr(route, "status_code", None)
         status = routed if self._injected is None else self._injected.status_code or routed
         return options if status is None else checked_options(status_code=status).filled_in(options)
@@ -102,10 +107,49 @@ def _path_of(route: Any) -> str:
     return getattr(route, "path", "")
 
 
+def options_of(response_class: Any, route: str) -> ResponseOptions:
+    """Return the options that a response class stands for: events, or its media type.
+
+    Args:
+        response_class: a class of Starlette's or FastAPI's, or FastAPI's placeholder for its default.
+        route: what it is the response class of, for the error.
+
+    Raises:
+        TypeError: a response of this class cannot be a stream.
+    """
+    if response_class is None or isinstance(response_class, DefaultPlaceholder):
+        return _NONE
+    if issubclass(response_class, DocumentedResponse):
+        of_route: ResponseOptions = response_class.of_route
+        return of_route
+    if issubclass(response_class, EventSourceResponse):
+        return checked_options(format=SSE())
+    if issubclass(response_class, (FileResponse, RedirectResponse)) or not issubclass(response_class, Response):
+        raise TypeError(
+            f"{route}: response_class: expected EventSourceResponse, StreamingResponse, or a class whose media type a"
+            f" stream can have, got {response_class.__name__}; leave it out"
+        )
+    media_type: str | None = response_class.media_type
+    return _NONE if media_type is None else checked_options(media_type=media_type)
+
+
+def _refuse_events(response_class: Any, route: str) -> None:
+    """Refuse a class that makes FastAPI iterate the view itself, before it calls it.
+
+    Raises:
+        TypeError: it is EventSourceResponse.
+    """
+    if isinstance(response_class, type) and issubclass(response_class, EventSourceResponse):
+        raise TypeError(
+            f"{route}: response_class=EventSourceResponse has FastAPI iterate the view itself; leave it out and write"
+            " @streaming.sse(), or give it to a route of StreamAdapter or StreamRouter"
+        )
+
+
 async def make_streamer(request: Request, response: Response) -> Streamer:
     """Make the request's one Streamer, in which FastAPI's own response is known."""
     route = request.scope.get("route")
-    refuse_events(getattr(route, "response_class", None), _path_of(route))
+    _refuse_events(getattr(route, "response_class", None), _path_of(route))
     return Streamer(request, response)
 
 

@@ -13,13 +13,12 @@ Who owns what:
 This package knows errors and limits. Of sources and formats it knows only the Protocols in producers/base.py.
 """
 
-from .background_loop import background_loop, current_loop, run, running_loop
+from .background_loop import background_loop, run
 from .blocking import set_warn_blocking
 from .buffer import Buffer
 from .consumers import AsyncConsumer, Interrupted, Interruption, SyncConsumer
-from .context import StepContext, copy_variables, for_task
+from .context import StepContext, copy_variables
 from .deadlines import Deadlines
-from .eager import Begun
 from .producers import (
     InlineProducer,
     Pipe,
@@ -30,6 +29,7 @@ from .producers import (
     ThreadProducer,
     undecided,
 )
+from .tasks import Begun, current_loop, for_task, running_loop
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
 from .wakeups import LoopWaker, ThreadWaker, Waker
 

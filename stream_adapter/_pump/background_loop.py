@@ -19,7 +19,7 @@ from stream_adapter.errors import UnsupportedError
 
 from .context import copy_variables
 
-__all__ = ["background_loop", "current_loop", "run", "running_loop"]
+__all__ = ["background_loop", "run"]
 
 T = TypeVar("T")
 
@@ -100,29 +100,6 @@ def background_loop() -> asyncio.AbstractEventLoop:
     if threading.current_thread() is _background.thread:
         raise RuntimeError("this would block the event loop on which it is to run; use the async form")
     return _background.loop()
-
-
-def current_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the event loop that runs in this thread; None if there is not one."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop that runs in this thread.
-
-    Raises:
-        UnsupportedError: there is not any; trio's is not an asyncio loop.
-    """
-    loop = current_loop()
-    if loop is None:
-        raise UnsupportedError(
-            "expected a running asyncio event loop, got none; trio is not supported: run the server or the test on"
-            " asyncio (hypercorn -k asyncio, TestClient(app, backend='asyncio'), asyncio.run)"
-        ) from None
-    return loop
 
 
 def run(coroutine: Coroutine[Any, Any, T], context: Context | None = None) -> T:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, ContextVar
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["StepContext", "copy_variables", "for_task"]
+__all__ = ["StepContext", "copy_variables"]
 
 T = TypeVar("T")
 
@@ -18,11 +18,6 @@ class StepContext(Protocol):
 
     def run(self, function: Callable[..., T], /, *arguments: Any) -> T: ...
     def get(self, variable: ContextVar[T], /) -> T | None: ...
-
-
-def for_task(context: StepContext) -> Context:
-    """Return a context for an asyncio task, which accepts a `contextvars.Context` only."""
-    return context if isinstance(context, Context) else copy_context()
 
 
 def copy_variables(context: Context) -> None:

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from stream_adapter.errors import CapacityError
 
-from .background_loop import running_loop
+from .tasks import running_loop
 
 __all__ = ["Worker", "in_file_thread", "in_thread", "lease", "set_max_threads", "submit_to_file_thread"]
 

@@ -13,7 +13,7 @@ import contextlib
 import queue
 from collections.abc import Callable
 
-from .background_loop import running_loop
+from .tasks import running_loop
 
 __all__ = ["LoopWaker", "ThreadWaker", "Waker"]
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from stream_adapter._pump.context import for_task
+from stream_adapter._pump.tasks import for_task
 
 from .base import Pipe, Producer, undecided
 

@@ -10,8 +10,7 @@ from types import FrameType
 from typing import Any
 
 from stream_adapter._pump import blocking
-from stream_adapter._pump.context import for_task
-from stream_adapter._pump.eager import eager_task
+from stream_adapter._pump.tasks import eager_task, for_task
 from stream_adapter._pump.wakeups import LoopWaker
 
 from .base import Pipe, Producer, undecided

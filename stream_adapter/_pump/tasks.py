@@ -1,6 +1,7 @@
-"""Run a coroutine at once, until it first waits: what never waits needs neither a turn of the loop nor a watcher.
+"""Tasks: the loop on which they run, the context in which they do, and a coroutine that begins before its task does.
 
-The rest of it is awaited, or is what a task goes on with.
+Begun, it has run until it first waits: what never waits needs neither a turn of the loop nor a watcher. The rest of it
+is awaited, or is what a task goes on with.
 """
 
 from __future__ import annotations
@@ -8,12 +9,44 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine, Generator
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, Self, TypeVar
 
-__all__ = ["Begun", "eager_task"]
+from stream_adapter.errors import UnsupportedError
+
+from .context import StepContext
+
+__all__ = ["Begun", "current_loop", "eager_task", "for_task", "running_loop"]
 
 T = TypeVar("T")
+
+
+def current_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that runs in this thread; None if there is not one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that runs in this thread.
+
+    Raises:
+        UnsupportedError: there is not any; trio's is not an asyncio loop.
+    """
+    loop = current_loop()
+    if loop is None:
+        raise UnsupportedError(
+            "expected a running asyncio event loop, got none; trio is not supported: run the server or the test on"
+            " asyncio (hypercorn -k asyncio, TestClient(app, backend='asyncio'), asyncio.run)"
+        ) from None
+    return loop
+
+
+def for_task(context: StepContext) -> Context:
+    """Return a context for an asyncio task, which accepts a `contextvars.Context` only."""
+    return context if isinstance(context, Context) else copy_context()
 
 
 class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
