@@ -45,23 +45,26 @@ def test_head_of_a_stream_is_not_plain_because_its_source_is_to_be_closed() -> N
     assert not resolved.is_plain
 
 
-def test_client_that_left_before_a_plain_body_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_client_that_left_before_a_plain_body_is_a_debug_line(caplog: pytest.LogCaptureFixture) -> None:
     async def send(message: Message) -> None:
         raise OSError("the client has left")
 
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    scope = {"type": "http", "method": "GET", "path": "/small", "headers": []}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/small", "headers": []}
     with caplog.at_level(logging.DEBUG, logger="stream_adapter"):
         asyncio.run(sa.Response("small").asgi(scope, receive, send))
-    assert "GET /small: the client disconnected" in caplog.text
+    assert "GET /small (str): the client disconnected" in caplog.text
 
 
 def test_plain_body_without_content_has_no_length_under_wsgi() -> None:
     started: list[Any] = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/"}
-    start_response: Any = lambda *head: started.append(head)  # noqa: E731
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+        started.append((status, headers))
+
     blocks = sa.Response(None, status_code=204).wsgi(environ, start_response)
     assert b"".join(blocks) == b""
     assert not hasattr(blocks, "__len__")  # wsgiref makes a Content-Length of that
