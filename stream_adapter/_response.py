@@ -26,7 +26,7 @@ from .formats._base import FormatEncoder
 from .types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
 from .types import Source as SourceInput
 
-__all__ = ["Response", "make_response", "options_of"]
+__all__ = ["Response", "is_whole", "make_response", "options_of"]
 
 T = TypeVar("T")
 
@@ -290,6 +290,12 @@ def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:
     response = Response.__new__(Response)
     response._begin(Source(content), ResponseOptions.of(options))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # our own class
     return response
+
+
+def is_whole(response: Response) -> bool:
+    """Return True if the content is one chunk, or none: there is nothing to iterate, and no file to open."""
+    is_own = response.__class__.resolve is Response.resolve
+    return is_own and response._source.kind is Kind.ONE  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # our own class
 
 
 def options_of(response: Response) -> ResponseOptions:

@@ -40,10 +40,11 @@ class StreamContent(StreamingHttpResponse):
     Args:
         response: what is streamed.
         request: what it answers; None for the request that is being served, as far as that is known.
+        content_type: that is assumed until the first item decides it.
     """
 
-    def __init__(self, response: Response, request: object | None) -> None:
-        super().__init__(status=response.status_code)
+    def __init__(self, response: Response, request: object | None, content_type: str) -> None:
+        super().__init__(status=response.status_code, content_type=content_type)
         self._stream = response
         self._is_request_given = request is not None
         self._request_info: RequestInfo = current_request_info() if request is None else request_info(request)

@@ -93,5 +93,5 @@ def _adapted(view: View) -> View:
     return adapt(explained(view), _convert)
 
 
-def _convert(result: Any) -> Any:
-    return stream_response(result) if is_stream(result) else result
+def _convert(result: Any, request: Any) -> Any:
+    return stream_response(result, request=request) if is_stream(result) else result

@@ -26,6 +26,7 @@ from stream_adapter.integration import (
     SyncBody,
     as_response,
     checked_options,
+    is_whole,
     merge_headers,
     refusal_head,
     shows_options,
@@ -34,10 +35,10 @@ from stream_adapter.types import Source
 
 from ._blocks import Blocks
 from ._content import StreamContent
-from ._requests import Answer
+from ._requests import Answer, request_info
 from ._threads import when_request_ends
 
-__all__ = ["StreamResponse", "check_defaults", "response_of", "stream_response"]
+__all__ = ["StreamResponse", "answer_of", "check_defaults", "stream_response"]
 
 PostRender: TypeAlias = Callable[[Any], HttpResponseBase | None]
 
@@ -61,12 +62,25 @@ def stream_response(
     Raises:
         TypeError: `request` is not a request.
     """
-    return response_of(as_response(content, **options), request)
+    return StreamResponse(as_response(content, **options).with_defaults(_app_defaults()), request)
 
 
-def response_of(stream: Response, request: object | None = None) -> StreamResponse:
-    """Make Django's response of a stream; the setting STREAM_ADAPTER fills in what the stream was not given."""
-    return StreamResponse(stream.with_defaults(_app_defaults()), request)
+def answer_of(stream: Response, request: object | None) -> HttpResponseBase:
+    """Make what a view answers with; the setting STREAM_ADAPTER fills in what the stream was not given.
+
+    One body without a stream is Django's own response of it, if its request is known.
+
+    Raises:
+        ChunkEncodingError: such a body cannot be encoded.
+    """
+    stream = stream.with_defaults(_app_defaults())
+    if request is not None and is_whole(stream):
+        resolved = stream.resolve(request_info(request).head)
+        if resolved.is_plain:
+            response = HttpResponse(resolved.body, status=resolved.status)
+            _set_headers(response, resolved.headers)
+            return response
+    return StreamResponse(stream, request)
 
 
 # the setting STREAM_ADAPTER as it was read last, and what was made of it
@@ -106,14 +120,15 @@ class StreamResponse(StreamContent):
     context_data = None
 
     def __init__(self, response: Response, request: object | None = None) -> None:
-        super().__init__(response, request)
+        self._assumed_type = response.media_type or (response.format.media_type if response.format else "text/plain")
+        super().__init__(response, request, self._assumed_type)
         self.is_rendered = False
         self._post_render: list[PostRender] = []
         self._answer: Answer | None = None
-        self._assumed_type = response.media_type or (response.format.media_type if response.format else "text/plain")
         self._given = {name.lower() for name, _ in response.headers}
-        assumed = [] if "content-type" in self._given else [("Content-Type", self._assumed_type)]
-        _set_headers(self, [*response.headers, *assumed])  # checked, and without hop-by-hop fields, when they are sent
+        if self._given:  # checked, and without hop-by-hop fields, when they are sent
+            assumed = [] if "content-type" in self._given else [("Content-Type", self._assumed_type)]
+            _set_headers(self, [*response.headers, *assumed])
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Return itself: a decorated async generator view gives its response at the call, and may be awaited."""
@@ -194,7 +209,8 @@ class StreamResponse(StreamContent):
             self.status_code = body.status
         if self.headers.get("Content-Type") == self._assumed_type and "content-type" not in self._given:
             del self.headers["Content-Type"]
-        _set_headers(self, merge_headers(body.headers, _headers_of(self), copied=self._given))
+        own = _headers_of(self)
+        _set_headers(self, merge_headers(body.headers, own, copied=self._given) if own else body.headers)
 
     def _response_to(self, error: Exception) -> HttpResponseBase:
         """Return the answer to what was raised before the first item, or raise it."""
@@ -248,6 +264,8 @@ def _set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -
     Raises:
         ValueError: a cookie has an attribute that Python's http.cookies does not know.
     """
+    headers = response.headers
+    before = {name.lower(): value for name, value in headers.items()}
     fields: dict[str, tuple[str, str]] = {}
     present = {morsel.OutputString() for morsel in response.cookies.values()}
     for name, value in pairs:
@@ -256,11 +274,10 @@ def _set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -
             fields[key] = (name, f"{fields[key][1]}, {value}" if key in fields else value)
         elif value not in present:
             _add_cookie(response, value)
-    headers = response.headers
-    for name in [name for name in headers if name.lower() not in fields]:
-        del headers[name]
-    for name, value in fields.values():
-        if headers.get(name) != value:
+    for key in before.keys() - fields.keys():
+        del headers[key]
+    for key, (name, value) in fields.items():
+        if before.get(key) != value:
             headers[name] = value
 
 

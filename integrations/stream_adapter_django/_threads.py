@@ -15,7 +15,6 @@ stream sees what its caller sees, and does not wait for its locks.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -61,22 +60,20 @@ Lent: TypeAlias = Mapping[str, BaseDatabaseWrapper]
 
 def wsgi_hooks(environ: dict[str, Any] | None) -> Hooks:
     """Return the hooks for WSGI; without the environ a disconnect is not noticed."""
-    lent, carried, caller = in_transactions(), _carried(), threading.get_ident()
+    # in the request's own thread, what Django keeps is in the stream's context
+    return Hooks(connection=None if environ is None else client_connection(environ), for_thread=_hooks_for_thread)
+
+
+def _hooks_for_thread() -> Hooks:
+    """Return the hooks of a source that another thread iterates. Call it in the request's."""
+    lent, carried = in_transactions(), _carried()
 
     def enter() -> None:
-        is_on_loop = current_loop() is not None
-        if threading.get_ident() == caller and not is_on_loop:
-            return  # what Django keeps is in the stream's context
         carried()
-        if lent and not is_on_loop:  # an async source borrows in its thread for the ORM
+        if lent and current_loop() is None:  # an async source borrows in its thread for the ORM
             _borrow(lent)
 
-    return Hooks(
-        on_thread_exit=partial(_close_own, lent),
-        async_context=partial(own_connections, lent),
-        on_open=enter,
-        connection=None if environ is None else client_connection(environ),
-    )
+    return Hooks(on_thread_exit=partial(_close_own, lent), async_context=partial(own_connections, lent), on_open=enter)
 
 
 def asgi_hooks() -> Hooks:

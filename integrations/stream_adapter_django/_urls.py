@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver
 
 from stream_adapter.integration import response_of_view
 
-from ._response import stream_response
+from ._response import answer_of
 from ._views import adapt
 
 __all__ = ["path", "re_path"]
@@ -71,5 +71,5 @@ def _streamed(view: Any) -> Callable[..., Any]:
     return adapt(view, partial(_converted, view=view))
 
 
-def _converted(result: Any, *, view: Any) -> HttpResponseBase:
-    return result if isinstance(result, HttpResponseBase) else stream_response(response_of_view(result, view))
+def _converted(result: Any, request: Any, *, view: Any) -> HttpResponseBase:
+    return result if isinstance(result, HttpResponseBase) else answer_of(response_of_view(result, view), request)

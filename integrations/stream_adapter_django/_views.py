@@ -25,7 +25,7 @@ from stream_adapter.integration import (
 from ._inner import awaits_methods, serialized
 from ._ninja import join_operation, running_operation
 from ._requests import django_request, find_request
-from ._response import StreamResponse, response_of
+from ._response import StreamResponse, answer_of
 from ._threads import Lent, in_transactions, own_connections
 
 __all__ = ["Convert", "adapt", "is_async", "streaming"]
@@ -33,7 +33,8 @@ __all__ = ["Convert", "adapt", "is_async", "streaming"]
 P = ParamSpec("P")
 T = TypeVar("T")
 View = Callable[..., Any]
-Convert = Callable[[Any], Any]
+Convert = Callable[[Any, Any], Any]
+"""Makes a response of what a view returned, and the request if it is known."""
 
 
 class _Streaming(StreamingDecorator[Any]):
@@ -58,7 +59,7 @@ class _Streaming(StreamingDecorator[Any]):
 streaming = _Streaming()
 
 
-def _converted(result: Any, *, view: View, options: ResponseOptions) -> Any:
+def _converted(result: Any, request: Any, *, view: View, options: ResponseOptions) -> Any:
     """Make a response of what a view returned. Django's own pass, and so does None: Django's error names the view."""
     if result is None or isinstance(result, HttpResponseBase):
         return result
@@ -66,7 +67,7 @@ def _converted(result: Any, *, view: View, options: ResponseOptions) -> Any:
     operation = running_operation.get()
     if operation is not None:
         content, options = operation.hold_to_schema(content, options)
-    return response_of(response_of_view(content, view, options))
+    return answer_of(response_of_view(content, view, options), request)
 
 
 def adapt(view: View, convert: Convert) -> View:
@@ -76,7 +77,7 @@ def adapt(view: View, convert: Convert) -> View:
     """
 
     def respond(result: Any, request: Any) -> Any:
-        response = convert(result)
+        response = convert(result, request)
         if isinstance(response, StreamResponse):
             response.bind(request)
         return response

@@ -28,6 +28,8 @@ class Hooks:
         on_stopping: on an event loop: called before the source is stopped, so that a step that waits for the framework
             returns.
         context: where the source's steps and its close run. None: a copy of the current context.
+        for_thread: in a thread: returns the hooks, in place of these but for the connection, of a source that runs in
+            another one. It is called in the thread that starts the body, before the source is opened.
         on_stuck: called if the source did not close within `close_timeout`, so that the framework can stop waiting for
             its thread.
     """
@@ -41,6 +43,7 @@ class Hooks:
     on_stopping: Callable[[], object] | None = None
     context: StepContext | None = None
     on_stuck: Callable[[], object] | None = None
+    for_thread: Callable[[], Hooks] | None = None
 
 
 class Host(Hooks):

@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -109,6 +110,9 @@ class SyncBody(WatchedBody):
         return self._open_directly()
 
     def _cross(self, kind: Kind) -> list[bytes]:
+        if self._hooks.for_thread is not None:
+            self._hooks = replace(self._hooks.for_thread(), connection=self._hooks.connection)
+            self._source.on_open = self._hooks.on_open
         waker = ThreadWaker()
         if kind is not Kind.ASYNC:
             return self._consume(self._thread_producer(self._pipe(waker)), waker)
