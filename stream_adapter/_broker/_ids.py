@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 from stream_adapter.engines import Position
@@ -42,14 +43,19 @@ class ChannelName:
         if not 1 <= len(channel) <= 255 or not channel.isprintable():
             shown = repr(channel[:40]) + ("…" if len(channel) > 40 else "")
             raise ValueError(f"{label}: expected 1 to 255 printable characters, got {shown}")
-        key = f"{prefix}:{channel}"
-        number = int.from_bytes(blake2b(key.encode(), digest_size=4).digest())
-        mark = "".join(_LETTERS[number // 63**place % 63] for place in range(3))
-        return cls(channel, key, mark)
+        return _named(prefix, channel)
 
     def id_of(self, epoch: str, offset: int) -> str:
         """Return the id of a position."""
         return f"{self.mark}{epoch}.{offset}"
+
+
+@lru_cache(1024)
+def _named(prefix: str, channel: str) -> ChannelName:
+    key = f"{prefix}:{channel}"
+    number = int.from_bytes(blake2b(key.encode(), digest_size=4).digest())
+    mark = "".join(_LETTERS[number // 63**place % 63] for place in range(3))
+    return ChannelName(channel, key, mark)
 
 
 def cursors_of(cursor: str, names: Sequence[ChannelName]) -> list[Position | None]:

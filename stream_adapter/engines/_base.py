@@ -6,15 +6,17 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from stream_adapter.errors import BrokerUnavailableError
 
+from ._batches import Batch, Batches
 from ._protocol import Engine, Receiver
-from ._values import Frame, Frames, History, Page, Position, RunState, RunStatus
+from ._values import Append, Frame, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["BaseEngine"]
 
@@ -51,6 +53,7 @@ class BaseEngine(Engine):
         self._changing_owner = threading.Lock()
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
+        self._appends = Batches[Append, "list[Position]"](self._append_batch)
 
     def bind(self, receiver: Receiver) -> None:
         """Report to `receiver` from now on."""
@@ -69,6 +72,7 @@ class BaseEngine(Engine):
                 if self._owner != os.getpid():
                     self._lock = threading.Lock()  # the parent's may be held by a thread that does not live here
                     self._executor = None
+                    self._appends = Batches(self._append_batch)
                     self.after_fork()
                     self._owner = os.getpid()
 
@@ -103,19 +107,28 @@ class BaseEngine(Engine):
     async def aappend_many(
         self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
-        """Append frames, on an event loop. The wait for a thread is part of `timeout`."""
+        """Append frames, on an event loop; what waits for the same channel is one append."""
         append = partial(self.append_many, channel, frames, history=history, token=token)
-        if timeout is None:
+        if timeout is None or not self.blocks:
             return await self.call(append)
-        until = time.monotonic() + timeout
+        self.check_process()
+        asked = Append(channel, frames, history, token)
+        return await self._appends.ask(asked, asked.size, timeout, lane=(channel, history, token))
 
-        def append_in_time() -> list[Position]:
-            left = until - time.monotonic()
-            if left <= 0:
-                raise BrokerUnavailableError(f"the broker's engine was busy for {timeout:g} s")
-            return append(timeout=left)
+    async def _append_batch(self, batch: Batch[Append, list[Position]]) -> Sequence[list[Position] | Exception]:
+        until = time.monotonic() + batch.until - asyncio.get_running_loop().time()
 
-        return await self.call(append_in_time)
+        def append() -> list[list[Position]]:
+            asked = batch.begin()
+            if not asked:
+                return []
+            channel, _, history, token = asked[0]
+            frames = [frame for each in asked for frame in each.frames]
+            left = max(until - time.monotonic(), 0.001)
+            found = iter(self.append_many(channel, frames, history=history, token=token, timeout=left))
+            return [list(islice(found, len(each.frames))) for each in asked]
+
+        return await self.call(append)
 
     async def apositions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         """Return the newest position of each channel, on an event loop."""

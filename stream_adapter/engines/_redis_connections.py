@@ -7,10 +7,11 @@ timeout for everything. Here a command is sent once, on a connection that knows 
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -23,12 +24,11 @@ from redis.retry import Retry
 
 from stream_adapter.errors import BrokerUnavailableError, FencedError, PublishTimeoutError
 
+from ._batches import Batch, Batches
+from ._redis_commands import Command
 from ._redis_script import SCRIPT
 
-__all__ = ["Command", "Connections", "unavailable"]
-
-Command: TypeAlias = Callable[[str], Sequence[Any]]
-"""Makes what is sent, for the `run_id` of the server that the connection leads to."""
+__all__ = ["Connections", "unavailable"]
 
 _SyncPool: Any = redis.BlockingConnectionPool
 _AsyncPool: Any = aioredis.BlockingConnectionPool
@@ -74,6 +74,7 @@ class Connections:
         self._servers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of each connection: its server's run_id
         self._pools: dict[float, Any] = {}  # redis-py leaves some methods of its pools without types
         self._async_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, Any]] = WeakKeyDictionary()
+        self._writes = Batches[Command, Any](self._write)
         self._closing: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None]] = WeakKeyDictionary()
         try:
             parts = urlsplit(self._url)
@@ -93,6 +94,7 @@ class Connections:
         self._servers = WeakKeyDictionary()
         self._pools = {}
         self._async_pools = WeakKeyDictionary()
+        self._writes = Batches(self._write)
         self._closing = WeakKeyDictionary()
 
     def dial(self, timeout: float) -> Any:
@@ -129,7 +131,7 @@ class Connections:
             self._caller.until = None
         try:
             server = self._servers[connection]
-            connection.send_packed_command(connection.pack_commands([command(server) for command in commands]))
+            connection.send_packed_command([b"".join(command.to(server) for command in commands)])
             replies: list[Any] = []
             for _ in commands:
                 if not connection.can_read(timeout=max(until - time.monotonic(), 0.001)):
@@ -149,16 +151,40 @@ class Connections:
 
     async def arun_all(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
         """Send commands in one round trip, on an event loop."""
+        until = asyncio.get_running_loop().time() + timeout
+        replies = await self._exchange(lambda: commands, timeout, until, writes=writes)
+        return [_checked(reply) for reply in replies]
+
+    async def awrite(self, command: Command, timeout: float) -> Any:
+        """Send a command that writes, on an event loop, together with those of other callers."""
+        return await self._writes.ask(command, command.size, timeout)
+
+    async def _write(self, batch: Batch[Command, Any]) -> list[Any]:
+        replies = await self._exchange(batch.begin, batch.timeout, batch.until, writes=True)
+        return [_outcome(reply) for reply in replies]
+
+    async def _exchange(
+        self, begin: Callable[[], Sequence[Command]], timeout: float, until: float, *, writes: bool
+    ) -> list[Any]:
+        """Send commands, and return their replies, errors of the server among them.
+
+        Args:
+            begin: returns the commands, when there is a connection to send them on.
+            timeout: seconds of a caller.
+            until: when all must be done, as the loop counts.
+            writes: whether a lost reply is a PublishTimeoutError.
+        """
         pool = await self._async_pool(timeout)
         connection: Any = None
+        commands: Sequence[Command] = ()
         replies: list[Any] = []
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(until):
                 connection = await pool.get_connection()
                 server = self._servers[connection]
-                await connection.send_packed_command(
-                    connection.pack_commands([command(server) for command in commands])
-                )
+                commands = begin()
+                if commands:
+                    await connection.send_packed_command([b"".join(command.to(server) for command in commands)])
                 replies.extend([await _areply(connection) for _ in commands])
         except BaseException as error:
             if connection is None:
@@ -172,10 +198,13 @@ class Connections:
         finally:
             if connection is not None:
                 await pool.release(connection)
-        if any(isinstance(reply, NoScriptError) for reply in replies):
-            await pool.disconnect(inuse_connections=False)
-            return await self.arun_all(commands, timeout, writes=writes)
-        return [_checked(reply) for reply in replies]
+        missing = [at for at, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if missing:  # SCRIPT FLUSH: nothing of these was done
+            await pool.disconnect(inuse_connections=False)  # each loads the script when it connects again
+            again = await self._exchange(lambda: [commands[at] for at in missing], timeout, until, writes=writes)
+            for at, reply in zip(missing, again, strict=True):
+                replies[at] = reply
+        return replies
 
     def close(self) -> None:
         """Close the sync pools, and have each loop close its own, which are touched there only."""
@@ -279,14 +308,22 @@ def _reply(read: Callable[[], Any]) -> Any:
 
 async def _areply(connection: Any) -> Any:
     try:
-        return await connection.read_response()
-    except ResponseError as error:
+        return await connection.read_response(timeout=math.inf)  # one deadline for all: a timer each costs more than
+    except ResponseError as error:  # what is read
         return error
 
 
-def _checked(reply: Any) -> Any:
+def _outcome(reply: Any) -> Any:
+    """Return a reply, or the error that it is for its caller."""
     if not isinstance(reply, ResponseError):
         return reply
     if str(reply) == "FENCED":
-        raise FencedError("this run has ended, or another one has taken its place")
-    raise unavailable(reply) from reply
+        return FencedError("this run has ended, or another one has taken its place")
+    return unavailable(reply)
+
+
+def _checked(reply: Any) -> Any:
+    outcome = _outcome(reply)
+    if isinstance(outcome, Exception):
+        raise outcome from reply
+    return outcome

@@ -66,8 +66,10 @@ end
 -- Drop the oldest entries while they are past their age or more than `most` bytes; the newest is kept from the latter.
 local function expire(most)
   if status then return end
+  local count = 1  -- mostly the oldest is kept
   while true do
-    local oldest = redis.call('XRANGE', body, '-', '+', 'COUNT', BATCH)
+    local oldest = redis.call('XRANGE', body, '-', '+', 'COUNT', count)
+    count = BATCH
     local first = nil
     for index, entry in ipairs(oldest) do
       local newest = entry[1] == top .. '-0'
@@ -124,7 +126,7 @@ local function append(at, count, seconds)
         redis.call('SET', key, epoch .. ' ' .. whole(offset) .. ' ' .. text(now), 'PX', whole(seconds * 1000))
       end
     end
-    offsets[#offsets + 1] = offset
+    offsets[#offsets + 1] = whole(offset)
   end
   if #lengths > 0 then
     redis.call('HSET', head, 'top', whole(top), 'sum', whole(sum), 'age', age)
@@ -150,14 +152,14 @@ if method == 'append' then  -- token or '', count, age, bytes, seconds of a key,
     if fenced(wanted) then return redis.error_reply('FENCED') end
     local offsets = append(10, nil, seconds)
     redis.call('PEXPIRE', body, DAY * 1000)
-    return {epoch, offsets}
+    return epoch .. ' ' .. table.concat(offsets, ' ')
   end
   age = tonumber(ARGV[7])
   local offsets = append(10, not status and ARGV[6] or nil, seconds)
   expire(tonumber(ARGV[8]))
   keep(0)
   redis.call('PEXPIRE', body, whole((status and DAY or age) * 1000))
-  return {epoch, offsets}
+  return epoch .. ' ' .. table.concat(offsets, ' ')
 end
 
 if method == 'read' then  -- since or '', limit

@@ -11,7 +11,7 @@ started again (commits are not synced one by one).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from stream_adapter.errors import FencedError
 
 from ._sqlite_high_water import HighWater
-from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Append, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["Change", "Store", "identity_of"]
 
@@ -246,14 +246,32 @@ class Store:
         keep = row.top + 1 if first is None else first[0]
         self._connection.execute("DELETE FROM entries WHERE channel = ? AND offset < ?", (row.id, keep))
 
-    def append(self, name: str, frames: Frames, now: float, history: History, token: int | None) -> list[Position]:
+    def append(self, append: Append, now: float) -> list[Position]:
         """Append frames."""
         with self._transaction():
             self._sweep(now)
-            row = self._find(name, now)
-            if token is not None:
-                return self._append(_checked(row, token), frames, now, None)
-            return self._append(row or self._begin(name, now), frames, now, history)
+            return self._append_to(append, now)
+
+    def append_all(
+        self, begin: Callable[[], Sequence[Append]], clock: Callable[[], float]
+    ) -> list[list[Position] | Exception]:
+        """Append the frames of several callers, who are asked for when it is their turn to write."""
+        outcomes: list[list[Position] | Exception] = []
+        with self._transaction():
+            now = clock()
+            self._sweep(now)
+            for append in begin():
+                try:
+                    outcomes.append(self._append_to(append, now))
+                except FencedError as error:
+                    outcomes.append(error)
+        return outcomes
+
+    def _append_to(self, append: Append, now: float) -> list[Position]:
+        row = self._find(append.channel, now)
+        if append.token is not None:
+            return self._append(_checked(row, append.token), append.frames, now, None)
+        return self._append(row or self._begin(append.channel, now), append.frames, now, append.history)
 
     def read(self, name: str, since: int | None, limit: int, now: float) -> Page:
         """Read entries, and their place in the channel."""

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 __all__ = [
     "KEY_SECONDS",
+    "Append",
     "Entry",
     "Frame",
     "Frames",
@@ -65,6 +66,20 @@ class Frame(NamedTuple):
 
 Frames: TypeAlias = Sequence[Frame]
 """What one append stores, in order."""
+
+
+class Append(NamedTuple):
+    """What one caller appends; see `Engine.append_many`."""
+
+    channel: str
+    frames: Frames
+    history: History
+    token: int | None
+
+    @property
+    def size(self) -> int:
+        """The bytes of its payloads."""
+        return sum(len(frame.payload) for frame in self.frames)
 
 
 class Entry(NamedTuple):

@@ -10,12 +10,12 @@ may be lost is noticed, for its `run_id` has changed: the channel begins another
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from ._base import BaseEngine
-from ._redis_connections import Command, Connections
-from ._redis_script import CHANGED, SCRIPT_SHA
+from ._redis_commands import Argument, Command, key_name, notice_name
+from ._redis_connections import Connections
+from ._redis_script import CHANGED
 from ._redis_subscriber import Subscriber
 from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
@@ -62,15 +62,14 @@ class RedisEngine(BaseEngine):
     async def aappend_many(
         self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
-        """Append frames, on an event loop, by redis-py's async side."""
+        """Append frames, on an event loop, by redis-py's async side, in one exchange with other callers' frames."""
         self.check_process()
         command = self._append(channel, frames, history, token)
-        [reply] = await self._connections.arun_all([command], timeout or _TIMEOUT, writes=True)
-        return _positions_of(reply)
+        return _positions_of(await self._connections.awrite(command, timeout or _TIMEOUT))
 
     def _append(self, channel: str, frames: Frames, history: History, token: int | None) -> Command:
-        keys = [_key_name(channel, frame.key) for frame in frames if frame.key is not None]
-        stored: list[Any] = []
+        keys = [key_name(channel, frame.key) for frame in frames if frame.key is not None]
+        stored: list[Argument] = []
         for frame in frames:
             stored += (frame.payload, b"" if frame.key is None else b"1")
         bounds = ("" if token is None else token, history.count, history.age, history.bytes, KEY_SECONDS)
@@ -107,7 +106,7 @@ class RedisEngine(BaseEngine):
     def watch(self, channel: str) -> None:
         """Report what is appended to a channel from now on."""
         self.check_process()
-        name = _notice_name(channel)
+        name = notice_name(channel)
         self._watched[name] = channel
         try:
             self._subscriber.watch(name, _TIMEOUT)
@@ -117,7 +116,7 @@ class RedisEngine(BaseEngine):
 
     def unwatch(self, channel: str) -> None:
         """Report a channel no more."""
-        name = _notice_name(channel)
+        name = notice_name(channel)
         if self._watched.pop(name, None) is not None:
             self._subscriber.unwatch(name)
 
@@ -131,7 +130,7 @@ class RedisEngine(BaseEngine):
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
-        stored: list[Any] = []
+        stored: list[Argument] = []
         for frame in frames:
             stored += (frame.payload, b"")
         return self._run_method("finish", channel, token, status, KEY_SECONDS, *stored)
@@ -144,12 +143,12 @@ class RedisEngine(BaseEngine):
         """Return the state of the channel's newest run."""
         return self._state("state", channel)
 
-    def _run_method(self, method: str, channel: str, *arguments: Any) -> RunState:
+    def _run_method(self, method: str, channel: str, *arguments: Argument) -> RunState:
         state = self._state(method, channel, *arguments)
         assert state is not None, method  # noqa: S101  # the script answers these with a state or an error
         return state
 
-    def _state(self, method: str, channel: str, *arguments: Any) -> RunState | None:
+    def _state(self, method: str, channel: str, *arguments: Argument) -> RunState | None:
         self.check_process()
         reply = self._connections.run(self._command(method, channel, *arguments), _TIMEOUT, writes=True)
         if reply is None:
@@ -164,16 +163,9 @@ class RedisEngine(BaseEngine):
             granted=bool(granted),
         )
 
-    def _command(self, method: str, channel: str, *arguments: Any, keys: Sequence[bytes] = ()) -> Command:
-        """Return what makes the command, once it is known which server it is sent to."""
-        names = (_name(channel, b":h"), _name(channel, b":s"), _notice_name(channel), *keys)
+    def _command(self, method: str, channel: str, *arguments: Argument, keys: Sequence[bytes] = ()) -> Command:
         now = "" if self._clock is None else f"{self._clock():.6f}"
-        epoch = new_epoch()
-
-        def command(server: str) -> Sequence[Any]:
-            return ("EVALSHA", SCRIPT_SHA, len(names), *names, method, server, epoch, now, *arguments)
-
-        return command
+        return Command(method, channel, keys, new_epoch(), now, arguments)
 
     def _take(self, name: bytes, data: bytes) -> None:
         """Report a message of the subscriber's."""
@@ -206,29 +198,14 @@ class RedisEngine(BaseEngine):
         await super().aclose()
 
 
-def _name(channel: str, ending: bytes) -> bytes:
-    """Return a key of a channel. All of its keys share one hash tag, so braces in its name are escaped."""
-    escaped = channel.replace("%", "%25").replace("{", "%7B").replace("}", "%7D")
-    return b"{" + escaped.encode() + b"}" + ending
-
-
-def _notice_name(channel: str) -> bytes:
-    return _name(channel, b":n")
-
-
-def _key_name(channel: str, key: str) -> bytes:
-    return _name(channel, b":k:" + blake2b(key.encode(), digest_size=16).hexdigest().encode())
-
-
 def _position(reply: Any) -> Position:
     epoch, top = reply
     return Position(epoch.decode(), int(top))
 
 
 def _positions_of(reply: Any) -> list[Position]:
-    epoch, offsets = reply
-    name = epoch.decode()
-    return [Position(name, int(offset)) for offset in offsets]
+    epoch, *offsets = reply.decode().split(" ")
+    return [Position(epoch, int(offset)) for offset in offsets]
 
 
 def _entry(name: bytes, fields: list[bytes]) -> Entry:

@@ -6,10 +6,11 @@ survives a crash of the process; after a power failure channels begin another ep
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -18,9 +19,10 @@ from stream_adapter._log import logger
 from stream_adapter.errors import BrokerUnavailableError
 
 from ._base import BaseEngine
+from ._batches import Batch
 from ._sqlite_notices import Listener, wake
 from ._sqlite_store import Store
-from ._values import Frames, History, Page, Position, RunState, RunStatus
+from ._values import Append, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["SQLiteEngine", "engine_from_url"]
 
@@ -116,7 +118,20 @@ class SQLiteEngine(BaseEngine):
         self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
     ) -> list[Position]:
         """Append frames."""
-        return self._call(lambda store: store.append(channel, frames, self._clock(), history, token), timeout)
+        append = Append(channel, frames, history, token)
+        return self._call(lambda store: store.append(append, self._clock()), timeout)
+
+    async def aappend_many(
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
+    ) -> list[Position]:
+        """Append frames, on an event loop, in one transaction with other callers' frames."""
+        self.check_process()
+        append = Append(channel, frames, history, token)
+        return await self._appends.ask(append, append.size, timeout or _TIMEOUT)
+
+    async def _append_batch(self, batch: Batch[Append, list[Position]]) -> Sequence[list[Position] | Exception]:
+        left = max(batch.until - asyncio.get_running_loop().time(), 0.001)
+        return await self.call(lambda: self._call(lambda store: store.append_all(batch.begin, self._clock), left))
 
     def read(self, channel: str, since: int | None, limit: int) -> Page:
         """Read entries."""
