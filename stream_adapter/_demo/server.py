@@ -48,17 +48,34 @@ def serve(listener: socket.socket) -> None:
     host = listener.getsockname()[0]
     others = {name: _listen(host, 0) for name in PORTS}
     app = make_app({name: other.getsockname()[1] for name, other in others.items()})
-    config = uvicorn.Config(app, lifespan="on", log_level="warning", timeout_graceful_shutdown=5)
-    handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(levelname)s:  %(message)s"))
-    logging.getLogger("stream_adapter").addHandler(handler)
+    logging.basicConfig(handlers=[_log()])
+    config = uvicorn.Config(app, lifespan="on", log_config=None, log_level="warning", timeout_graceful_shutdown=5)
     _Server(config, _url(listener)).run([listener, *others.values()])
+
+
+def _log() -> logging.Handler:
+    """Return a handler that says each failure once, and in one line: the page has a stream that is made to fail."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(levelname)s: %(message)s"))
+    handler.addFilter(_Once())
+    return handler
 
 
 class _OneLine(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802  # the name that logging calls
-        """Return what was raised, without its traceback: the page has a stream that is made to fail."""
+        """Return what was raised, without its traceback."""
         return "".join(traceback.format_exception_only(ei[1])).strip()
+
+
+class _Once(logging.Filter):
+    _logged: BaseException | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return False for what the server logs of a failure that the library has logged."""
+        error = record.exc_info[1] if record.exc_info else None
+        is_known = error is not None and error is self._logged
+        self._logged = error or self._logged
+        return not is_known
 
 
 class _Server(uvicorn.Server):

@@ -135,13 +135,24 @@ def test_another_framework_joins_the_answer_and_shows_its_code(demo: Demo, page:
         answer.until_longer(10)
         assert broker.ANSWER.startswith(answer.text())
         shown = page.evaluate(
-            "[...document.querySelectorAll('.differs')].filter((line) => line.offsetParent)"
+            "[...document.querySelectorAll('.code .differs')].filter((line) => line.offsetParent)"
             ".map((line) => line.textContent)"
         )
         assert len(shown) == 8
         assert all(line.startswith(f"from stream_adapter_{framework} import ") for line in shown)
     answer.press(".stop")
     answer.until("stopped")
+
+
+def test_panels_of_a_stream_show_the_line_that_differs_and_its_address(demo: Demo, page: Page) -> None:
+    page.open(demo.url)
+    page.until("document.querySelectorAll('.import:not(:empty)').length", 12)
+
+    shown = page.evaluate(
+        "[...document.querySelectorAll('[data-scene=text] .panel code')].map((code) => code.textContent)"
+    )
+    assert [line.partition(" import ")[0] for line in shown[::2]] == [f"from stream_adapter_{it}" for it in FRAMEWORKS]
+    assert shown[1::2] == [f"curl -N {demo.url}/{it}/text" for it in FRAMEWORKS]
 
 
 def test_failure_keeps_the_answer_and_shows_no_text_of_the_exception(demo: Demo, page: Page) -> None:

@@ -116,7 +116,7 @@ def test_new_answer_is_news(client: httpx2.Client) -> None:
 # ---- A failure, a leave, a resume
 
 
-def of_each_framework(check: Callable[[str], None]) -> None:
+def of_each_framework(check: Callable[[str], object]) -> None:
     """Check all three at a time: each takes seconds in which nothing happens."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(check, FRAMEWORKS))
@@ -162,6 +162,22 @@ def test_news_go_on_after_the_last_event_without_loss_or_repetition(client: http
         assert [(number - received[0]) % broker.CYCLE for number in received] == list(range(6))
 
     of_each_framework(check)
+
+
+def test_failure_is_one_line_of_the_log_and_the_end_of_other_streams_none() -> None:
+    with running("--port", "0") as demo, httpx2.Client(base_url=demo.url, timeout=BOUND) as client:
+        run_of(client, "flask")
+        paths = [f"/{framework}/{path}" for framework in FRAMEWORKS for path in ("answer", "news", "leaving/1")]
+        streams = [client.send(client.build_request("GET", path), stream=True) for path in paths]
+        of_each_framework(lambda framework: read(client, f"/{framework}/failing", lambda _: False))
+
+        code, output = demo.interrupt()
+
+        for stream in streams:
+            stream.close()
+    assert code == 0
+    assert output.count(f"ConnectionError: {sources.INTERNAL}\n") == 3
+    assert len(output.splitlines()) == 6
 
 
 # ---- The code

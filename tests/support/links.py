@@ -19,7 +19,7 @@ def dead_links(page: Path) -> Iterator[str]:
     """Yield each link into the project, relative or absolute, that leads nowhere."""
     for path, heading in _LINK.findall(_prose(page)):
         if path.startswith(PUBLISHED):
-            target = ROOT / path.removeprefix(PUBLISHED)
+            target = ROOT / path.removeprefix(PUBLISHED).removesuffix("?raw=true")  # the file itself
         elif re.match(r"\w+:", path):
             continue
         else:

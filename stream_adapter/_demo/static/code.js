@@ -42,6 +42,9 @@ export async function showCode() {
   const scenes = await (await fetch("code")).json();
   for (const [scene, frameworks] of Object.entries(scenes)) {
     const views = Object.entries(frameworks).map(([framework, [view]]) => block(view, framework));
+    for (const panel of document.querySelectorAll(`[data-scene="${scene}"] .panel`)) {
+      $(".import", panel).replaceChildren(...coloured(frameworks[panel.dataset.framework][0].differs));
+    }
     const [, source] = Object.values(frameworks)[0];
     $(`[data-scene="${scene}"] .code`).append(...views, block(source));
   }

@@ -184,7 +184,7 @@ class Panel {
     $(".unit", root).textContent = kind.unit;
     $(".first-of", root).textContent = kind.firstOf ?? "first byte";
     $(".view", root).append(stamp(`view-${name}`));
-    $("code", root).textContent = kind.curl?.(address) ?? `curl -N ${address}`;
+    $(".command code", root).textContent = kind.curl?.(address) ?? `curl -N ${address}`;
     $(".restart", root).setAttribute("aria-label", `Restart ${this.#name}`);
     $(".restart", root).addEventListener("click", () => this.start());
     $(".copy", root).setAttribute("aria-label", `Copy the command for ${this.#name}`);
@@ -242,7 +242,7 @@ class Panel {
   }
 
   async #copy() {
-    const [button, code] = [$(".copy", this.#root), $("code", this.#root)];
+    const [button, code] = [$(".copy", this.#root), $(".command code", this.#root)];
     try {
       await navigator.clipboard.writeText(code.textContent);
       button.classList.add("copied");
