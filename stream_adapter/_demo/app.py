@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -63,11 +63,19 @@ def make_app(ports: Mapping[str, int]) -> Starlette:
             Route("/ports", tell_ports),
             Route("/code", show_code),
             Route("/open", open_generators),
-            Mount("/", StaticFiles(directory=_STATIC, html=True)),
+            Mount("/", _Page(directory=_STATIC, html=True)),
         ],
         middleware=[Middleware(CORSMiddleware, allow_origins=["*"], expose_headers=["X-Total-Rows"])],
         lifespan=_lifespan,
     )
+
+
+class _Page(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return a file that browsers ask for again, so that an upgrade never mixes two versions of the page."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 @asynccontextmanager

@@ -224,6 +224,33 @@ def test_open_page_survives_a_restart_of_the_server(page: Page) -> None:
         scenes["answer"].until("streaming")
 
 
+ONE_ORIGIN = """{
+  const real = fetch;
+  window.fetch = (url, ...rest) => (url === "ports" ? Promise.resolve(new Response("{}")) : real(url, ...rest));
+}"""
+"""What a page sees through a tunnel: its own address, and no further port."""
+
+
+def test_page_on_one_origin_has_a_connection_left_for_stop(demo: Demo, page: Page) -> None:
+    script = page.command("Page.addScriptToEvaluateOnNewDocument", source=ONE_ORIGIN)
+    try:
+        page.open(demo.url)
+        ask(demo.url)
+        scenes = {name: Scene(page, name) for name in SCENES}
+        for name in ("answer", "news", "leaving"):
+            scenes[name].until("streaming")
+        scenes["failing"].until("failed")
+        page.evaluate("document.querySelector('[data-panel=\"fastapi/events\"] .restart').click()")
+        page.until("document.querySelector('[data-panel=\"fastapi/events\"]').dataset.state", "streaming")
+        assert page.evaluate("document.querySelectorAll('.panel[data-state=streaming]').length") == 1
+
+        scenes["answer"].until_longer(20)
+        scenes["answer"].press(".stop")
+        scenes["answer"].until("stopped")
+    finally:
+        page.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script["identifier"])
+
+
 def test_answer_of_one_process_is_shown_and_stopped_at_another(page: Page) -> None:
     with ExitStack() as stack:
         url = stack.enter_context(store("redis"))

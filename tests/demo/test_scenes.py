@@ -206,6 +206,10 @@ def test_page_needs_nothing_from_another_host(file: str) -> None:
     assert found <= {"http://www.w3.org/2000/svg"}  # a namespace, which is not fetched
 
 
+def test_browser_asks_again_for_each_file_so_that_versions_never_mix(client: httpx2.Client) -> None:
+    assert client.get("/").headers["cache-control"] == client.get("/app.js").headers["cache-control"] == "no-cache"
+
+
 # ---- Several processes
 
 

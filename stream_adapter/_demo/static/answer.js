@@ -88,4 +88,7 @@ news.addEventListener("asked", ({ data }) => {
   mayAsk = false;
   follow(data);
 });
+news.addEventListener("open", () => {
+  if (["gone", "error"].includes(stage.state)) join(); // it may be the broker that was away
+});
 onChoice(join);

@@ -38,7 +38,7 @@ export function stop() {
 }
 
 export function resume() {
-  if (stage.state === "error") start();
+  if (stage.state !== "left" && stage.state !== "done") start();
 }
 
 function leave() {

@@ -4,7 +4,7 @@ import { framework, onChoice } from "./choice.js";
 import { make, Stage } from "./page.js";
 import { originOf } from "./server.js";
 
-export const news = new EventTarget(); // "asked", "finally"
+export const news = new EventTarget(); // "open", "asked", "finally"
 
 const CYCLE = 100_000; // numbers, after which they begin again; four a second
 const KEPT = 120; // numbers that are shown
@@ -47,6 +47,7 @@ async function connect() {
       news.dispatchEvent(new MessageEvent(name, { data }));
     });
   }
+  opened.onopen = () => news.dispatchEvent(new Event("open"));
   opened.onerror = () => {
     stage.become("connecting");
     if (opened.readyState === EventSource.CLOSED) timer = setTimeout(connect, 2000); // its broker is away

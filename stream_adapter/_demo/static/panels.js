@@ -1,7 +1,7 @@
 // Twelve panels: four kinds of streams from three frameworks, read as they come.
 
 import { $, announce, blocks, get, stamp } from "./page.js";
-import { originOf } from "./server.js";
+import { isShared, originOf } from "./server.js";
 
 const FRAMEWORKS = { flask: "Flask", django: "Django", fastapi: "FastAPI" };
 
@@ -212,6 +212,7 @@ class Panel {
     $(".first", this.#root).textContent = "–";
     this.become("connecting");
     this.url = new URL(this.#path, `${await originOf(this.#path.split("/")[0])}/`).href;
+    if (await isShared()) panels.forEach((panel) => panel === this || panel.wait());
     if (run.signal.aborted) return;
     this.#began = performance.now();
     try {
@@ -224,6 +225,11 @@ class Panel {
 
   stop() {
     this.#run.abort();
+  }
+
+  wait() {
+    this.stop();
+    if (this.state !== "done") this.become("waiting");
   }
 
   advance() {
@@ -272,11 +278,17 @@ const seen = new IntersectionObserver((entries) => {
   }
 });
 
-export const start = () => panels.forEach((panel) => panel.start());
+// On one shared origin one panel streams at a time; each begins by its button.
+export async function start() {
+  if (await isShared()) panels[0].start();
+  else panels.forEach((panel) => panel.start());
+}
+
 export const stop = () => panels.forEach((panel) => panel.stop());
 
-export function resume() {
-  for (const panel of panels) if (panel.state !== "done") panel.start();
+export async function resume() {
+  const isOne = await isShared();
+  for (const panel of panels) if (panel.state !== "done" && !(isOne && panel.state === "waiting")) panel.start();
 }
 
 panels.forEach(({ root }) => seen.observe(root));

@@ -16,11 +16,13 @@ function locate() {
 }
 
 // A browser opens six connections to one origin, and this page needs up to sixteen: some streams have a port of their
-// own. Where that cannot be reached (through a tunnel, say), the page's own address serves; then some wait their turn.
+// own. Where that cannot be reached (through a tunnel, say), the page's own address serves, and the page asks for less.
 export function originOf(name) {
   if (!origins.has(name)) origins.set(name, find(name));
   return origins.get(name);
 }
+
+export const isShared = async () => (await originOf("answer")) === location.origin;
 
 async function find(name) {
   try {
