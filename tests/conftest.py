@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -36,6 +37,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
         "addopts"
     )  # other marks measure, or load the machine themselves
     return WORKERS_PER_CORE * (os.cpu_count() or 1) if is_all and is_default else 0
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave the modules and the tests of a whole run out of each garbage collection, which takes long with so many."""
+    if len(session.items) > 1000:
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Collect all garbage again."""
+    gc.unfreeze()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

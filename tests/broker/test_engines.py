@@ -109,6 +109,7 @@ def test_missing_client_library_names_the_extra(monkeypatch: pytest.MonkeyPatch)
         engine_of("postgresql://localhost/x")
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the other threads are why this is tested
 def test_memory_engine_warns_once_when_it_is_used_after_a_fork() -> None:
     engine = MemoryEngine()
     engine.append_many("a", [Frame(b"parent")], history=History())

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import warnings
 
+import pytest
+
 import stream_adapter as sa
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the other threads are why this is tested
 def test_forked_child_publishes_and_subscribes_and_the_parent_goes_on() -> None:
     with sa.Broker() as live:
         events = iter(live.subscribe("a", since=live.last_event_id("a")))

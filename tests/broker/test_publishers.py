@@ -37,8 +37,12 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-# redis-py's own, to 8.1 at least, on Python 3.14 and later: as pyproject.toml has it
-OF_REDIS = "ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning:redis.asyncio.connection"
+WARNINGS = (
+    "error",
+    # redis-py's own, to 8.1 at least, on Python 3.14 and later: as pyproject.toml has it
+    "ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning:redis.asyncio.connection",
+    "ignore:This process (pid=:DeprecationWarning",  # it forks while it has threads, which is what is tested
+)
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def heard(url: str) -> Iterator[Listening]:
 
 def run_python(code: str, url: str, *arguments: str, stdin: str | None = None) -> str:
     """Run a program, which has to end well and say nothing on stderr; return what it has printed."""
-    command = [sys.executable, "-W", "error", "-W", OF_REDIS, *(arguments or ["-c", code])]
+    command = [sys.executable, *(f"-W{action}" for action in WARNINGS), *(arguments or ["-c", code])]
     environment = {
         **os.environ,
         "BROKER_URL": url,

@@ -306,6 +306,7 @@ def test_channel_watched_during_a_look_is_read_again(path: Path) -> None:
         looking._finish()  # pyright: ignore[reportPrivateUsage]
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the other threads are why this is tested
 def test_datagram_socket_is_closed_in_a_child_without_the_parents_address(path: Path) -> None:
     assert hasattr(socket, "AF_UNIX")
     with broker(path) as live, listening(live, "a") as heard:

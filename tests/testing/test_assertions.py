@@ -24,7 +24,7 @@ from stream_adapter.testing import (
     stream_client,
 )
 from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, StartResponse, WSGIApp
-from tests.support.gate import Gate
+from tests.support.gate import BOUND, Gate
 from tests.testing.apps import Make, either_protocol
 
 EVENTS = [("content-type", "text/event-stream")]
@@ -45,9 +45,19 @@ async def aticks() -> AsyncIterator[bytes]:
         await asyncio.sleep(PAUSE)
 
 
+_test_is_over = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def _silence_ends() -> Iterator[None]:
+    _test_is_over.clear()
+    yield
+    _test_is_over.set()
+
+
 def be_silent() -> None:
-    """Wait for longer than a test allows, but not forever: its thread must end."""
-    threading.Event().wait(30 * PAUSE)
+    """Wait until the test is over: its thread must end."""
+    _test_is_over.wait(BOUND)
 
 
 class Fresh:
