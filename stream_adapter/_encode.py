@@ -22,7 +22,7 @@ from ._remedies import name_of, remedy_for
 from ._text import is_late, is_text
 from .errors import ChunkEncodingError, ChunkValueError, StrictEncodingError
 
-__all__ = ["ChunkTable", "Encode", "Kind", "check_charset", "encode_chunk", "explain", "kind_of"]
+__all__ = ["BUILTIN_KINDS", "ChunkTable", "Encode", "Kind", "check_charset", "encode_chunk", "explain", "kind_of", "utf8_function"]
 
 Encode: TypeAlias = Callable[[Any], bytes]
 Kind: TypeAlias = Literal["bytes", "text", "number", "json"]
@@ -48,6 +48,11 @@ def _kind_of(cls: type[Any]) -> Kind | None:
 kind_of: Callable[[type[Any]], Kind | None] = cast(
     "Callable[[type[Any]], Kind | None]", lru_cache(maxsize=1024)(_kind_of)
 )
+
+BUILTIN_KINDS: Mapping[type, Kind | None] = {
+    cls: _kind_of(cls) for cls in (bytes, bytearray, memoryview, str, int, float, bool, Decimal, dict, list, tuple)
+}
+"""The rows of the types that most chunks have, without a look at what they derive from."""
 
 
 class ChunkTable(dict[type, Encode]):
@@ -75,7 +80,7 @@ class ChunkTable(dict[type, Encode]):
         if strict:
             return cls(_strict)
         if charset == "utf-8":
-            return cls(_UTF8.__getitem__)
+            return cls(utf8_function)
         text = codecs.getincrementalencoder(charset)().encode
         by_kind: dict[Kind | None, Encode] = {
             "bytes": bytes,
@@ -150,9 +155,8 @@ class _KindTable(dict[type, Encode]):
         return _utf8(cls)
 
 
-_UTF8 = _KindTable(
-    {cls: _utf8(cls) for cls in (bytes, bytearray, memoryview, str, int, float, bool, Decimal, dict, list, tuple)}
-)
+utf8_function: Callable[[type], Encode] = _KindTable({cls: _utf8(cls) for cls in BUILTIN_KINDS}).__getitem__
+"""Return how a chunk of a type becomes bytes, where text is UTF-8: without a state."""
 
 
 def explain(error: BaseException, value: object, index: int | None) -> ChunkEncodingError:

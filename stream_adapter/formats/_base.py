@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Any
 
-from stream_adapter._encode import ChunkTable, Encode, explain
+from stream_adapter._encode import BUILTIN_KINDS, ChunkTable, Encode, explain, utf8_function
 from stream_adapter._request import RequestHead
 from stream_adapter.errors import RunEndedError
 
@@ -191,17 +192,21 @@ class ChunkFormat(Format):
 
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream; a multi-byte charset keeps its state in it."""
-        chunks = ChunkTable.of_chunks(strict=strict, charset=charset)
         if strict:
-            return FormatEncoder(self, chunks)
+            return FormatEncoder(self, ChunkTable.of_chunks(strict=True, charset=charset))
+        if charset == "utf-8":
+            return FormatEncoder(self, ChunkTable(partial(self._function_of, utf8_function)))
+        chunks = ChunkTable.of_chunks(strict=False, charset=charset)
+        return FormatEncoder(self, ChunkTable(partial(self._function_of, chunks.__getitem__), chunks.finish))
 
-        def function_of(cls: type) -> Encode:
-            if issubclass(cls, Published):
-                text = chunks[str]
-                return lambda item: text(item.chunk())
-            return self.encode_ending if issubclass(cls, Ending) else chunks[cls]
-
-        return FormatEncoder(self, ChunkTable(function_of, chunks.finish))
+    def _function_of(self, chunk_function: Callable[[type], Encode], cls: type) -> Encode:
+        """Return how an item of type `cls` is encoded: as a chunk, unless it is one of a broker's."""
+        if cls in BUILTIN_KINDS:
+            return chunk_function(cls)
+        if issubclass(cls, Published):
+            text = chunk_function(str)
+            return lambda item: text(item.chunk())
+        return self.encode_ending if issubclass(cls, Ending) else chunk_function(cls)
 
     @property
     def frames(self) -> bool:

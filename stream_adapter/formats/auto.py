@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from stream_adapter._accept import Qualities, quality_of, read_qualities
-from stream_adapter._encode import ChunkTable, Encode, Kind, kind_of
+from stream_adapter._encode import BUILTIN_KINDS, ChunkTable, Encode, Kind, kind_of
 
 from ._base import NO_BUFFERING, ChunkFormat, Format, FormatEncoder
 from ._event import is_event
@@ -90,6 +90,8 @@ class Auto(ChunkFormat):
             return _own(_OCTETS)
         if cls is None:
             return _own(self._nothing)
+        if cls in BUILTIN_KINDS:
+            return _own(self._chosen[BUILTIN_KINDS[cls]])
         if issubclass(cls, Published):
             return _own(self._published)
         return _own(_EVENTS if is_event(cls) else self._chosen[kind_of(cls)])
