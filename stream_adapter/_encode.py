@@ -22,7 +22,17 @@ from ._remedies import name_of, remedy_for
 from ._text import is_late, is_text
 from .errors import ChunkEncodingError, ChunkValueError, StrictEncodingError
 
-__all__ = ["BUILTIN_KINDS", "ChunkTable", "Encode", "Kind", "check_charset", "encode_chunk", "explain", "kind_of", "utf8_function"]
+__all__ = [
+    "BUILTIN_KINDS",
+    "ChunkTable",
+    "Encode",
+    "Kind",
+    "check_charset",
+    "encode_chunk",
+    "explain",
+    "kind_of",
+    "utf8_function",
+]
 
 Encode: TypeAlias = Callable[[Any], bytes]
 Kind: TypeAlias = Literal["bytes", "text", "number", "json"]

@@ -18,7 +18,7 @@ from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved
 from ._serve import asgi, wsgi
-from ._source import Kind, RequestSource, Source
+from ._source import Kind, Source
 from ._status import is_bodiless
 from .errors import ContentLengthError, SourceError
 from .formats import Auto, Format, Raw
@@ -203,10 +203,10 @@ class Response:
         promised = content_length(options.headers)
         source = self._source.take()
         commit_after = format.commit_after
-        content = source.content
-        if isinstance(content, RequestSource):
-            source = Source(content.for_request(head))
-            if content.decides_status:
+        per_request = source.per_request
+        if per_request is not None:
+            source = Source(per_request.for_request(head))
+            if per_request.decides_status:
                 commit_after = None
         bodiless = is_bodiless(status)
         body: bytes | None = None

@@ -35,13 +35,13 @@ def running_loop() -> asyncio.AbstractEventLoop:
     Raises:
         UnsupportedError: there is not any; trio's is not an asyncio loop.
     """
-    loop = current_loop()
-    if loop is None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
         raise UnsupportedError(
             "expected a running asyncio event loop, got none; trio is not supported: run the server or the test on"
             " asyncio (hypercorn -k asyncio, TestClient(app, backend='asyncio'), asyncio.run)"
         ) from None
-    return loop
 
 
 def for_task(context: StepContext) -> Context:
@@ -70,6 +70,11 @@ class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
         except BaseException as ending:  # noqa: BLE001  # raised where it is awaited; a StopIteration has the result
             self._ending = ending
         return self._ending is None
+
+    def raise_error(self) -> None:
+        """Raise what the first step raised, if it has ended the coroutine with an error."""
+        if not isinstance(self._ending, StopIteration):
+            self.send(None)
 
     def send(self, value: Any, /) -> Any:
         """Go on."""

@@ -158,7 +158,10 @@ class _Delivery:
     async def run_watched(self, receive: Receive) -> None:
         """Run until the end, or until the client disconnects or stops reading. What never waits is not watched."""
         run = Begun(self.run())
-        await (self._watched(run, receive) if run.begin() else run)
+        if run.begin():
+            await self._watched(run, receive)
+        else:
+            run.raise_error()
 
     async def _watched(self, run: Awaitable[None], receive: Receive) -> None:
         body = self._body

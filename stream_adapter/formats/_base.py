@@ -199,7 +199,7 @@ class ChunkFormat(Format):
         chunks = ChunkTable.of_chunks(strict=False, charset=charset)
         return FormatEncoder(self, ChunkTable(partial(self._function_of, chunks.__getitem__), chunks.finish))
 
-    def _function_of(self, chunk_function: Callable[[type], Encode], cls: type) -> Encode:
+    def _function_of(self, chunk_function: Callable[[type], Encode], cls: type[Any]) -> Encode:
         """Return how an item of type `cls` is encoded: as a chunk, unless it is one of a broker's."""
         if cls in BUILTIN_KINDS:
             return chunk_function(cls)

@@ -47,7 +47,7 @@ def undecided(_: Any) -> bytes:
     raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Pipe:
     """The connection of a source with a consumer.
 

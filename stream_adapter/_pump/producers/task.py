@@ -157,11 +157,15 @@ class TaskProducer(Producer):
         self.waker.wake()
 
     async def _own(self) -> BaseException | None:
+        """Iterate until the source is exhausted, or the stream is stopped, and close it; return what ended it."""
         error: BaseException | None = None
         try:
             if not self.stopping:
                 self._iterating = True
-                await self._iterate()
+                iterator = self.source.aiterate()
+                cancellation = await self._put_items(iterator)
+                while cancellation is not None:
+                    cancellation = await self._put_items(_Cancelled(iterator, cancellation))
         except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
         self._iterating = False
@@ -170,13 +174,6 @@ class TaskProducer(Producer):
         except BaseException as problem:  # noqa: BLE001  # it is logged, and the stream has ended
             self.source.close_failed(problem)
         return error
-
-    async def _iterate(self) -> None:
-        """Iterate until the source is exhausted, or the stream is stopped."""
-        iterator = self.source.aiterate()
-        cancellation = await self._put_items(iterator)
-        while cancellation is not None:
-            cancellation = await self._put_items(_Cancelled(iterator, cancellation))
 
     async def _put_items(  # noqa: C901  # a hot loop
         self, iterator: AsyncIterator[object]
