@@ -55,7 +55,7 @@ class FormatEncoder:
         """Expect a body of one `cls`, which is encoded next."""
 
     def encode_whole(self, item: Any) -> bytes:
-        """Return the body that consists of `item` alone; None stands for no item.
+        """Return the body of one item; None stands for no item.
 
         Raises:
             ChunkEncodingError: it cannot be encoded.
