@@ -231,7 +231,7 @@ def _late(timeout: float) -> Exception:
 
 
 def _copy_of(error: Exception) -> Exception:
-    """Return an error for one of several callers, each of which adds its frames to it."""
+    """Return an error for one of several callers, since each adds its frames to it."""
     if not isinstance(error, BrokerError):
         return error
     copy = type(error)(*error.args)

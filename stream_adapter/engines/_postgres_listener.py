@@ -37,17 +37,16 @@ _LOOK = 5.0  # seconds between two looks without a notice
 _FIRST = 0.2  # seconds between two attempts to connect, twice as long each time
 _LONGEST = 5.0  # … at most
 _BATCH = 5000  # events of one look
-_CHANGED = """
-SELECT w.name, c.epoch, c.top, c.changes
-FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[]) AS w (name, epoch, top, changes)
+_NEWS = """
+SELECT w.name, c.epoch, c.top, c.changes, e."offset", e.time, e.payload
+FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) AS w (name, id, epoch, top, changes)
 JOIN stream_adapter_channels c ON c.name = w.name
+LEFT JOIN LATERAL (
+    SELECT e."offset", e.time, e.payload FROM stream_adapter_events e
+    WHERE e.channel = w.id AND e."offset" > w.top AND c.epoch = w.epoch ORDER BY e."offset" LIMIT %s
+) e ON true
 WHERE c.epoch <> w.epoch OR c.top <> w.top OR c.changes <> w.changes
-"""
-_NEW = """
-SELECT w.name, e."offset", e.time, e.payload
-FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS w (id, name, top)
-JOIN stream_adapter_events e ON e.channel = w.id AND e."offset" > w.top
-ORDER BY w.id, e."offset" LIMIT %s
+ORDER BY w.name, e."offset" LIMIT %s
 """
 
 
@@ -157,41 +156,38 @@ class Listener:
         if not places:
             return False
         columns = [list(column) for column in zip(*places.values(), strict=True)]
-        changed = connection.execute(_CHANGED, (list(places), *columns[1:])).fetchall()
-        if not changed:
-            return False
-        appended = [
-            name for name, epoch, top, _ in changed if (epoch, True) == (places[name][1], top > places[name][2])
-        ]
-        rows: list[Any] = []
-        if appended:
-            wanted = [places[name] for name in appended]
-            values = ([place[0] for place in wanted], appended, [place[2] for place in wanted], _BATCH)
-            rows = connection.execute(_NEW, values).fetchall()
-        self._report(places, changed, rows)
+        rows = connection.execute(_NEWS, (list(places), *columns, _BATCH, _BATCH)).fetchall()
+        if rows:
+            self._report({name: place[1] for name, place in places.items()}, rows)
         return len(rows) == _BATCH
 
-    def _report(self, places: dict[str, tuple[int, str, int, int]], changed: list[Any], rows: list[Any]) -> None:
+    def _report(self, epochs: dict[str, str], rows: list[Any]) -> None:
+        changed: dict[str, tuple[str, int, int]] = {}
         entries: dict[str, list[Entry]] = {}
-        for name, offset, at, payload in rows:
-            entries.setdefault(name, []).append(Entry(offset, at, bytes(payload)))
+        for name, epoch, top, changes, offset, at, payload in rows:
+            changed[name] = epoch, top, changes
+            if offset is not None:
+                entries.setdefault(name, []).append(Entry(offset, at, bytes(payload)))
         again: list[str] = []
         with self._lock:
-            for name, epoch, top, changes in changed:
+            for name, (epoch, top, changes) in changed.items():
                 place = self._places.get(name)
-                if place is None or place.epoch != places[name][1]:
+                if place is None or place.epoch != epochs[name]:
                     continue
                 if epoch != place.epoch:
                     place.epoch, place.top = epoch, top
                     again.append(name)
                 elif name in entries:
                     place.top = entries[name][-1].offset
+                elif top != place.top:  # what came is not stored any more
+                    place.top = top
+                    again.append(name)
                 if changes != place.changes:
                     place.changes = changes
                     again.append(name)
         receiver = self._receiver()
         for name, found in entries.items():
-            receiver.received(name, places[name][1], found)
+            receiver.received(name, epochs[name], found)
         for name in dict.fromkeys(again):
             receiver.changed(name)
 

@@ -249,7 +249,7 @@ class Connections:
             if pool is None:
                 pool = pools[timeout] = _AsyncPool.from_url(
                     self._url,
-                    **self._options(timeout),
+                    **{**self._options(timeout), "socket_timeout": None},  # `_exchange` has one deadline for all
                     timeout=timeout,
                     retry=AsyncRetry(NoBackoff(), 0),
                     redis_connect_func=self._agreet,

@@ -72,6 +72,18 @@ def test_event_arrives_by_the_look_at_positions_before_the_listening_connection_
         assert live.stats().reconnects == 0
 
 
+def test_events_that_are_trimmed_before_the_listener_looks_are_a_reset(server: PostgresServer, url: str) -> None:
+    with sa.Broker(url) as live, sa.Broker(url) as other, listening(live, "a") as heard:
+        live.publish("a", "before")
+        assert heard.next().data == "before"
+        with psycopg.connect(url) as connection:
+            other.publish("a", "lost", using=connection)
+            connection.execute("DELETE FROM stream_adapter_events")  # as trimming by age does
+            connection.commit()
+        event = heard.next(10)
+        assert (event.event, event.data["reason"]) == ("stream-reset", "trimmed")
+
+
 def test_frozen_server_is_an_error_within_the_timeout(server: PostgresServer, url: str) -> None:
     with sa.Broker(url, publish_timeout=TIMEOUT) as live:
         live.publish("a", "first")
