@@ -159,7 +159,9 @@ class Hub(Receiver):
                 is_first = True
             else:
                 is_first = False
-        if is_first:
+        if is_first and self.is_disconnected:  # asking takes as long as the engine's timeout, and nothing is sent then
+            self._refuse(channel, opened, BrokerUnavailableError("the connection to the broker's engine was lost"))
+        elif is_first:
             self._ask(partial(self._open, channel, opened, time.monotonic()))
         return channel, opened
 
@@ -321,14 +323,17 @@ class Hub(Receiver):
             [position] = self._engine.positions([channel.key]).values()
         except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
             self._note_failure(error)
-            with self.lock:
-                channel.opened = None  # the next listener tries again
-            opened.set_exception(error)
+            self._refuse(channel, opened, error)
             return
         with self.lock:
             channel.ring = Ring(channel.name, *position)
             self._check_later()
         opened.set_result(None)
+
+    def _refuse(self, channel: Channel, opened: Future[None], error: BaseException) -> None:
+        with self.lock:
+            channel.opened = None  # the next listener tries again
+        opened.set_exception(error)
 
     def _read_for(self, channel: Channel, what: tuple[int | None, int], reading: Future[Read], asked: float) -> None:
         try:

@@ -24,7 +24,7 @@ import psycopg
 from stream_adapter._log import logger
 from stream_adapter.errors import BrokerError, BrokerUnavailableError
 
-from ._postgres_connections import Connection, Connections
+from ._postgres_connections import Connection, Connections, unavailable
 from ._protocol import Receiver
 from ._values import Entry
 
@@ -59,6 +59,13 @@ class Place:
     top: int
     changes: int
 
+    def move(self, epoch: str, top: int, changes: int, entries: list[Entry] | None) -> bool:
+        """Move on to what the channel's row says; return True if there is more to know than these entries."""
+        is_other = (epoch, changes) != (self.epoch, self.changes) or (entries is None and top != self.top)
+        self.top = top if entries is None or epoch != self.epoch else entries[-1].offset
+        self.epoch, self.changes = epoch, changes
+        return is_other
+
 
 class Listener:
     """A thread that reports what is new in the watched channels.
@@ -73,7 +80,8 @@ class Listener:
         self._receiver = receiver
         self._lock = threading.Lock()
         self._places: dict[str, Place] = {}
-        self._listening = threading.Event()
+        self._has_tried = threading.Event()  # to connect, since the last loss
+        self._failure: Exception | None = None  # of that; None while it listens
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -81,14 +89,17 @@ class Listener:
         """Begin to listen, and return when the server has confirmed it.
 
         Raises:
-            BrokerUnavailableError: it has not within `timeout` seconds.
+            BrokerUnavailableError: it has not within `timeout` seconds, or the connection is lost.
         """
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="stream_adapter.postgres", daemon=True)
                 self._thread.start()
-        if not self._listening.wait(timeout):
+        if not self._has_tried.wait(timeout):
             raise BrokerUnavailableError(f"the broker's database did not confirm LISTEN within {timeout:g} s")
+        failure = self._failure
+        if failure is not None:
+            raise unavailable(failure) from failure
 
     def watch(self, channel: str, place: Place) -> None:
         """Report what comes after a place."""
@@ -115,7 +126,8 @@ class Listener:
                 connection = self._connections.dial(_TIMEOUT)
                 connection.until = time.monotonic() + _TIMEOUT
                 connection.execute("LISTEN stream_adapter")
-                self._listening.set()
+                self._failure = None
+                self._has_tried.set()
                 if is_lost:
                     is_lost = False
                     logger.info("broker: the listening connection is back")
@@ -123,7 +135,8 @@ class Listener:
                 failures = 0
                 self._listen(connection)
             except (psycopg.Error, BrokerError, OSError) as error:
-                self._listening.clear()
+                self._failure = error
+                self._has_tried.set()
                 if not is_lost and not self._closed.is_set():
                     is_lost = True
                     logger.warning("broker: the listening connection was lost (%s); trying again", _line(error))
@@ -170,25 +183,14 @@ class Listener:
                 entries.setdefault(name, []).append(Entry(offset, at, bytes(payload)))
         again: list[str] = []
         with self._lock:
-            for name, (epoch, top, changes) in changed.items():
+            for name, row in changed.items():
                 place = self._places.get(name)
-                if place is None or place.epoch != epochs[name]:
-                    continue
-                if epoch != place.epoch:
-                    place.epoch, place.top = epoch, top
-                    again.append(name)
-                elif name in entries:
-                    place.top = entries[name][-1].offset
-                elif top != place.top:  # what came is not stored any more
-                    place.top = top
-                    again.append(name)
-                if changes != place.changes:
-                    place.changes = changes
+                if place is not None and place.epoch == epochs[name] and place.move(*row, entries.get(name)):
                     again.append(name)
         receiver = self._receiver()
         for name, found in entries.items():
             receiver.received(name, epochs[name], found)
-        for name in dict.fromkeys(again):
+        for name in again:
             receiver.changed(name)
 
 

@@ -5,6 +5,7 @@ Who owns what:
     the connection   dialed and read by the thread alone. `watch` and `unwatch` send on it, under `_lock`
     watched names    under `_lock`; after a loss the thread subscribes to all of them, and only when each is confirmed
                      it reports `reconnected`
+    the failure      written by the thread, under `_lock`: why there is no connection; None while there is one
     the receiver     called by the thread
 """
 
@@ -49,6 +50,7 @@ class Subscriber:
         self._lock = threading.Lock()
         self._names: dict[bytes, threading.Event] = {}  # set when the server has confirmed it
         self._connection: Any = None
+        self._failure: Exception | None = None
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
@@ -56,16 +58,22 @@ class Subscriber:
         """Subscribe, and return when it is confirmed.
 
         Raises:
-            BrokerUnavailableError: it was not within `timeout` seconds.
+            BrokerUnavailableError: it was not within `timeout` seconds, or the server cannot be reached.
         """
         with self._lock:
+            if self._failure is not None:
+                raise unavailable(self._failure) from self._failure
             confirmed = self._names.setdefault(name, threading.Event())
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="stream_adapter.redis", daemon=True)
                 self._thread.start()
             elif not confirmed.is_set():
                 self._send("SUBSCRIBE", name)
-        if not confirmed.wait(timeout):
+        is_confirmed, failure = confirmed.wait(timeout), self._failure
+        if failure is not None:
+            self.unwatch(name)
+            raise unavailable(failure) from failure
+        if not is_confirmed:
             self.unwatch(name)
             raise BrokerUnavailableError(f"the broker's engine did not confirm a subscription within {timeout:g} s")
 
@@ -108,7 +116,7 @@ class Subscriber:
                 failures = 0
                 self._read_on()
             except (RedisError, OSError) as error:
-                self._drop()
+                self._drop(error)
                 if not is_lost and not self._closed.is_set():
                     is_lost = True
                     logger.debug("broker: the subscribing connection was lost (%s); trying again", unavailable(error))
@@ -128,6 +136,7 @@ class Subscriber:
         connection = self._connections.dial(_TIMEOUT)
         with self._lock:
             self._connection = connection
+            self._failure = None
             for confirmed in self._names.values():
                 confirmed.clear()
             wanted = dict(self._names)
@@ -140,11 +149,16 @@ class Subscriber:
             with self._lock:
                 wanted = {name: confirmed for name, confirmed in wanted.items() if name in self._names}
 
-    def _drop(self) -> None:
+    def _drop(self, failure: Exception | None = None) -> None:
+        """Close the connection; who waits for it raises the failure."""
         with self._lock:
             connection, self._connection = self._connection, None
+            self._failure = failure
             for confirmed in self._names.values():
-                confirmed.clear()
+                if failure is None:
+                    confirmed.clear()
+                else:
+                    confirmed.set()
         if connection is not None:
             connection.disconnect()
 

@@ -72,6 +72,27 @@ def test_event_arrives_by_the_look_at_positions_before_the_listening_connection_
         assert live.stats().reconnects == 0
 
 
+@pytest.mark.parametrize("was_there", [True, False], ids=["lost", "never there"])
+def test_new_subscription_without_a_server_is_refused_at_once(
+    server: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch, *, was_there: bool
+) -> None:
+    monkeypatch.setattr("stream_adapter.engines.postgres._TIMEOUT", 3600.0)
+    with sa.Broker(url) as live:
+        if was_there:
+            with listening(live, "a") as heard:
+                live.publish("a", "before")
+                assert heard.next().data == "before"
+        server.kill()
+        try:
+            if was_there:
+                wait_until(lambda: not live.stats().is_connected)
+            for _ in range(2):
+                with pytest.raises(BrokerUnavailableError):
+                    next(iter(live.subscribe("b")))
+        finally:
+            server.start()
+
+
 def test_events_that_are_trimmed_before_the_listener_looks_are_a_reset(server: PostgresServer, url: str) -> None:
     with sa.Broker(url) as live, sa.Broker(url) as other, listening(live, "a") as heard:
         live.publish("a", "before")

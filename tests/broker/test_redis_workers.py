@@ -7,12 +7,13 @@ import re
 import signal
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
 from tests.support.redis_server import RedisServer, binary_of
 from tests.support.servers import Server
 
-from .crowd import Client, ask, assert_no_silent_gap, crowd, place_of, wait_for_all, wait_until
+from .crowd import BOUND, Client, ask, assert_no_silent_gap, crowd, place_of, wait_for_all, wait_until
 from .test_workers import KINDS, Kind, Workers, has_heard, workers_on
 
 heavy = pytest.mark.servers
@@ -72,7 +73,7 @@ def test_killed_store_leaves_listeners_with_keepalives_and_then_one_reset(
 def test_listeners_during_an_outage_fail_soon_and_receive_again_after_it(
     redis: RedisServer,
 ) -> None:
-    """They share the engine's timeout: one after the other they would wait for a minute."""
+    """They are refused at once: to ask an engine that is away takes 5 s, after which the status would be sent."""
 
     async def run(workers: Workers) -> None:
         async with crowd([workers.first], 2) as clients:
@@ -82,6 +83,7 @@ def test_listeners_during_an_outage_fail_soon_and_receive_again_after_it(
                 client.connect(workers.first, stays=True)
             await wait_for_all(late, lambda client: client.ends, bound=30)
             assert not any(client.resets or client.last_id for client in late)
+            assert {status for client in late for status in client.statuses} == {503}
             redis.start()
             await wait_for_all(late, lambda client: client.last_id)
             for n, client in enumerate(late):
@@ -92,6 +94,22 @@ def test_listeners_during_an_outage_fail_soon_and_receive_again_after_it(
 
     with workers_on(UVICORN, redis.url) as workers:
         asyncio.run(run(workers))
+
+
+def test_first_listener_of_a_worker_without_an_engine_is_refused_with_503_and_retry_after(redis: RedisServer) -> None:
+    redis.kill()
+    with workers_on(UVICORN, redis.url) as workers:
+        for _ in range(2):
+            response = httpx2.get(f"{workers.first.url}/events/sse", timeout=BOUND)
+            assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        redis.start()
+
+        async def run() -> None:
+            async with crowd([workers.first], 1, stays=True) as [client]:
+                workers.live.publish("ticks", 1)
+                await wait_until(lambda: client.data == [1])
+
+        asyncio.run(run())
 
 
 # G11
