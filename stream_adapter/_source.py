@@ -173,7 +173,12 @@ class OpenedSource(ABC):
 
 
 class Source:
-    """One body's content and the duty to close it."""
+    """One body's content and the duty to close it.
+
+    Args:
+        content: what a body may be.
+        kind: of the content, where it is known: nothing is looked at then.
+    """
 
     __slots__ = (
         "_closed",
@@ -188,11 +193,11 @@ class Source:
         "reusable",
     )
 
-    def __init__(self, content: Any) -> None:
+    def __init__(self, content: Any, kind: Kind | None = None) -> None:
         self.content: Any = content
         self._reading: Reading | None = None
         self._is_common = content.__class__ in _COMMON
-        self.kind: Kind = _COMMON[content.__class__] if self._is_common else self._look_at(content)
+        self.kind: Kind = kind or (_COMMON[content.__class__] if self._is_common else self._look_at(content))
         self.reusable: bool = self.kind in _READY or not (
             self.kind is Kind.AWAITABLE
             or is_stream(content)

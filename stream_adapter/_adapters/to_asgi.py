@@ -18,7 +18,7 @@ from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
 from stream_adapter._serve.asgi import answer_other, deliver, refuse
-from stream_adapter._source import Source
+from stream_adapter._source import Kind, Source
 from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead
 from stream_adapter.errors import RefusalError
@@ -68,7 +68,9 @@ def to_asgi(
         source = _WSGISource(app, environ, request.want)
         flow = flow_of(source.head, limits, on_close)
         head = RequestHead.from_scope(scope)
-        resolved = Resolved(status=200, headers=[], source=Source(source), flow=flow, body=None, request=head)
+        resolved = Resolved(
+            status=200, headers=[], source=Source(source, Kind.SYNC), flow=flow, body=None, request=head
+        )
         body = AsyncBody(resolved, Hooks(on_stopping=request.lose))
         body.expect_reports()
         request.is_held = body.is_held
