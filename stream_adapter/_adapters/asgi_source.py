@@ -22,7 +22,7 @@ from stream_adapter._headers import content_length, field_value, make_headers, o
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._media_types import EVENT_STREAM, without_parameters
 from stream_adapter._pump import TaskProducer, ThreadWaker, background_loop
-from stream_adapter._pump.eager import eager_task
+from stream_adapter._pump.tasks import eager_task
 from stream_adapter._receive_timeout import BodyTimeout
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import LARGE_BODY
