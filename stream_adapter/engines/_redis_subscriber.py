@@ -5,7 +5,7 @@ Who owns what:
     the connection   dialed and read by the thread alone. `watch` and `unwatch` send on it, under `_lock`
     watched names    under `_lock`; after a loss the thread subscribes to all of them, and only when each is confirmed
                      it reports `reconnected`
-    the failure      written by the thread, under `_lock`: why there is no connection; None while there is one
+    the failure      written by the thread, under `_lock`: why the connection is lost; None while it is not
     the receiver     called by the thread
 """
 
