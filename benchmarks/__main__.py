@@ -20,6 +20,7 @@ from benchmarks import (
     memory,
     middleware,
     requests,
+    runs,
     server,
     startup,
 )
@@ -43,6 +44,7 @@ _SECTIONS: dict[str, Callable[[int, int], Iterator[Table]]] = {
     "downloads": downloads.measure,
     "installed": installed.measure,
     "broker": broker.measure,
+    "runs": runs.measure,
 }
 _IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 

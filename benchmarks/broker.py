@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import selectors
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from benchmarks import broker_engines, broker_wakes
 from benchmarks import contenders as c
 from benchmarks.client import connect, discard
 from benchmarks.memory import allow_descriptors, resident
+from benchmarks.processes import cpu_of, drain
 from benchmarks.serving import serve
 from benchmarks.table import Goal, Table
 
@@ -75,13 +73,13 @@ def _deliveries(contender: c.Contender, count: int, events: int) -> tuple[float,
         listeners = _open(clients, server.port, count)
         kibibytes = (resident(pid) - before) / count
         discard(server.port, "/publish/1")
-        received = _drain(listeners, quiet=0.3)
-        begun = _cpu(pid)
+        received = drain(listeners, quiet=0.3)
+        begun = cpu_of(pid)
         with connect(server.port, f"/publish/{events}") as publisher:
-            received = _drain([*listeners, publisher], quiet=0.5)
+            received = drain([*listeners, publisher], quiet=0.5)
         if received < events * count * 30:
             raise RuntimeError(f"{contender.name}: the listeners received {received} bytes")
-        return (_cpu(pid) - begun) / (events * (count + min(_WARM, count))) * 1e6, kibibytes
+        return (cpu_of(pid) - begun) / (events * (count + min(_WARM, count))) * 1e6, kibibytes
 
 
 def _open(clients: ExitStack, port: int, count: int) -> list[socket.socket]:
@@ -93,28 +91,3 @@ def _open(clients: ExitStack, port: int, count: int) -> list[socket.socket]:
             head += client.recv(4096)
         opened.append(client)
     return opened
-
-
-def _drain(sockets: list[socket.socket], quiet: float) -> int:
-    """Read until nothing has come for some seconds; return how many bytes there were."""
-    size = 0
-    with selectors.DefaultSelector() as selector:
-        for each in sockets:
-            selector.register(each, selectors.EVENT_READ)
-        quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < quiet:
-            for key, _ in selector.select(quiet):
-                client = key.fileobj
-                assert isinstance(client, socket.socket)  # noqa: S101  # they were registered above
-                data = client.recv(65536)
-                size += len(data)
-                if not data:
-                    selector.unregister(client)
-                quiet_since = time.monotonic()
-    return size
-
-
-def _cpu(pid: int) -> float:
-    """Return the seconds that a process's threads have run."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9

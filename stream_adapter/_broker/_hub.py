@@ -182,11 +182,18 @@ class Hub(Receiver):
                 return
         self._worker.after(LINGER, partial(self._forget, channel))
 
-    def observe(self, name: ChannelName, changed: Callable[[], None]) -> Callable[[], None]:
+    def observe(self, name: ChannelName, changed: Callable[[], None]) -> tuple[Channel, Callable[[], None]]:
         """Call `changed`, in any thread, when the engine reports a change; return a function that ends it."""
         observer = Observer(changed)
         channel, _ = self.enter(name, observer)
-        return partial(self.leave, channel, observer)
+        return channel, partial(self.leave, channel, observer)
+
+    def wake_here(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake a channel's listeners on the loop that runs here, as a call that it has been given will append."""
+        with self.lock:
+            group = self._groups.get(loop)
+            if group is not None and group in channel.by_group:
+                group.schedule(channel)
 
     def after(self, seconds: float, job: Callable[[], None]) -> None:
         """Run a job in the worker's thread after some seconds, unless the hub is closed by then."""

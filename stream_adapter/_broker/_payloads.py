@@ -44,6 +44,10 @@ def pack(data: object, event: str | None) -> bytes:
         ChunkEncodingError: it is neither an event nor text nor a JSON value.
         ValueError: it is too large, an event has two names, or one that the stream uses itself.
     """
+    if event is None and (data.__class__ is dict or data.__class__ is list):  # most are: nothing is to be asked
+        encoded = dump_json(data)
+        _check_size(encoded)
+        return b"j\n" + encoded
     retry = comment = None
     if is_event(data.__class__):
         given = data if isinstance(data, ServerSentEvent) else event_of(data)
@@ -57,10 +61,14 @@ def pack(data: object, event: str | None) -> bytes:
             event = ServerSentEvent(event=event).event  # checks it
     if event in _RESERVED:
         raise ValueError(f"event: expected a name that streams do not use themselves, got {event!r}")
-    if len(encoded) > MAX_BYTES:
-        raise ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
+    _check_size(encoded)
     meta = {name: value for name, value in (("e", event), ("r", retry), ("c", comment)) if value is not None}
     return b"%b%b\n%b" % (kind, orjson.dumps(meta) if meta else b"", encoded)
+
+
+def _check_size(encoded: bytes) -> None:
+    if len(encoded) > MAX_BYTES:
+        raise ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
 
 
 def _encoded(data: Any) -> tuple[bytes, bytes]:

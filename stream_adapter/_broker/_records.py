@@ -44,7 +44,7 @@ class Event:
 class Record(Published):
     """One event in a ring: its id, and its encoded forms, each made when it is first asked for."""
 
-    __slots__ = ("_encoded", "_json", "_parts", "_sse", "_sse_ends", "entry", "id", "name")
+    __slots__ = ("_encoded", "_json", "_part", "_parts", "_sse", "_sse_ends", "entry", "id", "name")
 
     def __init__(self, name: ChannelName, epoch: str, entry: Entry) -> None:
         self.name = name
@@ -52,6 +52,7 @@ class Record(Published):
         self.id: str = name.id_of(epoch, entry.offset)
         self._parts: Parts | None = None
         self._sse: bytes | None = None
+        self._part: bytes | None = None
         self._sse_ends: tuple[bytes, bytes] | None = None
         self._json: bytes | None = None
         self._encoded: dict[object, bytes] | None = None
@@ -77,18 +78,30 @@ class Record(Published):
 
     def sse_with(self, event_id: str) -> bytes:
         """Return it as a server-sent event with another id."""
+        payload = self.entry.payload
+        if _is_one_line(payload):
+            return b"id: %b\ndata: %b\n\n" % (event_id.encode(), payload[2:])
         if self._sse_ends is None:
             self._sse_ends = _sse_ends(self.parts)
         before, after = self._sse_ends
         return b"%bid: %b\n%b" % (before, event_id.encode(), after)
 
     def sse_part(self) -> bytes:
-        """Return it as a part of a profile, whose clients know neither id nor retry; nothing if it has no data."""
-        parts = self.parts
-        if parts.kind == b"n":
-            return b""
-        before, after = _sse_ends(parts._replace(retry=None))
-        return before + after
+        """Return it as a part of a profile, whose clients know neither id nor retry; nothing if it has no data.
+
+        These are the same bytes for all listeners, too.
+        """
+        encoded = self._part
+        if encoded is None:
+            payload = self.entry.payload
+            if _is_one_line(payload):
+                encoded = b"data: %b\n\n" % payload[2:]
+            elif self.parts.kind == b"n":
+                encoded = b""
+            else:
+                encoded = b"".join(_sse_ends(self.parts._replace(retry=None)))
+            self._part = encoded
+        return encoded
 
     def chunk(self) -> str:
         """Return its data as text."""
@@ -125,6 +138,14 @@ class Record(Published):
     def event(self, event_id: str | None = None) -> Event:
         """Return it for Python code, which may change the data: each caller has its own."""
         return Event(self.data, self.parts.event, event_id or self.id, self.name.public, self.entry.time)
+
+
+def _is_one_line(payload: bytes) -> bool:
+    """Return True for a payload without a meta, whose data is one line: JSON, or such a text."""
+    kind = payload[:2]
+    if kind == b"t\n":
+        return len(payload) > 2 and payload.find(b"\n", 2) < 0 and b"\r" not in payload
+    return kind == b"j\n"
 
 
 def _data_json(parts: Parts) -> bytes:

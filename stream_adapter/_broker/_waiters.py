@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 
 __all__ = ["LoopGroup", "LoopWaiter", "Observer", "ThreadWaiter", "Waiter", "Waiters"]
 
+_FEW = 8  # listeners of a channel that need no step of their own to be woken
 _AT_A_TIME = 256  # listeners that are woken in one step of a loop: a millisecond or two
 
 
@@ -112,7 +113,12 @@ class LoopGroup:
         self._scheduled = False
 
     def schedule(self, channel: Waiters) -> None:
-        """Schedule a call on the loop that wakes a channel's listeners."""
+        """Schedule a call on the loop that wakes a channel's listeners; in the loop's thread, wake a few at once."""
+        waiters = channel.by_group[self]
+        if len(waiters) <= _FEW and threading.get_ident() == self._thread_id:
+            for waiter in waiters:
+                waiter.wake()
+            return
         self._due[channel] = None
         if self._scheduled:
             return

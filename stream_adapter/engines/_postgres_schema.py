@@ -106,17 +106,24 @@ BEGIN
     DELETE FROM stream_adapter_events e WHERE e.channel = c.id AND e."offset" < coalesce(keep, c.top + 1);
 END $$;
 
--- Store events; the offset of each, or of the earlier one with its key. Without a count nothing is trimmed.
+-- Store events; the offset of each, or of the earlier one with its key. Without a count, in a run, nothing is trimmed,
+-- and a key of digits is the offset that the event is to have: one that is there was stored by an earlier attempt.
 CREATE OR REPLACE FUNCTION stream_adapter_store_1(
     c stream_adapter_channels, _now double precision, _count bigint, _age double precision, _bytes bigint,
     _key_seconds double precision, _payloads bytea[], _keys text[])
 RETURNS SETOF bigint LANGUAGE plpgsql AS $$
 DECLARE
     stored bigint;
+    is_planned boolean;
 BEGIN
     FOR n IN 1..cardinality(_payloads) LOOP
         stored := NULL;
-        IF _keys[n] IS NOT NULL THEN
+        is_planned := _count IS NULL AND coalesce(_keys[n] ~ '^[0-9]+$', false);
+        IF is_planned THEN
+            IF _keys[n]::bigint <= c.top THEN
+                stored := _keys[n]::bigint;
+            END IF;
+        ELSIF _keys[n] IS NOT NULL THEN
             SELECT k."offset" INTO stored FROM stream_adapter_keys k
             WHERE k.channel = c.id AND k.key = _keys[n] AND k.time > _now - _key_seconds;
         END IF;
@@ -125,7 +132,7 @@ BEGIN
             stored := c.top;
             INSERT INTO stream_adapter_events VALUES (c.id, c.top, _now, c.size, _payloads[n]);
             c.size := c.size + length(_payloads[n]);
-            IF _keys[n] IS NOT NULL THEN
+            IF _keys[n] IS NOT NULL AND NOT is_planned THEN
                 INSERT INTO stream_adapter_keys VALUES (c.id, _keys[n], stored, _now)
                 ON CONFLICT (channel, key) DO UPDATE SET "offset" = excluded."offset", time = excluded.time;
             END IF;

@@ -98,13 +98,17 @@ local function stored_once(key, seconds)
   return nil
 end
 
--- Append frames, which stand in ARGV from `at` on: a payload, and '1' if its key is the next of KEYS, else ''.
+-- Append frames, which stand in ARGV from `at` on: a payload, and '1' if its key is the next of KEYS, or, in a run, '@'
+-- with the offset that it is to have, else ''. An offset that is there was appended by an attempt without an answer.
 local function append(at, count, seconds)
   local offsets, lengths, payloads, size = {}, {}, {}, 0
   local next_key, first = 4, top + 1
   for index = at, #ARGV, 2 do
     local payload, key, offset = ARGV[index], nil, nil
-    if ARGV[index + 1] == '1' then
+    local planned = tonumber(string.match(ARGV[index + 1], '^@(%d+)$'))
+    if planned and planned <= top then
+      offset = planned
+    elseif ARGV[index + 1] == '1' then
       key, next_key = KEYS[next_key], next_key + 1
       offset = stored_once(key, seconds)
     end

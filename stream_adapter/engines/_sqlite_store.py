@@ -201,11 +201,16 @@ class Store:
         top, size, newest = row.top, row.size, None
         positions: list[Position] = []
         for frame in frames:
-            if frame.key is not None:
+            planned = frame.planned if history is None else None
+            if planned is not None and planned <= top:  # appended by an attempt without an answer
+                positions.append(Position(row.epoch, planned))
+                continue
+            key = frame.key if planned is None else None
+            if key is not None:
                 stored = self._one(
                     "SELECT offset FROM keys WHERE channel = ? AND key = ? AND time > ?",
                     row.id,
-                    frame.key,
+                    key,
                     now - KEY_SECONDS,
                 )
                 if stored is not None:
@@ -217,10 +222,8 @@ class Store:
                 (row.id, top, now, size, frame.payload),
             ).lastrowid
             size += len(frame.payload)
-            if frame.key is not None:
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", (row.id, frame.key, top, now)
-                )
+            if key is not None:
+                self._connection.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", (row.id, key, top, now))
             positions.append(Position(row.epoch, top))
         age = row.age if history is None else history.age
         self._connection.execute(

@@ -57,11 +57,18 @@ class Frame(NamedTuple):
 
     Attributes:
         payload: the bytes.
-        key: publishes once in `KEY_SECONDS`; None: always.
+        key: publishes once in `KEY_SECONDS`; None: always. A run's producer gives `<epoch>.<offset>`, the place that
+            the frame is to have: an engine need not store that, for it can compare `planned` with the newest offset.
     """
 
     payload: bytes
     key: str | None = None
+
+    @property
+    def planned(self) -> int | None:
+        """The offset that a frame of a run is to have."""
+        offset = "" if self.key is None else self.key.rpartition(".")[2]
+        return int(offset) if offset.isdecimal() else None
 
 
 Frames: TypeAlias = Sequence[Frame]

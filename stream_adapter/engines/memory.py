@@ -19,6 +19,7 @@ from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position,
 
 __all__ = ["MemoryEngine"]
 
+_SWEEP = 60.0  # seconds between two looks at idle channels
 _KEPT = 86400.0  # seconds that the epoch and offset of an idle channel are kept, and at least ten times its age
 _WORKERS = {"celery": "worker", "rq": "worker", "dramatiq": "", "huey_consumer": "", "manage.py": "shell"}
 _REMEDY = "listeners of other processes receive nothing; use redis:// or sqlite:/// where several processes serve"
@@ -46,6 +47,13 @@ class _Channel:
         self.entries.clear()
         self.keys.clear()
 
+    def append_planned(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
+        """Return the position of a run's frame, and the entry that it became unless its offset was there."""
+        planned = None if frame.key is None else frame.planned
+        if planned is not None and planned <= self.top:
+            return Position(self.epoch, planned), None
+        return self._store(frame.payload, now)
+
     def append(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
         """Return the frame's position, and the entry that it became unless its key was there."""
         keys = self.keys
@@ -53,14 +61,17 @@ class _Channel:
             keys.popitem(last=False)
         if frame.key is not None and frame.key in keys:
             return keys[frame.key][1], None
-        self.top += 1
-        entry = Entry(self.top, now, frame.payload)
-        self.entries.append(entry)
-        self.bytes += len(frame.payload)
-        position = Position(self.epoch, self.top)
+        position, entry = self._store(frame.payload, now)
         if frame.key is not None:
             keys[frame.key] = now, position
         return position, entry
+
+    def _store(self, payload: bytes, now: float) -> tuple[Position, Entry]:
+        self.top += 1
+        entry = Entry(self.top, now, payload)
+        self.entries.append(entry)
+        self.bytes += len(payload)
+        return Position(self.epoch, self.top), entry
 
     def trim(self, history: History) -> None:
         """Drop what is more than the history's count and bytes."""
@@ -128,7 +139,8 @@ class MemoryEngine(BaseEngine):
 
     def _channel(self, channel: str) -> tuple[_Channel, float]:
         now = self._clock()
-        self._sweep(now)
+        if now - self._swept >= _SWEEP:
+            self._sweep(now)
         found = self._channels.get(channel)
         if found is None:
             found = self._channels[channel] = _Channel(now)
@@ -137,9 +149,7 @@ class MemoryEngine(BaseEngine):
         return found, now
 
     def _sweep(self, now: float) -> None:
-        """Forget idle channels, once a minute: a name that a user makes up must not stay."""
-        if now - self._swept < 60:
-            return
+        """Forget idle channels: a name that a user makes up must not stay."""
         self._swept = now
         for name, channel in list(self._channels.items()):
             channel.expire(now)
@@ -164,13 +174,19 @@ class MemoryEngine(BaseEngine):
     def _append(
         self, name: str, channel: _Channel, frames: Frames, now: float, history: History | None
     ) -> list[Position]:
-        appended = [channel.append(frame, now) for frame in frames]
+        append = channel.append_planned if history is None else channel.append
+        positions: list[Position] = []
+        entries: list[Entry] = []
+        for frame in frames:
+            position, entry = append(frame, now)
+            positions.append(position)
+            if entry is not None:
+                entries.append(entry)
         if history is not None:
             channel.trim(history)
-        entries = [entry for _, entry in appended if entry is not None]
         if entries and name in self._watched:
             self.receiver.received(name, channel.epoch, entries)
-        return [position for position, _ in appended]
+        return positions
 
     def read(self, channel: str, since: int | None, limit: int) -> Page:
         """Read entries."""

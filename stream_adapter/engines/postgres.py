@@ -18,7 +18,7 @@ from ._base import BaseEngine
 from ._postgres_connections import Connection, Connections
 from ._postgres_listener import NOTIFY, Listener, Place
 from ._postgres_schema import IDENTITY, SCHEMA
-from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["PostgresEngine", "engine_from_url"]
 
@@ -125,7 +125,7 @@ class PostgresEngine(BaseEngine):
     def _append_values(
         self, channel: str, identity: str, frames: Frames, history: History, token: int | None
     ) -> tuple[Any, ...]:
-        payloads, keys = [frame.payload for frame in frames], [frame.key for frame in frames]
+        payloads, keys = [frame.payload for frame in frames], [_key(frame, token) for frame in frames]
         bounds = (history.count, history.age, history.bytes, KEY_SECONDS)
         return (channel, new_epoch(), identity, self._now(), token, *bounds, payloads, keys)
 
@@ -253,6 +253,12 @@ class PostgresEngine(BaseEngine):
             super().close()
             self._listener.close()
             self._connections.close()
+
+
+def _key(frame: Frame, token: int | None) -> str | None:
+    """Return a frame's key, or, in a run, the offset that it is to have."""
+    planned = None if token is None else frame.planned
+    return frame.key if planned is None else str(planned)
 
 
 _RUN = (

@@ -17,7 +17,7 @@ from ._redis_commands import Argument, Command, key_name, notice_name
 from ._redis_connections import Connections
 from ._redis_script import CHANGED
 from ._redis_subscriber import Subscriber
-from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["RedisEngine", "engine_from_url"]
 
@@ -68,10 +68,13 @@ class RedisEngine(BaseEngine):
         return _positions_of(await self._connections.awrite(command, timeout or _TIMEOUT))
 
     def _append(self, channel: str, frames: Frames, history: History, token: int | None) -> Command:
-        keys = [key_name(channel, frame.key) for frame in frames if frame.key is not None]
+        keys: list[bytes] = []
         stored: list[Argument] = []
         for frame in frames:
-            stored += (frame.payload, b"" if frame.key is None else b"1")
+            planned = None if token is None else frame.planned
+            if planned is None and frame.key is not None:
+                keys.append(key_name(channel, frame.key))
+            stored += (frame.payload, _flag(frame, planned))
         bounds = ("" if token is None else token, history.count, history.age, history.bytes, KEY_SECONDS)
         return self._command("append", channel, *bounds, *stored, keys=keys)
 
@@ -132,7 +135,8 @@ class RedisEngine(BaseEngine):
         """Append the last frames of a run and end it."""
         stored: list[Argument] = []
         for frame in frames:
-            stored += (frame.payload, b"")
+            planned = frame.planned
+            stored += (frame.payload, b"" if planned is None else b"@%d" % planned)
         return self._run_method("finish", channel, token, status, KEY_SECONDS, *stored)
 
     def cancel(self, channel: str, epoch: str) -> RunState | None:
@@ -196,6 +200,13 @@ class RedisEngine(BaseEngine):
         """Close them, on an event loop."""
         await self._connections.aclose()
         await super().aclose()
+
+
+def _flag(frame: Frame, planned: int | None) -> bytes:
+    """Return what the script looks for beside a payload."""
+    if planned is not None:
+        return b"@%d" % planned
+    return b"" if frame.key is None else b"1"
 
 
 def _position(reply: Any) -> Position:

@@ -385,6 +385,21 @@ class EngineConformance:
         assert (page.epoch, page.earliest, page.top) == (run.epoch, 1, 50)
         assert len(page.entries) == 50
 
+    def test_run_s_frame_whose_offset_is_there_is_not_stored_again(self) -> None:
+        if not self.carries_runs:
+            return
+        run = self.engine.claim(self.channel, lease=15, retain=60)
+
+        def append(*numbers: int) -> list[Position]:
+            frames = [Frame(b"%d" % number, f"{run.epoch}.{number}") for number in numbers]
+            return self.engine.append_many(self.channel, frames, history=History(), token=run.token)
+
+        assert append(1, 2) == append(1, 2) == [Position(run.epoch, 1), Position(run.epoch, 2)]
+        append(3)
+        assert append(2, 3, 4)[-1] == Position(run.epoch, 4)  # of a late attempt
+        page = self.engine.read(self.channel, 0, 10)
+        assert [entry.payload for entry in page.entries] == [b"1", b"2", b"3", b"4"]
+
     def test_stale_token_is_refused_by_every_method(self) -> None:
         if not self.carries_runs:
             return

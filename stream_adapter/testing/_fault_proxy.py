@@ -40,7 +40,8 @@ class FaultProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.connections: int = 0
-        self._drops_requests = self._drops_replies = self._refuses = False
+        self._drops_requests = self._drops_replies = self._refuses = self._holds_requests = False
+        self._held: list[tuple[asyncio.StreamWriter, bytes]] = []
         self._writers: set[asyncio.StreamWriter] = set()
         self._changed = threading.Condition()
         self._dropped = 0
@@ -64,6 +65,14 @@ class FaultProxy:
         """Drop what clients send; connections stay open."""
         self._drops_requests = True
 
+    def hold_requests(self) -> None:
+        """Keep what clients send, and pass it on at `release`, though they may have given up by then."""
+        self._holds_requests = True
+
+    def release(self) -> None:
+        """Pass on what was held, after what clients have sent since `heal`; those that are gone get no reply."""
+        asyncio.run_coroutine_threadsafe(self._release(), self._loop).result(_START_SECONDS)
+
     def drop_replies(self) -> None:
         """Drop what the server sends; connections stay open."""
         self._drops_replies = True
@@ -83,10 +92,10 @@ class FaultProxy:
 
     def heal(self) -> None:
         """Pass bytes on again. What was lost stays lost, so connections from before may be of no use."""
-        self._drops_requests = self._drops_replies = self._refuses = False
+        self._drops_requests = self._drops_replies = self._refuses = self._holds_requests = False
 
     def wait_until_dropped(self, timeout: float = 10.0) -> None:
-        """Return when something was lost since the last call.
+        """Return when something was lost, or held, since the last call.
 
         Raises:
             TimeoutError: nothing was, within `timeout` seconds.
@@ -131,20 +140,36 @@ class FaultProxy:
             return  # the server is not there: neither is the connection
         finally:
             for side in (writer, server_writer):
-                if side is not None:
+                if side is not None and all(side is not held for held, _ in self._held):
                     self._writers.discard(side)
                     _abort(side)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, requests: bool) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(_CHUNK):
+                if requests and self._holds_requests:
+                    self._held.append((writer, data))
+                    self._note_fault()
+                    continue
                 if self._drops_requests if requests else self._drops_replies:
-                    with self._changed:
-                        self._dropped += 1
-                        self._changed.notify_all()
+                    self._note_fault()
                     continue
                 writer.write(data)
                 await writer.drain()
+
+    def _note_fault(self) -> None:
+        with self._changed:
+            self._dropped += 1
+            self._changed.notify_all()
+
+    async def _release(self) -> None:
+        held, self._held = self._held, []
+        for writer, data in held:
+            writer.write(data)
+            await writer.drain()
+        for writer in {writer for writer, _ in held}:
+            self._writers.discard(writer)
+            writer.close()  # after what was written
 
     async def _reset(self) -> None:
         for writer in list(self._writers):

@@ -6,7 +6,9 @@ _asking.py      steps that ask the engine, driven in a thread or on a loop
 _claiming.py    who produces: claim, join, reject, cancel; what a client's cursor means
 _outbox.py      items that a source has yielded and the engine has not stored
 _driving.py     the source: a task of a loop, or a thread
-_production.py  a run whose producer is in this process: lease, appends, the end
+_lease.py       the lease of a run that is produced here: kept, and lost
+_journal.py     what a producer writes of its run, once: the items, and the end
+_production.py  a run whose producer is in this process: its tasks, and how it ends
 _watchdog.py    runs whose producers are elsewhere: a lease that has ended makes them lost
 _following.py   one client of a run, and its stream
 _registry.py    the runs of one broker in one process

@@ -11,7 +11,7 @@ from stream_adapter._broker._records import Record
 from stream_adapter.engines import Frame, RunStatus
 from stream_adapter.formats._published import Ending
 
-__all__ = ["ending_of", "frame_of_end"]
+__all__ = ["ending_of", "frame_of_end", "is_ending"]
 
 _STATUSES = frozenset({"done", "error", "cancelled", "lost"})
 
@@ -22,13 +22,17 @@ def frame_of_end(status: RunStatus, detail: str | None = None) -> Frame:
     return Frame(b"%b%b\n" % (ENDING, orjson.dumps(meta)))
 
 
+def is_ending(record: Record) -> bool:
+    """Return True if a record is the end of its run."""
+    return record.entry.payload.startswith(ENDING)
+
+
 def ending_of(record: Record) -> Ending | None:
     """Return the end that a record stands for; None for an item."""
-    payload = record.entry.payload
-    if not payload.startswith(ENDING):
+    if not is_ending(record):
         return None
     try:
-        meta: Any = orjson.loads(payload[len(ENDING) :])
+        meta: Any = orjson.loads(record.entry.payload[len(ENDING) :])
     except orjson.JSONDecodeError:
         meta = {}
     status, detail = meta.get("s"), meta.get("d")

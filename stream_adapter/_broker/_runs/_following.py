@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from stream_adapter._broker._hub import MAX_REPLAY, Channel, Read
 from stream_adapter._broker._ids import ChannelName
-from stream_adapter._broker._listener import WAIT, Step
+from stream_adapter._broker._listener import BATCH, WAIT, Step
 from stream_adapter._broker._records import Record
 from stream_adapter._broker._ring import Ring
 from stream_adapter._broker._waiters import Waiter
@@ -16,12 +16,10 @@ from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.formats._published import Ending, Item, Opening
 
 from ._claiming import Place
-from ._ending import ending_of
+from ._ending import ending_of, is_ending
 from ._watchdog import Watchdog
 
 __all__ = ["Follower", "RunOpen"]
-
-_BATCH = 64  # records that are handed on before others have their turn
 
 
 class RunOpen(Opening):
@@ -74,6 +72,8 @@ class Follower:
         self._offset = place.offset
         self._waiter = waiter
         self._on_end = on_end
+        self._ring: Ring | None = None  # that is read now
+        self._is_idle = False  # waits for what comes next in that ring
 
     def steps(self) -> Generator[Step, Any, None]:
         """Enter the channel, read what is there, and follow it to the run's end. Closing it leaves the channel.
@@ -91,15 +91,23 @@ class Follower:
         finally:
             self._hub.leave(channel, self._waiter)
 
-    def newest(self) -> None:
-        """Return None: the steps say what is next, for a record may end the run."""
+    def newest(self) -> Sequence[Item] | None:
+        """Return the items that came while the steps wait; None if the steps must say what is next."""
+        ring = self._ring
+        if not self._is_idle or ring is None or self._hub.is_closed:
+            return None
+        records = ring.after(self._offset, BATCH)
+        if not records or is_ending(records[-1]):
+            return None
+        self._offset = records[-1].entry.offset
+        return records
 
     def _follow(self, channel: Channel) -> Generator[Step, Any, None]:
-        ring = channel.ring
+        ring = self._ring = channel.ring
         while True:
             records = self._in_ring(ring)
             if not records and ring is not channel.ring:  # one that was replaced may still hold the end of an older run
-                ring = channel.ring
+                ring = self._ring = channel.ring
                 records = self._in_ring(ring)
             if not records:
                 if self._hub.is_closed:
@@ -108,7 +116,9 @@ class Follower:
                     yield [self._lost()]
                     return
                 if ring is not None and ring.epoch == self._epoch and ring.top <= self._offset:
+                    self._is_idle = True
                     yield WAIT
+                    self._is_idle = False
                     continue
                 read = yield from self._read(channel)
                 if read is None:
@@ -123,7 +133,7 @@ class Follower:
                 return
 
     def _in_ring(self, ring: Ring | None) -> list[Record]:
-        return [] if ring is None or ring.epoch != self._epoch else ring.after(self._offset, _BATCH)
+        return [] if ring is None or ring.epoch != self._epoch else ring.after(self._offset, BATCH)
 
     def _read(self, channel: Channel) -> Generator[Step, Any, list[Record] | None]:
         """Read what follows; nothing if the run is there no more, None if it must be looked at again."""

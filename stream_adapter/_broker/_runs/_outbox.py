@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from stream_adapter.engines import Frame
-
 __all__ = ["LimitError", "Outbox", "Stopped"]
 
 MAX_RECORDS = 10_000
@@ -38,8 +36,10 @@ class Outbox:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._changed = threading.Condition()
-        self._frames: list[Frame] = []
+        self._lock = threading.Lock()
+        self._has_room = threading.Condition(self._lock)
+        self._is_waited_for = False  # by a thread
+        self._payloads: list[bytes] = []
         self._bytes = 0
         self._is_closed = False
         self._on_room: Callable[[], None] | None = None
@@ -53,7 +53,7 @@ class Outbox:
             LimitError: it is one too many.
             Stopped: the run is over.
         """
-        with self._changed:
+        with self._lock:
             if self._is_closed:
                 raise Stopped
             self.count += 1
@@ -62,46 +62,52 @@ class Outbox:
                 raise LimitError(f"the run has more than {MAX_RECORDS:,} records")
             if self.total > MAX_BYTES:
                 raise LimitError(f"the run has more than {MAX_BYTES >> 20} MiB")
-            is_first = not self._frames
-            self._frames.append(Frame(payload))
+            payloads = self._payloads
+            payloads.append(payload)
             self._bytes += len(payload)
-            is_full = self._is_full()
-        if is_first:
-            self._wake()
-        return is_full
+            if len(payloads) > 1:
+                return self._is_full()
+        self._wake()
+        return len(payload) >= _PENDING_BYTES
 
     def _is_full(self) -> bool:
-        return len(self._frames) >= _PENDING or self._bytes >= _PENDING_BYTES
+        return len(self._payloads) >= _PENDING or self._bytes >= _PENDING_BYTES
 
     def wait(self) -> None:
         """Wait for room, in the driver's thread."""
-        with self._changed:
+        with self._lock:
             while self._is_full() and not self._is_closed:
-                self._changed.wait()
+                self._is_waited_for = True
+                self._has_room.wait()
 
     def when_room(self, callback: Callable[[], None]) -> None:
         """Call back once there is room: at once, or in the production's task."""
-        with self._changed:
+        with self._lock:
             if self._is_full() and not self._is_closed:
                 self._on_room = callback
                 return
         callback()
 
-    def take(self) -> list[Frame]:
+    def take(self) -> list[bytes]:
         """Take all that is there."""
-        with self._changed:
-            frames, self._frames, self._bytes = self._frames, [], 0
+        with self._lock:
+            payloads, self._payloads, self._bytes = self._payloads, [], 0
             callback, self._on_room = self._on_room, None
-            self._changed.notify_all()
+            self._wake_thread()
         if callback is not None:
             callback()
-        return frames
+        return payloads
+
+    def _wake_thread(self) -> None:
+        if self._is_waited_for:
+            self._is_waited_for = False
+            self._has_room.notify_all()
 
     def close(self) -> None:
         """Take nothing more from the source; what is there can still be taken."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
             callback, self._on_room = self._on_room, None
-            self._changed.notify_all()
+            self._wake_thread()
         if callback is not None:
             callback()

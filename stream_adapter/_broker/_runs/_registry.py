@@ -93,7 +93,9 @@ class Registry:
             on_end=self._ended,
         )
         try:
-            leave = self.hub().observe(name, production.notice)
+            hub = self.hub()
+            channel, leave = hub.observe(name, production.notice)
+            production.wake_listeners = partial(hub.wake_here, channel, production.loop)
         except BrokerError:  # a cancellation is seen when the lease is renewed
             leave = _nothing
         with self._lock:

@@ -47,13 +47,14 @@ class PolledProducer(Producer):
 
     is_pulled = True
     is_polled = True
-    __slots__ = ("_close_source", "_encode", "_has_changed", "_items", "_last", "_open_source", "_polled")
+    __slots__ = ("_call_soon", "_close_source", "_encode", "_has_changed", "_items", "_last", "_open_source", "_polled")
 
     def __init__(self, pipe: Pipe, *, open_source: Callable[[], Polled], close_source: Callable[[], None]) -> None:
         super().__init__(pipe)
         self._open_source = open_source
         self._close_source = close_source
         self._polled: Polled | None = None
+        self._call_soon: Callable[[Callable[[], object]], object]
         self._has_changed = True  # since all was polled
         self._items: Iterator[object] | None = None  # that were polled, and are not in the buffer yet
         self._last: type | None = None
@@ -62,6 +63,7 @@ class PolledProducer(Producer):
     def start(self) -> None:
         """Open the source, and poll it."""
         loop, context = asyncio.get_running_loop(), for_task(self.context)
+        self._call_soon = loop.call_soon
         try:
             polled = self._polled = self.context.run(self._open_source)
             polled.begin(self._changed, lambda coroutine: loop.create_task(coroutine, context=context))
@@ -72,8 +74,8 @@ class PolledProducer(Producer):
 
     def _changed(self) -> None:
         self._has_changed = True
-        if self._last is None:  # until the first item it is polled at once: it then notes where it begins
-            self.pull()
+        if self._last is None:  # until the first item it is polled soon: it then notes where it begins
+            self._call_soon(self.pull)
         waker = self.waker
         if waker.waiting:
             waker.wake()
