@@ -196,6 +196,8 @@ class Response:
         """
         options = options_of(self)
         format = _format_of(options, head, text_media_type)
+        if self._source.kind is Kind.ONE and isinstance(format, Auto) and self._wrap_encoder is None:
+            format = format.choose_whole(self._source.content.__class__, strict=options.strict)
         encoder = format.encoder(strict=options.strict, charset=options.charset)
         if self._wrap_encoder is not None and not options.strict:
             encoder = self._wrap_encoder(encoder)

@@ -27,7 +27,8 @@ __all__ = ["share_receive", "watched_receive"]
 
 _LIMIT = 262144  # bytes of the body that are kept for the application
 _PATIENCE = 1.0  # seconds after which the watcher looks again, although what is kept has reached the limit
-_DEPTH = 6  # callers among which the request of a view is looked for
+_DEPTH = 4  # callers among which the request of a view is looked for
+_OWN = "stream_adapter_fastapi."
 
 
 class _SharedReceive:
@@ -141,10 +142,12 @@ def watched_receive(request: Request[Any] | None, receive: Receive) -> Receive:
 
 def _request_of(receive: Receive) -> Request[Any] | None:
     frame = inspect.currentframe()
+    while frame is not None and frame.f_globals["__name__"].startswith(_OWN):
+        frame = frame.f_back
     for _ in range(_DEPTH):
-        frame = None if frame is None else frame.f_back
         request: Any = None if frame is None else frame.f_locals.get("request")
         if issubclass(type(request), Request) and request.receive == receive:
             found: Request[Any] = request
             return found
+        frame = None if frame is None else frame.f_back
     return None
