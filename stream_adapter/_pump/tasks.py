@@ -73,8 +73,9 @@ class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
 
     def raise_error(self) -> None:
         """Raise what the first step raised, if it has ended the coroutine with an error."""
-        if not isinstance(self._ending, StopIteration):
-            self.send(None)
+        ending, self._ending = self._ending, None  # its traceback refers back to this object
+        if ending is not None and not isinstance(ending, StopIteration):
+            raise ending
 
     def send(self, value: Any, /) -> Any:
         """Go on."""

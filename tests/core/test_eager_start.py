@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -46,6 +47,23 @@ def test_response_that_never_waits_is_sent_in_one_step(content: Callable[[], Any
         assert sent[0]["status"] == 200
         assert sent[-1]["more_body"] is False
         assert sent.body in {b"one", b"onetwo"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("content", [ready, lambda: "one", lambda: ["one", "two"]], ids=["async", "one chunk", "list"])
+def test_response_that_never_waits_leaves_nothing_to_the_garbage_collector(content: Callable[[], Any]) -> None:
+    async def main() -> None:
+        await sa.Response(content()).asgi(SCOPE, never, Sent().send)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                await sa.Response(content()).asgi(SCOPE, never, Sent().send)
+            await asyncio.sleep(0)  # the tasks of the sources end
+            assert gc.collect() < 20  # objects: less than one per response
+        finally:
+            gc.enable()
 
     asyncio.run(main())
 
