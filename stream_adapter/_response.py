@@ -195,9 +195,8 @@ class Response:
             ValueError: the Content-Length is not a number, or a charset cannot be used.
         """
         options = options_of(self)
-        format = _format_of(options, head, text_media_type)
-        if self._source.kind is Kind.ONE and isinstance(format, Auto) and self._wrap_encoder is None:
-            format = format.choose_whole(self._source.content.__class__, strict=options.strict)
+        whole = self._source if self._wrap_encoder is None else None
+        format = _format_of(options, head, text_media_type, whole)
         encoder = format.encoder(strict=options.strict, charset=options.charset)
         if self._wrap_encoder is not None and not options.strict:
             encoder = self._wrap_encoder(encoder)
@@ -275,14 +274,18 @@ class Response:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"
 
 
-def _format_of(options: ResponseOptions, head: RequestHead, text_media_type: str) -> Format:
+def _format_of(options: ResponseOptions, head: RequestHead, text_media_type: str, source: Source | None) -> Format:
+    """Return the format; where none is named, that of one chunk, if `source` is one, leaves the client no choice."""
     if options.format is not None:
         return options.format
     content_type = options.content_type
     if content_type is not None:
         return Raw(content_type)
     accept = head.headers.get("accept")
-    return _auto(text_media_type, "" if accept is None else clipped(accept))
+    auto = _auto(text_media_type, "" if accept is None else clipped(accept))
+    if source is None or source.kind is not Kind.ONE:
+        return auto
+    return auto.choose_whole(source.content.__class__, strict=options.strict)
 
 
 def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:
