@@ -3,6 +3,8 @@
     environ.py, scope.py         a request translated to the other protocol; no I/O
     request_body.py, receive.py  the request's body, handed over between the thread and the event loop
     to_asgi.py, to_wsgi.py       the adapters; the response goes through the pump, as every other does
+    asgi_source.py               one call of an ASGI application, and what it sends before it first waits
+    file_wrapper.py              an open file that a WSGI application returns
     flow.py                      the options of such a response
     lifespan.py                  the lifespan that an ASGI application expects and a WSGI server does not run
 

@@ -9,6 +9,8 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from stream_adapter.types import Environ, Scope
 
+from .file_wrapper import FileWrapper
+
 __all__ = ["environ_of"]
 
 _DEFAULT_PORTS = {"https": "443"}
@@ -40,6 +42,7 @@ def environ_of(scope: Scope, body: object) -> Environ:
         "wsgi.input": body,
         "wsgi.input_terminated": True,  # Werkzeug reads a body of unknown length only with this
         "wsgi.errors": sys.stderr,
+        "wsgi.file_wrapper": FileWrapper,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
