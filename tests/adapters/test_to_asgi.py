@@ -13,6 +13,7 @@ import pytest
 from flask import Flask, request
 
 import stream_adapter as sa
+from stream_adapter._adapters.file_wrapper import FileWrapper
 from stream_adapter.types import Environ, Message, StartResponse, WSGIApp
 from tests.adapters.asgi_client import exchange, messages_of
 from tests.support.gate import Gate
@@ -200,6 +201,7 @@ def test_the_environ_is_that_of_the_scope() -> None:
         "SERVER_PORT": "443",
         "SERVER_PROTOCOL": "HTTP/2",
         "wsgi.errors": sys.stderr,
+        "wsgi.file_wrapper": FileWrapper,
         "wsgi.input_terminated": True,
         "wsgi.multiprocess": True,
         "wsgi.multithread": True,
