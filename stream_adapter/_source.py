@@ -6,13 +6,11 @@ owner opens it, and closes it in the task or thread that iterated it. One that w
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import inspect
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import Enum, auto
 from itertools import chain, islice
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
@@ -23,10 +21,10 @@ from ._log import describe_source, log_close_failure
 from ._readers import Reading, reading_of
 from ._records import iterates_itself
 from ._remedies import is_frame, name_of, remedy_for
-from ._request import RequestHead
+from ._source_protocols import OpenedSource, PolledSource, RequestSource
 from .errors import SourceError, StreamConsumedError
 
-__all__ = ["Kind", "OpenedSource", "PolledSource", "RequestSource", "Source", "is_stream"]
+__all__ = ["Kind", "Source", "is_stream"]
 
 
 class Kind(Enum):
@@ -117,59 +115,6 @@ class _Owner(Protocol):
 
 def _no_owner() -> None:
     return None
-
-
-class RequestSource(ABC):
-    """A source with a stream per request, which continues after the last item that the client received.
-
-    Attributes:
-        decides_status: whether its beginning may be a refusal that the status must say, so that the status waits for
-            it, however long that takes.
-    """
-
-    __slots__ = ()
-    decides_status: bool = False
-
-    @abstractmethod
-    def for_request(self, head: RequestHead) -> object:
-        """Return the content for a request. Nothing is begun: it may be closed without being iterated."""
-
-
-class PolledSource(ABC):
-    """An async source that can also be read without a task, on one loop: see `_pump.producers.polled`."""
-
-    __slots__ = ()
-    has_more: bool
-
-    @abstractmethod
-    def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
-        """Begin: `changed` is called on the loop where there is more; `start` runs a coroutine."""
-
-    @abstractmethod
-    def poll(self) -> Sequence[object] | None:
-        """Return what is ready; nothing if one must wait, None at the end."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """End what `begin` has begun."""
-
-
-class OpenedSource(ABC):
-    """A source that queries a store before the head of the response is final: there may be nothing to send."""
-
-    __slots__ = ()
-
-    @abstractmethod
-    def open(self) -> bool:
-        """Ask, in a thread; return False if the client has all of it: the response is a 204.
-
-        Raises:
-            RefusalError: the response has another status.
-        """
-
-    @abstractmethod
-    async def aopen(self) -> bool:
-        """Ask on an event loop; as `open`."""
 
 
 class Source:

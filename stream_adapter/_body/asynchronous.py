@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from stream_adapter._lifecycle import register, unregister
-from stream_adapter._log import describe_stream
 from stream_adapter._pump import (
     AsyncConsumer,
     Deadlines,
@@ -20,7 +19,6 @@ from stream_adapter._pump import (
     LoopWaker,
     PolledProducer,
     Producer,
-    PushProducer,
     TaskProducer,
     for_task,
     running_loop,
@@ -33,7 +31,7 @@ from stream_adapter.types import Reason
 from .base import Body, raisable, result_of
 from .hooks import NO_HOOKS, Hooks
 
-__all__ = ["AsyncBody", "PushedBody"]
+__all__ = ["AsyncBody"]
 
 T = TypeVar("T")
 
@@ -254,8 +252,7 @@ class AsyncBody(Body):
         if consumer is not None:
             if self._hooks.on_stopping is not None:
                 self._hooks.on_stopping()
-            consumer.producer.stop()
-            consumer.close()
+            consumer.stop()
             if self._buffer.ended and self._flow.on_close is None:
                 unregister(self)
                 return
@@ -279,7 +276,7 @@ class AsyncBody(Body):
         try:
             if consumer is None:
                 await self._source.aclose()
-            elif not await _wait_ended(consumer, self._flow.limits.close_timeout):
+            elif not await consumer.wait_ended(self._flow.limits.close_timeout):
                 self._warn_stuck()
         except Exception as error:  # noqa: BLE001  # the response is not to blame
             self.log_close_failure(error)
@@ -291,44 +288,3 @@ class AsyncBody(Body):
             self._log_report_failure(error)
         finally:
             unregister(self)  # only now: after a drain the process may end
-
-
-async def _wait_ended(consumer: AsyncConsumer, timeout: float | None) -> bool:
-    """Wait until the source is closed, also when cancelled: a loop that ends cancels its tasks and waits for them."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while True:
-        try:
-            return await consumer.wait_ended(None if deadline is None else deadline - time.monotonic())
-        except asyncio.CancelledError:
-            continue
-
-
-class _Application:
-    log_name = "application"
-
-
-_APPLICATION = _Application()
-
-
-class PushedBody(AsyncBody):
-    """A body without a source: an application sends its chunks, through `producer(PushProducer)`.
-
-    Args:
-        resolved: its source is not read.
-        on_stop: ends the application, if the stream is over before it.
-    """
-
-    __slots__ = ("_pushed", "_waker")
-
-    def __init__(self, resolved: Resolved, on_stop: Callable[[], object]) -> None:
-        super().__init__(resolved)
-        self._waker = LoopWaker(threadsafe=False)
-        self._producer = self._pushed = PushProducer(self._pipe(self._waker), on_stop=on_stop, ending=self.ending)
-
-    @property
-    def _name(self) -> str:
-        return describe_stream(self._request, _APPLICATION)
-
-    def _make_producer(self, loop: asyncio.AbstractEventLoop) -> tuple[Producer, LoopWaker]:
-        del loop  # the waker has it
-        return self._pushed, self._waker

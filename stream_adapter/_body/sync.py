@@ -33,7 +33,6 @@ from stream_adapter._resolved import LARGE_BODY, Resolved
 from stream_adapter._source import Kind
 from stream_adapter._text import is_late
 from stream_adapter.errors import ClientDisconnected, ContentLengthError, ShuttingDown, StreamAborted
-from stream_adapter.types import Reason
 
 from .base import raisable, result_of
 from .hooks import NO_HOOKS, Hooks
@@ -48,7 +47,7 @@ _DELIVERY_GRACE = 1.0  # seconds that a client has to receive what was sent befo
 class SyncBody(WatchedBody):
     """A body for a server side that blocks. `start`, iteration and `close` belong to one thread."""
 
-    __slots__ = ("_consumer", "_end_unlogged", "_generator", "_iterator", "_missing", "_ready")
+    __slots__ = ("_consumer", "_iterator", "_missing", "_ready")
 
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
@@ -57,7 +56,7 @@ class SyncBody(WatchedBody):
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
         self._ready: list[bytes] = []
-        self._end_unlogged = False  # whether it was ended, which `close` is to log
+        self._end_unlogged = False
         self._missing = 0  # bytes of the Content-Length
 
     def start(self) -> None:
@@ -290,7 +289,7 @@ class SyncBody(WatchedBody):
             if self._consumer is None:
                 self._close_source()
             else:
-                self._consumer.producer.stop()
+                self._consumer.stop()
                 if not self._consumer.wait_ended(self._flow.limits.close_timeout):
                     self._warn_stuck()
         finally:
@@ -301,23 +300,6 @@ class SyncBody(WatchedBody):
             if inspect.iscoroutine(report):
                 self._finish_report(report)
             unregister(self)  # after the report: after a drain the process may end
-
-    def end(self, reason: Reason) -> None:
-        """End the stream with this reason, from any thread; a source inside `next()` returns from it first."""
-        if self._reason is None:
-            self._end_for(reason)
-        self.interruption.set(reason)
-        if self._is_sent:
-            self._abort(0)
-
-    @property
-    def _is_sent(self) -> bool:
-        """Whether the server has a block, and may wait long for its client to receive it."""
-        generator = self._generator
-        return generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED
-
-    def _end_for(self, reason: Reason) -> None:
-        self._reason, self._end_unlogged = reason, True  # `close` logs it: an iteration counts to its end
 
     def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
         try:

@@ -1,8 +1,10 @@
-"""A body whose client is watched while the server sends, or the source is silent (`_watch`)."""
+"""A body that other threads end: a drain, or the watcher of its client while the server sends or the source waits."""
 
 from __future__ import annotations
 
+import inspect
 import time
+from collections.abc import Generator
 
 from stream_adapter._headers import content_length
 from stream_adapter._watch import Client, watcher
@@ -14,19 +16,30 @@ __all__ = ["WatchedBody"]
 
 
 class WatchedBody(Body):
-    """A body that can look at its client's connection, and abort it. `SyncBody` sets the attribute."""
+    """A body that is ended from outside its thread, and looks at its client. `SyncBody` sets the attributes."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_client", "_end_unlogged", "_generator")
 
     _client: Client | None  # the watcher's record of the client
+    _end_unlogged: bool  # whether it was ended, which `close` is to log
+    _generator: Generator[bytes] | None  # what the server iterates
+
+    def end(self, reason: Reason) -> None:
+        """End the stream with this reason, from any thread; a source inside `next()` returns from it first."""
+        if self._reason is None:
+            self._end_for(reason)
+        self.interruption.set(reason)
+        if self._is_sent:
+            self._abort(0)
 
     @property
     def _is_sent(self) -> bool:
-        raise NotImplementedError
+        """Whether the server has a block, and may wait long for its client to receive it."""
+        generator = self._generator
+        return generator is not None and inspect.getgeneratorstate(generator) == inspect.GEN_SUSPENDED
 
-    def end(self, reason: Reason) -> None:
-        """End the stream with this reason, from any thread."""
-        raise NotImplementedError
+    def _end_for(self, reason: Reason) -> None:
+        self._reason, self._end_unlogged = reason, True  # `close` logs it: an iteration counts to its end
 
     def _abort(self, grace: float) -> None:
         connection = self._hooks.connection

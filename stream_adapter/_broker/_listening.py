@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 from stream_adapter._pump import run
 from stream_adapter._request import RequestHead
-from stream_adapter._source import PolledSource, RequestSource
+from stream_adapter._source_protocols import PolledSource, RequestSource
 from stream_adapter.formats._published import Item, Opening
 
 from ._listener import BATCH, WAIT, Call, Step

@@ -16,7 +16,7 @@ This package knows errors and limits. Of sources and formats it knows only the P
 from .background_loop import background_loop, run
 from .blocking import set_warn_blocking
 from .buffer import Buffer
-from .consumers import AsyncConsumer, Interrupted, Interruption, SyncConsumer
+from .consumers import AsyncConsumer, SyncConsumer
 from .context import StepContext, copy_variables
 from .deadlines import Deadlines
 from .producers import (
@@ -31,7 +31,7 @@ from .producers import (
 )
 from .tasks import Begun, current_loop, for_task, running_loop
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
-from .wakeups import LoopWaker, ThreadWaker, Waker
+from .wakeups import Interrupted, Interruption, LoopWaker, ThreadWaker, Waker
 
 __all__ = [
     "AsyncConsumer",

@@ -9,43 +9,13 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-from stream_adapter.types import Reason
 
 from .deadlines import Deadlines
 from .producers import Producer
-from .wakeups import LoopWaker, ThreadWaker, Waker
+from .wakeups import Interrupted, Interruption, LoopWaker, ThreadWaker
 
-__all__ = ["AsyncConsumer", "Interrupted", "Interruption", "SyncConsumer"]
-
-
-class Interrupted(Exception):  # noqa: N818  # control flow, not an error
-    """The stream was interrupted: its consumer takes nothing more."""
-
-
-@dataclass(slots=True, eq=False)
-class Interruption:
-    """The one signal that ends a stream before its source: a disconnect, a passed deadline, a drain.
-
-    Attributes:
-        reason: why, as in `StreamSummary.reason`; None while the signal is not set.
-        waker: wakes the consumer; set by it.
-        callback: ends what the server side waits for; set by it.
-    """
-
-    reason: Reason | None = None
-    waker: Waker | None = None
-    callback: Callable[[], None] | None = None
-
-    def set(self, reason: Reason) -> None:
-        """Set the signal. It can be set more than once, and the first reason stays."""
-        self.reason = self.reason or reason
-        if self.waker is not None:
-            self.waker.wake()
-        if self.callback is not None:
-            self.callback()
+__all__ = ["AsyncConsumer", "SyncConsumer"]
 
 
 _WHOLE = b"\n\n"
@@ -102,6 +72,12 @@ class _Consumer(Generic[W]):
         self.deadlines.last_sent_at = time.monotonic()
         self.deadlines.keepalive = keepalive
         self._is_timed = self.deadlines.any_set
+
+    def stop(self) -> None:
+        """End the stream: its producer closes the source once a step returns, and then ends the buffer."""
+        self.producer.stopping = True
+        self._waker.wake_always()  # so that a hot loop looks at `stopping` after its next item
+        self.producer.stop()
 
     def is_ready(self) -> bool:
         """Return True if `next` would return, or raise, at once."""
@@ -211,8 +187,9 @@ class AsyncConsumer(_Consumer[LoopWaker]):
         super().commit(keepalive, keepalive_frame)
         self._waker.drop_timer()
 
-    def close(self) -> None:
-        """Keep no timer: nothing more is taken."""
+    def stop(self) -> None:
+        """End the stream, and keep no timer: nothing more is taken."""
+        super().stop()
         self._waker.drop_timer()
 
     async def wait_ready(self, timeout: float | None) -> None:
@@ -220,8 +197,17 @@ class AsyncConsumer(_Consumer[LoopWaker]):
         await self._wait(self.is_ready, timeout)
 
     async def wait_ended(self, timeout: float | None) -> bool:
-        """Wait until the source is closed; return False after `timeout` seconds."""
-        return await self._wait(lambda: self.buffer.ended, timeout)
+        """Wait until the source is closed; return False after `timeout` seconds.
+
+        A cancellation does not end the wait: a loop that ends cancels its tasks, and waits for them.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                left = None if deadline is None else deadline - time.monotonic()
+                return await self._wait(lambda: self.buffer.ended, left)
+            except asyncio.CancelledError:
+                continue
 
     async def _wait(self, holds: Callable[[], bool], timeout: float | None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout

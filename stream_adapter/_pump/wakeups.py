@@ -4,6 +4,8 @@ The waiting side sets `waiting`, checks its condition once more, and only then w
 first, and then reads `waiting`. One of the two always sees the other's change, so no wake-up is lost. A spurious one is
 harmless: the waiting side checks its condition again. (Dekker's protocol; it needs the sequential consistency that
 CPython's threads give.)
+
+An `Interruption` wakes the side that takes, too: nothing more is to come.
 """
 
 from __future__ import annotations
@@ -12,10 +14,13 @@ import asyncio
 import contextlib
 import queue
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from stream_adapter.types import Reason
 
 from .tasks import running_loop
 
-__all__ = ["LoopWaker", "ThreadWaker", "Waker"]
+__all__ = ["Interrupted", "Interruption", "LoopWaker", "ThreadWaker", "Waker"]
 
 
 class Waker:
@@ -143,3 +148,30 @@ class ThreadWaker(Waker):
             with contextlib.suppress(queue.Empty):
                 self._wakes.get(timeout=None if timeout is None else max(timeout, 0))
         self.waiting = self._always
+
+
+class Interrupted(Exception):  # noqa: N818  # control flow, not an error
+    """The stream was interrupted: its consumer takes nothing more."""
+
+
+@dataclass(slots=True, eq=False)
+class Interruption:
+    """The one signal that ends a stream before its source: a disconnect, a passed deadline, a drain.
+
+    Attributes:
+        reason: why, as in `StreamSummary.reason`; None while the signal is not set.
+        waker: wakes the consumer; set by it.
+        callback: ends what the server side waits for; set by it.
+    """
+
+    reason: Reason | None = None
+    waker: Waker | None = None
+    callback: Callable[[], None] | None = None
+
+    def set(self, reason: Reason) -> None:
+        """Set the signal. It can be set more than once, and the first reason stays."""
+        self.reason = self.reason or reason
+        if self.waker is not None:
+            self.waker.wake()
+        if self.callback is not None:
+            self.callback()

@@ -18,7 +18,8 @@ def test_source_stopped_during_its_step_is_closed_by_the_same_job() -> None:
 
     def source() -> Iterator[bytes]:
         try:
-            producer.stop()  # the deadline passes while the source is silent
+            producer.stopping = True  # the deadline passes while the source is silent
+            producer.stop()
             yield b"late"
             yield b"never"
         finally:

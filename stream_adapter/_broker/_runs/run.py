@@ -12,7 +12,7 @@ from stream_adapter._broker._records import Event
 from stream_adapter._broker._waiters import LoopWaiter, ThreadWaiter
 from stream_adapter._lifecycle import is_draining
 from stream_adapter._request import RequestHead
-from stream_adapter._source import OpenedSource
+from stream_adapter._source_protocols import OpenedSource
 from stream_adapter.engines import RunState
 from stream_adapter.formats._base import problem_of
 from stream_adapter.formats._published import Ending, Item

@@ -116,9 +116,7 @@ class Producer:
         self._credit = self._left = self.buffer.credit(self._credit - self._left)
 
     def stop(self) -> None:
-        """Close the source once its step returns, then end the buffer."""
-        self.stopping = True
-        self.waker.wake_always()  # so that the hot loop looks at `stopping` after its next item
+        """Close the source once its step returns, then end the buffer. Its consumer has set `stopping`."""
 
     def _iterate_source(self) -> Iterator[object]:
         """Open a sync source for `_fill`."""

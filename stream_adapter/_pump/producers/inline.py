@@ -43,7 +43,6 @@ class InlineProducer(Producer):
 
     def stop(self) -> None:
         """Close the source at once: no step of it runs."""
-        super().stop()
         if not self.buffer.ended:
             self.context.run(self._close_sync)
             self.buffer.end()

@@ -133,7 +133,6 @@ class PolledProducer(Producer):
 
     def stop(self) -> None:
         """Close the source at once: it is never in the middle of a step here."""
-        super().stop()
         if not self.buffer.ended:
             self._end(None)
 

@@ -83,7 +83,6 @@ class PushProducer(Producer):
 
     def stop(self) -> None:
         """End the source, then wake the senders that still wait: one may have survived that."""
-        super().stop()
         if not self.buffer.ended:
             self._on_stop()
         asyncio.get_running_loop().call_soon(self._changed.set)

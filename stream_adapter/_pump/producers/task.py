@@ -96,7 +96,6 @@ class TaskProducer(Producer):
 
     def stop(self) -> None:
         """Cancel the source's step; its task then closes it."""
-        super().stop()
         self._in_loop(self._cancel)
 
     def _in_loop(self, act: Callable[[], None]) -> None:

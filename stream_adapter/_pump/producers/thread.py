@@ -56,7 +56,6 @@ class ThreadProducer(Producer):
 
     def stop(self) -> None:
         """Stop the running job, or submit one that closes the source."""
-        super().stop()
         self.resume()
 
     def wait_for_room(self) -> None:
