@@ -34,7 +34,7 @@ LANGUAGES = {"python", "sh", "text", "nginx", "html", "js", "json", "{toctree}",
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_block_runs_as_it_stands(block: str, tmp_path: Path) -> None:
+def test_python_block_of_the_docs_runs(block: str, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(block)
     done = subprocess.run(
@@ -123,7 +123,7 @@ def test_each_test_that_a_page_names_exists() -> None:
     assert sorted((page, name) for page, name in named if name not in defined) == []
 
 
-def test_no_relative_link_is_dead() -> None:
+def test_relative_links_of_the_docs_have_targets() -> None:
     pages = [
         *ROOT.glob("*.md"),
         *DOCS.rglob("*.md"),

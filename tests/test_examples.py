@@ -64,13 +64,13 @@ def words_of(server: Server) -> list[str]:
         return list(response.iter_text())
 
 
-def test_tokens_arrive_one_by_one(server: Server) -> None:
+def test_example_sends_each_token_on_its_own(server: Server) -> None:
     words = words_of(server)
     assert "".join(words) == "Hold nothing back that is ready . "
     assert len(words) > 1
 
 
-def test_rows_are_one_per_line(server: Server) -> None:
+def test_example_sends_rows_as_ndjson(server: Server) -> None:
     response = httpx2.get(f"{server.url}/rows", timeout=BOUND)
     assert response.headers["content-type"] == "application/x-ndjson"
     rows = [json.loads(line) for line in response.text.splitlines()]
@@ -88,7 +88,7 @@ def test_events_resume_after_the_last_one_of_the_client(server: Server, seen: st
     assert events == [(str(number), {"tick": number}) for number in range(first, first + 5)]
 
 
-def test_the_report_is_a_download(server: Server) -> None:
+def test_example_sends_the_report_as_a_csv_attachment(server: Server) -> None:
     response = httpx2.get(f"{server.url}/report.csv", timeout=BOUND)
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == "attachment"
@@ -99,7 +99,7 @@ def test_error_before_the_first_item_is_403(server: Server) -> None:
     assert httpx2.get(f"{server.url}/secret", timeout=BOUND).status_code == 403
 
 
-def test_a_plain_app_streams(plain: Server) -> None:
+def test_plain_example_streams_tokens_and_rows(plain: Server) -> None:
     assert "".join(words_of(plain)) == "Hold nothing back that is ready . "
     assert httpx2.get(f"{plain.url}/rows", timeout=BOUND).text.splitlines() == [
         f'{{"row":{number}}}' for number in range(5)

@@ -19,7 +19,7 @@ COMMANDS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0])
-def test_block_runs_as_it_stands(block: str, tmp_path: Path) -> None:
+def test_python_block_of_the_readme_runs(block: str, tmp_path: Path) -> None:
     script = tmp_path / "block.py"
     script.write_text(block)
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, check=False)

@@ -64,6 +64,6 @@ def test_each_line_with_a_banned_word_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", LEFT_ALONE)
-def test_plain_english_is_left_alone(line: str, tmp_path: Path) -> None:
+def test_word_list_accepts_plain_english(line: str, tmp_path: Path) -> None:
     done = words(line, tmp_path)
     assert (done.returncode, done.stdout) == (0, "")

@@ -59,7 +59,7 @@ def test_scripts_have_no_expressions(workflow: Path) -> None:
     assert [step["run"] for step in steps(workflow) if "${{" in step.get("run", "")] == []
 
 
-def test_publishing_needs_no_token() -> None:
+def test_publish_workflow_uses_no_secret() -> None:
     workflow = (ROOT / ".github" / "workflows" / "publish.yml").read_text()
     assert "secrets." not in workflow
     assert loaded(ROOT / ".github" / "workflows" / "publish.yml")["jobs"]["publish"]["permissions"] == {
@@ -74,7 +74,7 @@ def test_ci_tests_each_python_that_the_classifiers_name() -> None:
     assert named_there <= set(tested)
 
 
-def test_hooks_are_pinned() -> None:
+def test_pre_commit_hooks_are_pinned_by_commit() -> None:
     for repository in loaded(HOOKS)["repos"]:
         if repository["repo"] != "local":
             assert re.fullmatch(r"[0-9a-f]{40}", repository["rev"])

@@ -74,7 +74,7 @@ class _Consumer(Generic[W]):
         self._is_timed = self.deadlines.any_set
 
     def stop(self) -> None:
-        """End the stream: its producer closes the source once a step returns, and then ends the buffer."""
+        """End the stream: its producer closes the source after its present step, and ends the buffer."""
         self.producer.stopping = True
         self._waker.wake_always()  # so that a hot loop looks at `stopping` after its next item
         self.producer.stop()

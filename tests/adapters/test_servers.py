@@ -97,7 +97,7 @@ def test_fifty_streams_that_are_abandoned_are_closed_and_leave_the_server_in_ord
     wait_closed(server, before + 50)
 
 
-def test_a_client_that_stalls_hinders_no_other(server: Server) -> None:
+def test_stalled_client_does_not_delay_other_clients(server: Server) -> None:
     stalled = Client(server, f"/large?size={256 * MIB}").read_until(b"\r\n\r\n")
     before = ask(server, "/closed")["closes"]
     client = Client(server, "/ticking").read_until(b"tick")
@@ -156,7 +156,7 @@ NO_THREADS_AT_EXIT = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("place", ["loop", pytest.param("thread", marks=NO_THREADS_AT_EXIT)])
-def test_the_lifespan_is_that_of_the_process_that_serves_and_ends_with_it(tmp_path: Path, place: str) -> None:
+def test_preloaded_gunicorn_runs_the_lifespan_in_its_worker(tmp_path: Path, place: str) -> None:
     file = tmp_path / "shut_down"
     with servers.gunicorn(STARLETTE, "--preload", SHUT_DOWN_FILE=str(file), SHUT_DOWN_IN=place) as server:
         state = ask(server, "/state")

@@ -51,7 +51,7 @@ def body_of(received: bytes) -> bytes:
     return received.partition(b"\r\n\r\n")[2]
 
 
-def test_paused_download_is_whole(server: Server, file: Path) -> None:
+def test_download_that_pauses_longer_than_send_timeout_is_complete(server: Server, file: Path) -> None:
     with ask(server) as client:
         received = read(client, 100_000)
         time.sleep(5 * SHORT)  # the pause itself is what is tested
@@ -60,7 +60,7 @@ def test_paused_download_is_whole(server: Server, file: Path) -> None:
     assert "send_timeout" not in server.log()
 
 
-def test_slow_and_steady_download_is_whole(server: Server, file: Path) -> None:
+def test_download_read_slowly_and_steadily_is_complete(server: Server, file: Path) -> None:
     with ask(server) as client:
         received, until = b"", time.monotonic() + 5 * SHORT
         while time.monotonic() < until:

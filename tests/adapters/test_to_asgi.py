@@ -122,7 +122,7 @@ def echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
 
 
 @pytest.mark.parametrize("header", [(b"content-length", b"14"), (b"transfer-encoding", b"chunked")])
-def test_a_body_is_echoed(header: tuple[bytes, bytes]) -> None:
+def test_request_body_reaches_the_wsgi_application(header: tuple[bytes, bytes]) -> None:
     assert start_and_body(echo, [b'{"exam', b"", b'ple":1}'], method="POST", headers=[header])[1] == b'{"example":1}'
 
 
@@ -154,7 +154,7 @@ READS: tuple[Callable[[BinaryIO], object], ...] = (
 
 @pytest.mark.parametrize("size", [1, 2, 7, 21, 22, 1000])
 @pytest.mark.parametrize("read", READS)
-def test_the_body_is_a_file_like_any_other(read: Callable[[BinaryIO], object], size: int) -> None:
+def test_wsgi_input_has_each_read_method_of_a_file(read: Callable[[BinaryIO], object], size: int) -> None:
     results: list[object] = []
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -262,7 +262,9 @@ def test_the_paths_bytes_are_those_that_were_sent(path: str, raw_path: bytes, pa
         ({"client": None}, {"REMOTE_ADDR": None}),
     ],
 )
-def test_odd_requests_are_translated(scope: dict[str, Any], expected: dict[str, str | None]) -> None:
+def test_unusual_scope_becomes_the_environ_that_servers_make(
+    scope: dict[str, Any], expected: dict[str, str | None]
+) -> None:
     environ = environ_under(**scope)
     assert {name: environ.get(name) for name in expected} == expected
 
@@ -384,7 +386,7 @@ def test_written_data_is_sent_at_once() -> None:
     asyncio.run(ask())
 
 
-def test_write_waits_for_the_client() -> None:
+def test_write_blocks_while_the_client_reads_nothing() -> None:
     written = 0
 
     def app(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -460,7 +462,7 @@ def test_body_is_read_as_it_arrives_during_the_response() -> None:
 PART = bytes(65536)
 
 
-def test_as_much_is_received_as_the_application_reads() -> None:
+def test_request_body_is_received_no_faster_than_the_application_reads() -> None:
     wanted = Gate()
 
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
@@ -510,7 +512,7 @@ def test_a_client_that_leaves_closes_the_iterable_although_its_body_is_unread(
     assert [summary.reason for summary in summaries] == ["disconnect"]
 
 
-def test_a_client_that_leaves_amid_its_body_has_not_sent_it() -> None:
+def test_disconnect_during_the_request_body_raises_in_read() -> None:
     errors: list[Exception] = []
     reading = Gate()
 
@@ -580,7 +582,7 @@ def test_a_body_that_waits_to_be_asked_for_is_not_received_before(read: bool) ->
 # Lifespan and websocket
 
 
-def test_lifespan_is_completed() -> None:
+def test_lifespan_of_a_wsgi_application_is_completed() -> None:
     async def ask() -> list[str]:
         messages: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
         sent: list[str] = []
@@ -597,7 +599,7 @@ def test_lifespan_is_completed() -> None:
     assert asyncio.run(ask()) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_a_websocket_is_refused() -> None:
+def test_websocket_to_a_wsgi_application_is_closed_with_1000() -> None:
     async def ask() -> Message:
         async with exchange(sa.to_asgi(answering([])), type="websocket") as asked:
             return await asked.next()
@@ -643,7 +645,7 @@ def test_past_the_cap_of_threads_the_answer_is_503() -> None:
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-def test_response_without_a_body_loses_the_length_that_it_must_not_have(status: str) -> None:
+def test_content_length_is_dropped_for_204_and_304(status: str) -> None:
     start, body = start_and_body(answering([b""], ("Content-Length", "0"), ("X-A", "b"), status=status))
     assert (start["headers"], body) == ([(b"x-a", b"b")], b"")
 
@@ -726,7 +728,7 @@ def _data() -> bytes:
     return request.get_data()
 
 
-def test_flask_answers_a_withheld_body_by_an_error_of_its_own() -> None:
+def test_flask_error_handler_answers_a_withheld_request_body() -> None:
     flask = Flask(__name__)
     flask.add_url_rule("/", view_func=_data, methods=["POST"])
 

@@ -91,7 +91,7 @@ def scope_under(**environ: Any) -> Scope:
 # What a2wsgi's suite says of its ASGIMiddleware
 
 
-def test_status_headers_and_body() -> None:
+def test_asgi_response_becomes_status_headers_and_body_of_wsgi() -> None:
     headers = [[b"content-type", b"text/plain"], [b"Content-Length", b"13"], (b"X-Name", b"caf\xe9")]
     app = sending({**START, "headers": headers}, {"type": "http.response.body", "body": b"Hello, world!"})
     expected = {"content-type": "text/plain", "Content-Length": "13", "X-Name": "caf\xe9"}
@@ -100,7 +100,7 @@ def test_status_headers_and_body() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"hi boy", bytes(200_000)])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_is_echoed(body: bytes, chunked: bool) -> None:
+def test_request_body_reaches_the_asgi_application(body: bytes, chunked: bool) -> None:
     environ = environ_for(body, REQUEST_METHOD="POST", CONTENT_TYPE="text/plain")
     if chunked:
         del environ["CONTENT_LENGTH"]
@@ -159,7 +159,7 @@ def test_receive_and_send_run_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize("content", [map(str, range(10)), (str(number).encode() for number in range(10))])
-def test_starlettes_streams(content: Iterable[Any]) -> None:
+def test_streaming_response_of_starlette_is_sent_complete(content: Iterable[Any]) -> None:
     assert reply_of(sa.to_wsgi(http(StreamingResponse(content, media_type="text/plain"))))[2] == b"0123456789"
 
 
@@ -235,7 +235,9 @@ def test_the_scope_is_that_of_the_environ() -> None:
         ({"REMOTE_ADDR": "10.0.0.1"}, {"client": ("10.0.0.1", 0)}),
     ],
 )
-def test_odd_requests_are_translated(environ: dict[str, str], expected: dict[str, object]) -> None:
+def test_unusual_environ_becomes_the_scope_that_servers_make(
+    environ: dict[str, str], expected: dict[str, object]
+) -> None:
     scope = scope_under(**environ)
     assert {name: scope[name] for name in expected} == expected
 
@@ -351,7 +353,7 @@ def test_each_part_is_on_its_way_before_the_next_is_sent() -> None:
         assert list(reply.blocks) == []
 
 
-def test_send_waits_for_the_client() -> None:
+def test_send_waits_while_the_client_reads_nothing() -> None:
     sent, ended = 0, Gate()
 
     async def respond(_: Scope, __: Receive, send: Send) -> None:
@@ -388,7 +390,7 @@ def test_the_head_of_an_event_stream_does_not_wait_for_the_first_event() -> None
 # The request's body, and the disconnect
 
 
-def test_the_body_is_read_as_the_application_receives() -> None:
+def test_request_body_is_read_no_faster_than_the_application_receives() -> None:
     """It is read by the request's thread, and not faster than it is wanted."""
     reads: list[int] = []
 
@@ -469,7 +471,7 @@ async def _takes_no_notice(_: Receive, send: Send) -> None:
 
 
 @pytest.mark.parametrize("go_on", [_sends, _listens, _takes_no_notice])
-def test_an_application_whose_client_has_gone_ends(go_on: Callable[[Receive, Send], Awaitable[None]]) -> None:
+def test_application_ends_after_its_client_disconnects(go_on: Callable[[Receive, Send], Awaitable[None]]) -> None:
     ended = Gate()
 
     async def respond(_: Scope, receive: Receive, send: Send) -> None:
@@ -575,12 +577,12 @@ def test_an_application_comes_back_from_both_unchanged() -> None:
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_response_without_a_body_loses_the_length_that_it_must_not_have(status: int) -> None:
+def test_content_length_is_dropped_for_204_and_304(status: int) -> None:
     app = sending(start((b"content-length", b"0"), (b"x-a", b"b"), status=status), block(b"", more=False))
     assert reply_of(sa.to_wsgi(app))[1] == {"x-a": "b"}
 
 
-def test_body_of_a_head_is_refused_each_time_and_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_body_sent_to_head_raises_each_time_and_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     errors: list[OSError] = []
 
     async def app(_: Scope, __: Receive, send: Send) -> None:

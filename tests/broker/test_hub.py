@@ -221,7 +221,7 @@ def test_event_is_encoded_once_for_all_listeners_of_a_format(live: sa.Broker, mo
     asyncio.run(use())
 
 
-def test_listeners_on_several_loops_and_threads_hear_the_same(live: sa.Broker) -> None:
+def test_listeners_on_several_loops_and_threads_receive_the_same_events(live: sa.Broker) -> None:
     cursor = live.last_event_id("a")
     heard: dict[str, list[Any]] = {}
 

@@ -177,7 +177,7 @@ def test_reading_does_not_wait_for_a_transaction_that_publishes(url: str) -> Non
             assert heard.next().data == "slow"
 
 
-def test_event_of_a_transaction_is_there_with_it(url: str) -> None:
+def test_event_published_in_a_transaction_is_stored_at_commit_only(url: str) -> None:
     with sa.Broker(url) as live, listening(live, "a") as heard, psycopg.connect(url) as connection:
         live.publish("a", "never", using=connection)
         connection.rollback()

@@ -36,7 +36,7 @@ def test_event_carries_data_name_id_channel_and_time(live: sa.Broker) -> None:
     ("data", "read"),
     [("text\nlines", "text\nlines"), (None, None), (1.5, 1.5), ([1, "a"], [1, "a"]), ("", ""), ({"a": "ü\u2028"},) * 2],
 )
-def test_data_comes_back_as_json_carries_it(live: sa.Broker, data: object, read: object) -> None:
+def test_published_data_is_read_back_as_its_json(live: sa.Broker, data: object, read: object) -> None:
     live.publish("a", data)
     assert all_of(live, "a", 1)[0].data == read
 
@@ -62,7 +62,7 @@ def test_key_publishes_once_and_returns_the_first_id(live: sa.Broker) -> None:
     assert [event.data for event in all_of(live, "a", 2)] == [1, 3]
 
 
-def test_async_forms_do_what_the_sync_ones_do(make_broker: MakeBroker) -> None:
+def test_async_publish_functions_return_the_same_as_sync_ones(make_broker: MakeBroker) -> None:
     async def use() -> None:
         async with make_broker() as live:
             first = await live.apublish("a", 1, key="k")
@@ -153,12 +153,12 @@ def test_bad_option_is_refused_at_the_call(
         use(live)
 
 
-def test_largest_event_is_taken(live: sa.Broker) -> None:
+def test_event_of_one_mebibyte_is_published(live: sa.Broker) -> None:
     live.publish("a", "x" * (1 << 20))
     assert len(all_of(live, "a", 1)[0].data) == 1 << 20
 
 
-def test_errors_of_brokers_are_builtins_as_well() -> None:
+def test_broker_errors_subclass_builtin_exceptions() -> None:
     assert issubclass(sa.BrokerUnavailableError, (sa.BrokerError, ConnectionError))
     assert issubclass(sa.BrokerUnavailableError, ConnectionError)
     assert issubclass(sa.PublishTimeoutError, TimeoutError)

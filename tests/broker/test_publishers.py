@@ -245,7 +245,7 @@ def test_django_view_publishes_when_its_transaction_is_committed(shop: httpx2.Cl
     assert (event.data, answer) == ("without-transaction: 1 stored", f"{event.id}; 1 stored")
 
 
-def test_django_admin_publishes_what_it_saves(shop: httpx2.Client, heard: Listening) -> None:
+def test_django_admin_publishes_the_saved_object(shop: httpx2.Client, heard: Listening) -> None:
     form = shop.get("/admin/shop/order/add/").text
     token = form.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
     answer = shop.post("/admin/shop/order/add/", data={"state": "paid", "csrfmiddlewaretoken": token})
@@ -253,7 +253,7 @@ def test_django_admin_publishes_what_it_saves(shop: httpx2.Client, heard: Listen
     assert heard.next(BOUND).data == {"state": "paid"}
 
 
-def test_manage_py_shell_publishes(url: str, heard: Listening) -> None:
+def test_manage_py_shell_publishes_to_listeners_of_other_processes(url: str, heard: Listening) -> None:
     run_python("", url, "-m", SITE, "shell", "--no-imports", "-c", SHELL)
     assert heard.next(BOUND).data == "published"
 

@@ -246,7 +246,7 @@ def test_flushed_database_resets_listeners_and_cursors(server: RedisServer) -> N
 
 
 @pytest.mark.parametrize(("ending", "reason"), [(":h", "epoch"), (":s", "trimmed")])
-def test_one_evicted_key_is_a_reset(server: RedisServer, ending: str, reason: str) -> None:
+def test_eviction_of_one_key_of_a_channel_resets_its_listener(server: RedisServer, ending: str, reason: str) -> None:
     with sa.Broker(server.url, prefix="app") as live:
         cursor = live.publish_many("a", ["1", "2", "3"])[0]
         assert server.command("DEL", "{app:a}" + ending) == b":1\r\n"
@@ -328,7 +328,7 @@ def test_user_with_few_rights_can_do_all_that_a_broker_needs(server: RedisServer
         live.publish("a", "1")
 
 
-def test_unix_socket_is_spoken_to(server: RedisServer) -> None:
+def test_redis_engine_connects_to_a_unix_socket(server: RedisServer) -> None:
     server.kill()
     path = server.folder / "redis.sock"
     with RedisServer(server.kind, unixsocket=str(path)), sa.Broker(f"unix://{path}?db=0") as live:

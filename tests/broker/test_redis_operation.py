@@ -69,7 +69,7 @@ def test_full_server_without_eviction_refuses_and_keeps_what_it_has(server: Redi
             assert heard.next(30).data == "again"
 
 
-def test_evicted_deduplication_key_publishes_again(server: RedisServer) -> None:
+def test_publish_is_stored_twice_after_its_deduplication_key_was_evicted(server: RedisServer) -> None:
     """That is why no key may be evicted."""
     with sa.Broker(server.url, prefix="app") as live:
         first = live.publish("a", "once", key="payment-7")

@@ -83,7 +83,7 @@ def test_ndjson_begins_with_the_position_and_its_head_goes_out_at_once(client: h
         assert next(items) == {"id": published, "data": "one"}
 
 
-def test_bad_cursor_is_a_reset(client: httpx2.Client) -> None:
+def test_invalid_last_event_id_is_answered_by_a_reset(client: httpx2.Client) -> None:
     with listening(client, cursor="done") as response:
         reset = next(events(response))
         assert (reset.event, reset.json()["reason"]) == ("stream-reset", "unknown")

@@ -82,7 +82,7 @@ def test_client_chooses_the_format_where_none_is_named(live: sa.Broker, accept: 
 
 
 @pytest.mark.parametrize("place", ["header", "query", "both", "since"])
-def test_stream_goes_on_after_the_requests_cursor(live: sa.Broker, place: str) -> None:
+def test_subscription_resumes_after_the_cursor_of_the_request(live: sa.Broker, place: str) -> None:
     ids = live.publish_many("a", [1, 2, 3])
     head = {
         "header": request(last_event_id=ids[0]),
@@ -113,7 +113,7 @@ def test_stream_that_is_resumed_at_the_top_sends_its_head_at_once(live: sa.Broke
     asyncio.run(use())
 
 
-def test_nothing_is_registered_before_a_subscription_is_read(live: sa.Broker) -> None:
+def test_subscription_that_is_never_read_watches_no_channel(live: sa.Broker) -> None:
     response = sa.sse(live.subscribe("a"))
     resolved = response.resolve(RequestHead())
     assert live.stats().channels == 0

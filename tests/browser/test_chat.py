@@ -88,7 +88,7 @@ def test_failure_of_the_model_is_shown_without_its_text(chat: Page) -> None:
     assert "model is not there" not in chat.evaluate("document.body.textContent")
 
 
-def test_another_browser_gets_nothing_of_a_chat(chat: Page, server: Server) -> None:
+def test_chat_of_another_owner_is_answered_404(chat: Page, server: Server) -> None:
     say(chat, "hello")
     name = chat.evaluate("location.hash.slice(1)")
     for path in ("messages", "messages/2/stream", "news"):

@@ -92,7 +92,7 @@ def test_finished_panels_show_the_same_result_in_each_column(demo: Demo, page: P
     }
 
 
-def test_restart_begins_a_panel_again(demo: Demo, page: Page) -> None:
+def test_restart_button_begins_the_stream_of_its_panel_from_zero(demo: Demo, page: Page) -> None:
     page.open(demo.url)
     until(page, lambda: counts(page)["django/events"] >= 5)
 

@@ -272,7 +272,7 @@ def test_answer_of_one_process_is_shown_and_stopped_at_another(page: Page) -> No
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1400])
-def test_scenes_fit_and_are_legible(demo: Demo, page: Page, width: int, scheme: str) -> None:
+def test_scenes_fit_the_viewport_with_readable_contrast(demo: Demo, page: Page, width: int, scheme: str) -> None:
     page.command("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
     page.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
     page.open(demo.url)

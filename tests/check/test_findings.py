@@ -79,7 +79,7 @@ def test_probe_gives_the_finding_of_its_fault(plain: Probe, about: str, level: s
         ({}, "Check proxies"),
     ],
 )
-def test_headers_of_the_response_show_what_buffers(headers: dict[str, str], advice: str) -> None:
+def test_timing_finding_names_the_buffer_that_the_headers_show(headers: dict[str, str], advice: str) -> None:
     assert advice in text_of("timing", probe(headers={**SSE, **headers}, reads=[Read(2.0, EVENTS)], ended_at=2.0))
 
 
@@ -138,7 +138,7 @@ def test_compressor_is_not_blamed_if_the_plain_body_is_held() -> None:
         (probe(None, headers_at=None, reads=[]), "problem", "It hangs"),
     ],
 )
-def test_head_gives_a_finding(head: Probe, level: str, text: str) -> None:
+def test_finding_for_head_depends_on_its_status(head: Probe, level: str, text: str) -> None:
     assert levels(probe(), None, head)["HEAD"] == level
     assert text in text_of("HEAD", probe(), None, head)
 
@@ -154,7 +154,7 @@ def test_head_gives_a_finding(head: Probe, level: str, text: str) -> None:
         (probe(None, reads=[]), "problem", "No response"),
     ],
 )
-def test_reconnect_gives_a_finding(resumed: Probe, level: str, text: str) -> None:
+def test_finding_for_a_reconnect_depends_on_what_is_sent_again(resumed: Probe, level: str, text: str) -> None:
     assert levels(probe(), None, None, resumed)["reconnect"] == level
     assert text in text_of("reconnect", probe(), None, None, resumed)
 

@@ -254,7 +254,7 @@ def test_a_million_reads_are_collected_in_bounded_memory() -> None:
     assert recorder.size == MOST_BYTES
 
 
-def test_parsing_takes_linear_time() -> None:
+def test_parsing_of_an_event_stream_takes_linear_time() -> None:
     def cost(lines: int) -> float:
         probe = Probe("GET", {}, 200, headers={"content-type": "text/event-stream"})
         probe.reads = [Read(0.0001 * number, b"a\n") for number in range(lines)]

@@ -70,7 +70,7 @@ def test_blocks_of_whole_lines_are_not_torn() -> None:
     assert (timing.verdict, timing.torn) == ("blocks", False)
 
 
-def test_timing_is_that_of_the_body() -> None:
+def test_timing_begins_with_the_first_byte_of_the_body() -> None:
     timing = timing_of(probe((0.5, b"a"), (0.75, b"b"), (1.5, b"c"), ended_at=2.0))
     assert (timing.first_byte, timing.span, timing.reads) == (0.5, 1.0, 3)
     assert (timing.gap_median, timing.gap_most) == (0.5, 0.75)

@@ -125,7 +125,7 @@ def test_body_of_several_events_is_read_whole_and_no_character_is_cut(workers: l
 @pytest.mark.parametrize(
     "query", [{"offset": "nonsense"}, {"offset": ""}, {"live": "sse"}, {"live": "x", "offset": "-1"}]
 )
-def test_bad_query_is_refused(workers: list[httpx.Client], query: dict[str, str]) -> None:
+def test_invalid_offset_or_live_mode_is_answered_400(workers: list[httpx.Client], query: dict[str, str]) -> None:
     workers[0].put("/g", headers=TEXT)
     assert workers[0].get("/g", params=query).status_code == 400
 

@@ -22,7 +22,7 @@ QUALITIES: dict[str, dict[str, float]] = {
 
 
 @pytest.mark.parametrize(("field", "qualities"), QUALITIES.items())
-def test_qualities_are_read_as_the_rfc_says(field: str, qualities: dict[str, float]) -> None:
+def test_accept_is_parsed_by_the_grammar_of_rfc_9110(field: str, qualities: dict[str, float]) -> None:
     assert read_qualities(field) == qualities
 
 

@@ -70,7 +70,7 @@ def test_a_block_ends_where_the_window_is_full() -> None:
     assert answer.blocks == [b"xxxx", b"xxxx", b"xx"]
 
 
-def test_lifespan_is_completed() -> None:
+def test_response_as_an_asgi_application_completes_the_lifespan() -> None:
     async def call() -> list[Message]:
         events: list[Message] = [{"type": "lifespan.shutdown"}, {"type": "lifespan.startup"}]
         sent: list[Message] = []
@@ -87,7 +87,7 @@ def test_lifespan_is_completed() -> None:
     assert asyncio.run(call()) == [{"type": "lifespan.startup.complete"}, {"type": "lifespan.shutdown.complete"}]
 
 
-def test_a_websocket_is_refused() -> None:
+def test_response_as_an_asgi_application_closes_a_websocket() -> None:
     async def call() -> list[Message]:
         sent: list[Message] = []
 

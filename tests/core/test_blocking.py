@@ -117,7 +117,7 @@ def test_source_that_awaits_is_not_named_however_slow_it_is(warned: Warned) -> N
     assert warned.lines == []
 
 
-def test_warning_can_be_turned_off(warned: Warned) -> None:
+def test_warn_blocking_false_logs_no_blocking_source(warned: Warned) -> None:
     async def blocking_in_silence() -> AsyncIterator[str]:
         yield "a"
         time.sleep(0.6)  # noqa: ASYNC251  # what would be seen is not seen
@@ -131,6 +131,6 @@ def test_warning_can_be_turned_off(warned: Warned) -> None:
     assert warned.lines == []
 
 
-def test_warn_blocking_is_a_switch() -> None:
+def test_warn_blocking_refuses_values_that_are_not_bool() -> None:
     with pytest.raises(TypeError, match="warn_blocking: expected True or False, got str"):
         sa.configure(warn_blocking="no")  # type: ignore[arg-type]  # a mistake

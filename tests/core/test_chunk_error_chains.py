@@ -58,7 +58,7 @@ RAISED_AS_IT_IS = needs("starlette", "1.9", "older test clients raise another er
 
 @each_items
 @pytest.mark.parametrize("middlewares", [0, *(pytest.param(n, marks=RAISED_AS_IT_IS) for n in (1, 2))])
-def test_traceback_behind_base_http_middleware_is_the_same(middlewares: int, items: list[object]) -> None:
+def test_base_http_middleware_leaves_the_traceback_unchanged(middlewares: int, items: list[object]) -> None:
     app = FastAPI()
 
     async def pass_on(request: Request, call_next: Any) -> Any:

@@ -307,7 +307,7 @@ def test_a_charset_with_states_returns_to_its_first_at_the_end() -> None:
     assert sa.encode_chunk("日", charset="iso-2022-jp") == "日".encode("iso-2022-jp")
 
 
-def test_what_a_charset_cannot_carry_is_named() -> None:
+def test_character_outside_the_charset_is_named_in_the_error() -> None:
     with pytest.raises(ChunkValueError, match=r"chunk 1: charset latin-1 cannot encode '€'"):
         list(sa.iter_bytes(["a", "€"], charset="latin-1"))
 

@@ -75,7 +75,7 @@ def test_after_commit_after_the_status_line_goes_out_without_an_item(way: str, f
 
 
 @four_paths
-def test_what_is_not_decided_at_that_time_is_text(way: str, call: Call) -> None:
+def test_format_undecided_at_commit_after_becomes_text(way: str, call: Call) -> None:
     watcher = OpensAtStart()
     answer = call(sa.Response(gated(way, watcher.gate, [], [{"a": 1}, "b"]), commit_after=0.01), watcher=watcher)
     assert answer.header("content-type") == ["text/plain; charset=utf-8"]

@@ -68,7 +68,7 @@ def test_departure_is_seen_on_the_servers_socket_behind_unread_bytes(server: str
 
 
 @pytest.mark.parametrize("server", [*SOCKETS, "waitress", "wsgiref", "wsgiref of Python 3.15", "runserver"])
-def test_released_connection_is_left_alone(server: str) -> None:
+def test_released_connection_is_neither_aborted_nor_closed(server: str) -> None:
     near, far = socket.socketpair()
     with near, far:
         connection = connection_of(environs(near)[server])
@@ -107,7 +107,7 @@ def test_waitress_without_its_channel_is_asked(gone: bool) -> None:
         {"uwsgi.version": b"2.0"},
     ],
 )
-def test_server_may_show_nothing(environ: dict[str, object]) -> None:
+def test_environ_without_a_socket_gives_no_connection(environ: dict[str, object]) -> None:
     assert client_connection(environ) is None
 
 
@@ -136,13 +136,15 @@ CHUNKS = [
 
 
 @pytest.mark.parametrize(("environ", "server", "chunks"), CHUNKS)
-def test_it_is_known_where_a_server_sends_chunks(environ: dict[str, object], server: str, *, chunks: bool) -> None:
+def test_connection_knows_whether_its_server_sends_chunked(
+    environ: dict[str, object], server: str, *, chunks: bool
+) -> None:
     near, far = socket.socketpair()
     with near, far:
         assert connection_of(environs(near)[server] | environ).chunks is chunks
 
 
-def test_callback_that_comes_late_is_called_as_well() -> None:
+def test_on_disconnect_calls_back_at_once_after_a_disconnect() -> None:
     connection, called = NotifiedConnection(), list[str]()
     connection.on_disconnect(lambda: called.append("early"))
     assert connection.sample().peer is Peer.OPEN
@@ -175,7 +177,7 @@ def test_connection_that_notifies_wakes_the_stream_that_waits() -> None:
     assert [summary.reason for summary in summaries] == ["disconnect"]
 
 
-def test_first_reason_is_the_reason() -> None:
+def test_body_ended_twice_reports_the_first_reason() -> None:
     connection, summaries = NotifiedConnection(), list[sa.StreamSummary]()
     body = SyncBody(sa.Response(idle(), on_close=summaries.append).resolve(), Hooks(connection=connection))
     blocks = iter(body)
@@ -326,7 +328,7 @@ def test_failed_body_that_the_close_would_end_is_reset(
             assert client.recv(100) == b""
 
 
-def test_complete_body_ends_by_fin() -> None:
+def test_complete_http_1_0_body_closes_the_connection_with_fin() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname(), BOUND)
         server, _ = listener.accept()

@@ -55,7 +55,7 @@ def test_any_text_makes_one_line_of_ascii_that_holds_a_name_without_a_separator(
     assert not re.search(r"[/\\]", parameters["filename"] + unquote(exact, errors="strict"))
 
 
-def test_what_is_neither_attachment_nor_inline_is_refused() -> None:
+def test_disposition_other_than_attachment_or_inline_is_refused() -> None:
     with pytest.raises(ValueError, match="disposition: expected 'attachment' or 'inline', got 'form-data'"):
         content_disposition("form-data", "a")
 

@@ -78,7 +78,7 @@ def test_an_awaitable_and_the_source_it_gives_share_one_context(way: str, call: 
 
 
 @four_paths
-def test_timed_streams_keep_their_context_too(way: str, call: Call) -> None:
+def test_stream_with_a_deadline_keeps_one_context_for_its_steps(way: str, call: Call) -> None:
     seen: list[str] = []
     source = sync_source(seen) if way == "sync" else async_source(seen)
     response = sa.Response(source, limits=sa.Limits(idle_timeout=60, max_items=1), flush="item")

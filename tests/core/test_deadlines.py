@@ -64,7 +64,7 @@ def test_item_restarts_idle_timeout_but_not_total_timeout() -> None:
     assert outcome(made, START + 3.0) == "total_timeout"
 
 
-def test_output_restarts_keepalive() -> None:
+def test_keepalive_is_due_after_silence_since_the_last_output() -> None:
     made = deadlines(None, None, 2.0)
     made.last_sent_at = START + 1.5
     assert outcome(made, START + 3.0) is None

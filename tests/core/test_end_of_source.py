@@ -29,7 +29,7 @@ class EndsOnce:
 @pytest.mark.parametrize("flush", ["auto", "bulk"])
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
 @pytest.mark.parametrize("call", [call_wsgi, call_asgi], ids=["wsgi", "asgi"])
-def test_a_source_ends_once_wherever_the_window_stands(call: object, count: int, flush: Flush) -> None:
+def test_source_is_not_asked_again_after_its_end_at_any_buffer_level(call: object, count: int, flush: Flush) -> None:
     app = sa.Response(EndsOnce(count), flush=flush, limits=sa.Limits(max_items=8))
     answer = call_wsgi(app.wsgi) if call is call_wsgi else call_asgi(app.asgi)
     assert answer.error is None

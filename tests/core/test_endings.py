@@ -334,7 +334,7 @@ RECORDS: list[tuple[Callable[..., sa.Response], bytes]] = [
 
 @four_paths
 @pytest.mark.parametrize(("shortcut", "body"), RECORDS, ids=["ndjson", "sse", "text"])
-def test_a_format_tells_of_a_failure_in_band_without_its_text(
+def test_failure_record_of_a_format_does_not_contain_the_exception_text(
     shortcut: Callable[..., sa.Response], body: bytes, way: str, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer: Answer = call(shortcut(SOURCES[way]([1, Failure("secret")])))

@@ -181,7 +181,7 @@ def test_the_charset_is_announced_and_used() -> None:
 
 
 @pytest.mark.parametrize("first", [b"", "", {"a": 1}])
-def test_one_item_is_enough_to_decide_be_it_empty(first: object) -> None:
+def test_start_pulls_one_item_although_it_is_empty(first: object) -> None:
     source = CountingSource([first, b"more"])
     body = SyncBody(sa.Response(source).resolve())
     body.start()

@@ -52,7 +52,7 @@ SAME_TWO_COOKIES: list[HeadersInput] = [
 
 @either_interface
 @pytest.mark.parametrize("headers", SAME_TWO_COOKIES, ids=["list", "tuple", "pairs", "Headers"])
-def test_a_field_may_be_repeated(headers: HeadersInput, call: Call) -> None:
+def test_list_of_header_values_repeats_the_field(headers: HeadersInput, call: Call) -> None:
     answer = call(sa.Response(iter([b"a"]), headers=headers))
     assert answer.header("set-cookie") == ["a=1", "b=2"]
     assert answer.header("x-a") == ["é"]

@@ -114,7 +114,7 @@ def test_draining_with_no_streams_returns_at_once() -> None:
 
 
 @pytest.mark.parametrize(("timeout", "error"), [(-1, ValueError), ("1", TypeError)])
-def test_a_bad_timeout_is_refused(timeout: float, error: type[Exception]) -> None:
+def test_drain_refuses_a_timeout_that_is_negative_or_not_a_number(timeout: float, error: type[Exception]) -> None:
     with pytest.raises(error, match="timeout"):
         sa.drain(timeout)
 

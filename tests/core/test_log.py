@@ -93,7 +93,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("place", ["path", "method"])
-def test_what_the_client_chooses_is_escaped_and_cut(text: str, place: str) -> None:
+def test_method_and_path_in_the_log_are_escaped_and_truncated(text: str, place: str) -> None:
     head = RequestHead(method=text, path="/") if place == "method" else RequestHead(path=text)
     name = describe_stream(head, [b""])
     request, _, source = name.rpartition(" (")

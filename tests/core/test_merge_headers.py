@@ -80,7 +80,7 @@ def test_copied_field_that_the_framework_removed_stays_removed() -> None:
     "pair", [("X-A", "a\0b"), ("X-A", "a\x1b"), ("X-A: b\r\nSet-Cookie", "sid"), ("X-A", "a\r\nb")]
 )
 @pytest.mark.parametrize("side", [0, 1])
-def test_merging_refuses_what_may_not_be_sent(pair: tuple[str, str], side: int) -> None:
+def test_merge_refuses_control_characters_from_either_side(pair: tuple[str, str], side: int) -> None:
     with pytest.raises(ValueError, match="headers: ") as caught:
         merge_headers(*([[pair], []] if side == 0 else [[], [pair]]))
     assert "sid" not in str(caught.value).partition("Set-Cookie")[2]

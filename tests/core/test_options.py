@@ -220,7 +220,7 @@ def test_response_signature_in_the_source_has_the_keywords_of_the_frozen_options
     assert fields - {"given"} == keywords.keys() - {"description"}
 
 
-def test_checked_options_are_not_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checked_options_are_used_without_a_second_check(monkeypatch: pytest.MonkeyPatch) -> None:
     options = checked_options(status_code=201, headers={"X-A": "1"})
     defaults = checked_options(flush="item", headers={"X-B": "2"})
     monkeypatch.setattr("stream_adapter._options._CHECKS", {})

@@ -35,7 +35,7 @@ def test_whole_body_is_plain(content: Any) -> None:
     ],
     ids=["stream", "items", "on_close", "large"],
 )
-def test_what_has_something_to_do_is_not_plain(response: Any) -> None:
+def test_response_with_items_a_callback_or_a_large_body_is_not_plain(response: Any) -> None:
     assert not response().resolve().is_plain
 
 

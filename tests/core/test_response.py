@@ -29,7 +29,7 @@ def test_a_body_of_one_chunk_has_its_length(content: object, length: str, call: 
 
 
 @four_paths
-def test_a_stream_has_no_length(way: str, call: Call) -> None:
+def test_stream_is_sent_without_content_length(way: str, call: Call) -> None:
     answer = call(sa.Response(SOURCES[way]([b"abc"])))
     assert answer.header("content-length") == []
 
@@ -79,7 +79,7 @@ def test_a_source_that_can_be_read_once_is_served_once(way: str, call: Call) -> 
 
 @either_interface
 @pytest.mark.parametrize("content", [b"ab", "ab", [b"a", "b"], ("a", b"b")])
-def test_what_can_be_read_again_is_served_again(content: object, call: Call) -> None:
+def test_response_of_reusable_content_is_served_several_times(content: object, call: Call) -> None:
     response = sa.Response(content)
     assert [call(response).body for _ in range(3)] == [b"ab"] * 3
 
@@ -101,7 +101,7 @@ def test_a_response_called_with_neither_twos_nor_threes_arguments_says_what_it_t
         sa.Response(b"")({})  # type: ignore[call-overload]  # the mistake that is tested
 
 
-def test_its_repr_says_what_it_is() -> None:
+def test_repr_of_a_response_has_status_and_content_class() -> None:
     assert repr(sa.Response([b""], status_code=201)) == "<Response 201 of list>"
 
 
@@ -137,7 +137,7 @@ def test_a_response_and_its_filled_copy_share_one_source() -> None:
     assert isinstance(call_wsgi(response).error, sa.StreamConsumedError)
 
 
-def test_as_response_makes_one_or_fills_one_in() -> None:
+def test_as_response_makes_a_response_or_fills_in_its_options() -> None:
     assert as_response([b"a"], status_code=201).status_code == 201
     assert as_response(sa.Response([b"a"], status_code=202), status_code=201).status_code == 202
 

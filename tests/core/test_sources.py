@@ -155,7 +155,9 @@ def test_a_mapping_is_one_json_chunk(
 
 @every_way_out
 @pytest.mark.parametrize("make", [lambda: None, list, lambda: iter(()), lambda: "", lambda: b"", io.BytesIO])
-def test_nothing_is_an_empty_body(make: Callable[[], object], body_of: Callable[[object], bytes]) -> None:
+def test_empty_content_of_each_kind_is_an_empty_body(
+    make: Callable[[], object], body_of: Callable[[object], bytes]
+) -> None:
     assert body_of(make()) == b""
 
 
@@ -225,7 +227,7 @@ async def coroutine_function() -> bytes:
         (sa.Response(b""), "got a Response; return it as it is, or give it to stream_response"),
     ],
 )
-def test_what_cannot_be_streamed_is_an_error_when_the_response_is_made(content: object, problem: str) -> None:
+def test_response_of_content_that_cannot_be_streamed_raises_source_error(content: object, problem: str) -> None:
     with pytest.raises(SourceError) as caught:
         sa.Response(content)
     assert problem in str(caught.value)
@@ -233,7 +235,7 @@ def test_what_cannot_be_streamed_is_an_error_when_the_response_is_made(content: 
 
 
 @every_way_out
-def test_what_an_awaitable_gives_is_checked_too(body_of: Callable[[object], bytes]) -> None:
+def test_result_of_an_awaitable_that_cannot_be_streamed_raises_source_error(body_of: Callable[[object], bytes]) -> None:
     with pytest.raises(SourceError, match="got generator function generator; call it"):
         body_of(awaited(generator))
 

@@ -103,7 +103,7 @@ def test_descriptor_above_1023_is_seen_as_any_other() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_what_the_client_has_not_taken_is_counted(pair: Pair) -> None:
+def test_unsent_bytes_grow_while_the_client_reads_nothing(pair: Pair) -> None:
     server, client = pair
     server.setblocking(False)
     assert unsent_bytes(server) == 0

@@ -59,7 +59,7 @@ def test_the_first_item_is_pulled_inside_the_call_and_before_the_status_line() -
     assert order == ["item", "status line", "next item"]
 
 
-def test_on_a_sync_source_nothing_is_held() -> None:
+def test_wsgi_sends_each_chunk_before_the_sync_source_is_asked_again() -> None:
     source = SOURCES["sync"]([b"a", b"b", b"c"])
     asked_at: list[tuple[bytes, int]] = []
 

@@ -141,7 +141,7 @@ def test_the_page_and_what_it_needs_are_served(client: httpx2.Client, path: str,
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/flask/nothing", "/django/nothing", "/fastapi/nothing", "/../app.py"])
-def test_unknown_path_is_404(client: httpx2.Client, path: str) -> None:
+def test_demo_answers_an_unknown_path_with_404(client: httpx2.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 

@@ -103,7 +103,7 @@ def test_old_run_never_stops_a_newer_one(client: httpx2.Client) -> None:
     assert stop(client, "flask", new)
 
 
-def test_new_answer_is_news(client: httpx2.Client) -> None:
+def test_start_of_an_answer_is_published_to_the_news(client: httpx2.Client) -> None:
     cursor = read(client, "/django/news", lambda events: len(events) == 1)[-1][2]
     run = run_of(client, "fastapi")
 

@@ -31,7 +31,7 @@ def test_check_agrees_with_what_was_measured_of_each_row() -> None:
 
 @pytest.mark.deployments
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in ROWS])
-def test_row_is_as_the_page_says(row: Row) -> None:
+def test_deployment_measures_what_its_row_of_the_page_says(row: Row) -> None:
     if (lack := missing(row)) is not None:
         pytest.skip(lack)
     recorded = load()[row].measured

@@ -125,7 +125,7 @@ def test_disconnect_does_not_cancel_the_close_of_the_source(interface: Interface
 
 @both_interfaces
 @either_way
-def test_on_close_has_the_reason(interface: Interface, way: str) -> None:
+def test_on_close_gets_done_or_disconnect(interface: Interface, way: str) -> None:
     reasons: list[str] = []
     for leave_after in (None, 1):
         source = SOURCES[way]([b"x"] if leave_after is None else iter(lambda: b"x", b""))

@@ -146,7 +146,7 @@ def test_sync_code_of_a_source_has_one_thread(interface: Interface, way: str) ->
 
 @both_interfaces
 @either_way
-def test_nothing_deadlocks_with_sync_middleware(interface: Interface, way: str) -> None:
+def test_sync_middleware_and_source_in_one_thread_do_not_deadlock(interface: Interface, way: str) -> None:
     """The source waits, in the request's thread, until the client has the block before; the middleware needs it too."""
     gate = Gate()
 

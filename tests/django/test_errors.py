@@ -118,7 +118,7 @@ def test_a_streaming_route_cannot_include_others() -> None:
 
 @both_interfaces
 @pytest.mark.parametrize("mode", ["decorator", "middleware", "route"])
-def test_csrf_is_still_enforced(interface: Interface, mode: str) -> None:
+def test_csrf_check_applies_to_streaming_views(interface: Interface, mode: str) -> None:
     def view(request: HttpRequest) -> Iterator[str]:
         yield "posted"
 

@@ -260,7 +260,7 @@ def test_client_disconnect_closes_a_source_whose_content_was_replaced(interface:
 @both_interfaces
 @either_way
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")  # Django's, for a list
-def test_replaced_content_is_closed(interface: Interface, way: str) -> None:
+def test_source_is_closed_when_middleware_replaces_the_content(interface: Interface, way: str) -> None:
     source = SOURCES[way]([b"one ", b"two"])
     answer = interface.get(streaming(view_of(source)), middleware=named(truncating))
     assert (answer.body, source.closes) == (b"short", 1)

@@ -149,7 +149,7 @@ def test_a_range_is_answered_as_in_a_plain_view(interface: Interface, kind: Any,
 
 
 @both_interfaces
-def test_the_format_is_negotiated(interface: Interface) -> None:
+def test_accept_chooses_the_format_of_an_operations_stream(interface: Interface) -> None:
     answer = interface.get(routes(generator(view_of([{"a": 1}]))), headers=[("Accept", "text/event-stream")])
     assert answer.header("Content-Type") == ["text/event-stream"]
 

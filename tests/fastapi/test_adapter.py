@@ -355,7 +355,7 @@ def test_a_starlette_application_is_adapted_below_the_middleware_of_its_routes()
     assert client.get("/asgi/").text == "123"
 
 
-def test_web_sockets_are_untouched() -> None:
+def test_adapter_leaves_websocket_routes_unchanged() -> None:
     app = FastAPI()
     StreamAdapter(app)
 

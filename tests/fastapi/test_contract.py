@@ -186,7 +186,7 @@ WAYS = [
 @pytest.mark.parametrize(
     ("way", "kind"), [*((way, "subclass") for way in WAYS), (by_decorator, "dict"), (by_stream, "object")]
 )
-def test_each_item_is_what_its_model_says(way: Any, format: str, kind: str) -> None:
+def test_each_item_is_serialized_by_the_response_model(way: Any, format: str, kind: str) -> None:
     app, (options, read) = FastAPI(), FORMATS[format]
     way(app, ITEMS[kind], options)
 
@@ -229,7 +229,7 @@ def test_an_item_that_does_not_fit_breaks_the_stream_and_is_named_without_its_va
     assert "hunter2" not in str(raised.value)
 
 
-def test_a_handler_of_fastapis_error_answers_it() -> None:
+def test_handler_of_response_validation_error_answers_an_invalid_first_item() -> None:
     app = FastAPI()
 
     @app.exception_handler(ResponseValidationError)
@@ -283,7 +283,7 @@ def test_the_options_of_the_response_model_hold(options: dict[str, Any], sent: d
     assert strict_client_of(app).get("/").json() == sent
 
 
-def test_fastapis_own_stream_sends_the_same() -> None:
+def test_contract_sends_the_same_bytes_as_fastapis_own_stream() -> None:
     app = FastAPI()
     StreamAdapter(app)
 

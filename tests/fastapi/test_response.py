@@ -295,7 +295,7 @@ def test_cors_and_gzip_middleware_work_on_streams() -> None:
     assert answer.headers["access-control-allow-origin"] == "https://example.org"
 
 
-def test_a_core_response_is_a_route_of_its_own() -> None:
+def test_core_response_can_be_mounted_as_an_application() -> None:
     app = FastAPI(routes=[Mount("/mounted", app=sa.Response(["a", "b"]))])
 
     assert strict_client_of(app).get("/mounted/").text == "ab"

@@ -28,7 +28,7 @@ _WITH_SEND = [host for host in ASGI if host.framework not in {"middleware", "Fla
 
 
 @on(_WITH_SEND)
-def test_a_client_that_takes_nothing_for_too_long(subject: Subject, way: str) -> None:
+def test_client_that_reads_nothing_is_disconnected_after_send_timeout(subject: Subject, way: str) -> None:
     client = subject.stream("fast", way, "send_timeout").read(65536)
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"send_timeout": 1}

@@ -9,7 +9,7 @@ from .hosts import HOSTS, on
 
 
 @on(HOSTS)
-def test_what_fails_before_its_first_item_is_an_error_of_the_server(subject: Subject, way: str) -> None:
+def test_source_that_fails_before_its_first_item_is_answered_500(subject: Subject, way: str) -> None:
     client = subject.stream("failing", way).read_to_the_end()
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"error": 1}
@@ -19,7 +19,7 @@ def test_what_fails_before_its_first_item_is_an_error_of_the_server(subject: Sub
 
 
 @on(HOSTS)
-def test_what_fails_after_it_ends_visibly(subject: Subject, way: str) -> None:
+def test_source_that_fails_after_its_first_item_breaks_the_connection(subject: Subject, way: str) -> None:
     client = subject.stream("raising", way).read_to_the_end()
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"error": 1}
@@ -31,20 +31,20 @@ def test_what_fails_after_it_ends_visibly(subject: Subject, way: str) -> None:
 
 
 @on(HOSTS)
-def test_what_succeeds_ends_politely(subject: Subject, way: str) -> None:
+def test_source_that_succeeds_ends_with_a_complete_body(subject: Subject, way: str) -> None:
     assert subject.stream("finite", way).read_to_the_end().complete
     subject.probe.wait_all_closed(1)
     assert subject.probe.reasons == {"done": 1}
 
 
 @on(HOSTS)
-def test_a_cancellation_of_the_sources_own_ends_visibly_too(subject: Subject, way: str) -> None:
+def test_source_that_raises_cancelled_error_breaks_the_connection(subject: Subject, way: str) -> None:
     _ends_visibly(subject, "cancelled", way)
 
 
 # waitress does not handle a BaseException: it neither answers nor closes
 @on(host for host in HOSTS if host.server != "waitress")
-def test_what_raises_no_exception_ends_visibly_too(subject: Subject, way: str) -> None:
+def test_source_that_raises_a_base_exception_breaks_the_connection(subject: Subject, way: str) -> None:
     _ends_visibly(subject, "fatal", way)
 
 
@@ -59,7 +59,7 @@ def _ends_visibly(subject: Subject, name: str, way: str) -> None:
 
 @on(HOSTS)
 @pytest.mark.parametrize("name", ["badly_closed", "swallowing"])
-def test_what_will_not_be_closed_leaves_its_server_in_order(subject: Subject, way: str, name: str) -> None:
+def test_source_that_fails_or_refuses_to_close_leaves_the_server_working(subject: Subject, way: str, name: str) -> None:
     client = subject.stream(name, way).read_until(b"tick")
     client.reset()
     subject.probe.wait_all_closed(1)

@@ -112,14 +112,16 @@ def _be_a_client(subject: Subject, chance: random.Random) -> None:
 
 
 @pytest.mark.parametrize("leak", ["rss", "fds"])
-def test_a_leak_is_noticed(leak: str, record_property: Callable[[str, object], None]) -> None:
+def test_soak_notices_a_source_that_leaks(leak: str, record_property: Callable[[str, object], None]) -> None:
     growth = _soak(named("uvicorn-plain"), 60, FAULTS_LEAK=leak)
     record_property("growth", growth)
     assert growth.leaks == {leak}
 
 
 @pytest.mark.parametrize("host", HOSTS, ids=[host.name for host in HOSTS])
-def test_nothing_grows(host: Host, record_property: Callable[[str, object], None]) -> None:
+def test_memory_descriptors_and_threads_do_not_grow_under_load(
+    host: Host, record_property: Callable[[str, object], None]
+) -> None:
     growth = _soak(host, SECONDS)
     record_property("growth", growth)
     assert growth.leaks == set()

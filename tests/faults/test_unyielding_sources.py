@@ -43,7 +43,7 @@ def _answered_after(subject: Subject) -> float:
 
 
 @on(HOSTS, ["async"])
-def test_it_is_closed_when_its_client_resets_while_it_reads(subject: Subject, way: str) -> None:
+def test_source_is_closed_when_its_client_resets_while_it_reads(subject: Subject, way: str) -> None:
     client: Client = subject.stream("rows", way).read(MIB)
     client.reset()
     subject.hello()

@@ -142,7 +142,7 @@ def test_media_type_of_the_user_is_sent(call: Call, large: Path, options: dict[s
 
 
 @either_interface
-def test_media_type_none_is_guessed(call: Call, tmp_path: Path) -> None:
+def test_media_type_none_is_guessed_from_the_file_name(call: Call, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"image")
     assert call(sa.file(tmp_path / "a.png", media_type=None)).header("Content-Type") == ["image/png"]
 

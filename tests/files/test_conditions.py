@@ -103,7 +103,7 @@ def test_a_304_has_what_a_cache_needs_and_nothing_of_the_content(call: Call, pag
 
 
 @either_interface
-def test_a_412_has_no_body(call: Call, page: Path) -> None:
+def test_failed_if_match_is_answered_412_without_a_body(call: Call, page: Path) -> None:
     answer = call(sa.file(page), headers=[("If-Match", '"another"')])
     assert (answer.status, answer.body) == (412, b"")
     assert answer.header("Content-Length") == ["0"]

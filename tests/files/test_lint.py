@@ -31,7 +31,7 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
 
 @either_interface
 @pytest.mark.parametrize("name", REQUESTS)
-def test_the_linter_finds_nothing_wrong(call: Call, tmp_path: Path, name: str) -> None:
+def test_http_linter_accepts_each_answer_of_a_file(call: Call, tmp_path: Path, name: str) -> None:
     method, headers = REQUESTS[name]
     path = tmp_path / "page.txt"
     path.write_bytes(b"0123456789")

@@ -163,7 +163,7 @@ async def _awaited(awaitable: Any) -> None:
 
 @either_interface
 @every_seekable
-def test_a_client_that_leaves_closes_it_once(call: Call, path: Path, name: str) -> None:
+def test_client_disconnect_closes_the_file_object_once(call: Call, path: Path, name: str) -> None:
     file = counted(name, path)
     call(sa.file(file), leave_after=1)
     assert file.closes == 1
@@ -171,7 +171,7 @@ def test_a_client_that_leaves_closes_it_once(call: Call, path: Path, name: str) 
 
 @every_seekable
 @pytest.mark.parametrize("interface", ["wsgi", "asgi"])
-def test_a_body_that_is_never_started_closes_it_once(path: Path, name: str, interface: str) -> None:
+def test_body_that_is_never_started_closes_the_file_object_once(path: Path, name: str, interface: str) -> None:
     file = counted(name, path)
     if interface == "wsgi":
         SyncBody(sa.file(file).resolve()).close()
@@ -204,7 +204,7 @@ def test_a_stream_that_only_unpacks_as_it_goes_is_sent_too(call: Call, path: Pat
 
 
 @either_interface
-def test_a_file_object_is_sent_once(call: Call) -> None:
+def test_second_response_of_a_file_object_raises_stream_consumed_error(call: Call) -> None:
     response = sa.file(io.BytesIO(b"once"))
     assert call(response).body == b"once"
     assert isinstance(call(response).error, StreamConsumedError)

@@ -101,7 +101,7 @@ def test_conditions_and_head_are_answered_without_a_body(client: httpx2.Client) 
 
 
 @pytest.mark.parametrize("name", ["nothing", "outward", "%2e%2e/secret"])
-def test_missing_path_is_a_404(client: httpx2.Client, name: str) -> None:
+def test_server_answers_a_missing_file_with_404(client: httpx2.Client, name: str) -> None:
     assert client.get(f"/{name}").status_code == 404
 
 

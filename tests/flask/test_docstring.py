@@ -8,7 +8,7 @@ from typing import Any
 import stream_adapter_flask
 
 
-def test_the_example_runs() -> None:
+def test_example_of_the_package_docstring_runs() -> None:
     lines = (stream_adapter_flask.__doc__ or "").splitlines()
     code = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ") or not line))
     names: dict[str, Any] = {"__name__": "example"}

@@ -69,7 +69,9 @@ METHODS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-def test_a_resource_streams(app: Flask, framework: Any, method: Any) -> None:
+def test_resource_of_a_framework_inside_flask_streams_under_the_decorator(
+    app: Flask, framework: Any, method: Any
+) -> None:
     answer = served(app, framework, method).get("/rows")
     assert (answer.mimetype, answer.data) == ("application/x-ndjson", b'{"row":0}\n{"row":1}\n')
 

@@ -329,7 +329,7 @@ def test_streaming_works_under_a_wsgi_middleware(app: Flask, journal: Journal, w
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @each_way
-def test_every_answer_is_valid_wsgi(app: Flask, install: Any, method: str) -> None:
+def test_wsgiref_validator_accepts_each_answer(app: Flask, install: Any, method: str) -> None:
     install(app, values)
     answer = call_wsgi(app, method=method)
     assert answer.error is None

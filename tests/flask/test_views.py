@@ -181,7 +181,7 @@ def test_explicit_view_returns_each_iterable(
 
 
 @pytest.mark.parametrize("install", EVERY_WAY.values(), ids=EVERY_WAY)
-def test_generator_view_is_streamed(app: Flask, install: Callable[[Flask, object], None]) -> None:
+def test_generator_view_is_streamed_by_each_installation(app: Flask, install: Callable[[Flask, object], None]) -> None:
     install(app, generator)
     check(app, Result(generator))
 

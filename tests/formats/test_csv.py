@@ -97,7 +97,9 @@ CELLS = b'1,a\r\n2,"b, c"\r\n'
 
 @four_paths
 @pytest.mark.parametrize(("make", "header"), ROWS, ids=KINDS)
-def test_a_row_of_each_kind(make: Callable[[int, str], object], header: bytes, way: str, call: Call) -> None:
+def test_each_kind_of_row_becomes_a_line_of_csv(
+    make: Callable[[int, str], object], header: bytes, way: str, call: Call
+) -> None:
     answer = call(sa.csv(in_way(way, [make(1, "a"), make(2, "b, c")])))
     assert answer.body == header + CELLS
     assert answer.complete
@@ -142,7 +144,7 @@ def test_rows_of_several_kinds_share_the_columns_of_the_first() -> None:
     assert body_of(sa.csv(rows)) == b"id,name\r\n1,a\r\n2,b\r\n3,c\r\n4,d\r\n5,e\r\n"
 
 
-def test_one_column_may_be_empty() -> None:
+def test_empty_cell_of_a_single_column_is_quoted() -> None:
     assert body_of(sa.csv([{"a": None}, {"a": ""}, {"a": 1}])) == b'a\r\n""\r\n""\r\n1\r\n'
 
 
@@ -231,7 +233,7 @@ CELL: list[tuple[object, bytes]] = [
 
 
 @pytest.mark.parametrize(("value", "cell"), CELL, ids=repr)
-def test_each_value_has_its_cell(value: object, cell: bytes) -> None:
+def test_each_type_of_value_becomes_its_cell(value: object, cell: bytes) -> None:
     assert body_of(sa.csv([[value]])) == cell + b"\r\n"
 
 

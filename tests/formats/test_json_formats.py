@@ -50,7 +50,9 @@ BODIES: list[tuple[str, list[object], bytes]] = [
 
 @four_paths
 @pytest.mark.parametrize(("shortcut", "items", "body"), BODIES)
-def test_each_item_is_one_value(shortcut: str, items: list[object], body: bytes, way: str, call: Call) -> None:
+def test_each_item_becomes_one_json_value_of_the_body(
+    shortcut: str, items: list[object], body: bytes, way: str, call: Call
+) -> None:
     answer = call(SHORTCUTS[shortcut](in_way(way, items)))
     assert answer.body == body
     assert answer.complete

@@ -43,7 +43,7 @@ FIELDS: list[tuple[dict[str, Any], bytes]] = [
 
 
 @pytest.mark.parametrize(("fields", "encoded"), FIELDS)
-def test_each_field_has_its_line(fields: dict[str, Any], encoded: bytes) -> None:
+def test_each_field_of_an_event_is_encoded_as_its_line(fields: dict[str, Any], encoded: bytes) -> None:
     assert sa.ServerSentEvent(**fields).encoded == encoded
 
 
@@ -74,7 +74,7 @@ def test_a_field_that_could_forge_another_is_an_error_when_the_event_is_made(
     assert problem in str(caught.value)
 
 
-def test_an_event_is_a_value() -> None:
+def test_events_with_equal_fields_are_equal_and_immutable() -> None:
     event = sa.ServerSentEvent("a", id="1")
     assert event == sa.ServerSentEvent("a", id="1")
     assert event != sa.ServerSentEvent("a", id="2")

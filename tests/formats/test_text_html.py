@@ -80,7 +80,7 @@ def test_strict_html_takes_bytes_only(way: str, call: Call) -> None:
 @pytest.mark.parametrize("content", ["<p>", b"<p>", None, ["<p>"]], ids=repr)
 @pytest.mark.parametrize("streaming", [True, False], ids=["streamed", "whole"])
 @pytest.mark.parametrize("call", INTERFACES.values(), ids=INTERFACES)
-def test_html_may_be_given_whole(content: Any, call: Call, *, streaming: bool) -> None:
+def test_html_accepts_one_text_as_the_whole_page(content: Any, call: Call, *, streaming: bool) -> None:
     answer = call(sa.html(content, streaming=streaming))
     assert answer.body == (b"" if content is None else b"<p>")
     assert answer.header("content-type") == ["text/html; charset=utf-8"]

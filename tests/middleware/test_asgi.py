@@ -342,7 +342,7 @@ def test_work_after_the_last_part_runs_after_it_was_sent() -> None:
     asyncio.run(_as_coroutine(StreamAdapterMiddleware(app)(scope_of(), receive, send)))
 
 
-def test_trailers_follow_a_stream() -> None:
+def test_trailers_are_passed_on_after_the_last_part() -> None:
     sent = sent_by(StreamAdapterMiddleware(app_of(WITH_TRAILERS, part(b"a"), END, TRAILERS)))
     assert sent[0]["trailers"] is True
     assert sent[-1] is TRAILERS

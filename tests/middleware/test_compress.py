@@ -142,7 +142,7 @@ def test_a_block_can_be_read_before_the_next_one_is_made(coding: str) -> None:
 
 
 @each_coding
-def test_a_stream_is_one_member(coding: str) -> None:
+def test_compressed_stream_is_one_member(coding: str) -> None:
     codec = codecs()[coding]()
     data = b"".join([*(codec.compress(b"row %d\n" % number) for number in range(1000)), codec.finish()])
     assert WHOLE[coding](data) == b"".join(b"row %d\n" % number for number in range(1000))

@@ -116,7 +116,7 @@ def test_other_clients_are_served_while_one_client_stalls(subject: Subject, way:
 
 
 @pytest.mark.parametrize("reason", ["idle_timeout", "total_timeout"])
-def test_a_deadline_ends_the_stream(subject: Subject, way: str, reason: str) -> None:
+def test_passed_deadline_breaks_the_stream_and_closes_its_source(subject: Subject, way: str, reason: str) -> None:
     client = subject.stream("idle", way, reason).read_to_the_end()
     assert not client.complete
     subject.probe.wait(lambda it: it.reasons == {reason: 1})

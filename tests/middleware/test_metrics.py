@@ -22,7 +22,7 @@ def test_prometheus_counts_streams_by_their_reason() -> None:
     assert "stream_first_chunk_seconds_count 1.0" in metrics
 
 
-def test_opentelemetry_counts_bytes() -> None:
+def test_opentelemetry_example_counts_the_bytes_sent() -> None:
     reader = InMemoryMetricReader()
     metrics.set_meter_provider(MeterProvider([reader]))
     from examples.metrics_opentelemetry import app  # noqa: PLC0415  # it measures for the provider that there is

@@ -114,7 +114,7 @@ def test_events_arrive_while_the_source_goes_on_and_it_is_closed_when_the_client
     assert "disconnect" in host.get("/ended/disconnect").text
 
 
-def test_a_large_file_is_downloaded(host: Host) -> None:
+def test_large_file_is_downloaded_with_type_and_length(host: Host) -> None:
     response = host.get("/download")
     assert response.content == LARGE_FILE
     assert response.headers["content-type"] == "application/octet-stream"
@@ -139,7 +139,7 @@ def test_a_million_yields_leave_memory_flat(host: Host) -> None:
     assert host.server.peak_memory() - before < 32 * MIB
 
 
-def test_stream(host: Host) -> None:
+def test_async_client_receives_the_stream_in_chunks(host: Host) -> None:
     async def test() -> None:
         async with (
             httpx2.AsyncClient(timeout=BOUND) as client,

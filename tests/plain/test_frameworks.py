@@ -101,5 +101,5 @@ def test_documented_program_with_a_server_of_its_own_streams_rows(name: str, ser
     assert asyncio.run(fetch()) == LINES
 
 
-def test_every_block_is_run() -> None:
+def test_each_framework_of_the_page_has_a_tested_block() -> None:
     assert set(BLOCKS) == {"Starlette", "Litestar", "Quart", "Falcon", "Bottle", "Pyramid", "Tornado", "aiohttp"}

@@ -81,7 +81,7 @@ def test_cursor_of_a_run_that_has_expired_is_answered_204(live: sa.Broker) -> No
     asyncio.run(use())
 
 
-def test_each_format_ends_as_it_can(live: sa.Broker) -> None:
+def test_each_format_sends_its_own_end_of_a_run(live: sa.Broker) -> None:
     run = live.run("a", Source("one", {"n": 2}).asynchronous)
 
     async def use() -> None:
@@ -184,7 +184,7 @@ def test_text_refuses_a_subscription_whose_gaps_it_could_not_tell(live: sa.Broke
         asyncio.run(body_of(sa.text(live.subscribe("a"))))
 
 
-def test_long_run_is_replayed_whole(live: sa.Broker, peer: Peer) -> None:
+def test_run_longer_than_a_page_of_history_is_replayed_complete(live: sa.Broker, peer: Peer) -> None:
     source = Source(*range(2500))
 
     async def use() -> None:

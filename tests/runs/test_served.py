@@ -111,7 +111,7 @@ def test_client_that_leaves_ends_the_run_if_it_is_asked_to(client: httpx2.Client
         assert time.monotonic() < until
 
 
-def test_each_format_is_served_whole(client: httpx2.Client, key: str) -> None:
+def test_each_format_sends_the_whole_run(client: httpx2.Client, key: str) -> None:
     for form in ("ndjson", "json_seq", "json_array", "text", "openai", "ai-sdk"):
         assert b'"n":2' in client.get(f"/run/{key}?form={form}").content
     assert [item["data"]["n"] for item in client.get(f"/run/{key}?form=json_array").json()] == [0, 1, 2]

@@ -115,7 +115,7 @@ def test_run_is_started_without_a_client(live: sa.Broker, peer: Peer) -> None:
     asyncio.run(use())
 
 
-def test_sync_start_returns_the_run(live: sa.Broker) -> None:
+def test_sync_start_returns_the_run_before_it_ends(live: sa.Broker) -> None:
     source = Source(1, before=1)
     run = live.run("a", source.sync).start()
     assert run.id is not None

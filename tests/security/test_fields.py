@@ -111,7 +111,7 @@ def test_long_accept_is_answered_at_once(server: Server, path: str) -> None:
 
 @each_server
 @pytest.mark.parametrize("name", FIELDS)
-def test_field_of_the_worst_just_below_the_bounds_of_servers(server: Server, name: str) -> None:
+def test_hostile_field_just_below_the_servers_bound_is_answered_quickly(server: Server, name: str) -> None:
     kinds = ["blanks", "commas", "quotes", "digits", "brackets", "a huge year", "a year out of range", "ranges"]
     assert try_all(server, [("/file", [(name, WORST[kind](8000))]) for kind in kinds]) == len(kinds)
 
@@ -119,7 +119,7 @@ def test_field_of_the_worst_just_below_the_bounds_of_servers(server: Server, nam
 @pytest.mark.security
 @each_server
 @pytest.mark.parametrize("name", FIELDS)
-def test_each_field_of_all_the_worst_on_every_path(server: Server, name: str) -> None:
+def test_hostile_value_of_each_field_is_answered_quickly_on_each_path(server: Server, name: str) -> None:
     assert try_all(server, of_field(name, SIZES)) == len(PATHS) * len(SIZES) * len(WORST)
 
 
@@ -129,7 +129,7 @@ def test_length_that_is_not_a_number_is_never_an_error_of_the_server(server: Ser
 
 
 @each_server
-def test_path_and_query_of_the_worst(server: Server) -> None:
+def test_hostile_path_and_query_are_answered_quickly(server: Server) -> None:
     kinds = ["commas", "digits", "percents", "ampersands", "dots", "letters"]
     targets = [f"/{WORST[kind](7000)}" for kind in kinds]
     targets += [f"/events?last_event_id={WORST[kind](7000)}" for kind in kinds]

@@ -180,7 +180,7 @@ def test_protocol_error_of_an_application_raises_or_gives_a_status(
     run(test)
 
 
-def test_an_error_after_the_end_is_raised_too() -> None:
+def test_error_after_the_last_message_is_raised_in_the_test() -> None:
     async def http(receive: Receive, send: Send) -> None:
         await send(START)
         await send(END)
@@ -251,7 +251,7 @@ def test_an_error_in_the_making_of_a_request_is_the_clients() -> None:
     run(test)
 
 
-def test_the_scope_is_the_requests() -> None:
+def test_scope_has_method_path_query_and_headers_of_the_request() -> None:
     seen: Scope = {}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -344,7 +344,7 @@ def test_several_streams_of_one_client_run_at_once() -> None:
     run(test)
 
 
-def test_events_are_read_by_httpx2() -> None:
+def test_httpx2_reads_events_through_the_asgi_transport() -> None:
     async def http(receive: Receive, send: Send) -> None:
         await send({**START, "headers": [(b"content-type", b"text/event-stream")]})
         await send(block(b"data: a\n\ndata: "))

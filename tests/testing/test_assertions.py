@@ -111,7 +111,7 @@ def test_gathered_endless_source_fails_with_the_position_of_the_source(make: Mak
 
 
 @either_protocol
-def test_prelude_is_not_an_event(make: Make) -> None:
+def test_retry_and_comment_before_the_first_event_are_not_events(make: Make) -> None:
     def prelude_only() -> Iterator[bytes]:
         yield b"retry: 2000\n\n"
         yield b":\n\n"

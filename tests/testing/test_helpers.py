@@ -126,7 +126,7 @@ def test_a_compressed_event_stream_is_read_too() -> None:
         ("application/json-seq", [b'\x1e{"a":1}\n', None, b'\x1e"text"\n\x1enull\n']),
     ],
 )
-def test_rows_are_json_values(open_client: Open, kind: str, blocks: list[Any]) -> None:
+def test_rows_helper_parses_ndjson_and_json_seq(open_client: Open, kind: str, blocks: list[Any]) -> None:
     app, gate = answering(blocks, [("content-type", kind)])
     with open_client(app) as client, client.stream("GET", "/") as response:
         assert next(rows(response)) == {"a": 1}
@@ -142,7 +142,7 @@ def test_another_content_type_fails_by_name(helper: Callable[..., Any], wanted: 
         helper(response)
 
 
-def test_async_helpers_do_the_same() -> None:
+def test_async_helpers_read_chunks_rows_and_events() -> None:
     async def test() -> None:
         app = asgi_app([b"one", b"two"])
         async with async_stream_client(app) as client, client.stream("GET", "/") as response:

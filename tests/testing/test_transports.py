@@ -165,7 +165,7 @@ def test_headers_may_be_repeated_and_cookies_come_back(make: Make) -> None:
 
 
 @either_protocol
-def test_events_are_read_by_httpx2(make: Make) -> None:
+def test_httpx2_reads_events_through_each_transport(make: Make) -> None:
     blocks = [b"data: a\n\n", b"data: ", b"b\n\n"]
     app = make(blocks, headers=[("content-type", "text/event-stream")])
     with stream_client(app) as client, client.stream("GET", "/") as response:

@@ -69,7 +69,7 @@ PIPES: dict[str, Callable[[int], Any]] = {
 
 
 @pytest.mark.parametrize("opened", PIPES.values(), ids=PIPES)
-def test_content_of_a_pipe_is_sent(pipe: tuple[int, Callable[[], None]], opened: Callable[[int], Any]) -> None:
+def test_pipe_is_streamed_as_it_fills(pipe: tuple[int, Callable[[], None]], opened: Callable[[int], Any]) -> None:
     fd, go_on = pipe
     file = opened(fd)
     chunks = sa.iter_bytes(file)

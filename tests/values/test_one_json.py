@@ -237,7 +237,7 @@ def test_a_moment_within_a_fold_is_itself() -> None:
         (Tagged(), b'{"type":"tagged","price":"1.50","at":"2024-01-02T00:00:00Z"}'),
     ],
 )
-def test_a_value_has_these_bytes_wherever_it_stands(value: Any, encoded: bytes) -> None:
+def test_value_is_encoded_alike_at_each_depth(value: Any, encoded: bytes) -> None:
     assert dump_json(value) == encoded
     assert dump_json([BEYOND_64_BITS, value]) == b"[18446744073709551616,%b]" % encoded
 

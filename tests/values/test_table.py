@@ -286,7 +286,7 @@ def test_the_table_has_at_least_120_values() -> None:
 
 
 @pytest.mark.parametrize(("value", "json"), SCALARS, ids=[type(value).__qualname__ for value, _ in SCALARS])
-def test_a_scalar_is_the_same_wherever_it_stands(value: Any, json: bytes) -> None:
+def test_scalar_is_encoded_alike_in_each_format_and_position(value: Any, json: bytes) -> None:
     text = json.strip(b'"')
     assert body_of(sa.ndjson([value, value])) == json + b"\n" + json + b"\n"
     assert body_of(sa.json_array([value, [value]])) == b"[%b,[%b]]" % (json, json)
