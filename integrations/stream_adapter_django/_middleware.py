@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -21,7 +20,7 @@ from stream_adapter.integration import is_stream
 
 from ._compat import ask_for_views
 from ._inner import explained
-from ._requests import serving
+from ._requests import holding, serving
 from ._response import check_defaults, stream_response
 from ._views import View, adapt, is_async
 
@@ -62,24 +61,14 @@ class StreamAdapter:
         """Adapt the view of this request, and go on."""
         if self._is_async:
             return self._await_response(request)
-        with serving(request), _adapting(self._adapt):
+        with serving(request), holding(_waiting, self._adapt):
             response: HttpResponseBase = self._get_response(request)
             return response
 
     async def _await_response(self, request: HttpRequest) -> HttpResponseBase:
-        with serving(request), _adapting(self._adapt):
+        with serving(request), holding(_waiting, self._adapt):
             response: HttpResponseBase = await self._get_response(request)
             return response
-
-
-@contextmanager
-def _adapting(adapt: Adapt) -> Any:
-    before = _waiting.get()
-    _waiting.set(adapt)
-    try:
-        yield
-    finally:
-        _waiting.set(before)
 
 
 def _take_waiting() -> Adapt | None:

@@ -13,8 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -31,6 +30,7 @@ from stream_adapter import Response, ServerSentEvent
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.integration import ResponseOptions, checked_options
 
+from ._requests import holding
 from ._response import StreamResponse
 
 __all__ = ["join_operation", "running_operation"]
@@ -128,26 +128,16 @@ def _operated(run: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(run)
     def sync_run(request: HttpRequest, **arguments: Any) -> Any:
-        with _holding(RunningOperation(operation, request, contracts)):
+        with holding(running_operation, RunningOperation(operation, request, contracts)):
             return bound(run(request, **arguments), request)
 
     @functools.wraps(run)
     async def async_run(request: HttpRequest, **arguments: Any) -> Any:
-        with _holding(RunningOperation(operation, request, contracts)):
+        with holding(running_operation, RunningOperation(operation, request, contracts)):
             running: Awaitable[HttpResponseBase] = run(request, **arguments)
             return bound(await running, request)
 
     return async_run if operation.is_async else sync_run
-
-
-@contextmanager
-def _holding(running: RunningOperation) -> Generator[None]:
-    before = running_operation.get()
-    running_operation.set(running)
-    try:
-        yield
-    finally:
-        running_operation.set(before)
 
 
 def _contracts_of(operation: Any) -> dict[Any, Contract | None]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import ThreadSensitiveContext
@@ -31,11 +31,14 @@ __all__ = [
     "current_request_info",
     "django_request",
     "find_request",
+    "holding",
     "last_event_id",
     "note_request",
     "request_info",
     "serving",
 ]
+
+T = TypeVar("T")
 
 Answer: TypeAlias = Callable[[Exception], HttpResponseBase]
 """Makes a framework's own response of an exception, or raises it."""
@@ -127,14 +130,23 @@ class Announced:
 
 
 @contextmanager
-def serving(request: Any) -> Generator[None]:
-    """Give this request to the responses that are made inside."""
-    before = _request.get()
-    _request.set(request)
+def holding(variable: ContextVar[T], value: T) -> Generator[None]:
+    """Set a variable for what runs inside.
+
+    Its former value is set again, not reset by a token: asgiref carries the context between threads, and with it the
+    changes of it.
+    """
+    before = variable.get()
+    variable.set(value)
     try:
         yield
     finally:
-        _request.set(before)  # no token: asgiref carries the context between threads, and with it changes of it
+        variable.set(before)
+
+
+def serving(request: Any) -> AbstractContextManager[None]:
+    """Give this request to the responses that are made inside."""
+    return holding(_request, request)
 
 
 def note_request(request: Any) -> None:
