@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Self, Unpack
 
 from stream_adapter._accept import acceptable_codings
+from stream_adapter._default_headers import completed_head
 from stream_adapter._disposition import content_disposition, text_of_filename
 from stream_adapter._headers import (
     field_values,
@@ -24,7 +25,7 @@ from stream_adapter._headers import (
 )
 from stream_adapter._keywords import ResponseKeywords, shows_options
 from stream_adapter._limits import Limits
-from stream_adapter._options import ResponseOptions, completed_head
+from stream_adapter._options import ResponseOptions
 from stream_adapter._pump import in_file_thread, in_thread, run, running_loop, submit_to_file_thread
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow, Resolved, Submit
