@@ -17,7 +17,8 @@ from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
-from stream_adapter._serve.asgi import answer_other, deliver, refuse
+from stream_adapter._serve.asgi import deliver, refuse
+from stream_adapter._serve.other_scopes import answer_other
 from stream_adapter._source import Kind, Source
 from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead

@@ -16,7 +16,6 @@ from functools import lru_cache, partial
 
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, AsyncBody
 from stream_adapter._headers import outgoing_head
-from stream_adapter._lifecycle import drain
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._pump import Begun, in_file_thread, running_loop
 from stream_adapter._request import RequestHead
@@ -25,13 +24,13 @@ from stream_adapter.errors import ClientDisconnected, FileChangedError, RefusalE
 from stream_adapter.types import Message, Receive, Scope, Send
 
 from .abort import abort_response
+from .other_scopes import answer_other
 from .refusal import bare_refusal
 from .send_timeout import SendWatch
 
-__all__ = ["answer_other", "deliver", "deliver_plain", "offers_pathsend", "refuse", "serve"]
+__all__ = ["deliver", "deliver_plain", "offers_pathsend", "refuse", "serve"]
 
 _DISCONNECTED_GRACE = 1.0  # seconds that a server has to receive a response after its client has disconnected
-_SHUTDOWN_GRACE = 5.0  # seconds that streams have after the server has announced its shutdown
 
 
 async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,37 +57,10 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
         await refuse(error, send)
 
 
-async def answer_other(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a scope that is not a request: a lifespan is completed, a websocket is refused."""
-    if scope["type"] == "lifespan":
-        await _complete_lifespan(receive, send)
-    elif scope["type"] == "websocket":
-        await _refuse_websocket(receive, send)
-    else:
-        raise ValueError(f"scope: expected type http, lifespan or websocket, got {scope['type']!r}")
-
-
 async def refuse(error: RefusalError, send: Send) -> None:
     """Answer with the status of the error, and no body."""
     await send(_start(*bare_refusal(error)))
     await send(_block(b"", more=False))
-
-
-async def _refuse_websocket(receive: Receive, send: Send) -> None:
-    """Refuse the handshake."""
-    await receive()
-    await send({"type": "websocket.close", "code": 1000})
-
-
-async def _complete_lifespan(receive: Receive, send: Send) -> None:
-    """Report the startup as complete, and the shutdown after the streams that the server left open are closed."""
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.shutdown":
-            await asyncio.to_thread(drain, _SHUTDOWN_GRACE)
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
 
 
 def offers_pathsend(scope: Scope) -> bool:
