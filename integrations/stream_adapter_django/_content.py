@@ -200,8 +200,8 @@ class StreamContent(StreamingHttpResponse):
             self.close()  # the server does not
             raise
         if self._opened is not None and self._is_untouched:
-            length = self.headers.get("Content-Length")
-            self._opened.length = None if length is None else int(length)
+            lengths = [int(value) for name, value in sent if name.lower() == "content-length"]
+            self._opened.length = lengths[0] if lengths else None
         return sent
 
     def close(self) -> None:

@@ -8,11 +8,14 @@ is asked first for its answer to an exception.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from functools import cache
 from typing import Any, Self, TypeAlias, Unpack
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import BadRequest, ImproperlyConfigured, PermissionDenied
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -83,19 +86,17 @@ def answer_of(stream: Response, request: object | None) -> HttpResponseBase:
     return StreamResponse(stream, request)
 
 
-# the setting STREAM_ADAPTER as it was read last, and what was made of it
-_defaults: tuple[dict[str, Any], ResponseOptions] = ({}, checked_options())
-
-
+@cache
 def _app_defaults() -> ResponseOptions:
-    """Return the options that a response has where it was not given them. An iterator in the setting is read once."""
-    global _defaults  # noqa: PLW0603  # settings are the process's
+    """Return the options that a response has where it was not given them."""
     given: dict[str, Any] = getattr(settings, "STREAM_ADAPTER", None) or {}
-    before, checked = _defaults
-    if given != before:
-        checked = checked_options(**given)
-        _defaults = dict(given), checked
-    return checked
+    return checked_options(**given)
+
+
+@receiver(setting_changed)
+def _forget_defaults(**_: object) -> None:
+    """Read the setting again: a test has changed the settings, which Django does not change otherwise."""
+    _app_defaults.cache_clear()
 
 
 def check_defaults() -> None:
@@ -122,6 +123,7 @@ class StreamResponse(StreamContent):
     def __init__(self, response: Response, request: object | None = None) -> None:
         self._assumed_type = response.media_type or (response.format.media_type if response.format else "text/plain")
         super().__init__(response, request, self._assumed_type)
+        self._assumed_status = self.status_code
         self.is_rendered = False
         self._post_render: list[PostRender] = []
         self._answer: Answer | None = None
@@ -205,11 +207,11 @@ class StreamResponse(StreamContent):
     def _commit(self, body: SyncBody | AsyncBody) -> None:
         """Take over the final status and headers; what the view has set on this response stays."""
         self.is_rendered = True
-        if self.status_code == self._stream.status_code:
+        if self.status_code == self._assumed_status:
             self.status_code = body.status
-        if self.headers.get("Content-Type") == self._assumed_type and "content-type" not in self._given:
-            del self.headers["Content-Type"]
         own = _headers_of(self)
+        if "content-type" not in self._given:
+            own = [pair for pair in own if pair != ("Content-Type", self._assumed_type)]
         _set_headers(self, merge_headers(body.headers, own, copied=self._given) if own else body.headers)
 
     def _response_to(self, error: Exception) -> HttpResponseBase:
