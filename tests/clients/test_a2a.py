@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = needed("a2a", "sse_starlette")
 
 
 @asynccontextmanager
-async def client_of(url: str) -> AsyncIterator[Any]:
+async def client_of(url: str) -> AsyncGenerator[Any]:
     from a2a.client import ClientConfig, ClientFactory  # noqa: PLC0415  # where the package is
     from a2a.types import AgentCapabilities, AgentCard, AgentInterface  # noqa: PLC0415
 
