@@ -29,76 +29,29 @@ From a listener's start to its first live event:
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, TypeVar
 
 from stream_adapter._log import logger
-from stream_adapter.engines import Engine, Entry, Page, Position, Receiver
+from stream_adapter.engines import Engine, Entry, Position, Receiver
 from stream_adapter.errors import BrokerError, BrokerUnavailableError
 
+from ._channel import Channel, Read
 from ._ids import ChannelName
-from ._records import Record
+from ._repairs import Repairs, describe
 from ._ring import Ring
 from ._waiters import LoopGroup, LoopWaiter, Observer, ThreadWaiter, Waiter
-from ._worker import Worker
 
-__all__ = ["MAX_REPLAY", "Channel", "Hub", "Read"]
+__all__ = ["Hub"]
 
-T = TypeVar("T")
-
-MAX_REPLAY = 1000  # events of a history that one request is sent
 LINGER = 5.0  # seconds that a channel without listeners is watched
-CHECK_SECONDS = 30.0  # between two comparisons of all positions
-_RETRY_SECONDS = 1.0  # after the engine could not be asked
 
 
-class Read(NamedTuple):
-    """A part of a channel's history."""
-
-    page: Page
-    records: list[Record]
-    ring: Ring
-
-
-class Channel:
-    """What the listeners of one channel share.
-
-    Attributes:
-        ring: its newest events; None until its position is known.
-        by_group: its waiters, by their loop; None for those of threads.
-        listeners: how many there are.
-        opened: done when it is watched and `ring` is there.
-    """
-
-    __slots__ = ("by_group", "key", "listeners", "name", "opened", "reads", "ring")
-
-    def __init__(self, name: ChannelName) -> None:
-        self.name: ChannelName = name
-        self.key: str = name.key
-        self.ring: Ring | None = None
-        self.by_group: dict[LoopGroup | None, dict[Waiter, None]] = {}
-        self.listeners: int = 0
-        self.opened: Future[None] | None = None
-        self.reads: dict[tuple[int | None, int], Future[Read]] = {}
-
-    def wake(self) -> None:
-        """Wake its listeners; under the hub's lock."""
-        for group, waiters in self.by_group.items():
-            if group is not None:
-                group.schedule(self)
-            else:
-                for waiter in waiters:
-                    waiter.wake()
-
-
-class Hub(Receiver):
+class Hub(Repairs, Receiver):
     """The listeners of one process to one broker's channels.
 
     Args:
@@ -107,23 +60,13 @@ class Hub(Receiver):
     """
 
     def __init__(self, engine: Engine, prefix: str) -> None:
-        self._engine = engine
-        self._prefix = prefix
-        self.lock: AbstractContextManager[object] = (
-            threading.RLock()
-        )  # reentrant: a signal handler may publish, which wakes listeners
+        super().__init__(engine, prefix)
         self._asking = threading.RLock()
-        self._worker = Worker(f"stream_adapter.broker.{prefix}")
-        self.channels: dict[str, Channel] = {}
         self._groups: dict[asyncio.AbstractEventLoop, LoopGroup] = {}
-        self._is_checking = self._is_rechecking = False
         self._failure: tuple[float, str] = (float("-inf"), "")  # the engine's last: when, and why; the worker's
-        self._catching_up: set[str] = set()
         self.is_closed: bool = False
-        self.is_disconnected: bool = False
         self.resets: dict[str, int] = {}
         self.reconnects: int = 0
-        self.received_count: int = 0
         self.lag: float = 0.0
 
     # what listeners ask
@@ -216,7 +159,7 @@ class Hub(Receiver):
 
     def wake_later(self, channel: Channel) -> None:
         """Wake a channel's listeners in about a second: the engine has failed."""
-        self._worker.after(_RETRY_SECONDS * random.uniform(0.5, 1.5), partial(self._wake, channel))  # noqa: S311
+        self.soon(partial(self._wake, channel))
 
     def count_reset(self, reason: str) -> None:
         """Count a reset."""
@@ -264,7 +207,7 @@ class Hub(Receiver):
             was, self.is_disconnected = self.is_disconnected, True
         if not was:
             logger.warning(
-                "broker %s: the connection was lost (%s); listeners stay, reconnecting", self._prefix, _named(error)
+                "broker %s: the connection was lost (%s); listeners stay, reconnecting", self._prefix, describe(error)
             )
 
     def reconnected(self) -> None:
@@ -361,94 +304,6 @@ class Hub(Receiver):
             ring.prepend(records)
         reading.set_result(Read(page, records, ring))
 
-    def _replace(self, channel: Channel, position: Position, *, is_restart: bool = False) -> Ring:
-        """Begin a ring at a position; listeners of the old one find themselves behind, or in another epoch."""
-        ring = channel.ring = Ring(channel.name, *position, is_restart=is_restart)
-        channel.wake()
-        return ring
-
-    def _catch_up_soon(self, channel: Channel) -> None:
-        """Ask the worker to read what the ring lacks. Call it under the lock."""
-        if channel.key not in self._catching_up:
-            self._catching_up.add(channel.key)
-            self._worker.submit(partial(self._catch_up, channel))
-
-    def _catch_up(self, channel: Channel) -> None:
-        with self.lock:
-            self._catching_up.discard(channel.key)
-        while True:
-            ring = channel.ring
-            if ring is None or self.channels.get(channel.key) is not channel:
-                return
-            try:
-                page = self._engine.read(channel.key, ring.top, MAX_REPLAY)
-            except BrokerError as error:
-                self._log_trouble(error)
-                self._worker.after(_RETRY_SECONDS, partial(self._catch_up, channel))
-                return
-            with self.lock:
-                if channel.ring is ring and not self._splice(channel, ring, page):
-                    return
-
-    def _splice(self, channel: Channel, ring: Ring, page: Page) -> bool:
-        """Append a page to a ring; return True if there is more to read."""
-        if page.epoch != ring.epoch:
-            self._replace(channel, Position(page.epoch, page.top))
-            return False
-        if page.entries and page.entries[0].offset > ring.top + 1:  # a hole that stays
-            ring = self._replace(channel, Position(page.epoch, page.entries[0].offset - 1))
-        elif not page.entries and page.top > ring.top:
-            ring = self._replace(channel, Position(page.epoch, page.top))
-        top = ring.top
-        ring.add(page.entries)
-        self.received_count += ring.top - top
-        channel.wake()
-        return bool(page.entries) and ring.top < page.top
-
-    def _check_later(self) -> None:
-        """Schedule a comparison of all positions. Call it under the lock."""
-        if not self._is_checking:
-            self._is_checking = True
-            self._worker.after(CHECK_SECONDS * random.uniform(0.75, 1.25), self._check_in_turn)  # noqa: S311
-
-    def _check_in_turn(self) -> None:
-        self._check_all()
-        with self.lock:
-            self._is_checking = False
-            if self.channels:
-                self._check_later()
-
-    def _check_again(self) -> None:
-        with self.lock:
-            self._is_rechecking = False
-        self._check_all()
-
-    def _check_all(self) -> None:
-        """Compare the positions of all channels, in one round trip, and read what is missing."""
-        with self.lock:
-            rings = {key: (channel, channel.ring) for key, channel in self.channels.items() if channel.ring is not None}
-            tops = {key: ring.top for key, (_, ring) in rings.items()}
-        if not rings:
-            return
-        try:
-            positions = self._engine.positions(list(rings))
-        except BrokerError as error:
-            self._log_trouble(error)
-            with self.lock:
-                if not self.is_disconnected and not self._is_rechecking:  # else `reconnected` has it done again
-                    self._is_rechecking = True
-                    self._worker.after(_RETRY_SECONDS, self._check_again)
-            return
-        with self.lock:
-            for key, (channel, ring) in rings.items():
-                epoch, top = positions[key]
-                if channel.ring is not ring:
-                    continue
-                if epoch != ring.epoch or top < tops[key]:  # the store has lost what was published
-                    self._replace(channel, Position(epoch, top), is_restart=True)
-                elif top > ring.top:
-                    self._catch_up_soon(channel)
-
     def _forget(self, channel: Channel) -> None:
         with self._asking:  # the next listener's watch comes after this unwatch
             with self.lock:
@@ -463,11 +318,3 @@ class Hub(Receiver):
     def _wake(self, channel: Channel) -> None:
         with self.lock:
             channel.wake()
-
-    def _log_trouble(self, error: BaseException) -> None:
-        level = logging.DEBUG if self.is_disconnected else logging.WARNING
-        logger.log(level, "broker %s: %s; trying again", self._prefix, _named(error))
-
-
-def _named(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -15,7 +15,8 @@ from stream_adapter.engines import Position
 from stream_adapter.errors import BrokerUnavailableError, GoneError
 from stream_adapter.formats._published import Item
 
-from ._hub import MAX_REPLAY, Channel, Hub, Read
+from ._channel import MAX_REPLAY, Channel, Read
+from ._hub import Hub
 from ._ids import ChannelName, cursors_of
 from ._records import Control, Delivery, Record, StreamOpen
 from ._ring import Ring

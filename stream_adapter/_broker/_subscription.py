@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from stream_adapter._encode import kind_of
 
-from ._hub import MAX_REPLAY, Hub
+from ._channel import MAX_REPLAY
+from ._hub import Hub
 from ._ids import MAX_CHANNELS, ChannelName
 from ._listener import Listener, Options
 from ._listening import Listening

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stream_adapter as sa
-from stream_adapter._broker import _hub
+from stream_adapter._broker import _hub, _repairs
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
@@ -279,7 +279,7 @@ def test_store_that_went_back_resets_every_listener() -> None:
 
 
 def test_store_that_was_emptied_resets_listeners_when_positions_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_hub, "CHECK_SECONDS", 0.02)
+    monkeypatch.setattr(_repairs, "CHECK_SECONDS", 0.02)
     engine = MemoryEngine()
     with sa.Broker(engine) as live:
         live.publish("a", 1)
@@ -414,7 +414,7 @@ class _FailsOnce(MemoryEngine):
 
 
 def test_comparison_after_a_reconnect_is_tried_again_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_hub, "_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(_repairs, "RETRY_SECONDS", 0.05)
     engine = _FailsOnce()
     with sa.Broker(engine) as live, listening(live, "a") as heard, listening(live, "b") as other:
         for each, channel in ((heard, "a"), (other, "b")):

@@ -60,7 +60,7 @@ def test_killed_server_that_comes_back_loses_nothing(server: PostgresServer, url
 def test_event_arrives_by_the_look_at_positions_before_the_listening_connection_is_back(
     server: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream_adapter._broker._hub.CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("stream_adapter._broker._repairs.CHECK_SECONDS", 0.05)
     monkeypatch.setattr("stream_adapter.engines._postgres_listener._FIRST", BOUND)  # it is not back in this test
     with sa.Broker(url) as live, sa.Broker(url) as other, listening(live, "a") as heard:
         live.publish("a", "before")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from stream_adapter._broker._hub import MAX_REPLAY, Channel, Read
+from stream_adapter._broker._channel import MAX_REPLAY, Channel, Read
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._listener import BATCH, WAIT, Step
 from stream_adapter._broker._records import Record

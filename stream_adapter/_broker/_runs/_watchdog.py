@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from stream_adapter._broker._hub import Channel, Hub
+from stream_adapter._broker._channel import Channel
+from stream_adapter._broker._hub import Hub
 from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError, FencedError
 

@@ -1,0 +1,56 @@
+"""What the listeners of one channel share in one process; the docstring of `_hub` lists the owners."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from stream_adapter.engines import Page
+
+from ._ids import ChannelName
+from ._records import Record
+from ._ring import Ring
+from ._waiters import LoopGroup, Waiter
+
+__all__ = ["MAX_REPLAY", "Channel", "Read"]
+
+MAX_REPLAY = 1000  # events of a history that one request is sent
+
+
+class Read(NamedTuple):
+    """A part of a channel's history."""
+
+    page: Page
+    records: list[Record]
+    ring: Ring
+
+
+class Channel:
+    """What the listeners of one channel share.
+
+    Attributes:
+        ring: its newest events; None until its position is known.
+        by_group: its waiters, by their loop; None for those of threads.
+        listeners: how many there are.
+        opened: done when it is watched and `ring` is there.
+    """
+
+    __slots__ = ("by_group", "key", "listeners", "name", "opened", "reads", "ring")
+
+    def __init__(self, name: ChannelName) -> None:
+        self.name: ChannelName = name
+        self.key: str = name.key
+        self.ring: Ring | None = None
+        self.by_group: dict[LoopGroup | None, dict[Waiter, None]] = {}
+        self.listeners: int = 0
+        self.opened: Future[None] | None = None
+        self.reads: dict[tuple[int | None, int], Future[Read]] = {}
+
+    def wake(self) -> None:
+        """Wake its listeners; under the hub's lock."""
+        for group, waiters in self.by_group.items():
+            if group is not None:
+                group.schedule(self)
+            else:
+                for waiter in waiters:
+                    waiter.wake()
