@@ -25,7 +25,7 @@ from ._remedies import name_of, remedy_for
 from .errors import ChunkEncodingError, ChunkValueError
 from .types import JSONDumps
 
-__all__ = ["dump_json", "dump_json_line", "dump_slowly", "dumper_of", "in_one_line"]
+__all__ = ["dump_json", "dump_json_event", "dump_json_line", "dump_slowly", "dumper_of", "in_one_line"]
 
 _OPTIONS = (
     orjson.OPT_PASSTHROUGH_DATACLASS  # Pydantic's have a serializer of their own
@@ -64,6 +64,22 @@ Raises:
 # orjson's own option for it saves a copy and costs ten: its buffers start at a kilobyte, and a window keeps thousands
 dump_json_line = _dumper(b"\n")
 r"""Encode a value as one line of JSON, `\n` included."""
+
+
+def dump_json_event(value: object) -> bytes:
+    """Encode a value as the data of a server-sent event: `dump_json` with the frame around it.
+
+    Written out, because a call for each event costs a sixth of it.
+    """
+    try:
+        encoded = orjson.dumps(value, _default, _OPTIONS)
+    except orjson.JSONEncodeError:
+        encoded = dump_slowly(value)
+    if encoded.partition(b"null")[1]:
+        _refuse_nan(value)
+    if 10 in encoded or 13 in encoded:  # either would end the field
+        encoded = in_one_line(encoded)
+    return b"data: %b\n\n" % encoded
 
 
 def in_one_line(encoded: bytes) -> bytes:

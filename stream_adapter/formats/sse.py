@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from stream_adapter._encode import ChunkTable, Encode, kind_of
-from stream_adapter._json import dump_json, dumper_of, in_one_line
+from stream_adapter._json import dump_json_event, dumper_of
 from stream_adapter._limits import check_seconds
 from stream_adapter._remedies import name_of
 from stream_adapter._request import RequestHead, valid_event_id
@@ -55,13 +55,6 @@ def _encode_text_of_a_subclass(text: str) -> bytes:
 
 def _encode_foreign(event: object) -> bytes:
     return event_of(event).encoded
-
-
-def _encode_json(value: object) -> bytes:
-    encoded = dump_json(value)
-    if 13 in encoded:  # a carriage return of a fragment's, which would end the field
-        encoded = in_one_line(encoded)
-    return b"data: %b\n\n" % encoded
 
 
 def _refuse_bytes(value: object) -> bytes:
@@ -115,7 +108,7 @@ class SSE(Format):
         self.retry: int | None = retry
         self.prefix: bytes = b"" if retry is None else ServerSentEvent(retry=retry).encoded
         self.suffix: bytes = b"" if end is None else ServerSentEvent("", event=end, id=end).encoded
-        self._encode_json: Encode = _encode_json if json_dumps is None else _json_by(json_dumps)
+        self._encode_json: Encode = dump_json_event if json_dumps is None else _json_by(json_dumps)
 
     def encode(self, item: Any) -> bytes:
         """Encode one event."""
