@@ -29,6 +29,7 @@ __all__ = ["compare", "verdict_on"]
 ROOT = Path(__file__).resolve().parents[1]
 _SLOT = 0.004  # seconds of CPU time of one measurement: about what a busy scheduler gives at once
 _TURNS = 12  # of each case in one pair of processes
+_ENOUGH = 5  # pairs; fewer may all be lucky on one side
 _SEEN = 0.03  # a middle ratio closer to 1 than that is not called a difference
 
 
@@ -69,8 +70,10 @@ def compare(revision: str, sections: list[str], pairs: int) -> Table:
 
 
 def verdict_on(ratios: list[float]) -> str:
-    """Return "slower" or "faster" if every pair of processes agrees and the middle one is worth it, else ""."""
+    """Return "slower" or "faster" if enough pairs of processes agree and the middle one is worth it, else ""."""
     middle = statistics.median(ratios)
+    if len(ratios) < _ENOUGH:
+        return ""
     if min(ratios) > 1 and middle >= 1 + _SEEN:
         return "slower"
     return "faster" if max(ratios) < 1 and middle <= 1 - _SEEN else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -43,6 +43,12 @@ _ON_GUNICORN = (
     c.Contender("Django", "peer", "django:wsgi", prefix="/lines", requires=("django",)),
     c.OUR_DJANGO_WSGI,
 )
+_WHOLE: tuple[tuple[c.Contender, c.Protocol], ...] = (
+    (c.Contender("Starlette on uvicorn", "peer", "starlette:asgi", requires=("starlette",)), "asgi"),
+    (c.Contender("by to_wsgi on gunicorn", "library", "starlette:by_to_wsgi", requires=("starlette",)), "wsgi"),
+    (c.Contender("by a2wsgi on gunicorn", "peer", "starlette:by_a2wsgi", requires=("starlette", "a2wsgi")), "wsgi"),
+    (c.Contender("a floor on gunicorn", "floor", "floor:wsgi"), "wsgi"),
+)
 _SERVERS: tuple[tuple[str, c.Protocol, str, tuple[c.Contender, ...]], ...] = (
     ("uvicorn", "asgi", "async", _ON_UVICORN),
     ("gunicorn gthread", "wsgi", "sync", _ON_GUNICORN),
@@ -63,16 +69,15 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
         rounds: how often each is asked for a second; the best of each figure counts.
     """
     del rows
+    if shutil.which("wrk") is None:
+        yield Table("Requests a second", [""], notes=["not measured: wrk is not installed"])
+        return
     for name, protocol, source, contenders in _SERVERS:
         table = Table(
             f"A stream of {_ROWS} rows of NDJSON on {name}, {_CONNECTIONS} connections",
             ["", "requests a second", "µs of CPU a request", "CPU x own"],
         )
-        if shutil.which("wrk") is None:
-            table.notes.append("wrk is not installed")
-            yield table
-            continue
-        best = best_of([each for each in contenders if each.is_installed], protocol, f"/items-{source}/{_ROWS}", rounds)
+        best = best_of({each: protocol for each in contenders if each.is_installed}, f"/items-{source}/{_ROWS}", rounds)
         for each in best:
             run, own = best[each], next((best[other] for other in best if other.name == each.own), None)
             times = None if own is None else run.cpu / own.cpu
@@ -81,21 +86,38 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
                 what = f"{name}: {each.own} / {each.name}, requests a second"
                 table.goals.append(Goal(what, own.a_second / run.a_second, 1.0))
         yield table
+    yield _whole(rounds)
 
 
-def best_of(contenders: list[c.Contender], protocol: c.Protocol, path: str, rounds: int) -> dict[c.Contender, _Run]:
+def _whole(rounds: int) -> Table:
+    """Compare a whole small answer of Starlette under WSGI with the same on its own kind of server."""
+    table = Table("A whole answer of Starlette", ["", "requests a second", "µs of CPU a request", "x uvicorn"])
+    contenders = {each: protocol for each, protocol in _WHOLE if each.is_installed}
+    best = best_of(contenders, "/whole", rounds)
+    for each, run in best.items():
+        own = best.get(_WHOLE[0][0])
+        table.rows.append([each.name, run.a_second, run.cpu * 1e6, None if own is None else run.cpu / own.cpu])
+    return table
+
+
+def best_of(contenders: Mapping[c.Contender, c.Protocol], path: str, rounds: int) -> dict[c.Contender, _Run]:
     """Return the best figures of each contender.
 
     Args:
-        contenders: who is asked.
-        protocol: of the server.
+        contenders: who is asked, with the protocol of the server.
         path: what is asked for, in each application.
         rounds: how often.
     """
     best: dict[c.Contender, _Run] = {}
-    parser = ("--http", "httptools") if find_spec("httptools") and protocol == "asgi" else ()
+    options: dict[c.Protocol, list[str]] = {
+        "wsgi": [],
+        "asgi": ["--http", "httptools"] if find_spec("httptools") else [],
+    }
     with ExitStack() as servers:
-        up = {each: servers.enter_context(serve(each, protocol, *parser)) for each in contenders}
+        up = {
+            each: servers.enter_context(serve(each, protocol, *options[protocol]))
+            for each, protocol in contenders.items()
+        }
         for turn in range(rounds + 1):  # the first is a warm-up
             for each, server in up.items():
                 run = _ask(server, each.prefix + path)

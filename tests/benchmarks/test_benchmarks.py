@@ -67,7 +67,7 @@ def test_latency_is_that_of_every_row_through_real_servers() -> None:
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_requests_are_counted_with_the_cpu_time_of_the_server() -> None:
     flask = Contender("Flask", "peer", "lines:flask")
-    best = requests.best_of([flask], "wsgi", "/items-sync/3", rounds=1)
+    best = requests.best_of({flask: "wsgi"}, "/items-sync/3", rounds=1)
     assert best[flask].a_second > 0
     assert 0 < best[flask].cpu < 0.1
 
@@ -140,7 +140,13 @@ def test_working_tree_is_compared_with_a_revision_case_by_case(monkeypatch: pyte
 
 @pytest.mark.parametrize(
     ("ratios", "verdict"),
-    [([1.05, 1.04, 1.06], "slower"), ([0.95, 0.9, 0.96], "faster"), ([0.99, 1.05, 1.06], ""), ([1.01, 1.02, 1.02], "")],
+    [
+        ([1.05, 1.04, 1.06, 1.01, 1.1], "slower"),
+        ([0.95, 0.9, 0.96, 0.99, 0.97], "faster"),
+        ([0.99, 1.05, 1.06, 1.05, 1.06], ""),  # one pair disagrees
+        ([1.01, 1.02, 1.02, 1.01, 1.02], ""),  # too little
+        ([1.05, 1.04, 1.06], ""),  # too few
+    ],
 )
 def test_comparison_calls_a_difference_when_all_pairs_agree(ratios: list[float], verdict: str) -> None:
     assert against.verdict_on(ratios) == verdict
