@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -23,8 +24,10 @@ def cpu_seconds(server: Server) -> float:
     """Return the CPU time that a server and its workers have taken."""
     main = server.process.pid
     workers = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-    return sum(
-        int((thread / "schedstat").read_text().split()[0]) / 1e9
-        for process in (main, *workers)
-        for thread in Path(f"/proc/{process}/task").iterdir()
-    )
+    return sum(_ticks(process) for process in (str(main), *workers)) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(process: str) -> int:
+    """Return the user and system time of a process, also of threads that have ended (proc_pid_stat(5))."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
