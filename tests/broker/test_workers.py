@@ -98,7 +98,7 @@ def workers_on(kind: Kind, url: str) -> Generator[Workers]:
 
 
 def _setups() -> Iterator[object]:
-    for engine in ("redis", "sqlite"):
+    for engine in ("redis", "sqlite", "postgres"):
         for name in KINDS:
             marks = [] if (engine, name) in BY_DEFAULT else [pytest.mark.servers]
             yield pytest.param((engine, name), id=f"{engine}-{name}", marks=marks)
