@@ -4,6 +4,9 @@ A body is registered when it starts and unregistered when its source is closed. 
 of a worker: it ends every live stream, each in its own thread or loop, where its source is closed.
 """
 
+# pyright: reportPrivateUsage=false
+# of `Shared`, which is declared here: users of a broker do not see them
+
 from __future__ import annotations
 
 import _thread
@@ -46,15 +49,15 @@ class Shared(Protocol):
     """A source of streams that outlives them: a broker."""
 
     @property
-    def run_count(self) -> int:
+    def _run_count(self) -> int:
         """How many runs are produced in this process."""
         ...
 
-    def end_runs(self) -> None:
+    def _end_runs(self) -> None:
         """End them as cancelled."""
         ...
 
-    def end_subscriptions(self) -> None:
+    def _end_subscriptions(self) -> None:
         """End every subscription."""
         ...
 
@@ -115,7 +118,7 @@ def is_draining() -> bool:
 
 
 def _has_runs() -> bool:
-    return any(shared.run_count for shared in list(_shared))
+    return any(shared._run_count for shared in list(_shared))
 
 
 def active_stream_count() -> int:
@@ -163,7 +166,7 @@ def drain(timeout: float = 10.0) -> bool:
             _end_runs_now()
         _registry.draining -= 1
         for shared in list(_shared):
-            shared.end_subscriptions()
+            shared._end_subscriptions()
 
 
 def _end_runs(deadline: float) -> None:
@@ -175,7 +178,7 @@ def _end_runs(deadline: float) -> None:
 
 def _end_runs_now() -> None:
     for shared in list(_shared):
-        shared.end_runs()
+        shared._end_runs()
 
 
 def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None:

@@ -14,14 +14,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from enum import Enum, auto
 from itertools import chain, islice
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from ._encode import kind_of
 from ._log import describe_source, log_close_failure
 from ._readers import Reading, reading_of
 from ._records import iterates_itself
 from ._remedies import is_frame, name_of, remedy_for
-from ._source_protocols import OpenedSource, PolledSource, RequestSource
+from ._source_protocols import OpenedSource, Opener, PolledSource, RequestSource
 from .errors import SourceError, StreamConsumedError
 
 __all__ = ["Kind", "Source", "is_stream"]
@@ -220,9 +220,14 @@ class Source:
         return not self._is_common and isinstance(self.content, PolledSource)
 
     @property
-    def per_request(self) -> RequestSource | None:
-        """The content, if it has a stream per request."""
-        return self.content if not self._is_common and isinstance(self.content, RequestSource) else None
+    def per_request(self) -> Opener | None:
+        """What opens the content for a request, if it has a stream per request."""
+        content: object = self.content
+        if self._is_common or not isinstance(content, RequestSource):
+            return None
+        source = cast("RequestSource[Opener]", content)
+        opener: Opener = source._opener  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # of this module
+        return opener
 
     def open(self) -> PolledSource:
         """Open it to be polled."""

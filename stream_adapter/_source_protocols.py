@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ._request import RequestHead
 
-__all__ = ["OpenedSource", "PolledSource", "RequestSource"]
+__all__ = ["OpenedSource", "Opener", "PolledSource", "RequestSource"]
 
 
-class RequestSource(ABC):
-    """A source with a stream per request, which continues after the last item that the client received.
+class Opener(ABC):
+    """What opens a stream per request, which continues after the last item that the client received.
 
     Attributes:
         decides_status: whether its beginning may be a refusal that the status must say, so that the status waits for
@@ -26,6 +26,18 @@ class RequestSource(ABC):
     @abstractmethod
     def for_request(self, head: RequestHead) -> object:
         """Return the content for a request. Nothing is begun: it may be closed without being iterated."""
+
+
+Opener_co = TypeVar("Opener_co", bound=Opener, covariant=True)
+
+
+class RequestSource(Generic[Opener_co]):
+    """A source with a stream per request: the base of public objects, which show nothing of how they are opened."""
+
+    __slots__ = ("_opener",)
+
+    def __init__(self, opener: Opener_co) -> None:
+        self._opener = opener
 
 
 class PolledSource(ABC):

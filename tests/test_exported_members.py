@@ -61,6 +61,32 @@ MEMBERS: dict[str, str] = {
 }
 
 
+ATTRIBUTES: dict[str, str] = {
+    "Broker": """
+        acancel aclose ajoin alast_event_id aproduce apublish apublish_many cancel close join last_event_id produce
+        publish publish_many run stats subscribe
+    """,
+    "Event": "channel data event id time",
+    "History": "age bytes count",
+    "Run": "astart id key start status",
+    "Subscription": "",
+}
+
+
+def _objects() -> dict[str, object]:
+    live = stream_adapter.Broker()
+    run = live.run("a", list[int])
+    event = stream_adapter.Event(1, None, "1", "a", 1.0)
+    objects = (live, event, stream_adapter.History(), run, live.subscribe("a"))
+    return {type(each).__name__: each for each in objects}
+
+
+@pytest.mark.parametrize(("name", "attributes"), ATTRIBUTES.items(), ids=ATTRIBUTES)
+def test_public_object_has_exactly_its_documented_attributes(name: str, attributes: str) -> None:
+    found = [attribute for attribute in dir(_objects()[name]) if not attribute.startswith("_")]
+    assert found == attributes.split()
+
+
 @pytest.mark.parametrize(("module", "members"), MEMBERS.items(), ids=MEMBERS)
 def test_a_public_module_exports_exactly_its_members(module: str, members: str) -> None:
     imported = importlib.import_module(module)

@@ -21,18 +21,18 @@ from collections.abc import (
 )
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from stream_adapter._pump import run
 from stream_adapter._request import RequestHead
-from stream_adapter._source_protocols import PolledSource, RequestSource
+from stream_adapter._source_protocols import Opener, PolledSource, RequestSource
 from stream_adapter.formats._published import Item, Opening
 
 from ._listener import BATCH, WAIT, Call, Step
 from ._records import Control, Delivery, Event, Record
 from ._waiters import LoopWaiter, ThreadWaiter
 
-__all__ = ["AsyncStream", "Listening", "Steps", "SyncStream", "is_gevent"]
+__all__ = ["AsyncStream", "EventSource", "Listening", "Steps", "SyncStream", "is_gevent"]
 
 
 class Steps(Protocol):
@@ -47,8 +47,8 @@ class Steps(Protocol):
         ...
 
 
-class Listening(RequestSource, Iterable[Event], AsyncIterable[Event]):
-    """A source for any number of responses, and an iterable of events.
+class Listening(Opener):
+    """What has a listener per reader: a response, or Python code.
 
     Attributes:
         log_name: its name in the log.
@@ -120,14 +120,14 @@ class Listening(RequestSource, Iterable[Event], AsyncIterable[Event]):
             return item.event()
         raise TypeError(f"expected an event, got {type(item).__name__}")
 
-    def __iter__(self) -> Iterator[Event]:
-        """Yield events, waiting for each; resets and snapshots are among them."""
+    def events(self) -> Iterator[Event]:
+        """Yield events, waiting for each in this thread."""
         for item in self.items(None):
             if not isinstance(item, Opening):
                 yield self.event_of(item)
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """Yield events, waiting for each; resets and snapshots are among them."""
+    async def aevents(self) -> AsyncGenerator[Event]:
+        """Yield events, waiting for each on this event loop."""
         items = self.aitems(None)
         try:
             async for item in items:
@@ -135,6 +135,23 @@ class Listening(RequestSource, Iterable[Event], AsyncIterable[Event]):
                     yield self.event_of(item)
         finally:
             await items.aclose()
+
+
+Listening_co = TypeVar("Listening_co", bound=Listening, covariant=True)
+
+
+class EventSource(RequestSource[Listening_co], Iterable[Event], AsyncIterable[Event]):
+    """A source for any number of responses, and an iterable of events: what users hold of a `Listening`."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield events, waiting for each; resets and snapshots are among them."""
+        return self._opener.events()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield events, waiting for each; resets and snapshots are among them."""
+        return self._opener.aevents()
 
 
 class AsyncStream(PolledSource, AsyncIterator[Item]):

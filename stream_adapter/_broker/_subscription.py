@@ -11,7 +11,7 @@ from ._channel import MAX_REPLAY
 from ._hub import Hub
 from ._ids import MAX_CHANNELS, ChannelName
 from ._listener import Listener, Options
-from ._listening import Listening
+from ._listening import EventSource, Listening
 from ._waiters import LoopWaiter, ThreadWaiter
 
 __all__ = ["Subscription", "options_of"]
@@ -74,11 +74,20 @@ def _names_of(prefix: str, channels: Any) -> tuple[ChannelName, ...]:
     return names
 
 
-class Subscription(Listening):
-    """What `Broker.subscribe` returns.
+class Subscription(EventSource["_Subscribing"]):
+    """What `Broker.subscribe` returns: a source for any number of responses, and an iterable of Events.
 
     It registers nothing until it is resolved for a request and read, or iterated.
     """
+
+    __slots__ = ()
+
+    def __init__(self, hub: Callable[[], Hub], options: Options, log_name: str) -> None:
+        super().__init__(_Subscribing(hub, options, log_name))
+
+
+class _Subscribing(Listening):
+    """Makes the listeners of a subscription."""
 
     __slots__ = ("_hub", "_options")
 

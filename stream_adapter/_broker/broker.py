@@ -152,18 +152,18 @@ class Broker(PublishMethods, RunMethods):
         )
 
     @property
-    def run_count(self) -> int:
+    def _run_count(self) -> int:
         """The number of runs that are produced in this process."""
         registry = self._registry if self._pid == os.getpid() else None
         return 0 if registry is None else registry.count
 
-    def end_runs(self) -> None:
+    def _end_runs(self) -> None:
         """End the runs that are produced in this process as cancelled; `drain` calls it, after their grace."""
         registry = self._registry if self._pid == os.getpid() else None
         if registry is not None:
             registry.end()
 
-    def end_subscriptions(self) -> None:
+    def _end_subscriptions(self) -> None:
         """End every subscription of this process; `drain` calls it. The broker can be used again."""
         hub, self._relay.hub = self._relay.hub, None
         if hub is not None and self._pid == os.getpid():
@@ -173,19 +173,19 @@ class Broker(PublishMethods, RunMethods):
         """End every subscription, and close the engine. Does nothing the second time."""
         if self._is_closed:
             return
-        self.end_runs()
+        self._end_runs()
         self._is_closed = True
-        self.end_subscriptions()
+        self._end_subscriptions()
         self._engine.close()
 
     async def aclose(self) -> None:
         """Close it, on an event loop."""
         if self._is_closed:
             return
-        if self.run_count:
-            await asyncio.to_thread(self.end_runs)
+        if self._run_count:
+            await asyncio.to_thread(self._end_runs)
         self._is_closed = True
-        self.end_subscriptions()
+        self._end_subscriptions()
         await self._engine.aclose()
 
     def __enter__(self) -> Self:

@@ -403,7 +403,7 @@ def test_ended_run_leaves_no_task_and_no_thread_behind(live: sa.Broker) -> None:
 
     async def use() -> None:
         await body_of(sa.sse(run))
-        await eventually(lambda: live.run_count == 0)
+        await eventually(lambda: live._run_count == 0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(use())

@@ -10,7 +10,9 @@ _lease.py       the lease of a run that is produced here: kept, and lost
 _journal.py     what a producer writes of its run, once: the items, and the end
 _production.py  a run whose producer is in this process: its tasks, and how it ends
 _watchdog.py    runs whose producers are elsewhere: a lease that has ended makes them lost
-_following.py   one client of a run, and its stream
+_following.py   a client's place in a run, and the steps from there
+_client.py      one client of a run, until it has left
+_joining.py     what a Run object does: begin or join once, and open a stream for each client
 _registry.py    the runs of one broker in one process
 run.py          Run, the public face
 
