@@ -16,7 +16,7 @@ from stream_adapter.types import ASGIApp, Environ, Message, Scope, WSGIApp
 __all__ = ["SPEC_VERSION", "Call", "asgi_call", "call_of", "make_app", "wsgi_call"]
 
 SPEC_VERSION = "2.3"
-"""Of ASGI, as uvicorn and granian say in the scope of a request. gunicorn says 2.4; hypercorn and daphne say less."""
+"""Of ASGI, as uvicorn and granian say in the scope of a request. gunicorn says 2.4, hypercorn 2.1."""
 
 Call = Callable[[str], int]
 """Ask for a path and return the number of body bytes, or 0 where they are not counted."""
