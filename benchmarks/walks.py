@@ -202,13 +202,15 @@ class Client:
 
 
 async def items(target: str, more: asyncio.Event) -> AsyncIterator[str]:
-    """Yield two chunks, with a pause between them, and wait for the disconnect."""
+    """Yield three chunks, with pauses between them, and wait for the disconnect; the third is the walk's."""
     try:
-        yield "first"
-        await more.wait()
+        for chunk in ("first", "second"):
+            yield chunk
+            await more.wait()
+            more.clear()
         if target == "chunk":
             trace.start()
-        yield "second"
+        yield "third"
         await asyncio.Event().wait()
     finally:
         if target == "disconnect":
@@ -222,8 +224,9 @@ async def asgi(app: fastapi.FastAPI, target: str) -> None:
     serving = asyncio.create_task(app(client.scope, client.receive, client.send))  # type: ignore[arg-type]  # as dicts
     for _ in range(2):  # the head and the first chunk
         await client.sent.get()
-    more.set()
-    await client.sent.get()
+    for _ in range(2):
+        more.set()
+        await client.sent.get()
     await asyncio.sleep(SETTLED)
     if target == "/chunk":
         trace.stop()

@@ -10,7 +10,8 @@ import asyncio
 import sys
 from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any, Self, TypeVar
+from types import coroutine
+from typing import Any, TypeVar
 
 from stream_adapter.errors import UnsupportedError
 
@@ -50,7 +51,7 @@ def for_task(context: StepContext) -> Context:
 
 
 class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
-    """A coroutine whose first step is run by `begin`. It is awaited, or made a task of, like one that has not begun.
+    """A coroutine whose first step is run by `begin`. It is made a task of, or awaited after its `first_wait`.
 
     Args:
         coroutine: one that has not begun.
@@ -64,7 +65,7 @@ class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
         self._ending: BaseException | None = None  # how the first step ended the coroutine, until that is raised
 
     def begin(self) -> bool:
-        """Run the first step; return True if the coroutine waits now. Awaited, one that has ended returns or raises."""
+        """Run the first step; return True if the coroutine waits now, False if it has ended."""
         try:
             self._waits_for = (self._coroutine.send(None),)
         except BaseException as ending:  # noqa: BLE001  # raised where it is awaited; a StopIteration has the result
@@ -102,8 +103,30 @@ class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
         """Close it where it waits."""
         self._coroutine.close()
 
-    def __await__(self) -> Self:
-        return self
+    @coroutine
+    def first_wait(self) -> Generator[Any, Any, bool]:
+        """Wait for what the first step waits for; return True if the coroutine is then awaited to its end.
+
+        Nothing of this class stands between a task and a coroutine that is awaited after it.
+        """
+        waits_for: Any = self.send(None)
+        while True:
+            try:
+                yield waits_for
+            except GeneratorExit:
+                self._coroutine.close()
+                raise
+            except BaseException as error:  # noqa: BLE001  # raised where the coroutine waits
+                try:
+                    waits_for = self._coroutine.throw(error)
+                except StopIteration:
+                    return False
+            else:
+                return True
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        """Go on after `first_wait`."""
+        return self._coroutine.__await__()
 
 
 if sys.version_info >= (3, 12):

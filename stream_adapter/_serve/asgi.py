@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, AsyncBody
@@ -135,7 +135,7 @@ class _Delivery:
         else:
             run.raise_error()
 
-    async def _watched(self, run: Awaitable[None], receive: Receive) -> None:
+    async def _watched(self, run: Begun[None], receive: Receive) -> None:
         body = self._body
         self._is_watched = True
         if self._handed_head:
@@ -145,7 +145,8 @@ class _Delivery:
         try:
             async with interruptible:
                 body.interruption.callback = partial(_expire, interruptible)
-                await run
+                if await run.first_wait():
+                    await run
         except TimeoutError:
             if not interruptible.expired():
                 raise
