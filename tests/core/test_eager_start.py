@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import stream_adapter as sa
+from stream_adapter._pump import Begun
 from stream_adapter.integration import AsyncBody
 from stream_adapter.types import Message, Scope
 
@@ -232,3 +233,64 @@ def test_source_that_is_always_ready_lets_other_tasks_run() -> None:
             await sa.Response(source()).asgi(SCOPE, leave, Sent().send)
 
     asyncio.run(main())
+
+
+async def _awaited(begun: Begun[None]) -> None:
+    if await begun.first_wait():
+        await begun
+
+
+@pytest.mark.parametrize("ends", ["raises", "returns", "waits again"])
+def test_cancellation_at_the_first_wait_is_raised_where_the_coroutine_waits(ends: str) -> None:
+    events: list[str] = []
+
+    async def work() -> None:
+        try:
+            await never()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            events.append("cancelled")
+            if ends == "raises":
+                raise
+        if ends == "waits again":
+            await asyncio.sleep(0)
+            events.append("went on")
+
+    async def main() -> None:
+        begun = Begun(work())
+        assert begun.begin()
+        task = asyncio.create_task(_awaited(begun))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() is (ends == "raises")
+
+    asyncio.run(main())
+    assert events == (["cancelled", "went on"] if ends == "waits again" else ["cancelled"])
+
+
+def test_coroutine_awaited_after_its_first_wait_raises_and_is_closed_where_it_stands() -> None:
+    closed: list[str] = []
+
+    async def work(*, fails: bool) -> None:
+        try:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            if fails:
+                raise LookupError
+            await never()
+        finally:
+            closed.append("closed")
+
+    async def main() -> None:
+        failing, waiting = Begun(work(fails=True)), Begun(work(fails=False))
+        assert failing.begin()
+        with pytest.raises(LookupError):
+            await _awaited(failing)
+        assert waiting.begin()
+        awaiting = _awaited(waiting)
+        awaiting.send(None)
+        awaiting.close()
+
+    asyncio.run(main())
+    assert closed == ["closed", "closed"]
