@@ -133,7 +133,7 @@ def test_relative_links_of_the_docs_have_targets() -> None:
     assert [f"{page.relative_to(ROOT)}: {link}" for page in pages for link in dead_links(page)] == []
 
 
-def test_each_file_of_where_is_what_exists() -> None:
+def test_each_file_of_the_where_table_exists() -> None:
     table = (DOCS / "explanation" / "architecture.md").read_text().split("## Where is what")[1].split("\n## ")[0]
     files = re.findall(r"`([\w/]+\.py)`", table)
     assert len(files) > 30

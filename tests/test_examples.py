@@ -164,7 +164,7 @@ def test_prometheus_metrics_count_streams_by_reason() -> None:
             assert time.monotonic() < deadline, metrics
 
 
-def test_prometheus_metrics_count_what_the_broker_does() -> None:
+def test_prometheus_example_exports_the_counts_of_the_broker() -> None:
     with uvicorn("examples.metrics_prometheus:app") as server:
         with httpx2.stream("GET", f"{server.url}/events") as response:
             heard = events(response)
@@ -184,7 +184,7 @@ def test_opentelemetry_example_streams_under_gunicorn() -> None:
         assert httpx2.get(f"{server.url}/rows", timeout=BOUND).text == "0\n1\n2\n"
 
 
-def test_opentelemetry_collects_what_the_broker_counts() -> None:
+def test_opentelemetry_example_exports_the_counts_of_the_broker() -> None:
     program = """
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
@@ -210,7 +210,7 @@ live.close()
 
 
 @pytest.mark.parametrize("serve", ORDERS.values(), ids=ORDERS)
-def test_order_page_hears_what_another_worker_publishes(
+def test_order_page_receives_events_of_another_worker(
     serve: Callable[..., AbstractContextManager[Server]], tmp_path: Path
 ) -> None:
     env = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "orders.sqlite3")}

@@ -83,7 +83,7 @@ def test_pre_commit_hooks_are_pinned_by_commit() -> None:
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form.name != "config.yml"], ids=named)
-def test_form_has_what_a_code_host_requires(form: Path) -> None:
+def test_issue_form_has_the_required_keys(form: Path) -> None:
     content = loaded(form)
     assert {"name", "description", "body"} <= content.keys()
     asked = [part for part in content["body"] if part["type"] != "markdown"]

@@ -54,7 +54,7 @@ def test_connection_by_tls_checks_the_servers_certificate(tmp_path: Path) -> Non
             live.publish("a", "1")
 
 
-def test_full_server_without_eviction_refuses_and_keeps_what_it_has(server: RedisServer) -> None:
+def test_full_redis_without_eviction_refuses_to_publish_and_keeps_its_events(server: RedisServer) -> None:
     with sa.Broker(server.url) as live:
         cursor = live.publish("a", "kept")
         last = live.publish("a", "kept, too")

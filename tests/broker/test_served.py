@@ -59,7 +59,7 @@ def listening(client: httpx2.Client, form: str = "sse", cursor: str | None = Non
         yield response
 
 
-def test_client_hears_what_is_published_and_resumes_where_it_was(client: httpx2.Client) -> None:
+def test_client_receives_published_events_and_resumes_after_the_last(client: httpx2.Client) -> None:
     with listening(client) as response:
         heard = events(response)
         opening = next(heard)

@@ -180,7 +180,7 @@ def test_failure_after_the_commit_is_not_an_error_of_publish(path: Path, monkeyp
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes into every folder")
-def test_read_only_folder_is_an_error_that_says_so(path: Path) -> None:
+def test_read_only_folder_of_the_database_raises_broker_unavailable(path: Path) -> None:
     path.parent.chmod(0o500)
     try:
         with broker(path) as live, pytest.raises(BrokerUnavailableError, match="unable to open"):
@@ -189,7 +189,7 @@ def test_read_only_folder_is_an_error_that_says_so(path: Path) -> None:
         path.parent.chmod(0o700)
 
 
-def test_folder_that_does_not_exist_is_an_error_that_says_so(path: Path) -> None:
+def test_missing_folder_of_the_database_raises_broker_unavailable(path: Path) -> None:
     with broker(path.parent / "missing" / "broker.db") as live:
         with pytest.raises(BrokerUnavailableError, match="unable to open"):
             live.publish("a", "x")
@@ -197,7 +197,7 @@ def test_folder_that_does_not_exist_is_an_error_that_says_so(path: Path) -> None
             next(iter(live.subscribe("a")))
 
 
-def test_file_that_is_not_a_database_is_an_error_that_says_so(path: Path) -> None:
+def test_file_that_is_not_a_database_is_named_in_the_error(path: Path) -> None:
     path.write_bytes(b"not a database" * 1000)
     with broker(path) as live, pytest.raises(BrokerUnavailableError, match="not a database"):
         live.publish("a", "x")

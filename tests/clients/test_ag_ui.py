@@ -40,7 +40,7 @@ def events_of(server: Server, query: str = "") -> list[Any]:
     return events
 
 
-def test_ag_ui_events_are_what_the_protocols_models_take(server: Server) -> None:
+def test_ag_ui_models_parse_each_event_of_the_profile(server: Server) -> None:
     events = events_of(server)
     assert [event.type.value for event in (events[0], events[-1])] == ["RUN_STARTED", "RUN_FINISHED"]
     assert [event.delta for event in events if event.type == "TEXT_MESSAGE_CONTENT"] == WORDS

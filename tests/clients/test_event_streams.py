@@ -43,7 +43,7 @@ def read(request: pytest.FixtureRequest, server: Server) -> tuple[str, dict[str,
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_client_dispatches_what_was_sent(read: tuple[str, dict[str, Any]], name: str) -> None:
+def test_each_client_library_dispatches_the_events_that_were_sent(read: tuple[str, dict[str, Any]], name: str) -> None:
     client, found = read
     expected: list[list[Any]] = [list(event) for event in CASES[name].dispatched]
     if client == "eventsource-parser":  # the others keep retries to themselves

@@ -55,7 +55,7 @@ def test_mcp_client_resumes_after_the_server_closed_the_connection() -> None:
         assert server.log().count('"GET /mcp HTTP/1.1" 200') == 2  # of the session's own stream, and of the one resumed
 
 
-def test_event_store_replays_what_followed_in_the_same_stream() -> None:
+def test_event_store_replays_later_events_of_the_same_stream() -> None:
     async def use() -> None:
         async with sa.Broker() as live:
             store = store_of(live, "s")
@@ -70,7 +70,7 @@ def test_event_store_replays_what_followed_in_the_same_stream() -> None:
     asyncio.run(use())
 
 
-def test_event_store_sends_what_is_stored_while_it_replays() -> None:
+def test_event_store_sends_events_stored_during_its_replay() -> None:
     async def use() -> None:
         async with sa.Broker() as live:
             store = store_of(live, "s")

@@ -39,7 +39,7 @@ EXPECTED = ["the request's", "the source's", "the source's", "the source's secon
 
 
 @four_paths
-def test_what_was_set_before_is_seen_and_what_the_source_sets_survives_its_steps(way: str, call: Call) -> None:
+def test_source_sees_variables_of_the_request_and_keeps_its_own_between_steps(way: str, call: Call) -> None:
     seen: list[str] = []
     token = variable.set("the request's")
     try:

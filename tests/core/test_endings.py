@@ -406,9 +406,7 @@ def test_the_normalizer_logs_no_error_that_its_caller_gets(way: str, caplog: pyt
 
 @either_way
 @pytest.mark.parametrize("before", [[], [b"a"]])
-def test_a_cancellation_that_the_source_raises_is_an_error_under_a_sync_interface_too(
-    before: list[bytes], way: str
-) -> None:
+def test_cancelled_error_of_the_source_is_an_error_under_wsgi(before: list[bytes], way: str) -> None:
     source = SOURCES[way]([*before, asyncio.CancelledError()])
     answer = call_wsgi(sa.Response(source))
     assert isinstance(answer.error, RuntimeError)

@@ -26,7 +26,7 @@ def records(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 
 @either_interface
-def test_record_of_a_failure_says_which_stream_how_far_and_what_next(
+def test_failure_record_names_the_stream_its_progress_and_the_consequence(
     call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = call(sa.Response(rows()), method="POST")

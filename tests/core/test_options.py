@@ -68,7 +68,7 @@ HINTS = {
 
 
 @pytest.mark.parametrize(("option", "hint"), HINTS.items())
-def test_an_option_by_the_name_of_another_library_is_an_error_that_says_what_to_write(option: str, hint: str) -> None:
+def test_option_of_another_library_is_an_error_that_names_the_right_one(option: str, hint: str) -> None:
     options: Any = {option: 1}
     calls: list[Callable[[], object]] = [
         lambda: sa.Response(b"", **options),
@@ -229,7 +229,7 @@ def test_checked_options_are_used_without_a_second_check(monkeypatch: pytest.Mon
     assert list(response.headers) == [("X-B", "2"), ("X-A", "1")]
 
 
-def test_options_are_frozen_and_hold_what_was_given() -> None:
+def test_checked_options_are_frozen_and_map_the_given_ones() -> None:
     options = checked_options(status_code=201)
     assert dict(options) == {"status_code": 201}
     assert (options.charset, set(options.given)) == ("utf-8", {"status_code"})

@@ -94,7 +94,7 @@ def test_content_and_description_together_are_an_error() -> None:
         sa.Response(b"a", description=b"b")
 
 
-def test_a_response_called_with_neither_twos_nor_threes_arguments_says_what_it_takes() -> None:
+def test_response_called_with_one_argument_names_both_signatures() -> None:
     with pytest.raises(
         TypeError, match=r"takes \(environ, start_response\) or \(scope, receive, send\), got 1 arguments"
     ):
@@ -105,7 +105,7 @@ def test_repr_of_a_response_has_status_and_content_class() -> None:
     assert repr(sa.Response([b""], status_code=201)) == "<Response 201 of list>"
 
 
-def test_with_defaults_fills_in_only_what_was_not_given() -> None:
+def test_with_defaults_fills_in_absent_options_only() -> None:
     response = sa.Response([b"a"], status_code=201, headers={"X-A": "own"})
     filled = response.with_defaults(
         status_code=202, charset="latin-1", flush="item", headers={"x-a": "default", "X-B": "default"}
@@ -154,7 +154,7 @@ def test_an_app_wide_adapter_takes_iterators_and_responses(value: object) -> Non
 
 
 @pytest.mark.parametrize("value", [[1], (1,), {"a": 1}, "text", b"bytes", None, range(3), {1}, object()])
-def test_an_app_wide_adapter_leaves_what_is_the_frameworks_own(value: object) -> None:
+def test_is_stream_is_false_for_lists_dicts_and_text(value: object) -> None:
     assert not is_stream(value)
 
 

@@ -71,7 +71,7 @@ def test_client_that_stops_later_reaches_send_timeout(monkeypatch: pytest.Monkey
     ids=["head", "block", "much"],
 )
 @pytest.mark.parametrize("client", [None, CLIENT], ids=["unknown", "not found"])
-def test_client_whose_progress_is_not_seen_has_time_for_what_the_kernel_may_hold(
+def test_send_timeout_without_a_socket_allows_for_the_kernels_buffer(
     client: tuple[str, int] | None, handed: int, at_least: float, at_most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = looks(lambda _: None, monkeypatch=monkeypatch, seconds=1_000, handed=handed, client=client)

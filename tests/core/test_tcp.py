@@ -159,7 +159,7 @@ def test_reset_sends_no_fin_when_the_owner_closes(tcp: Pair) -> None:
         client.recv(1)
 
 
-def test_shut_down_delivers_what_was_sent(pair: Pair) -> None:
+def test_shut_down_socket_delivers_the_bytes_sent_before(pair: Pair) -> None:
     server, client = pair
     server.send(b"sent")
     shut_down(server)

@@ -40,7 +40,7 @@ def test_wake_always_notifies_on_every_wake() -> None:
     assert waker.wakes == 2
 
 
-def test_a_thread_that_has_what_it_waits_for_does_not_wait() -> None:
+def test_thread_waker_whose_condition_holds_does_not_wait() -> None:
     waker = ThreadWaker()
     waker.wait(lambda: True)
     assert not waker.waiting
@@ -53,7 +53,7 @@ def test_a_thread_waits_no_longer_than_its_timeout(timeout: float) -> None:
     assert not waker.waiting
 
 
-def test_a_thread_is_woken_by_a_change_that_comes_while_it_looks() -> None:
+def test_thread_waker_sees_a_change_made_while_its_condition_is_checked() -> None:
     waker, state = ThreadWaker(), list[int]()
 
     def looks() -> bool:
@@ -85,7 +85,7 @@ def test_a_thread_is_woken_from_another() -> None:
     changer.join()
 
 
-def test_a_task_that_has_what_it_waits_for_does_not_wait() -> None:
+def test_loop_waker_whose_condition_holds_does_not_wait() -> None:
     async def wait() -> None:
         waker = LoopWaker(threadsafe=False)
         await waker.wait(lambda: True)
@@ -105,7 +105,7 @@ def test_a_task_waits_no_longer_than_its_timeout(timeout: float) -> None:
 
 
 @pytest.mark.parametrize("threadsafe", [False, True])
-def test_a_task_is_woken_by_a_change_that_comes_while_it_looks(threadsafe: bool) -> None:
+def test_loop_waker_sees_a_change_made_while_its_condition_is_checked(threadsafe: bool) -> None:
     async def wait() -> None:
         waker, state = LoopWaker(threadsafe=threadsafe), list[int]()
 

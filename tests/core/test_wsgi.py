@@ -39,7 +39,7 @@ def test_every_response_is_valid_wsgi(response: sa.Response, method: str) -> Non
 
 
 @pytest.mark.parametrize("response", RESPONSES)
-def test_every_response_is_valid_behind_a_middleware_that_checks_as_well(response: sa.Response) -> None:
+def test_two_nested_validators_accept_each_response(response: sa.Response) -> None:
     assert call_wsgi(validator(validator(response.wsgi))).complete
 
 

@@ -210,7 +210,7 @@ def test_invalid_port_is_a_usage_error() -> None:
 
 
 @pytest.mark.parametrize("name", ["flask", "django", "fastapi", "uvicorn"])
-def test_a_missing_extra_is_one_line_that_says_what_installs_it(name: str) -> None:
+def test_demo_without_its_extra_prints_the_install_command(name: str) -> None:
     start = f"import runpy, sys; sys.modules[{name!r}] = None; runpy.run_module('stream_adapter', run_name='__main__')"
 
     ended = _run(sys.executable, "-c", start)

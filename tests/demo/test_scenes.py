@@ -122,7 +122,7 @@ def of_each_framework(check: Callable[[str], object]) -> None:
         list(pool.map(check, FRAMEWORKS))
 
 
-def test_failure_keeps_what_was_sent_and_says_nothing_of_the_exception(client: httpx2.Client) -> None:
+def test_failure_keeps_the_sent_text_and_hides_the_exception(client: httpx2.Client) -> None:
     def check(framework: str) -> None:
         events = read(client, f"/{framework}/failing", lambda _: False)
         assert text(events) == sources.HALF

@@ -47,7 +47,7 @@ def seen() -> str:
 @both_interfaces
 @either_way
 @pytest.mark.parametrize("mode", ["plain", "keepalive"])
-def test_a_source_sees_what_middleware_has_set(interface: Interface, way: str, mode: str) -> None:
+def test_source_sees_variables_of_middleware(interface: Interface, way: str, mode: str) -> None:
     """With a keepalive a sync source, under WSGI, runs in a thread of the pool."""
     options: Any = {"media_type": "text/event-stream"} if mode == "keepalive" else {}
 
@@ -67,7 +67,7 @@ def test_a_source_sees_what_middleware_has_set(interface: Interface, way: str, m
 
 @both_interfaces
 @either_way
-def test_a_source_sees_what_its_view_has_set_and_what_it_sets_itself(interface: Interface, way: str) -> None:
+def test_source_sees_variables_of_its_view_and_its_own(interface: Interface, way: str) -> None:
     def sync_rows() -> Any:
         yield variable.get()
         variable.set(" of the source")

@@ -138,7 +138,7 @@ def test_defaults_are_those_of_the_setting(interface: Interface) -> None:
 
 
 @both_interfaces
-def test_defaults_reach_a_decorated_view_as_well(interface: Interface) -> None:
+def test_setting_fills_in_options_of_a_decorated_view(interface: Interface) -> None:
     answer = interface.get(streaming(rows), middleware=[ADAPTER], STREAM_ADAPTER={"headers": {"X-All": "1"}})
     assert answer.header("X-All") == ["1"]
 

@@ -363,7 +363,7 @@ def test_undecorated_view_under_adapter_is_an_error_with_the_remedy(interface: I
     assert "write @streaming directly above" in " ".join(caught[0].__notes__)
 
 
-def test_a_request_of_a_factory_is_not_known_to_what_comes_after_it() -> None:
+def test_request_of_a_factory_does_not_leak_into_later_responses() -> None:
     view = negotiated(lambda request: iter(["one"]))
     assert b"".join(view(APIRequestFactory().head("/"))) == b"one"  # nothing has announced it
     assert b"".join(stream_response(iter(["two"]))) == b"two"

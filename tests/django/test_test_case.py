@@ -83,7 +83,7 @@ class RowsOfTheTest(TestCase):
                 body = b"".join([block async for block in response])
                 assert [body.count(f"row {number}".encode()) for number in range(3)] == [1, 1, 1]
 
-    def test_what_a_stream_writes_is_rolled_back_with_the_test(self) -> None:
+    def test_database_writes_of_a_stream_are_rolled_back_with_the_test_case(self) -> None:
         def writes(request: HttpRequest) -> Any:
             with transaction.atomic():
                 Row.objects.create(text="row 3")

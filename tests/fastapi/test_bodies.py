@@ -273,7 +273,7 @@ def test_a_server_that_never_says_that_a_client_left_is_not_asked_forever() -> N
     assert asyncio.run(run()) == (2, b"a")
 
 
-def test_background_tasks_read_what_the_stream_left_of_the_body() -> None:
+def test_background_task_reads_the_rest_of_the_request_body() -> None:
     app, sizes = FastAPI(), list[int]()
 
     @app.post("/")

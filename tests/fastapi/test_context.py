@@ -87,7 +87,7 @@ async def awith_stream(kind: str, stream: Stream) -> Response:
 @pytest.mark.parametrize("kind", SOURCES)
 @pytest.mark.parametrize("middleware", ["pure", "BaseHTTPMiddleware"])
 @pytest.mark.parametrize("view", [decorated, adecorated, returned, areturned, with_stream, awith_stream])
-def test_a_source_sees_what_middleware_and_view_set(kind: str, middleware: str, view: Any) -> None:
+def test_source_of_a_fastapi_view_sees_variables_of_middleware_and_view(kind: str, middleware: str, view: Any) -> None:
     app = FastAPI()
     StreamAdapter(app)
     app.get("/", response_model=None)(view)
@@ -100,7 +100,7 @@ def test_a_source_sees_what_middleware_and_view_set(kind: str, middleware: str, 
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_a_source_of_a_starlette_view_sees_them_too(kind: str) -> None:
+def test_source_of_a_starlette_view_sees_variables_of_middleware_and_view(kind: str) -> None:
     def view(_: Request) -> Any:
         return returned(kind)
 

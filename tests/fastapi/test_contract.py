@@ -318,7 +318,7 @@ def test_the_data_of_events_is_what_its_model_says(item: str) -> None:
     assert item == "item" or {"event: user", "id: 1", ": hello"} < set(lines)
 
 
-def test_events_of_fastapi_are_held_to_the_model_too() -> None:
+def test_data_of_a_fastapi_event_is_validated_by_the_model() -> None:
     app = FastAPI()
 
     @app.get("/")

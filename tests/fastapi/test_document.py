@@ -177,7 +177,7 @@ def check(answer: httpx2.Response, document: dict[str, Any]) -> int:
 @pytest.mark.parametrize("declare", DECLARATIONS)
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("kind", ITEMS)
-def test_every_item_of_a_body_is_what_the_document_says(declare: Declare, format: str, kind: str) -> None:
+def test_each_item_of_a_body_matches_its_documented_schema(declare: Declare, format: str, kind: str) -> None:
     app, (item, items) = FastAPI(), ITEMS[kind]
     declare(app, item, items, FORMATS[format])
     client = strict_client_of(app)

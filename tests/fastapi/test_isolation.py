@@ -170,7 +170,7 @@ def set_all(response: Response) -> None:
 
 
 @pytest.mark.parametrize("kind", ["async generator", "generator", "named format", "async generator returned"])
-def test_what_a_view_sets_before_its_first_item_is_sent(kind: str) -> None:
+def test_headers_set_in_the_view_before_its_first_item_are_sent(kind: str) -> None:
     app = FastAPI()
 
     if kind == "async generator":
@@ -217,7 +217,7 @@ def test_what_a_view_sets_before_its_first_item_is_sent(kind: str) -> None:
     assert answer.text == '{"a":1}\n'
 
 
-def test_a_header_of_the_format_is_replaced_by_what_the_view_sets() -> None:
+def test_header_set_in_the_view_replaces_that_of_the_format() -> None:
     app = FastAPI()
 
     @app.get("/")

@@ -31,7 +31,7 @@ def test_public_names_are_importable() -> None:
     assert public <= vars(stream_adapter_fastapi).keys()
 
 
-def test_a_fastapi_that_lacks_a_name_is_an_import_error_that_says_what_is_supported(
+def test_import_error_names_the_supported_versions_of_fastapi(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = Path(stream_adapter_fastapi.__file__).with_name("_compat.py")

@@ -42,7 +42,7 @@ def app_of(respond: Callable[[], Awaitable[Any]], **options: Any) -> FastAPI:
     return app
 
 
-def test_what_a_view_sets_on_its_response_is_sent() -> None:
+def test_headers_and_status_set_on_the_stream_response_are_sent() -> None:
     async def view() -> Response:
         response = stream_response(iter("ab"), headers={"X-Gone": "1", "X-Changed": "1", "Set-Cookie": "own=1"})
         response.status_code = 202

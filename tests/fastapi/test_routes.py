@@ -137,7 +137,7 @@ def test_the_default_response_class_of_an_application_says_nothing_of_its_stream
 
 
 @pytest.mark.parametrize("with_stream", [False, True], ids=["@streaming", "Stream"])
-def test_event_source_response_on_a_bare_route_is_an_error_that_says_what_to_write(*, with_stream: bool) -> None:
+def test_event_source_response_on_a_bare_route_is_an_error_that_names_the_decorator(*, with_stream: bool) -> None:
     app = FastAPI()
 
     if with_stream:

@@ -72,7 +72,7 @@ async def cookie(response: Response) -> None:
 
 
 @pytest.mark.parametrize("way", ["Stream", "@streaming", "StreamAdapter"])
-def test_what_a_dependency_sets_on_fastapis_response_is_sent(way: str) -> None:
+def test_headers_and_status_set_by_a_dependency_are_sent(way: str) -> None:
     app = FastAPI(dependencies=[Depends(cookie)])
     content = sa.Response(rows(), headers={"X-Both": "view", "Set-Cookie": "from=view"})
 

@@ -14,7 +14,7 @@ _GEVENT = [host for host in WSGI if host.server == "gevent"]
 
 
 @pytest.mark.parametrize("host", _GEVENT, ids=[host.framework for host in _GEVENT])
-def test_an_async_source_is_an_error_that_says_what_to_use(subject: Subject) -> None:
+def test_async_source_under_gevent_is_an_error_that_names_other_workers(subject: Subject) -> None:
     client = subject.stream("idle", "async").read_to_the_end()
     assert client.status == 500
     assert "use gunicorn's gthread worker" in subject.server.log()

@@ -103,7 +103,7 @@ def test_uploaded_filename_is_typed_by_its_last_extension_only(
     assert (answer.status, answer.header("Content-Type")) == (200, [media_type])
 
 
-def test_what_the_systems_table_says_is_sent_only_if_it_is_a_media_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guessed_type_that_is_not_a_media_type_becomes_octet_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     def guess(_name: str, *, strict: bool) -> tuple[str, None]:
         return f"text/html\r\nX: {strict}", None
 

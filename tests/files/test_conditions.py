@@ -91,7 +91,7 @@ def page(tmp_path: Path) -> Path:
 
 
 @either_interface
-def test_a_304_has_what_a_cache_needs_and_nothing_of_the_content(call: Call, page: Path) -> None:
+def test_304_has_validators_and_caching_fields_without_content_fields(call: Call, page: Path) -> None:
     etag = call(sa.file(page), method="HEAD").header("ETag")[0]
     own = {"Cache-Control": "max-age=60", "Vary": "Cookie"}
     answer = call(sa.file(page, filename="x", headers=own), headers=[("If-None-Match", etag)])

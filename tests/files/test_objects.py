@@ -198,7 +198,7 @@ def test_a_pipe_is_sent_to_its_end_without_a_length_or_ranges(call: Call) -> Non
 
 
 @either_interface
-def test_a_stream_that_only_unpacks_as_it_goes_is_sent_too(call: Call, path: Path) -> None:
+def test_file_object_of_unknown_size_is_sent_complete(call: Call, path: Path) -> None:
     packed = io.BytesIO(gzip.compress(CONTENT))
     assert call(sa.file(gzip.GzipFile(fileobj=packed))).body == CONTENT
 

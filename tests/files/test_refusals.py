@@ -94,7 +94,7 @@ def test_a_404_names_no_directory_in_its_error_its_traceback_or_the_log(
     assert caplog.records  # the reason is logged, for debugging
 
 
-def test_a_file_outside_of_what_nginx_reaches_is_the_same_404(root: Path, tmp_path: Path) -> None:
+def test_offloaded_file_outside_the_root_of_nginx_is_answered_404(root: Path, tmp_path: Path) -> None:
     elsewhere = XAccelRedirect("/files/", tmp_path / "elsewhere")
     with pytest.raises(NotFoundError) as raised:
         sa.file("a.txt", root=root, offload=elsewhere).resolve()

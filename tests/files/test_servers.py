@@ -106,7 +106,7 @@ def test_server_answers_a_missing_file_with_404(client: httpx2.Client, name: str
 
 
 @pytest.mark.parametrize("host", FRAMEWORKS)
-def test_a_frameworks_own_handler_answers_what_is_not_found(serve: Serve, host: str) -> None:
+def test_404_handler_of_the_framework_answers_a_missing_file(serve: Serve, host: str) -> None:
     response = serve(host).get("/nothing")
     assert (response.status_code, response.text) == (404, "the framework's own")
 

@@ -162,7 +162,7 @@ REPLACEMENTS = [replace_iterable, replace_encoded, replace_response, read_whole]
 @each_way
 @either_way
 @pytest.mark.parametrize("replace", REPLACEMENTS)
-def test_after_request_may_replace_what_is_sent(
+def test_after_request_function_can_replace_the_body(
     app: Flask, journal: Journal, install: Any, way: str, replace: After
 ) -> None:
     app.after_request(replace)

@@ -253,7 +253,7 @@ def test_a_bad_option_is_an_error_where_it_is_written(entry: Any, options: dict[
         entry(**options)
 
 
-def test_options_fill_in_what_a_response_was_not_given(app: Flask) -> None:
+def test_decorator_options_fill_in_those_a_response_lacks(app: Flask) -> None:
     @app.get("/")
     @streaming(status_code=201, headers={"X-A": "1", "X-B": "1"})
     def view() -> object:

@@ -368,7 +368,7 @@ def test_formulas_are_defused_when_asked_and_numbers_stay_numbers(value: object,
     assert next(csv.reader(io.StringIO(plain, newline=""))) == ["" if value is None else str(value)]
 
 
-def test_names_of_columns_are_defused_too() -> None:
+def test_formula_in_a_column_name_is_escaped() -> None:
     assert body_of(sa.csv([{"=a": 1}], escape_formulas=True)) == b"'=a\r\n1\r\n"
 
 

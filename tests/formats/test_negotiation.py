@@ -230,7 +230,7 @@ VARY: list[tuple[list[str], str]] = [
 
 
 @pytest.mark.parametrize(("given", "sent"), VARY)
-def test_vary_is_added_to_what_the_user_says_it_varies_on(given: list[str], sent: str) -> None:
+def test_accept_is_added_to_the_vary_of_the_user(given: list[str], sent: str) -> None:
     headers = [("Vary", value) for value in given]
     assert call_wsgi(sa.Response(iter([{"a": 1}]), headers=headers)).header("vary") == [sent]
 
@@ -347,7 +347,7 @@ def quality(accept: str, media_type: str) -> float:
 
 
 @given(ranges())
-def test_no_client_gets_what_it_likes_less_than_another_format(accept: str) -> None:
+def test_client_gets_the_format_of_its_highest_quality(accept: str) -> None:
     qualities = {media_type: quality(accept, media_type) for media_type in BODIES}
     chosen = Auto(accept=accept).choose(dict, strict=False).media_type
     best = max(qualities.values())

@@ -81,7 +81,7 @@ BODIES: list[tuple[str, bytes, str]] = [
 
 
 @pytest.mark.parametrize(("path", "body", "content_type"), BODIES, ids=[path for path, *_ in BODIES])
-def test_a_sample_streams_what_it_yields(path: str, body: bytes, content_type: str, host: Host) -> None:
+def test_each_sample_of_the_page_streams_its_items(path: str, body: bytes, content_type: str, host: Host) -> None:
     response = host.get(path)
     assert (response.status_code, response.content) == (200, body)
     assert response.headers["content-type"] == content_type
@@ -94,7 +94,7 @@ def test_text_and_numbers_need_no_encoding(host: Host) -> None:
     assert response.headers["content-type"] in {"text/plain; charset=utf-8", "text/html; charset=utf-8"}
 
 
-def test_always_encode_is_what_strict_mode_checks(host: Host) -> None:
+def test_strict_mode_of_the_page_answers_text_with_500(host: Host) -> None:
     assert host.get("/types/strict").status_code == 500
 
 

@@ -144,7 +144,7 @@ def test_run_past_a_limit_ends_with_an_error_that_names_it(kind: str, caplog: py
 
 
 @pytest.mark.parametrize("kind", ["sync", "asynchronous"])
-def test_run_past_its_timeout_ends_with_an_error_that_says_so(live: sa.Broker, kind: str) -> None:
+def test_run_past_its_timeout_ends_with_an_error_that_names_it(live: sa.Broker, kind: str) -> None:
     source = Source("one", "two", before=1)
     body = asyncio.run(body_of(sa.sse(live.run("a", getattr(source, kind), timeout=0.3))))
     if kind == "sync":

@@ -159,6 +159,6 @@ def memory_after(server: Server, count: int) -> float:
 
 @each_server
 @pytest.mark.parametrize("count", [60, pytest.param(350, marks=pytest.mark.security)])
-def test_memory_does_not_grow_with_what_strangers_send(server: Server, count: int) -> None:
+def test_memory_does_not_grow_with_hostile_requests(server: Server, count: int) -> None:
     before = memory_after(server, 60)  # what is made once is there by then
     assert memory_after(server, count) - before < GROWTH

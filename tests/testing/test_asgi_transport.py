@@ -304,7 +304,7 @@ def test_a_lifespan_is_run_with_its_client_and_its_state_is_the_requests() -> No
 
 
 @pytest.mark.parametrize("failing", ["startup", "shutdown"])
-def test_a_lifespan_that_fails_is_an_error_that_says_so(failing: str) -> None:
+def test_failing_lifespan_is_an_error_that_names_its_phase(failing: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         for event in ("startup", "shutdown"):
             await receive()

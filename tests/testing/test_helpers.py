@@ -112,7 +112,7 @@ def test_comments_do_not_count_as_the_event_that_is_waited_for() -> None:
         next(events(response, within=0.05))
 
 
-def test_a_compressed_event_stream_is_read_too() -> None:
+def test_events_helper_reads_a_compressed_stream() -> None:
     app = wsgi_app([gzip.compress(b"data: a\n\n")], headers=[*EVENTS, ("content-encoding", "gzip")])
     with stream_client(app) as client, client.stream("GET", "/") as response:
         assert [event.data for event in events(response)] == ["a"]

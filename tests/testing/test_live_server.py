@@ -130,7 +130,7 @@ def test_slow_client_gets_the_whole_body(make: Make) -> None:
         assert (client.status, client.complete) == (200, True)
 
 
-def test_what_a_raw_client_does_not_get_is_an_error_with_what_it_got() -> None:
+def test_raw_client_error_contains_the_bytes_received_so_far() -> None:
     gate = Gate()
 
     def source() -> Iterator[bytes]:

@@ -353,7 +353,7 @@ REFUSED: list[tuple[Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("value", "name", "remedy"), REFUSED, ids=[name for _, name, _ in REFUSED])
-def test_a_value_that_is_refused_is_named_in_full_with_what_helps(value: Any, name: str, remedy: str) -> None:
+def test_error_of_a_refused_value_names_its_class_and_the_remedy(value: Any, name: str, remedy: str) -> None:
     got = f"got {name}{remedy}"
     for items in ([value], ["first", value], ["first", [value]], ["first", {"n": BIG, "a": value}]):
         for response in (sa.ndjson(items), sa.json_array(items), sa.json_seq(items)):
@@ -410,7 +410,7 @@ def test_a_query_of_sqlalchemy_is_streamed_as_rows() -> None:
     engine.dispose()
 
 
-def test_a_record_of_asyncpg_has_what_a_row_needs() -> None:
+def test_asyncpg_record_has_the_methods_of_a_row() -> None:
     assert all(hasattr(AsyncpgRecord, name) for name in ("keys", "__getitem__", "__len__"))  # only a server makes one
 
 
