@@ -1,5 +1,10 @@
 """How Sphinx builds these pages: `sphinx-build -W docs site`."""
 
+import shutil
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
 from stream_adapter import __version__
 
 project = "stream_adapter"
@@ -16,3 +21,13 @@ exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+
+
+def _copy_images(app: Sphinx, _: Exception | None) -> None:
+    """Copy the images of `<picture>`, which Sphinx does not see, to where the pages expect them."""
+    shutil.copytree(Path(app.srcdir) / "images", Path(app.outdir) / "images", dirs_exist_ok=True)
+
+
+def setup(app: Sphinx) -> None:
+    """Sphinx calls it (its extension API)."""
+    app.connect("build-finished", _copy_images)
