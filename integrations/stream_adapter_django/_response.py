@@ -31,6 +31,7 @@ from stream_adapter.integration import (
     checked_options,
     is_whole,
     merge_headers,
+    outgoing_head,
     refusal_head,
     shows_options,
 )
@@ -75,13 +76,15 @@ def answer_of(stream: Response, request: object | None) -> HttpResponseBase:
 
     Raises:
         ChunkEncodingError: such a body cannot be encoded.
+        ValueError: its status or a header may not be sent.
     """
     stream = stream.with_defaults(_app_defaults())
     if request is not None and is_whole(stream):
         resolved = stream.resolve(request_info(request).head)
         if resolved.is_plain:
-            response = HttpResponse(resolved.body, status=resolved.status)
-            _set_headers(response, resolved.headers)
+            status, headers = outgoing_head(resolved.status, resolved.headers)
+            response = HttpResponse(resolved.body, status=status)
+            _set_headers(response, headers)
             return response
     return StreamResponse(stream, request)
 

@@ -229,8 +229,9 @@ def respond(stream: Stream, *, starts: bool = False) -> Response:
 def _plain_response(app_class: type[Response], resolved: Resolved) -> Response:
     """Return the app's own response of a body that `is_plain`."""
     blocks = [] if resolved.body is None else [resolved.body]
-    response = app_class(blocks, status=resolved.status, headers=Headers(resolved.headers))
-    if is_bodiless(resolved.status):
+    status, headers = outgoing_head(resolved.status, resolved.headers)
+    response = app_class(blocks, status=status, headers=Headers(headers))
+    if is_bodiless(status):
         response.headers.remove("Content-Type")  # Werkzeug's default
     return response
 
