@@ -92,7 +92,7 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
 def _whole(rounds: int) -> Table:
     """Compare a whole small answer of Starlette under WSGI with the same on its own kind of server."""
     table = Table("A whole answer of Starlette", ["", "requests a second", "µs of CPU a request", "x uvicorn"])
-    contenders = {each: protocol for each, protocol in _WHOLE if each.is_installed}
+    contenders: dict[c.Contender, c.Protocol] = {each: protocol for each, protocol in _WHOLE if each.is_installed}
     best = best_of(contenders, "/whole", rounds)
     for each, run in best.items():
         own = best.get(_WHOLE[0][0])

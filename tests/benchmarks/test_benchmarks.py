@@ -131,7 +131,12 @@ def test_working_tree_is_compared_with_a_revision_case_by_case(monkeypatch: pyte
     monkeypatch.setattr(against, "_TURNS", 1)
     missing = Case("missing", Contender("missing", "library", "plain:missing"), "asgi", "/whole", 1)
     names = [name for name in cases_of(["formats"]) if "CSV" in name or "ndjson" in name]
-    monkeypatch.setattr(against, "cases_of", lambda _: dict.fromkeys([*names, missing.name], missing))
+    wanted = dict.fromkeys([*names, missing.name], missing)
+
+    def cases(_: list[str]) -> dict[str, Case]:
+        return wanted
+
+    monkeypatch.setattr(against, "cases_of", cases)
     table = against.compare("HEAD", [], 2)
     assert [row[0] for row in table.rows] == names
     assert all(isinstance(row[1], float) for row in table.rows)
@@ -162,7 +167,7 @@ def test_comparison_with_an_unknown_revision_is_refused(capsys: pytest.CaptureFi
 def test_chart_draws_each_contender_for_light_and_dark_pages(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     table = Table("async → ASGI, in process: µs per row", ["", "best", "x floor"])
-    table.rows += [["floor", 0.1, 1.0], ["Response", 0.14, 1.4], ["Starlette", 0.6, 6.3]]
+    table.rows.extend([["floor", 0.1, 1.0], ["Response", 0.14, 1.4], ["Starlette", 0.6, 6.3]])
     light, dark = draw([table], "rows", tmp_path)
     assert (light.name, dark.name) == ("rows-light.svg", "rows-dark.svg")
     for text in (light.read_text(), dark.read_text()):
