@@ -17,7 +17,7 @@ from benchmarks.table import Goal, Table
 from tests.support.redis_server import KINDS, RedisServer, binary_of
 from tests.support.servers import Server, uvicorn
 
-__all__ = ["Contender", "measure", "tokens"]
+__all__ = ["DIRECT", "MEMORY", "Contender", "measure", "tokens"]
 
 _CLIENTS = 20
 _PAUSE = 0.01  # seconds: 100 tokens a second

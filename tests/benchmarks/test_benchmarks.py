@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import against, broker, broker_engines, broker_wakes, requests
+from benchmarks import against, broker, broker_engines, broker_wakes, requests, runs
 from benchmarks.__main__ import main
 from benchmarks.cases import Case, cases_of
 from benchmarks.chart import draw
@@ -78,8 +78,8 @@ def test_contender_without_its_package_is_not_measured() -> None:
 
 def test_contenders_take_turns() -> None:
     order: list[str] = []
-    runs = {name: (lambda name=name: order.append(name), 1) for name in ("floor", "peer", "own")}
-    assert take_turns(runs, 2).keys() == runs.keys()
+    turns = {name: (lambda name=name: order.append(name), 1) for name in ("floor", "peer", "own")}
+    assert take_turns(turns, 2).keys() == turns.keys()
     assert order == ["floor", "peer", "own"] * 2
 
 
@@ -107,6 +107,12 @@ def test_listeners_of_a_broker_are_measured_beside_a_list_behind_a_server() -> N
     table = broker.served([LIST, SUBSCRIBE], count=3, events=2, rounds=1)
     assert [row[0] for row in table.rows] == [LIST.name, SUBSCRIBE.name]
     assert [goal.limit for goal in table.goals] == [1.25, 12.0]
+
+
+def test_runs_are_measured_beside_their_generator_behind_a_server() -> None:
+    table = runs.tokens([runs.DIRECT, runs.MEMORY], length=2, firsts=1, rounds=1)
+    assert [row[0] for row in table.rows] == [runs.DIRECT.name, runs.MEMORY.name]
+    assert [goal.limit for goal in table.goals] == [1.3, 2.0]
 
 
 def test_wakes_are_measured_beside_a_ring() -> None:

@@ -17,6 +17,7 @@ from tests.support.servers import Server, uvicorn
 pytestmark = needs_chromium
 
 PROMPT = " ".join(f"word{number}" for number in range(60))  # three seconds
+NO_MESSAGES: list[object] = []
 ENDLESS = "word " * 2000
 TEXT = "(state.messages.findLast(([role]) => role === 'assistant')?.[1] ?? '')"
 
@@ -62,7 +63,7 @@ def test_answer_goes_on_from_its_start_after_a_reload_in_mid_answer(chat: Page) 
     chat.until(f"[state.status, {TEXT}]", ["ready", f"{PROMPT} "])
     assert chat.evaluate("state.messages") == [["assistant", f"{PROMPT} "]]
     _reload(chat)  # there is not an active answer any more: 204
-    chat.until("[state.status, state.messages]", ["ready", []])
+    chat.until("[state.status, state.messages]", ["ready", NO_MESSAGES])
 
 
 def test_client_that_stops_reading_stops_nothing_and_the_stop_endpoint_does(chat: Page, server: Server) -> None:
@@ -77,4 +78,4 @@ def test_client_that_stops_reading_stops_nothing_and_the_stop_endpoint_does(chat
     chat.until("state.status", "error")
     assert ENDLESS.startswith(chat.evaluate(TEXT))
     _reload(chat)
-    chat.until("[state.status, state.error, state.messages]", ["ready", None, []])
+    chat.until("[state.status, state.error, state.messages]", ["ready", None, NO_MESSAGES])

@@ -94,7 +94,7 @@ def test_killed_producer_s_clients_elsewhere_are_informed(start: Start) -> None:
     producer, other = start(), start()
     first = Client(f"{producer.url}/run/a?n=1000&pause=0.05&lease=1")
     _until(lambda: len(first.events) > 3)
-    clients = [Client(f"{other.url}/run/a") for _ in range(20)]
+    clients = [Client(f"{other.url}/run/a") for _ in range(100)]
     _until(lambda: all(client.events for client in clients))
     producer.process.send_signal(signal.SIGKILL)
     killed = time.monotonic()
