@@ -1,0 +1,170 @@
+"""The file of the SQLite engine: its tables, and one connection to it.
+
+An epoch ends where the file may have lost what it held: it is another file than the one that the channels were written
+to (a backup was put in its place), it holds less than was written (a backup was copied over it), or the machine was
+started again (commits are not synced one by one).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+from ._sqlite_high_water import HighWater
+from ._values import RunState, RunStatus
+
+__all__ = ["COLUMNS", "Database", "Row"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS store (identity TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS channels (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    epoch TEXT NOT NULL,
+    top INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0,
+    age REAL NOT NULL DEFAULT 300,
+    used REAL NOT NULL,
+    status TEXT,
+    token INTEGER,
+    expires REAL,
+    retain REAL,
+    cancelled INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    time REAL NOT NULL,
+    before INTEGER NOT NULL,
+    payload BLOB NOT NULL,
+    UNIQUE (channel, offset)
+);
+CREATE TABLE IF NOT EXISTS keys (
+    channel INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    offset INTEGER NOT NULL,
+    time REAL NOT NULL,
+    PRIMARY KEY (channel, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel INTEGER NOT NULL,
+    time REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS listeners (address TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+COLUMNS = "id, epoch, top, size, age, status, token, expires, retain, cancelled"
+
+
+class Row(NamedTuple):
+    """A channel, and its run if it has one."""
+
+    id: int
+    epoch: str
+    top: int
+    size: int
+    age: float
+    status: RunStatus | None
+    token: int | None
+    expires: float | None
+    retain: float | None
+    cancelled: int
+
+    def state(self, *, granted: bool = False) -> RunState | None:
+        """Return the state of its run, if it has one."""
+        if self.status is None or self.token is None or self.expires is None:
+            return None
+        return RunState(self.epoch, self.token, self.status, self.expires, bool(self.cancelled), granted)
+
+
+def _identity_of(path: Path) -> str:
+    """Return what tells a file from its copy, and this start of the machine from the last."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = ""  # where this is not Linux a power failure is not noticed
+    return f"{boot} {path.stat().st_ino}"
+
+
+class Database:
+    """One connection, which one thread at a time may use.
+
+    Args:
+        path: the file; it is made if it is not there.
+        timeout: seconds to wait for another writer.
+
+    Raises:
+        sqlite3.Error: from every method.
+    """
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self._timeout = max(1, round(timeout * 1000))
+        self._connection = sqlite3.connect(
+            path, timeout=self._timeout / 1000, isolation_level=None, check_same_thread=False
+        )
+        self._written: HighWater | None = None
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self.inode: int = path.stat().st_ino
+            self._written = HighWater(path)
+            self._prepare(_identity_of(path), self._written)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, identity: str, written: HighWater) -> None:
+        with self._transaction():
+            for statement in SCHEMA.split(";"):
+                self._connection.execute(statement)
+            newest, _ = self.mark()
+            if self._one("SELECT identity FROM store") != (identity,) or newest < written.get():
+                for table in ("channels", "entries", "keys", "listeners", "store"):
+                    self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of this module
+                self._connection.execute("INSERT INTO store VALUES (?)", (identity,))
+                written.set(newest)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+        written, self._written = self._written, None
+        if written is not None:
+            written.close()
+
+    def wait_for(self, timeout: float) -> None:
+        """Wait for another writer for so many seconds from now on."""
+        milliseconds = max(1, round(timeout * 1000))
+        if milliseconds != self._timeout:
+            self._timeout = milliseconds
+            self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection)
+
+    def _one(self, statement: str, *values: object) -> tuple[object, ...] | None:
+        row: tuple[object, ...] | None = self._connection.execute(statement, values).fetchone()
+        return row
+
+    def mark(self) -> tuple[int, int]:
+        """Return the newest entry and change, after which `changes_since` looks."""
+        found = self._one(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'entries'),"
+            " (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes')"
+        )
+        entry, change = found or (0, 0)
+        return int(str(entry)), int(str(change))
+
+
+class _Transaction:
+    """Writes are serialized from the beginning, so a transaction never fails for what it has read."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
