@@ -86,6 +86,8 @@ def test_replica_that_takes_over_resets_every_cursor(server: RedisServer) -> Non
         cursor = live.publish("a", "before")
         assert server.command("WAIT", "1", "20000") == b":1\r\n"
         with listening(live, "a", since=cursor) as heard:
+            live.publish("a", "heard")
+            assert heard.next(30).data == "heard"  # it listens: one that begins now would be refused
             server.kill()
             replica.command("REPLICAOF", "NO", "ONE")
             assert replica.command("CONFIG", "SET", "port", str(server.port)) == b"+OK\r\n"
