@@ -181,7 +181,7 @@ class Hub(Repairs, Receiver):
             top = ring.top
             has_hole = ring.add(entries)
             if ring.top > top:
-                self.received_count += ring.top - top
+                self._count_received(ring.top - top)
                 self.lag = max(0.0, time.time() - entries[-1].time)
                 found.wake()
             if has_hole:
@@ -203,9 +203,7 @@ class Hub(Repairs, Receiver):
 
     def disconnected(self, error: BaseException) -> None:
         """Log the lost connection, once until the engine reconnects."""
-        with self.lock:
-            was, self.is_disconnected = self.is_disconnected, True
-        if not was:
+        if self._note_connection(is_lost=True):
             logger.warning(
                 "broker %s: the connection was lost (%s); listeners stay, reconnecting", self._prefix, describe(error)
             )
@@ -213,9 +211,8 @@ class Hub(Repairs, Receiver):
     def reconnected(self) -> None:
         """Compare the positions of all channels."""
         with self.lock:
-            was, self.is_disconnected = self.is_disconnected, False
             self.reconnects += 1
-        if was:
+        if self._note_connection(is_lost=False):
             logger.info("broker %s: connected again; comparing positions", self._prefix)
         self._worker.submit(self._check_all)
 

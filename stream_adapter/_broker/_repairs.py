@@ -45,6 +45,16 @@ class Repairs:
         self.is_disconnected: bool = False
         self.received_count: int = 0
 
+    def _count_received(self, number: int) -> None:
+        """Count events that the rings have received; under the lock."""
+        self.received_count += number
+
+    def _note_connection(self, *, is_lost: bool) -> bool:
+        """Note whether the connection is lost; return True if that has changed."""
+        with self.lock:
+            was_lost, self.is_disconnected = self.is_disconnected, is_lost
+        return was_lost is not is_lost
+
     def soon(self, job: Callable[[], None]) -> None:
         """Run a job in the worker's thread in about a second: the engine has failed."""
         self._worker.after(RETRY_SECONDS * random.uniform(0.5, 1.5), job)  # noqa: S311
@@ -89,7 +99,7 @@ class Repairs:
             ring = self._replace(channel, Position(page.epoch, page.top))
         top = ring.top
         ring.add(page.entries)
-        self.received_count += ring.top - top
+        self._count_received(ring.top - top)
         channel.wake()
         return bool(page.entries) and ring.top < page.top
 
