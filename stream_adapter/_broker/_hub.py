@@ -96,17 +96,20 @@ class Hub(Repairs, Receiver):
             if group is not None:
                 group.count += 1
             channel.by_group.setdefault(group, {})[waiter] = None
-            opened = channel.opened
-            if opened is None:
-                opened = channel.opened = Future()
-                is_first = True
-            else:
-                is_first = False
-        if is_first and self.is_disconnected:  # asking takes as long as the engine's timeout, and nothing is sent then
+        return channel, self.opening(channel)
+
+    def opening(self, channel: Channel) -> Future[None]:
+        """Return a future that is done when an entered channel is open; ask the engine if that is not under way."""
+        with self.lock:
+            under_way = channel.opened
+            if under_way is not None:
+                return under_way
+            opened = channel.opened = Future[None]()
+        if self.is_disconnected:  # asking takes as long as the engine's timeout, and nothing is sent then
             self._refuse(channel, opened, BrokerUnavailableError("the connection to the broker's engine was lost"))
-        elif is_first:
+        else:
             self._ask(partial(self._open, channel, opened, time.monotonic()))
-        return channel, opened
+        return opened
 
     def leave(self, channel: Channel, waiter: Waiter) -> None:
         """Remove a listener from the count. Call it once for each `enter`."""

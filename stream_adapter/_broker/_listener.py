@@ -27,6 +27,7 @@ __all__ = ["BATCH", "WAIT", "Call", "Listener", "Options", "Step"]
 OnGap: TypeAlias = Literal["reset", "snapshot", "gone"]
 Reason: TypeAlias = Literal["trimmed", "epoch", "unknown", "slow"]
 
+_PATIENCE = 5.0  # seconds that a client which would not come back after a refusal waits for the engine
 BATCH = 64  # records that are delivered before other tasks run
 
 
@@ -93,13 +94,17 @@ class Listener:
         options: what it was asked for.
         cursor: the client's, or the caller's `since`; None: it has none.
         waiter: how it is woken.
+        is_patient: whether it waits some seconds for an engine that is away, in place of being refused at once.
     """
 
-    def __init__(self, hub: Hub, options: Options, cursor: str | None, waiter: Waiter) -> None:
+    def __init__(
+        self, hub: Hub, options: Options, cursor: str | None, waiter: Waiter, *, is_patient: bool = False
+    ) -> None:
         self._hub = hub
         self._options = options
         self._cursor = cursor
         self._waiter = waiter
+        self._patience = _PATIENCE if is_patient else 0.0
         self._tracks = [_Track(name) for name in options.names]
         self._is_single = len(self._tracks) == 1
         self._is_idle = False  # waits for what comes next in the one channel
@@ -118,13 +123,25 @@ class Listener:
                 track.channel, opened = self._hub.enter(track.name, self._waiter)
                 entered.append(track.channel)
                 openings.append(opened)
-            for opened in openings:
-                yield opened
+            for track, opened in zip(self._tracks, openings, strict=True):
+                yield from self._wait_open(track.channel, opened)
             yield from self._begin()
             yield from self._follow()
         finally:
             for channel in entered:
                 self._hub.leave(channel, self._waiter)
+
+    def _wait_open(self, channel: Channel, opened: Future[None]) -> _Steps:
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return (yield opened)
+            except BrokerUnavailableError:
+                if self._hub.is_closed or time.monotonic() >= until:
+                    raise
+            self._hub.wake_later(channel)
+            yield WAIT
+            opened = self._hub.opening(channel)
 
     def newest(self) -> Sequence[Item] | None:
         """Return the records that came while the steps wait; None if the steps must say what is next."""

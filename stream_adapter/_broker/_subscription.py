@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 from stream_adapter._encode import kind_of
+from stream_adapter._request import RequestHead
+from stream_adapter.formats._published import Item
 
 from ._channel import MAX_REPLAY
 from ._hub import Hub
@@ -89,11 +91,12 @@ class Subscription(EventSource["_Subscribing"]):
 class _Subscribing(Listening):
     """Makes the listeners of a subscription."""
 
-    __slots__ = ("_hub", "_options")
+    __slots__ = ("_hub", "_is_patient", "_options")
 
-    def __init__(self, hub: Callable[[], Hub], options: Options, log_name: str) -> None:
+    def __init__(self, hub: Callable[[], Hub], options: Options, log_name: str, *, is_patient: bool = False) -> None:
         self._hub = hub
         self._options = options
+        self._is_patient = is_patient
         self.log_name: str = log_name
 
     @property
@@ -107,4 +110,14 @@ class _Subscribing(Listening):
             cursor = self._options.since
         hub = self._hub()
         waiter = hub.waiter()
-        return Listener(hub, self._options, cursor, waiter), waiter
+        return Listener(hub, self._options, cursor, waiter, is_patient=self._is_patient), waiter
+
+    def for_request(self, head: RequestHead) -> AsyncIterator[Item] | Iterator[Item]:
+        """Continue after the request's Last-Event-ID. An EventSource waits for an engine that is away.
+
+        It stops for good at a status but 200 (WHATWG HTML, 9.2.3), and reconnects after a stream that breaks.
+        """
+        if "text/event-stream" not in (head.headers.get("accept") or ""):
+            return super().for_request(head)
+        patient = _Subscribing(self._hub, self._options, self.log_name, is_patient=True)
+        return super(_Subscribing, patient).for_request(head)

@@ -36,7 +36,7 @@ class Client:
         ends: how many of its connections the server has ended.
     """
 
-    def __init__(self, path: str = "/events/sse", *, buffer: int | None = None) -> None:
+    def __init__(self, path: str = "/events/sse", *, buffer: int | None = None, is_event_source: bool = False) -> None:
         self.heard: list[Heard] = []
         self.statuses: list[int] = []
         self.keepalives = 0
@@ -44,6 +44,7 @@ class Client:
         self.ends = 0
         self.last_id: str | None = None
         self._path = path
+        self._accept = "Accept: text/event-stream\r\n" if is_event_source else ""
         self._buffer = buffer
         self._fields: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
@@ -109,7 +110,7 @@ class Client:
         self._fields = {}
         try:
             cursor = "" if self.last_id is None else f"Last-Event-ID: {self.last_id}\r\n"
-            writer.write(f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\n{cursor}\r\n".encode())
+            writer.write(f"GET {self._path} HTTP/1.1\r\nHost: localhost\r\n{self._accept}{cursor}\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
             self.statuses.append(int(head.split(b" ", 2)[1]))
             if self.statuses[-1] != 200:

@@ -96,6 +96,28 @@ def test_listeners_during_an_outage_fail_soon_and_receive_again_after_it(
         asyncio.run(run(workers))
 
 
+def test_event_source_that_comes_during_an_outage_is_not_refused_and_hears_after_it(redis: RedisServer) -> None:
+    """It would stop for good at a status but 200, and reconnects after a stream that breaks."""
+
+    async def run(workers: Workers) -> None:
+        async with crowd([workers.first], 1):
+            redis.kill()
+            late = [Client(f"/events/sse:new-{n}", is_event_source=True) for n in range(3)]
+            for client in late:
+                client.connect(workers.first, stays=True)
+            await wait_for_all(late, lambda client: client.statuses)
+            redis.start()
+            for n, client in enumerate(late):
+                await wait_for_all([client], lambda client: client.last_id)
+                workers.live.publish(f"new-{n}", "first")
+                await wait_for_all([client], lambda client: client.data)
+                assert (client.data, set(client.statuses)) == (["first"], {200})
+                await client.leave()
+
+    with workers_on(UVICORN, redis.url) as workers:
+        asyncio.run(run(workers))
+
+
 def test_first_listener_of_a_worker_without_an_engine_is_refused_with_503_and_retry_after(redis: RedisServer) -> None:
     redis.kill()
     with workers_on(UVICORN, redis.url) as workers:
