@@ -272,7 +272,9 @@ def test_stream_of_notifications_ends_so_that_its_client_is_asked_again(tmp_path
 
 
 def test_each_example_is_run_here_or_by_its_client() -> None:
-    clients = (ROOT / "tests" / "clients").glob("test_*.py")  # those of a protocol, by its own client
-    source = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), *clients))
+    tests = ROOT / "tests"
+    # those of a protocol by its own client, and those of job queues by their workers
+    others = (*(tests / "clients").glob("test_*.py"), tests / "runs" / "test_job_queue_examples.py")
+    source = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), *others))
     examples = [path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__"]
     assert [name for name in examples if f"examples.{name}:" not in source] == []

@@ -178,13 +178,16 @@ class AsyncBody(Body):
             Exception: what ended the stream, if it sends nothing.
         """
         error = self._interrupted() if isinstance(raised, Interrupted) else raised
-        record = self._fail(error)
-        if record:
-            self._bytes += len(record)
-            return record
-        if error is raised:
-            raise error
-        raise error from None
+        try:
+            record = self._fail(error)
+            if record:
+                self._bytes += len(record)
+                return record
+            if error is raised:
+                raise error
+            raise error from None
+        finally:
+            del error, raised  # their tracebacks have this frame
 
     def _next_block(self, pending: list[bytes]) -> bytes:
         if self._one_by_one or len(pending) == 1:

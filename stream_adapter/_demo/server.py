@@ -10,6 +10,7 @@ import logging
 import socket
 import sys
 import traceback
+from collections import deque
 from typing import Any
 
 import uvicorn
@@ -68,13 +69,17 @@ class _OneLine(logging.Formatter):
 
 
 class _Once(logging.Filter):
-    _logged: BaseException | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: deque[BaseException] = deque(maxlen=16)  # several streams may fail at a time
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return False for what the server logs of a failure that the library has logged."""
         error = record.exc_info[1] if record.exc_info else None
-        is_known = error is not None and error is self._logged
-        self._logged = error or self._logged
+        if error is None:
+            return True
+        is_known = any(error is logged for logged in self._logged)
+        self._logged.append(error)
         return not is_known
 
 

@@ -15,7 +15,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter import _lifecycle
 from stream_adapter._broker._hub import Hub
-from stream_adapter._broker._runs import _registry
+from stream_adapter._broker._runs import _production, _registry
 from stream_adapter.engines import Frame, MemoryEngine, Position
 from stream_adapter.errors import FencedError, UnsupportedError
 from tests.broker.reading import BOUND, reading
@@ -386,6 +386,38 @@ def test_produce_that_fails_or_is_cancelled_returns_its_run(live: sa.Broker) -> 
         assert source.closed == 1
 
     asyncio.run(use())
+
+
+def test_cancelled_produce_returns_after_its_sync_source_is_closed(
+    live: sa.Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker of a job queue may end its process next."""
+    monkeypatch.setattr(_production, "_CLOSE_TIMEOUT", BOUND)
+    goes_on, order = threading.Event(), list[str]()
+
+    def source() -> Generator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            goes_on.wait(BOUND)
+            order.append("closed")
+
+    def produce() -> None:
+        live.produce("a", source())
+        order.append("returned")
+
+    producing = threading.Thread(target=produce)
+    producing.start()
+    run = live.join("a", wait=BOUND)
+    assert run is not None
+    assert run.id is not None
+    assert live.cancel("a", run=run.id)
+    *_, last = run
+    assert last.data["run"] == "cancelled"  # its clients do not wait for that
+    goes_on.set()
+    producing.join()
+    assert order == ["closed", "returned"]
 
 
 def test_zombie_s_appends_are_refused_by_every_engine(live: sa.Broker) -> None:

@@ -22,16 +22,16 @@ from tests.support.stores import store
 pytest.importorskip("fastapi")
 
 
-@pytest.fixture(scope="module", params=["answers", "answers_celery"])
+@pytest.fixture(scope="module", params=["examples.answers:app", "examples.answers_celery:app"])
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     with ExitStack() as stack:
         env: dict[str, Any] = {}
-        if request.param == "answers_celery":
+        if "celery" in request.param:
             pytest.importorskip("celery", reason="celery is not installed, or does not support this Python")
             url = stack.enter_context(store("redis"))
             env = {"BROKER": url, "QUEUE": url.removesuffix("0") + "1"}
             stack.enter_context(_celery(tmp_path_factory.mktemp("celery"), env))
-        server = stack.enter_context(uvicorn(f"examples.{request.param}:app", **env))
+        server = stack.enter_context(uvicorn(request.param, **env))
         yield stack.enter_context(httpx2.Client(base_url=server.url, timeout=BOUND))
 
 

@@ -21,8 +21,13 @@ __all__ = ["drive", "drive_here"]
 _IN_A_THREAD = frozenset({Kind.ONE, Kind.ITEMS, Kind.SYNC, Kind.EITHER})
 
 
-async def drive(work: Work | Source, outbox: Outbox) -> None:
+async def drive(work: Work | Source, outbox: Outbox, in_threads: set[asyncio.Future[Any]]) -> None:
     """Put the items of a run's source into its outbox; call it in the task that owns the source.
+
+    Args:
+        work: the source, or what makes it.
+        outbox: closed when the run is over.
+        in_threads: has what runs in a thread, for as long as it runs: it may end after the task, which was cancelled.
 
     Raises:
         Exception: what the source, or the encoding of one of its items, has raised.
@@ -35,14 +40,14 @@ async def drive(work: Work | Source, outbox: Outbox) -> None:
         elif work.is_async:
             source = Source(work.factory(*work.arguments))
         else:
-            source = await _in_thread(lambda: _begin_in_thread(work, outbox))
+            source = await _in_thread(lambda: _begin_in_thread(work, outbox), in_threads)
         while source is not None and source.kind is Kind.AWAITABLE:
             source = Source(await source.content)
         if source is None:
             return
         sync_source = source
         if source.kind in _IN_A_THREAD:
-            await _in_thread(lambda: drive_here(sync_source, outbox))
+            await _in_thread(lambda: drive_here(sync_source, outbox), in_threads)
         else:
             await _drive_async(source, outbox)
 
@@ -92,7 +97,7 @@ async def _room(outbox: Outbox) -> None:
     await room
 
 
-async def _in_thread(function: Callable[[], Any]) -> Any:
+async def _in_thread(function: Callable[[], Any], in_threads: set[asyncio.Future[Any]]) -> Any:
     """Run a function in a thread of the pool, in this task's context.
 
     A cancellation does not wait for the thread: it ends at its next item, because the outbox is closed.
@@ -116,6 +121,8 @@ async def _in_thread(function: Callable[[], Any]) -> Any:
     worker.submit(job)
     worker.release()
     waiting = asyncio.wrap_future(done)
+    in_threads.add(waiting)
+    waiting.add_done_callback(in_threads.discard)
     try:
         return await asyncio.shield(waiting)
     finally:

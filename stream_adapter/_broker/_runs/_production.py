@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._log import log_stream, printable
@@ -86,6 +86,7 @@ class Production:
         self._unanswered: list[bytes] = []
         self._stop: Stop | None = None
         self._source: asyncio.Task[None] | None = None
+        self._in_threads: set[asyncio.Future[Any]] = set()  # of the source, which is closed there
         self._writer: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = loop
         self.wake_listeners: Callable[[], None] = _nothing
@@ -112,7 +113,7 @@ class Production:
             self.loop.call_soon_threadsafe(self._begin, context)
 
     def _begin(self, context: Context) -> None:
-        self._source = self._task(drive(self._work, self._outbox), context)
+        self._source = self._task(drive(self._work, self._outbox, self._in_threads), context)
         self._source.add_done_callback(lambda _: self._changed.set())
         self._writer = self._task(self._write(), Context())
 
@@ -276,16 +277,16 @@ class Production:
         self.ended.set()
 
     async def _closing(self, source: asyncio.Task[None]) -> None:
-        if not source.done():
-            await asyncio.wait((source,), timeout=_CLOSE_TIMEOUT)
-        if not source.done():
+        closing: set[asyncio.Future[Any]] = {source, *self._in_threads}
+        _, open_still = await asyncio.wait(closing, timeout=_CLOSE_TIMEOUT)
+        if open_still:
             log_stream(
                 logging.WARNING,
                 self._log_name,
                 f"its source did not close within {_CLOSE_TIMEOUT:g} s",
                 "abandoning it",
             )
-        elif not source.cancelled():
+        if source.done() and not source.cancelled():
             source.exception()  # it is looked at
 
     @property

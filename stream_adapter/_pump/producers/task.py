@@ -153,6 +153,7 @@ class TaskProducer(Producer):
             error = None
         blocking.unwatch(self)
         self.buffer.end(error)
+        del error  # its traceback may have this frame
         self.waker.wake()
 
     async def _own(self) -> BaseException | None:
@@ -172,7 +173,10 @@ class TaskProducer(Producer):
             await self.source.aclose()
         except BaseException as problem:  # noqa: BLE001  # it is logged, and the stream has ended
             self.source.close_failed(problem)
-        return error
+        try:
+            return error
+        finally:
+            del error  # its traceback has this frame
 
     async def _put_items(  # noqa: C901  # a hot loop
         self, iterator: AsyncIterator[object]
