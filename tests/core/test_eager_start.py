@@ -69,6 +69,39 @@ def test_response_that_never_waits_leaves_nothing_to_the_garbage_collector(conte
     asyncio.run(main())
 
 
+def test_stream_whose_client_left_leaves_nothing_to_the_garbage_collector() -> None:
+    async def source() -> AsyncIterator[str]:
+        yield "one"
+        await asyncio.get_running_loop().create_future()
+
+    async def serve() -> None:
+        is_sent = asyncio.Event()
+
+        async def send(message: Message) -> None:
+            if message.get("body"):
+                is_sent.set()
+
+        async def receive() -> Message:
+            await is_sent.wait()
+            return {"type": "http.disconnect"}
+
+        await sa.Response(source()).asgi(SCOPE, receive, send)
+
+    async def main() -> None:
+        await serve()
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                await serve()
+            await asyncio.sleep(0)  # the tasks of the sources end
+            assert gc.collect() < 20  # objects: less than one per response
+        finally:
+            gc.enable()
+
+    asyncio.run(main())
+
+
 def test_source_has_one_task_of_its_own_from_its_first_step_to_its_close() -> None:
     tasks: list[asyncio.Task[Any] | None] = []
 

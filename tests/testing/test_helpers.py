@@ -107,7 +107,8 @@ def test_events_come_one_by_one_without_comments_and_times_to_retry(open_client:
 
 def test_comments_do_not_count_as_the_event_that_is_waited_for() -> None:
     app = wsgi_app(iter(lambda: b":\n\n", b""), headers=EVENTS)
-    said = r"expected an event within 0\.05 s, but none was among the chunks"
+    # on a busy machine no chunk may come for so long
+    said = r"expected an event within 0\.05 s, but (none was among the chunks|nothing more came)"
     with stream_client(app) as client, client.stream("GET", "/") as response, pytest.raises(AssertionError, match=said):
         next(events(response, within=0.05))
 
