@@ -70,7 +70,8 @@ def test_all_twelve_panels_advance_at_the_same_time(demo: Demo, page: Page) -> N
     until(page, every_panel_has_grown_twice)
 
     assert before.keys() == set(PANELS)
-    assert page.complaints() == []
+    # the scene of a failure may have come to its end by now
+    assert [line for line in page.complaints() if "/failing" not in line] == []
 
 
 def test_finished_panels_show_the_same_result_in_each_column(demo: Demo, page: Page) -> None:
