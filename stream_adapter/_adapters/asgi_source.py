@@ -35,9 +35,7 @@ from .scope import scope_of
 
 __all__ = ["ASGISource"]
 
-_FIRST_STEP = (
-    0.05  # seconds that a thread waits for it; then deadlines and the disconnect matter, as the pump knows them
-)
+_FIRST_STEP = 0.05  # seconds that a thread waits for it; then the pump takes over, with deadlines and the disconnect
 _NOTICE = 0.05  # seconds for an application to receive the disconnect; then it is cancelled
 _GRACE = 0.5  # seconds for it to end then; then the request ends without it
 _EVENTS_COMMIT_AFTER = 0.25  # seconds for which the head of an event stream waits for its first event

@@ -18,6 +18,7 @@ from ._ids import ChannelName
 from ._runs import Options, Registry, Run, work_of
 from ._runs._asking import aask, ask, call
 from ._runs._claiming import finding, restarting
+from ._runs._joining import Joining
 
 __all__ = ["RunMethods"]
 
@@ -68,7 +69,7 @@ class RunMethods:
         options = Options(on_disconnect, if_running, if_done, retain, timeout, lease)
         work = work_of(factory, args, options)
         registry = self._runs()
-        return Run(registry, registry.name(key), work)
+        return Run(Joining(registry, registry.name(key), work))
 
     def join(self, key: str, wait: float = 0.0) -> Run | None:
         """Return the newest run of a key, running or ended and kept; None without one.
@@ -150,7 +151,7 @@ class RunMethods:
         state = ask(restarting(registry.engine, name, options))
         production = registry.launch(name, state, content, lease=lease, timeout=None)
         production.wait_here()
-        return Run(registry, name, None, state, production)
+        return Run(Joining(registry, name, None, state, production))
 
     async def aproduce(self, key: str, source: Any, lease: float = 15.0) -> Run:
         """Produce a run on this event loop; see `produce`. Cancelling it cancels the run."""
@@ -162,7 +163,7 @@ class RunMethods:
         except asyncio.CancelledError:
             production.stop("cancelled")
             raise
-        return Run(registry, name, None, state, production)
+        return Run(Joining(registry, name, None, state, production))
 
     def _producing(self, key: str, source: Any, lease: float) -> tuple[Registry, ChannelName, Source, Options]:
         options = Options(lease=lease)
@@ -175,7 +176,7 @@ class RunMethods:
 
 
 def _joined(registry: Registry, name: ChannelName, state: RunState | None) -> Run | None:
-    return None if state is None else Run(registry, name, None, state)
+    return None if state is None else Run(Joining(registry, name, None, state))
 
 
 def _is_stopped(state: RunState | None, epoch: str) -> bool:

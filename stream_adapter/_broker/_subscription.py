@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 from stream_adapter._encode import kind_of
+from stream_adapter._media_types import EVENT_STREAM
 from stream_adapter._request import RequestHead
 from stream_adapter.formats._published import Item
 
@@ -117,7 +118,7 @@ class _Subscribing(Listening):
 
         It stops for good at a status but 200 (WHATWG HTML, 9.2.3), and reconnects after a stream that breaks.
         """
-        if "text/event-stream" not in (head.headers.get("accept") or ""):
-            return super().for_request(head)
-        patient = _Subscribing(self._hub, self._options, self.log_name, is_patient=True)
-        return super(_Subscribing, patient).for_request(head)
+        opener = self
+        if EVENT_STREAM in (head.headers.get("accept") or ""):
+            opener = _Subscribing(self._hub, self._options, self.log_name, is_patient=True)
+        return Listening.for_request(opener, head)

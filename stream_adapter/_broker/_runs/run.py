@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._listening import EventSource
-from stream_adapter.engines import RunState
 
 from ._joining import Joining
-from ._options import Work
-from ._production import Production
-from ._registry import Registry
 
 __all__ = ["Run"]
 
@@ -26,16 +21,6 @@ class Run(EventSource[Joining]):
 
     __module__ = "stream_adapter"
     __slots__ = ()
-
-    def __init__(
-        self,
-        registry: Registry,
-        name: ChannelName,
-        work: Work | None,
-        state: RunState | None = None,
-        production: Production | None = None,
-    ) -> None:
-        super().__init__(Joining(registry, name, work, state, production))
 
     @property
     def key(self) -> str:
