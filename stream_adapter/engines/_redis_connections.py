@@ -7,7 +7,6 @@ timeout for everything. Here a command is sent once, on a connection that knows 
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -19,41 +18,20 @@ import redis
 from redis import asyncio as aioredis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
-
-from stream_adapter.errors import BrokerUnavailableError, FencedError, PublishTimeoutError
 
 from ._batches import Batch, Batches
 from ._redis_commands import Command
+from ._redis_replies import checked, lost, outcome_of, read_reply, read_reply_async, run_id_of, unavailable
 from ._redis_script import SCRIPT
 
-__all__ = ["Connections", "unavailable"]
+__all__ = ["Connections"]
 
 _SyncPool: Any = redis.BlockingConnectionPool
 _AsyncPool: Any = aioredis.BlockingConnectionPool
 _POOL_SIZE = 8  # connections for each timeout in use: one for publishers, one for reads
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
-
-
-def unavailable(error: BaseException) -> BrokerUnavailableError:
-    """Return the error of a server that was not reached; what it says has no password in it."""
-    return BrokerUnavailableError(f"the broker's engine cannot be reached: {type(error).__name__}: {error}")
-
-
-def _lost(error: BaseException, seconds: float) -> PublishTimeoutError:
-    if isinstance(error, (TimeoutError, redis.TimeoutError)):
-        return PublishTimeoutError(f"the broker's engine did not answer within {seconds:g} s")
-    return PublishTimeoutError("the connection to the broker's engine was lost before it had answered")
-
-
-def _run_id(info: Any) -> str:
-    text = info.decode() if isinstance(info, bytes) else str(info)
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name == "run_id":
-            return value
-    raise redis.ConnectionError("INFO server: expected a run_id, got none")
 
 
 class Connections:
@@ -136,24 +114,24 @@ class Connections:
             for _ in commands:
                 if not connection.can_read(timeout=max(until - time.monotonic(), 0.001)):
                     raise redis.TimeoutError("no reply")  # noqa: TRY301  # one place for what is lost
-                replies.append(_reply(connection.read_response))
+                replies.append(read_reply(connection.read_response))
         except BaseException as error:
             connection.disconnect()  # a reply that comes later must not be taken for another's
             if isinstance(error, (RedisError, OSError)):
-                raise (_lost(error, timeout) if writes else unavailable(error)) from error
+                raise (lost(error, timeout) if writes else unavailable(error)) from error
             raise
         finally:
             pool.release(connection)
         if any(isinstance(reply, NoScriptError) for reply in replies):  # SCRIPT FLUSH: nothing of it was done
             pool.disconnect(inuse_connections=False)  # each loads the script when it connects again
             return self.run_all(commands, timeout, writes=writes)
-        return [_checked(reply) for reply in replies]
+        return [checked(reply) for reply in replies]
 
     async def arun_all(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
         """Send commands in one round trip, on an event loop."""
         until = asyncio.get_running_loop().time() + timeout
         replies = await self._exchange(lambda: commands, timeout, until, writes=writes)
-        return [_checked(reply) for reply in replies]
+        return [checked(reply) for reply in replies]
 
     async def awrite(self, command: Command, timeout: float) -> Any:
         """Send a command that writes, on an event loop, together with those of other callers."""
@@ -161,7 +139,7 @@ class Connections:
 
     async def _write(self, batch: Batch[Command, Any]) -> list[Any]:
         replies = await self._exchange(batch.begin, batch.timeout, batch.until, writes=True)
-        return [_outcome(reply) for reply in replies]
+        return [outcome_of(reply) for reply in replies]
 
     async def _exchange(
         self, begin: Callable[[], Sequence[Command]], timeout: float, until: float, *, writes: bool
@@ -185,7 +163,7 @@ class Connections:
                 commands = begin()
                 if commands:
                     await connection.send_packed_command([b"".join(command.to(server) for command in commands)])
-                replies.extend([await _areply(connection) for _ in commands])
+                replies.extend([await read_reply_async(connection) for _ in commands])
         except BaseException as error:
             if connection is None:
                 if isinstance(error, (RedisError, OSError)):
@@ -193,7 +171,7 @@ class Connections:
                 raise
             await connection.disconnect(nowait=True)
             if isinstance(error, (RedisError, OSError)):
-                raise (_lost(error, timeout) if writes else unavailable(error)) from error
+                raise (lost(error, timeout) if writes else unavailable(error)) from error
             raise
         finally:
             if connection is not None:
@@ -273,7 +251,7 @@ class Connections:
             connection._sock.settimeout(max(until - time.monotonic(), 0.001))  # noqa: SLF001  # redis-py has no way in
         connection.on_connect()
         connection.send_packed_command(connection.pack_commands(_GREETING))
-        self._servers[connection] = _run_id(connection.read_response())
+        self._servers[connection] = run_id_of(connection.read_response())
         connection.read_response()
         if until is not None:
             connection._sock.settimeout(connection.socket_timeout)  # noqa: SLF001
@@ -281,7 +259,7 @@ class Connections:
     async def _agreet(self, connection: Any) -> None:
         await connection.on_connect()
         await connection.send_packed_command(connection.pack_commands(_GREETING))
-        self._servers[connection] = _run_id(await connection.read_response())
+        self._servers[connection] = run_id_of(await connection.read_response())
         await connection.read_response()
 
 
@@ -296,34 +274,3 @@ async def _close_with_loop(pools: dict[float, Any]) -> AsyncGenerator[None]:
 
 
 _GREETING = [("INFO", "server"), ("SCRIPT", "LOAD", SCRIPT)]
-
-
-def _reply(read: Callable[[], Any]) -> Any:
-    """Return a reply, also one that is an error: those after it are to be read as well."""
-    try:
-        return read()
-    except ResponseError as error:
-        return error
-
-
-async def _areply(connection: Any) -> Any:
-    try:
-        return await connection.read_response(timeout=math.inf)  # one deadline for all: a timer each costs more than
-    except ResponseError as error:  # what is read
-        return error
-
-
-def _outcome(reply: Any) -> Any:
-    """Return a reply, or the error that it is for its caller."""
-    if not isinstance(reply, ResponseError):
-        return reply
-    if str(reply) == "FENCED":
-        return FencedError("this run has ended, or another one has taken its place")
-    return unavailable(reply)
-
-
-def _checked(reply: Any) -> Any:
-    outcome = _outcome(reply)
-    if isinstance(outcome, Exception):
-        raise outcome from reply
-    return outcome

@@ -23,7 +23,8 @@ from stream_adapter._log import logger
 from stream_adapter.errors import BrokerUnavailableError
 
 from ._protocol import Receiver
-from ._redis_connections import Connections, unavailable
+from ._redis_connections import Connections
+from ._redis_replies import unavailable
 
 __all__ = ["Subscriber"]
 
