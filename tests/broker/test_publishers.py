@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.testing import Listening, events, listening
+from tests.support.queues import working
 from tests.support.servers import ROOT, Server, gunicorn, gunicorn_gevent, uvicorn
 from tests.support.stores import store
 
@@ -281,20 +281,11 @@ def test_celery_task_publishes(url: str, heard: Listening, folder: Path, pool: t
     options = ["--pool", name, "--concurrency", count, "--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = [sys.executable, "-m", "celery", "-A", "tests.broker.apps.tasks", "worker", *options, "-l", "WARNING"]
     log = queue / "log"
-    with log.open("wb") as output:
-        worker = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
+    with working(command, environment, log):
         try:
             found = {str(heard.next(BOUND).data) for _ in range(3)}
         except TimeoutError as error:
             raise AssertionError(log.read_text()) from error
-        finally:
-            worker.send_signal(signal.SIGTERM)
-            try:
-                worker.wait(BOUND)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
-                raise
     assert found == {"task 0", "task 1", "task 2"}
 
 

@@ -17,6 +17,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.browser.hosts import COMPRESSED, HOSTS, Host, run
+from tests.demo.support import Demo, running
 from tests.support.browser import Page, chromium, needs_chromium
 
 HERE = Path(__file__).parent
@@ -50,6 +51,12 @@ def page(browser: Chrome, shots: Path) -> Iterator[Page]:  # `shots` is for the 
     yield page
     page.open("about:blank")  # which closes the streams of the page that the test has opened
     page.complaints()  # which forgets them
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with running("--port", "0") as demo:
+        yield demo
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -17,12 +17,6 @@ from tests.support.gate import BOUND
 PANELS = [path.removeprefix("/") for path in PATHS]
 END = {"text": sources.ANSWER[-20:], "csv": "140 of 140 rows", "download": "2,048 KiB, SHA-256 "}
 """What a panel shows once it has all of its stream."""
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with running("--port", "0") as demo:
-        yield demo
 
 
 def of_panels(page: Page, expression: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import httpx2
@@ -15,12 +14,6 @@ from tests.support.gate import BOUND
 from tests.support.stores import store
 
 SCENES = ["answer", "failing", "leaving", "news"]
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with running("--port", "0") as demo:
-        yield demo
 
 
 class Scene:
@@ -100,6 +93,16 @@ def test_page_without_an_answer_asks_for_one_and_a_reload_goes_on_with_it(page: 
         answer.until("stopped")
 
 
+def stopped_text(page: Page) -> str:
+    """Wait for the answer on a page, press its stop, and return the words that it has then."""
+    answer = Scene(page, "answer")
+    answer.until("streaming")
+    answer.until_longer(20)
+    answer.press(".stop")
+    answer.until("stopped")
+    return answer.text()
+
+
 def test_second_tab_has_the_same_answer_and_its_stop_stops_both(demo: Demo, page: Page) -> None:
     page.open(demo.url)
     ask(demo.url)
@@ -108,12 +111,7 @@ def test_second_tab_has_the_same_answer_and_its_stop_stops_both(demo: Demo, page
     answer.until_longer(20)
     with page.tab() as second:
         second.open(demo.url)
-        other = Scene(second, "answer")
-        other.until("streaming")
-        other.until_longer(20)
-        other.press(".stop")
-        other.until("stopped")
-        text = other.text()
+        text = stopped_text(second)
     answer.until("stopped")
 
     assert answer.text() == text
@@ -259,12 +257,7 @@ def test_answer_of_one_process_is_shown_and_stopped_at_another(page: Page) -> No
         first.until_longer(20)
         with page.tab() as tab:
             tab.open(other.url)
-            second = Scene(tab, "answer")
-            second.until("streaming")
-            second.until_longer(20)
-            second.press(".stop")
-            second.until("stopped")
-            text = second.text()
+            text = stopped_text(tab)
         first.until("stopped")
         assert first.text() == text
         page.open("about:blank")

@@ -21,12 +21,6 @@ from tests.support.servers import ROOT
 FINITE = ["text", "csv", "download"]
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with running("--port", "0") as demo:
-        yield demo
-
-
 @pytest.fixture
 def client(demo: Demo) -> Iterator[httpx2.Client]:
     with httpx2.Client(base_url=demo.url, timeout=BOUND) as client:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,10 +12,14 @@ import pytest
 
 from stream_adapter.testing import events
 from tests.support.gate import BOUND
+from tests.support.queues import working
 from tests.support.servers import ROOT, uvicorn
 from tests.support.stores import store
 
 pytest.importorskip("fastapi")
+
+OPTIONS = ["--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
+CELERY = [sys.executable, "-m", "celery", "-A", "examples.answers_celery:celery", "worker", *OPTIONS]
 
 
 @pytest.fixture(scope="module", params=["examples.answers:app", "examples.answers_celery:app"])
@@ -30,22 +30,10 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             pytest.importorskip("celery", reason="celery is not installed, or does not support this Python")
             url = stack.enter_context(store("redis"))
             env = {"BROKER": url, "QUEUE": url.removesuffix("0") + "1"}
-            stack.enter_context(_celery(tmp_path_factory.mktemp("celery"), env))
+            environment = {**env, "PYTHONPATH": f"{ROOT}:{ROOT / 'integrations'}"}
+            stack.enter_context(working(CELERY, environment, tmp_path_factory.mktemp("celery") / "log"))
         server = stack.enter_context(uvicorn(request.param, **env))
         yield stack.enter_context(httpx2.Client(base_url=server.url, timeout=BOUND))
-
-
-def _celery(folder: Path, env: dict[str, Any]) -> ExitStack:
-    """Start a worker, which is stopped when the stack is closed."""
-    options = ["--pool", "solo", "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING"]
-    command = [sys.executable, "-m", "celery", "-A", "examples.answers_celery:celery", "worker", *options]
-    environment = {**os.environ, **env, "PYTHONPATH": f"{ROOT}:{ROOT / 'integrations'}"}
-    stack = ExitStack()
-    output = stack.enter_context((folder / "log").open("wb"))
-    worker = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
-    stack.callback(worker.wait, BOUND)
-    stack.callback(worker.send_signal, signal.SIGTERM)
-    return stack
 
 
 def _begin(client: httpx2.Client, prompt: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import venv
@@ -20,6 +19,7 @@ import stream_adapter as sa
 from tests.broker.conftest import sqlite_url
 from tests.runs.sources import until
 from tests.support.gate import BOUND
+from tests.support.queues import working
 from tests.support.servers import ROOT
 from tests.support.stores import store
 
@@ -127,18 +127,8 @@ def started(kind: Kind, folder: Path, python: str) -> Generator[Worker]:
         command = [python, *(argument.format(queue=queue) for argument in kind.arguments)]
         log = folder / "log"
         live = stack.enter_context(sa.Broker(url))
-        output = stack.enter_context(log.open("wb"))
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=output, stderr=output)
-        try:
+        with working(command, environment, log):
             yield Worker(kind, python, environment, live, folder / "notes", log)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(BOUND)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise
 
 
 def _marked(name: str) -> Any:

@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any
-
-from celery import Celery  # pyright: ignore[reportMissingTypeStubs]
 
 from tests.runs.apps.queues import LIMIT, async_answer, write
+from tests.support.queues import celery_in
 
-_folder = os.environ["QUEUE"]
-app: Any = Celery("tasks", broker="filesystem://")
-app.conf.update(
-    broker_transport_options={
-        "data_folder_in": _folder,
-        "data_folder_out": _folder,
-        "control_folder": f"{_folder}/control",
-    },
-    task_ignore_result=True,
-    worker_hijack_root_logger=False,
-)
+app = celery_in(os.environ["QUEUE"])
 
 
 @app.task  # type: ignore[untyped-decorator]  # Celery has no types
