@@ -11,9 +11,10 @@ from stream_adapter.types import Environ, Receive, Scope, Send, StartResponse
 
 
 async def _rows() -> AsyncIterator[object]:
-    for number in range(300):
-        yield {"row": number, "text": "x" * 80}
-        await asyncio.sleep(0.004)
+    """Yield rows with pauses that `check` sees. Of faster ones a machine that stalls makes what a buffer would make."""
+    for number in range(100):
+        yield {"row": number, "text": "x" * 380}
+        await asyncio.sleep(0.025)
 
 
 async def _events(begin: int) -> AsyncIterator[sa.ServerSentEvent]:
