@@ -8,6 +8,7 @@ started again (commits are not synced one by one).
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from ._sqlite_high_water import HighWater
 from ._values import RunState, RunStatus
 
 __all__ = ["COLUMNS", "Database", "Row"]
+
+_RETRY = 0.005  # seconds until a database that others are opening, too, is tried again
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS store (identity TEXT NOT NULL);
@@ -106,7 +109,7 @@ class Database:
         )
         self._written: HighWater | None = None
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._use_wal(time.monotonic() + timeout)
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self.inode: int = path.stat().st_ino
             self._written = HighWater(path)
@@ -114,6 +117,18 @@ class Database:
         except BaseException:
             self.close()
             raise
+
+    def _use_wal(self, until: float) -> None:
+        """Switch a new file to a write-ahead log; SQLite does not wait by itself for another process that does so."""
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(_RETRY)
+            else:
+                return
 
     def _prepare(self, identity: str, written: HighWater) -> None:
         with self._transaction():

@@ -103,6 +103,24 @@ def test_file_that_is_opened_again_keeps_its_epoch(path: Path) -> None:
             assert heard.next(30).data == "2"
 
 
+def test_new_file_that_another_process_is_opening_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers of a server start at the same time."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waits: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == 3:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr("stream_adapter.engines._sqlite_database.time.sleep", sleep)
+        Store(path, 30.0).close()
+        assert len(waits) == 3
+        other.execute("BEGIN IMMEDIATE")
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_file_that_is_replaced_under_listeners_resets_each_once(path: Path) -> None:
     copy = path.with_suffix(".copy")
     with broker(path) as live, broker(path) as other, listening(live, "a") as heard, listening(other, "a") as far:
