@@ -271,13 +271,15 @@ class Hub(Repairs, Receiver):
             self._check_engine(asked)
             self._engine.watch(channel.key)
             [position] = self._engine.positions([channel.key]).values()
-        except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
+            with self.lock:
+                channel.ring = Ring(channel.name, *position)
+                self._check_later()
+        except BaseException as error:  # each who waits for it raises it
             self._note_failure(error)
             self._refuse(channel, opened, error)
+            if not isinstance(error, Exception):  # what interrupts this thread is for this thread, too
+                raise
             return
-        with self.lock:
-            channel.ring = Ring(channel.name, *position)
-            self._check_later()
         opened.set_result(None)
 
     def _refuse(self, channel: Channel, opened: Future[None], error: BaseException) -> None:

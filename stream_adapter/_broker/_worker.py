@@ -33,14 +33,19 @@ class Worker:
         self.after(0.0, job)
 
     def after(self, seconds: float, job: Callable[[], None]) -> None:
-        """Run a job after some seconds. Jobs of a closed worker are dropped, if they have not begun."""
+        """Run a job after some seconds. Jobs of a closed worker are dropped, if they have not begun.
+
+        Raises:
+            RuntimeError: the system has no thread for it.
+        """
         with self._changed:
             if self._is_closed:
                 return
-            heapq.heappush(self._jobs, (time.monotonic() + seconds, next(self._numbers), job))
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()  # the system may refuse it
+                self._thread = thread
+            heapq.heappush(self._jobs, (time.monotonic() + seconds, next(self._numbers), job))
             self._changed.notify()
 
     def finish(self, last: Callable[[], None] | None) -> None:

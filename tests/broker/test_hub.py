@@ -198,6 +198,22 @@ def test_engine_that_cannot_be_reached_refuses_a_subscription_with_503_and_is_as
         assert next(iter(live.subscribe("a", replay=1))).data == 1
 
 
+def test_subscription_raises_what_opening_its_channel_raised_and_the_next_one_opens_it() -> None:
+    starts, start = [RuntimeError("can't start new thread")], threading.Thread.start
+
+    def starting(thread: threading.Thread) -> None:
+        if "broker" in thread.name and starts:
+            raise starts.pop()
+        start(thread)
+
+    with pytest.MonkeyPatch.context() as patch, sa.Broker("memory://") as live:
+        patch.setattr(threading.Thread, "start", starting)
+        live.publish("a", 1)
+        with pytest.raises(RuntimeError, match="thread"):
+            next(iter(live.subscribe("a", replay=1)))
+        assert next(iter(live.subscribe("a", replay=1))).data == 1
+
+
 def test_event_is_encoded_once_for_all_listeners_of_a_format(live: sa.Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[str] = []
     original = Record.sse_with
