@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -158,11 +157,7 @@ class RunMethods:
         registry, name, content, options = self._producing(key, source, lease)
         state = await aask(registry.engine, restarting(registry.engine, name, options))
         production = registry.launch(name, state, content, lease=lease, timeout=None)
-        try:
-            await production.wait_closed()
-        except asyncio.CancelledError:
-            production.stop("cancelled")
-            raise
+        await production.wait_closed()
         return Run(Joining(registry, name, None, state, production))
 
     def _producing(self, key: str, source: Any, lease: float) -> tuple[Registry, ChannelName, Source, Options]:

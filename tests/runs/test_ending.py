@@ -5,9 +5,14 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncGenerator, Generator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -388,12 +393,18 @@ def test_produce_that_fails_or_is_cancelled_returns_its_run(live: sa.Broker) -> 
     asyncio.run(use())
 
 
+class TaskTimeout(BaseException):
+    """What a job queue raises in a task that takes too long."""
+
+
+@pytest.mark.parametrize("by", ["another process", "its queue"])
 def test_cancelled_produce_returns_after_its_sync_source_is_closed(
-    live: sa.Broker, monkeypatch: pytest.MonkeyPatch
+    live: sa.Broker, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """A worker of a job queue may end its process next."""
     monkeypatch.setattr(_production, "_CLOSE_TIMEOUT", BOUND)
-    goes_on, order = threading.Event(), list[str]()
+    monkeypatch.setattr(_production, "END_GRACE", BOUND)
+    goes_on, waits, order = threading.Event(), threading.Event(), list[str]()
 
     def source() -> Generator[int]:
         try:
@@ -403,8 +414,21 @@ def test_cancelled_produce_returns_after_its_sync_source_is_closed(
             goes_on.wait(BOUND)
             order.append("closed")
 
+    def wait_here(production: _production.Production) -> None:
+        def waited(seconds: float) -> bool:
+            waits.set()
+            return wait(seconds)
+
+        wait = production.closed.wait
+        monkeypatch.setattr(production.closed, "wait", waited)
+        production_waits(production)
+
+    production_waits = _production.Production.wait_here
+    monkeypatch.setattr(_production.Production, "wait_here", wait_here)
+
     def produce() -> None:
-        live.produce("a", source())
+        with suppress(TaskTimeout):
+            live.produce("a", source())
         order.append("returned")
 
     producing = threading.Thread(target=produce)
@@ -412,12 +436,59 @@ def test_cancelled_produce_returns_after_its_sync_source_is_closed(
     run = live.join("a", wait=BOUND)
     assert run is not None
     assert run.id is not None
-    assert live.cancel("a", run=run.id)
+    assert waits.wait(BOUND)
+    if by == "its queue":
+        raised = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        assert raised(ctypes.c_ulong(producing.ident or 0), ctypes.py_object(TaskTimeout)) == 1
+    else:
+        assert live.cancel("a", run=run.id)
     *_, last = run
     assert last.data["run"] == "cancelled"  # its clients do not wait for that
     goes_on.set()
     producing.join()
     assert order == ["closed", "returned"]
+
+
+def test_cancelled_aproduce_returns_after_its_source_is_closed(live: sa.Broker) -> None:
+    source = Source(1, before=1)
+
+    async def use() -> None:
+        producing = asyncio.create_task(live.aproduce("a", source.asynchronous()))
+        assert await live.ajoin("a", wait=BOUND) is not None
+        producing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await producing
+        joined = await live.ajoin("a")
+        assert joined is not None
+        assert (joined.status, source.closed) == ("cancelled", len(source.calls))
+
+    asyncio.run(use())
+
+
+def test_runs_are_closed_before_their_process_ends(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    program = f"""
+import threading
+import time
+import stream_adapter as sa
+
+started = threading.Event()
+
+def source():
+    try:
+        while True:
+            started.set()
+            time.sleep(0.3)
+            yield 1
+    finally:
+        open({str(notes)!r}, "w").write("closed")
+
+live = sa.Broker("memory://")
+live.run("a", source).start()
+started.wait()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=BOUND)
+    assert notes.read_text() == "closed"
 
 
 def test_zombie_s_appends_are_refused_by_every_engine(live: sa.Broker) -> None:

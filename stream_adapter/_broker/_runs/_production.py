@@ -35,7 +35,7 @@ __all__ = ["END_GRACE", "Production"]
 _CLOSING = 0.5  # seconds that an async source has to close before the end is written
 _CLOSE_TIMEOUT = 5.0  # seconds after which a source that does not close is abandoned
 _INTERRUPTIBLE = 0.25  # seconds: job queues raise an exception in a thread, which a wait for a lock does not notice
-END_GRACE = 2.0  # seconds for the end of a run to be written, when its process is about to end
+END_GRACE = 2.0  # seconds for a run to end and its source to close, when its process is about to end
 
 
 class Production:
@@ -134,7 +134,7 @@ class Production:
                 pass
         except BaseException:  # the worker is stopped, or its time limit has passed
             self.stop("cancelled")
-            self.ended.wait(END_GRACE)  # the process may end next
+            self.closed.wait(END_GRACE)  # the process may end next, and the source's `finally` has to run
             raise
 
     def notice(self) -> None:
@@ -184,9 +184,15 @@ class Production:
             self._changed.set()
 
     async def wait_closed(self) -> None:
-        """Wait until it has ended and its source is closed."""
-        if self._writer is not None:
+        """Wait until it has ended and its source is closed. Cancelling the wait cancels it."""
+        if self._writer is None:
+            return
+        try:
             await asyncio.wait((self._writer,))
+        except asyncio.CancelledError:
+            self._stop_here("cancelled")
+            await asyncio.wait((self._writer,), timeout=END_GRACE)
+            raise
 
     def _stop_here(self, reason: Stop) -> None:
         if self._stop is None and self._source is not None:

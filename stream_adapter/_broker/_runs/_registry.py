@@ -164,7 +164,7 @@ class Registry:
         return len(self._productions)
 
     def end(self) -> None:
-        """End all runs that are produced here as cancelled, and wait a little until their ends are written."""
+        """End all runs that are produced here as cancelled, and wait a little until they have ended and are closed."""
         productions = self._own()
         for production in productions:
             production.stop("cancelled")
@@ -172,7 +172,7 @@ class Registry:
         here = current_loop()
         for production in productions:
             if production.can_end_itself(here):
-                production.ended.wait(max(until - time.monotonic(), 0))
+                production.closed.wait(max(until - time.monotonic(), 0))
             production.give_up()
 
 
