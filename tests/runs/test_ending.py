@@ -454,13 +454,13 @@ def test_cancelled_aproduce_returns_after_its_source_is_closed(live: sa.Broker) 
 
     async def use() -> None:
         producing = asyncio.create_task(live.aproduce("a", source.asynchronous()))
-        assert await live.ajoin("a", wait=BOUND) is not None
+        await eventually(lambda: source.calls)
         producing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await producing
         joined = await live.ajoin("a")
         assert joined is not None
-        assert (joined.status, source.closed) == ("cancelled", len(source.calls))
+        assert (joined.status, source.closed) == ("cancelled", 1)
 
     asyncio.run(use())
 
