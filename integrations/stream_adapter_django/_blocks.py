@@ -94,7 +94,7 @@ class Blocks(AsyncIterator[bytes]):
     async def aclose(self) -> None:
         """Close the body: the source is closed when this returns."""
         if self._watch is not None:
-            self._watch.stop()
+            self._watch.timer.cancel()
         if self._body is not None:
             self._closed = True
             await self._body.aclose()

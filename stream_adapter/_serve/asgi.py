@@ -155,7 +155,7 @@ class _Delivery:
             body.interruption.callback = None
             watcher.cancel()
             if self._watch is not None:
-                self._watch.stop()
+                self._watch.timer.cancel()
                 self._watch = None  # they refer to each other
 
     async def run(self) -> None:

@@ -45,6 +45,9 @@ class SendWatch:
         on_stalled: called when it has passed, once.
         deadline: the time of the loop when `total_timeout` passes, also while a `send` waits; None for never.
         on_deadline: called then, once.
+
+    Attributes:
+        timer: of the next look; cancel it to end the watch.
     """
 
     __slots__ = (
@@ -58,7 +61,7 @@ class SendWatch:
         "_progress_at",
         "_sent_bytes",
         "_since",
-        "_timer",
+        "timer",
     )
 
     def __init__(
@@ -79,7 +82,7 @@ class SendWatch:
         self._progress_at = 0.0
         self._since: float | None = None  # when the `send` that waits now began
         self._sent_bytes = 0
-        self._timer = self._look_again(self._loop.time())
+        self.timer: asyncio.TimerHandle = self._look_again(self._loop.time())
 
     @classmethod
     def of(cls, body: AsyncBody) -> SendWatch | None:
@@ -102,10 +105,6 @@ class SendWatch:
         """Record that the `send` has returned."""
         self._since = None
 
-    def stop(self) -> None:
-        """End the watch."""
-        self._timer.cancel()
-
     def _look(self) -> None:
         now, since = self._loop.time(), self._since
         if since is not None and self._deadline is not None and now >= self._deadline:
@@ -113,7 +112,7 @@ class SendWatch:
         elif since is not None and self.is_stalled(since, now):
             self._on_stalled()
         else:
-            self._timer = self._look_again(now)
+            self.timer = self._look_again(now)
 
     def _look_again(self, now: float) -> asyncio.TimerHandle:
         at = now + (self._limit or _INTERVAL * _LOOKS) / _LOOKS

@@ -44,7 +44,7 @@ def looks(
                 if watch.is_stalled(0.0, now):
                     return now
         finally:
-            watch.stop()
+            watch.timer.cancel()
         return None
 
     return asyncio.run(look())
