@@ -17,19 +17,19 @@ No lock is held while the engine is asked, but `asking`, which is taken before `
 
 From a listener's start to its first live event:
 
-1.  `enter` counts it and, for the first one, asks the worker to watch the channel and read its position.
+1.  `enter` counts it and, for the first one, asks the worker to watch the channel and read its position. Channels that
+    are entered while the worker is busy are opened together.
 2.  What arrives before the position is known is read again, for it may be newer than the answer that is under way.
 3.  Its history is read, unless the ring has it. Listeners that need the same part at the same time share one read.
 4.  The listener splices: after its history it takes records from the ring by offset. A hole in the ring is read again;
     one that stays makes a new ring, in which the listener finds itself behind and is reset.
-5.  Every 30 s, and after the engine's connection came back, one round trip compares all positions.
+5.  Every 30 s, and after the engine's connection came back, positions are compared, of up to 1,000 channels at a time.
 6.  `leave` counts it out; after the last one, `LINGER` seconds later, the worker unwatches.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -37,13 +37,13 @@ from contextlib import suppress
 from functools import partial
 
 from stream_adapter._log import logger
-from stream_adapter.engines import Engine, Entry, Position, Receiver
+from stream_adapter.engines import Engine, Entry, Receiver
 from stream_adapter.errors import BrokerError, BrokerUnavailableError
 
-from ._channel import Channel, Read
+from ._channel import Channel
 from ._ids import ChannelName
-from ._repairs import Repairs, describe
-from ._ring import Ring
+from ._openings import Openings
+from ._repairs import describe
 from ._waiters import LoopGroup, LoopWaiter, Observer, ThreadWaiter, Waiter
 
 __all__ = ["Hub"]
@@ -51,7 +51,7 @@ __all__ = ["Hub"]
 LINGER = 5.0  # seconds that a channel without listeners is watched
 
 
-class Hub(Repairs, Receiver):
+class Hub(Openings, Receiver):
     """The listeners of one process to one broker's channels.
 
     Args:
@@ -61,9 +61,7 @@ class Hub(Repairs, Receiver):
 
     def __init__(self, engine: Engine, prefix: str) -> None:
         super().__init__(engine, prefix)
-        self._asking = threading.RLock()
         self._groups: dict[asyncio.AbstractEventLoop, LoopGroup] = {}
-        self._failure: tuple[float, str] = (float("-inf"), "")  # the engine's last: when, and why; the worker's
         self.is_closed: bool = False
         self.resets: dict[str, int] = {}
         self.reconnects: int = 0
@@ -97,19 +95,6 @@ class Hub(Repairs, Receiver):
                 group.count += 1
             channel.by_group.setdefault(group, {})[waiter] = None
         return channel, self.opening(channel)
-
-    def opening(self, channel: Channel) -> Future[None]:
-        """Return a future that is done when an entered channel is open; ask the engine if that is not under way."""
-        with self.lock:
-            under_way = channel.opened
-            if under_way is not None:
-                return under_way
-            opened = channel.opened = Future[None]()
-        if self.is_disconnected:  # asking takes as long as the engine's timeout, and nothing is sent then
-            self._refuse(channel, opened, BrokerUnavailableError("the connection to the broker's engine was lost"))
-        else:
-            self._ask(partial(self._open, channel, opened, time.monotonic()))
-        return opened
 
     def leave(self, channel: Channel, waiter: Waiter) -> None:
         """Remove a listener from the count. Call it once for each `enter`."""
@@ -148,17 +133,6 @@ class Hub(Repairs, Receiver):
     def wake(self, channel: Channel) -> None:
         """Wake a channel's listeners, which check for new records."""
         self._wake(channel)
-
-    def read(self, channel: Channel, since: int | None, limit: int) -> Future[Read]:
-        """Read a part of the history; callers that want the same at the same time share one round trip."""
-        what = since, limit
-        with self.lock:
-            reading = channel.reads.get(what)
-            if reading is not None:
-                return reading
-            reading = channel.reads[what] = Future()
-        self._ask(partial(self._read_for, channel, what, reading, time.monotonic()))
-        return reading
 
     def wake_later(self, channel: Channel) -> None:
         """Wake a channel's listeners in about a second: the engine has failed."""
@@ -239,6 +213,7 @@ class Hub(Repairs, Receiver):
             channels = list(self.channels.values())
             for channel in channels:
                 channel.wake()
+        self._refuse_unopened(BrokerUnavailableError("the broker is closed"))
 
         def unwatch() -> None:
             with suppress(BrokerError):
@@ -247,64 +222,7 @@ class Hub(Repairs, Receiver):
 
         self._worker.finish(unwatch if channels else None)
 
-    # what the worker does, or, if the engine never blocks, the caller
-
-    def _ask(self, job: Callable[[], None]) -> None:
-        if self._engine.blocks:
-            self._worker.submit(job)
-            return
-        with self._asking:
-            job()
-
-    def _check_engine(self, asked: float) -> None:
-        """Raise the engine's failure again if it came after `asked`: callers share one timeout."""
-        at, error = self._failure
-        if asked < at:
-            raise BrokerUnavailableError(error)
-
-    def _note_failure(self, error: BaseException) -> None:
-        if isinstance(error, BrokerUnavailableError):
-            self._failure = time.monotonic(), str(error)
-
-    def _open(self, channel: Channel, opened: Future[None], asked: float) -> None:
-        try:
-            self._check_engine(asked)
-            self._engine.watch(channel.key)
-            [position] = self._engine.positions([channel.key]).values()
-            with self.lock:
-                channel.ring = Ring(channel.name, *position)
-                self._check_later()
-        except BaseException as error:  # each who waits for it raises it
-            self._note_failure(error)
-            self._refuse(channel, opened, error)
-            if not isinstance(error, Exception):  # what interrupts this thread is for this thread, too
-                raise
-            return
-        opened.set_result(None)
-
-    def _refuse(self, channel: Channel, opened: Future[None], error: BaseException) -> None:
-        with self.lock:
-            channel.opened = None  # the next listener tries again
-        opened.set_exception(error)
-
-    def _read_for(self, channel: Channel, what: tuple[int | None, int], reading: Future[Read], asked: float) -> None:
-        try:
-            self._check_engine(asked)
-            page = self._engine.read(channel.key, *what)
-        except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
-            self._note_failure(error)
-            with self.lock:
-                channel.reads.pop(what, None)
-            reading.set_exception(error)
-            return
-        with self.lock:
-            channel.reads.pop(what, None)
-            ring = channel.ring
-            if ring is None or ring.epoch != page.epoch:
-                ring = self._replace(channel, Position(page.epoch, page.top))
-            records = ring.records_of(page)
-            ring.prepend(records)
-        reading.set_result(Read(page, records, ring))
+    # what the worker does
 
     def _forget(self, channel: Channel) -> None:
         with self._asking:  # the next listener's watch comes after this unwatch

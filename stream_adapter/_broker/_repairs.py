@@ -24,6 +24,7 @@ __all__ = ["Repairs", "describe"]
 
 CHECK_SECONDS = 30.0  # between two comparisons of all positions
 RETRY_SECONDS = 1.0  # after the engine could not be asked
+AT_ONCE = 1000  # positions in one round trip, which has one timeout
 
 
 class Repairs:
@@ -122,14 +123,17 @@ class Repairs:
         self._check_all()
 
     def _check_all(self) -> None:
-        """Compare the positions of all channels, in one round trip, and read what is missing."""
+        """Compare the positions of all channels, many in one round trip, and read what is missing."""
         with self.lock:
             rings = {key: (channel, channel.ring) for key, channel in self.channels.items() if channel.ring is not None}
             tops = {key: ring.top for key, (_, ring) in rings.items()}
         if not rings:
             return
+        keys = list(rings)
+        positions: dict[str, Position] = {}
         try:
-            positions = self._engine.positions(list(rings))
+            for start in range(0, len(keys), AT_ONCE):
+                positions.update(self._engine.positions(keys[start : start + AT_ONCE]))
         except BrokerError as error:
             self._log_trouble(error)
             with self.lock:

@@ -139,6 +139,18 @@ class BaseEngine(Engine):
         pages: dict[str, Page] = {channel: self.read(channel, None, 0) for channel in channels}
         return {channel: Position(page.epoch, page.top) for channel, page in pages.items()}
 
+    def watch_many(self, channels: Iterable[str]) -> None:
+        """Watch channels, one after the other. Override it to do so in one round trip."""
+        watched: list[str] = []
+        try:
+            for channel in channels:
+                self.watch(channel)
+                watched.append(channel)
+        except BaseException:
+            for channel in watched:
+                self.unwatch(channel)
+            raise
+
     def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
         """Refuse: an engine may carry events and no runs."""
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")

@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +101,10 @@ class Listener:
         if failure is not None:
             raise unavailable(failure) from failure
 
-    def watch(self, channel: str, place: Place) -> None:
-        """Report what comes after a place."""
+    def watch(self, places: Mapping[str, Place]) -> None:
+        """Report what comes after the place of each channel."""
         with self._lock:
-            self._places[channel] = place
+            self._places.update(places)
 
     def unwatch(self, channel: str) -> None:
         """Report a channel no more."""

@@ -104,6 +104,10 @@ class Engine(Protocol):
         """Report what is appended to a channel from now on: once this returns, no later append goes unreported."""
         ...
 
+    def watch_many(self, channels: Iterable[str]) -> None:
+        """Watch channels in one round trip, all or none: if it raises, none of them is watched."""
+        ...
+
     def unwatch(self, channel: str) -> None:
         """Stop reporting a channel."""
         ...

@@ -3,8 +3,8 @@
 Who owns what:
 
     the connection   dialed and read by the thread alone. `watch` and `unwatch` send on it, under `_lock`
-    watched names    under `_lock`; after a loss the thread subscribes to all of them, and only when each is confirmed
-                     it reports `reconnected`
+    watched names    under `_lock`, and with them those that the server has not confirmed yet. After a loss the thread
+                     subscribes to all of them, and only when each is confirmed it reports `reconnected`
     the failure      written by the thread, under `_lock`: why the connection is lost; None while it is not
     the receiver     called by the thread
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import redis
@@ -30,6 +30,7 @@ __all__ = ["Subscriber"]
 
 _TIMEOUT = 10.0  # seconds to connect, and for the rest of a message
 _QUIET = 15.0  # seconds without a message after which the server is asked for one, so that a dead connection is seen
+_AT_ONCE = 1000  # names in one command
 _BACKOFF = (0.1, 5.0)  # seconds between two attempts to connect, the first and the longest; half of it is random
 
 
@@ -49,13 +50,15 @@ class Subscriber:
         self._receiver = receiver
         self._take = take
         self._lock = threading.Lock()
-        self._names: dict[bytes, threading.Event] = {}  # set when the server has confirmed it
+        self._settled = threading.Condition(self._lock)  # all is confirmed, or the connection is lost
+        self._names: dict[bytes, None] = {}
+        self._unconfirmed: set[bytes] = set()
         self._connection: Any = None
         self._failure: Exception | None = None
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
-    def watch(self, name: bytes, timeout: float) -> None:
+    def watch(self, names: Sequence[bytes], timeout: float) -> None:
         """Subscribe, and return when it is confirmed.
 
         Raises:
@@ -64,25 +67,33 @@ class Subscriber:
         with self._lock:
             if self._failure is not None:
                 raise unavailable(self._failure) from self._failure
-            confirmed = self._names.setdefault(name, threading.Event())
+            new = [name for name in names if name not in self._names or name in self._unconfirmed]
+            self._names.update(dict.fromkeys(new))
+            self._unconfirmed.update(new)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="stream_adapter.redis", daemon=True)
                 self._thread.start()
-            elif not confirmed.is_set():
-                self._send("SUBSCRIBE", name)
-        is_confirmed, failure = confirmed.wait(timeout), self._failure
+            else:
+                for some in _parts_of(new):
+                    self._send("SUBSCRIBE", *some)
+            self._settled.wait_for(lambda: self._failure is not None or self._unconfirmed.isdisjoint(new), timeout)
+            failure, is_confirmed = self._failure, self._unconfirmed.isdisjoint(new)
         if failure is not None:
-            self.unwatch(name)
+            self.unwatch(names)
             raise unavailable(failure) from failure
         if not is_confirmed:
-            self.unwatch(name)
+            self.unwatch(names)
             raise BrokerUnavailableError(f"the broker's engine did not confirm a subscription within {timeout:g} s")
 
-    def unwatch(self, name: bytes) -> None:
+    def unwatch(self, names: Iterable[bytes]) -> None:
         """Unsubscribe."""
         with self._lock:
-            if self._names.pop(name, None) is not None:
-                self._send("UNSUBSCRIBE", name)
+            gone = [name for name in names if name in self._names]
+            for name in gone:
+                del self._names[name]
+                self._confirm(name)
+            for some in _parts_of(gone):
+                self._send("UNSUBSCRIBE", *some)
 
     def close(self) -> None:
         """End the thread, and close the connection."""
@@ -90,6 +101,8 @@ class Subscriber:
         with self._lock:
             connection, thread = self._connection, self._thread
             self._names.clear()
+            self._unconfirmed.clear()
+            self._settled.notify_all()
             if connection is not None:
                 self._send("PING")  # wakes the thread, which owns the connection
         if thread is not None and thread is not threading.current_thread():
@@ -138,28 +151,36 @@ class Subscriber:
         with self._lock:
             self._connection = connection
             self._failure = None
-            for confirmed in self._names.values():
-                confirmed.clear()
-            wanted = dict(self._names)
-            if wanted:
-                connection.send_command("SUBSCRIBE", *wanted, check_health=False)
-        while not all(confirmed.is_set() for confirmed in wanted.values()):
-            if not connection.can_read(timeout=_TIMEOUT):
-                raise redis.TimeoutError("no confirmation")
-            self._handle(connection.read_response())
+            self._unconfirmed = set(self._names)
+            names = list(self._names)
+        for some in _parts_of(names):
             with self._lock:
-                wanted = {name: confirmed for name, confirmed in wanted.items() if name in self._names}
+                wanted = [name for name in some if name in self._names]
+                if wanted:
+                    connection.send_command("SUBSCRIBE", *wanted, check_health=False)
+            while not self._unconfirmed.isdisjoint(wanted[-1:]):  # confirmed in their order
+                self._read_confirmation(connection)
+        while self._unconfirmed:
+            self._read_confirmation(connection)
+
+    def _read_confirmation(self, connection: Any) -> None:
+        if not connection.can_read(timeout=_TIMEOUT):
+            raise redis.TimeoutError("no confirmation")
+        self._handle(connection.read_response())
+
+    def _confirm(self, name: bytes) -> None:
+        """Count a name as confirmed; under the lock."""
+        self._unconfirmed.discard(name)
+        if not self._unconfirmed:
+            self._settled.notify_all()
 
     def _drop(self, failure: Exception | None = None) -> None:
         """Close the connection; who waits for it raises the failure."""
         with self._lock:
             connection, self._connection = self._connection, None
             self._failure = failure
-            for confirmed in self._names.values():
-                if failure is None:
-                    confirmed.clear()
-                else:
-                    confirmed.set()
+            self._unconfirmed = set(self._names)
+            self._settled.notify_all()
         if connection is not None:
             connection.disconnect()
 
@@ -185,6 +206,8 @@ class Subscriber:
             self._take(name, data)
         elif kind == b"subscribe":
             with self._lock:
-                confirmed = self._names.get(name)
-            if confirmed is not None:
-                confirmed.set()
+                self._confirm(name)
+
+
+def _parts_of(names: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    return (names[start : start + _AT_ONCE] for start in range(0, len(names), _AT_ONCE))

@@ -197,9 +197,13 @@ class PostgresEngine(BaseEngine):
 
     def watch(self, channel: str) -> None:
         """Report what is appended to a channel from now on."""
+        self.watch_many([channel])
+
+    def watch_many(self, channels: Iterable[str]) -> None:
+        """Report what is appended to channels from now on: one LISTEN is for all, and one query for their places."""
         self.check_process()
         self._listener.start(_TIMEOUT)
-        self._listener.watch(channel, self._places([channel])[channel])
+        self._listener.watch(self._places(channels))
 
     def unwatch(self, channel: str) -> None:
         """Report a channel no more."""

@@ -108,20 +108,25 @@ class RedisEngine(BaseEngine):
 
     def watch(self, channel: str) -> None:
         """Report what is appended to a channel from now on."""
+        self.watch_many([channel])
+
+    def watch_many(self, channels: Iterable[str]) -> None:
+        """Report what is appended to channels from now on."""
         self.check_process()
-        name = notice_name(channel)
-        self._watched[name] = channel
+        names = {notice_name(channel): channel for channel in channels}
+        self._watched.update(names)
         try:
-            self._subscriber.watch(name, _TIMEOUT)
+            self._subscriber.watch(list(names), _TIMEOUT)
         except BaseException:
-            self._watched.pop(name, None)
+            for name in names:
+                self._watched.pop(name, None)
             raise
 
     def unwatch(self, channel: str) -> None:
         """Report a channel no more."""
         name = notice_name(channel)
         if self._watched.pop(name, None) is not None:
-            self._subscriber.unwatch(name)
+            self._subscriber.unwatch([name])
 
     def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
         """Begin a run on a channel."""

@@ -143,9 +143,14 @@ class SQLiteEngine(BaseEngine):
 
     def watch(self, channel: str) -> None:
         """Report what is appended to a channel from now on."""
+        self.watch_many([channel])
+
+    def watch_many(self, channels: Iterable[str]) -> None:
+        """Report what is appended to channels from now on; one look at the file is for all of them."""
         self.check_process()
         with self._guard:
-            self._watched[channel] = None
+            before = dict(self._watched)
+            self._watched.update(dict.fromkeys(channels))
             if self._listener is not None:
                 return
             listener = Listener(
@@ -154,7 +159,7 @@ class SQLiteEngine(BaseEngine):
             try:
                 listener.start()
             except (sqlite3.Error, OSError) as error:
-                del self._watched[channel]
+                self._watched = before
                 raise BrokerUnavailableError(f"the broker's database cannot be used: {error}") from error
             self._listener = listener
 

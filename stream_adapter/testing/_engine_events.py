@@ -194,6 +194,16 @@ class EventPromises(EngineSetup):
         self.peer().append_many(self.channel, [Frame(b"a")], history=History())
         assert receiver.wait_for(self.channel, 1) == [b"a"]
 
+    def test_channels_that_are_watched_together_are_all_reported(self) -> None:
+        receiver = RecordingReceiver(self.engine)
+        channels = [f"{self.channel}:{n}" for n in range(5)]
+        self.engine.watch(channels[0])
+        self.engine.watch_many(channels)
+        publisher = self.peer()
+        for channel in channels:
+            publisher.append_many(channel, [Frame(channel.encode())], history=History())
+            assert receiver.wait_for(channel, 1) == [channel.encode()]
+
     def test_watching_before_reading_misses_nothing(self) -> None:
         receiver = RecordingReceiver(self.engine)
         publisher, count = self.peer(), 60

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stream_adapter as sa
-from stream_adapter._broker import _hub, _repairs
+from stream_adapter._broker import _hub, _openings, _repairs
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
@@ -25,7 +25,7 @@ from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.testing import listening
 
 from .conftest import MakeBroker
-from .reading import reading, request
+from .reading import reading, request, wait_until
 
 
 def has(part: bytes) -> Callable[[bytes], bool]:
@@ -129,6 +129,8 @@ class CountingEngine(MemoryEngine):
         self.fails = 0
         self.gate = threading.Event()
         self.gate.set()
+        self.watched = self.largest = 0  # channels, and those of the largest `watch_many`
+        self.compared: list[int] = []  # channels of each `positions`
 
     def _count(self, method: str) -> None:
         self.gate.wait(10)
@@ -141,9 +143,16 @@ class CountingEngine(MemoryEngine):
         self._count("read")
         return super().read(channel, since, limit)
 
-    def watch(self, channel: str) -> None:
+    def watch_many(self, channels: Iterable[str]) -> None:
         self._count("watch")
-        super().watch(channel)
+        super().watch_many(names := list(channels))
+        self.watched += len(names)
+        self.largest = max(self.largest, len(names))
+
+    def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
+        found = super().positions(channels)
+        self.compared.append(len(found))
+        return found
 
     def unwatch(self, channel: str) -> None:
         self.asked.append("unwatch")
@@ -173,6 +182,44 @@ def test_listeners_of_one_channel_watch_it_once_and_share_one_read() -> None:
         assert engine.asked.count("read") <= 2
         next(iter(live.subscribe("a", since=cursor)))
         assert engine.asked.count("read") <= 2  # the ring has it
+
+
+def test_channels_that_are_entered_while_the_engine_is_busy_are_opened_together() -> None:
+    engine, count = CountingEngine(), 2 * _openings.AT_ONCE
+
+    async def use(live: sa.Broker) -> None:
+        async def listen(name: str) -> int:
+            number: int = (await anext(aiter(live.subscribe(name, since=live.last_event_id(name))))).data
+            return number
+
+        engine.gate.clear()
+        listening = [asyncio.create_task(listen(f"channel {n}")) for n in range(count)]
+        await asyncio.sleep(0)
+        engine.gate.set()
+        while engine.watched < count:  # noqa: ASYNC110  # it counts what another thread does
+            await asyncio.sleep(0)
+        for n in range(count):
+            await live.apublish(f"channel {n}", n)
+        assert await asyncio.gather(*listening) == list(range(count))
+
+    with sa.Broker(engine) as live:
+        asyncio.run(use(live))
+    assert engine.asked.count("watch") <= 4  # the first alone, the others in parts that are bounded
+    assert engine.largest <= _openings.AT_ONCE
+
+
+def test_positions_of_many_channels_are_compared_in_bounded_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_repairs, "AT_ONCE", 10)
+    engine = CountingEngine()
+    with sa.Broker(engine) as live:
+        events = [iter(live.subscribe(f"channel {n}", replay=1)) for n in range(25)]
+        for n, listener in enumerate(events):
+            live.publish(f"channel {n}", n)
+            assert next(listener).data == n
+        engine.compared.clear()
+        engine.receiver.reconnected()
+        wait_until(lambda: sum(engine.compared) == 25)
+        assert engine.compared == [10, 10, 5]
 
 
 def test_last_listener_unwatches_and_the_channel_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,14 +466,13 @@ def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
 
 class _FailsOnce(MemoryEngine):
     blocks = True
-    failures = 1
+    failures = 0
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
-        names = list(channels)
-        if self.failures and len(names) > 1:
+        if self.failures:
             self.failures -= 1
             raise BrokerUnavailableError("the connection of the pool was an old one")
-        return super().positions(names)
+        return super().positions(channels)
 
 
 def test_comparison_after_a_reconnect_is_tried_again_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,7 +485,7 @@ def test_comparison_after_a_reconnect_is_tried_again_if_it_fails(monkeypatch: py
         receiver = engine.receiver
         engine.receiver = type(receiver)()  # which has no hub
         live.publish("a", "missed")
-        engine.receiver = receiver
+        engine.receiver, engine.failures = receiver, 1
         receiver.reconnected()
         assert heard.next(20).data == "missed"
         assert engine.failures == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import threading
 import time
@@ -283,6 +284,32 @@ def test_half_open_connection_of_the_subscriber_is_noticed(
         proxy.wait_until_dropped()
         proxy.heal()
         assert heard.next(30).data == "2"
+
+
+def test_many_channels_are_subscribed_to_in_few_commands_also_after_a_lost_connection(server: RedisServer) -> None:
+    names = [f"channel {n}" for n in range(1200)]
+
+    def subscribed() -> int:
+        found = re.search(rb"cmdstat_subscribe:calls=(\d+)", server.command("INFO", "commandstats"))
+        return int(found[1]) if found else 0
+
+    async def use(live: sa.Broker) -> None:
+        await asyncio.gather(*(live.apublish(name, name) for name in names))
+        listeners = [aiter(live.subscribe(name, replay=1)) for name in names]
+        first = await asyncio.gather(*map(anext, listeners))
+        assert data_of(first) == names
+        assert subscribed() <= 4  # one for each, it was
+
+        server.command("CONFIG", "RESETSTAT")
+        server.command("CLIENT", "KILL", "TYPE", "pubsub")
+        while not live.stats().reconnects:  # noqa: ASYNC110  # it counts what another thread does
+            await asyncio.sleep(0.01)
+        assert subscribed() == 2
+        await asyncio.gather(*(live.apublish(name, "next") for name in names))
+        assert data_of(await asyncio.gather(*map(anext, listeners))) == ["next"] * len(names)
+
+    with sa.Broker(server.url) as live:
+        asyncio.run(use(live))
 
 
 # G11: what stays behind

@@ -1,0 +1,168 @@
+"""What the hub asks its engine on behalf of listeners: to open their channels, and to read parts of a history.
+
+The worker asks, in its thread, or the listener itself if the engine never blocks. The docstring of `_hub` lists the
+owners. However many listeners come at once, as after a deploy, their channels are opened in a few exchanges.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import NamedTuple
+
+from stream_adapter.engines import Engine, Position
+from stream_adapter.errors import BrokerUnavailableError
+
+from ._channel import Channel, Read
+from ._repairs import Repairs
+from ._ring import Ring
+
+__all__ = ["AT_ONCE", "Openings"]
+
+AT_ONCE = 500  # channels that are opened in one exchange; other jobs of the worker come between two of them
+
+
+class _Opening(NamedTuple):
+    """A channel that is to be opened.
+
+    Attributes:
+        channel: which.
+        opened: done when it is.
+        asked: when the first listener asked for it.
+    """
+
+    channel: Channel
+    opened: Future[None]
+    asked: float
+
+
+class Openings(Repairs):
+    """Opens the channels of listeners, and reads what they missed.
+
+    Args:
+        engine: where the channels are.
+        prefix: the broker's, for the log.
+    """
+
+    def __init__(self, engine: Engine, prefix: str) -> None:
+        super().__init__(engine, prefix)
+        self._asking = threading.RLock()
+        self._unopened: list[_Opening] = []
+        self._failure: tuple[float, str] = (float("-inf"), "")  # the engine's last: when, and why; the worker's
+
+    def opening(self, channel: Channel) -> Future[None]:
+        """Return a future that is done when an entered channel is open; ask the engine if that is not under way."""
+        with self.lock:
+            under_way = channel.opened
+            if under_way is not None:
+                return under_way
+            opened = channel.opened = Future[None]()
+            opening = _Opening(channel, opened, time.monotonic())
+            is_lost = self.is_disconnected
+            if not is_lost:
+                self._unopened.append(opening)
+            is_first = len(self._unopened) == 1
+        if is_lost:  # asking takes as long as the engine's timeout, and nothing is sent then
+            self._refuse([opening], BrokerUnavailableError("the connection to the broker's engine was lost"))
+        elif is_first or not self._engine.blocks:  # else the worker has been asked, and takes this one with it
+            try:
+                self._ask(self._open_some)
+            except RuntimeError as error:  # the system has not got a thread for it
+                self._refuse_unopened(error)
+        return opened
+
+    def read(self, channel: Channel, since: int | None, limit: int) -> Future[Read]:
+        """Read a part of the history; callers that want the same at the same time share one round trip."""
+        what = since, limit
+        with self.lock:
+            reading = channel.reads.get(what)
+            if reading is not None:
+                return reading
+            reading = channel.reads[what] = Future()
+        self._ask(partial(self._read_for, channel, what, reading, time.monotonic()))
+        return reading
+
+    # what the worker does, or, if the engine never blocks, the caller
+
+    def _ask(self, job: Callable[[], None]) -> None:
+        if self._engine.blocks:
+            self._worker.submit(job)
+            return
+        with self._asking:
+            job()
+
+    def _note_failure(self, error: BaseException) -> None:
+        if isinstance(error, BrokerUnavailableError):
+            self._failure = time.monotonic(), str(error)
+
+    def _take_unopened(self) -> list[_Opening]:
+        """Return the channels whose turn it is to be opened; those without listeners are forgotten already."""
+        with self.lock:
+            taken, self._unopened = self._unopened[:AT_ONCE], self._unopened[AT_ONCE:]
+            return [opening for opening in taken if self.channels.get(opening.channel.key) is opening.channel]
+
+    def _open_some(self) -> None:
+        """Open channels that wait for it; the worker comes back to the others after its other jobs."""
+        openings = self._take_unopened()
+        failed, error = self._failure
+        late = [opening for opening in openings if opening.asked < failed]
+        if late:  # callers share one timeout
+            self._refuse(late, BrokerUnavailableError(error))
+        if len(late) < len(openings):
+            self._open(openings[len(late) :])
+        if self._unopened:
+            self._ask(self._open_some)
+
+    def _open(self, openings: Sequence[_Opening]) -> None:
+        keys = [opening.channel.key for opening in openings]
+        try:
+            self._engine.watch_many(keys)
+            positions = self._engine.positions(keys)
+            with self.lock:
+                for opening in openings:
+                    opening.channel.ring = Ring(opening.channel.name, *positions[opening.channel.key])
+                self._check_later()
+        except BaseException as error:  # each who waits for it raises it
+            self._note_failure(error)
+            self._refuse(openings, error)
+            if not isinstance(error, Exception):  # what interrupts this thread is for this thread, too
+                raise
+            return
+        for opening in openings:
+            opening.opened.set_result(None)
+
+    def _refuse(self, openings: Sequence[_Opening], error: BaseException) -> None:
+        with self.lock:
+            for opening in openings:
+                opening.channel.opened = None  # the next listener tries again
+        for opening in openings:
+            opening.opened.set_exception(error)
+
+    def _refuse_unopened(self, error: BaseException) -> None:
+        with self.lock:
+            openings, self._unopened = self._unopened, []
+        self._refuse(openings, error)
+
+    def _read_for(self, channel: Channel, what: tuple[int | None, int], reading: Future[Read], asked: float) -> None:
+        try:
+            failed, failure = self._failure
+            if asked < failed:
+                raise BrokerUnavailableError(failure)  # noqa: TRY301  # as if the engine had raised it for this one, too
+            page = self._engine.read(channel.key, *what)
+        except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
+            self._note_failure(error)
+            with self.lock:
+                channel.reads.pop(what, None)
+            reading.set_exception(error)
+            return
+        with self.lock:
+            channel.reads.pop(what, None)
+            ring = channel.ring
+            if ring is None or ring.epoch != page.epoch:
+                ring = self._replace(channel, Position(page.epoch, page.top))
+            records = ring.records_of(page)
+            ring.prepend(records)
+        reading.set_result(Read(page, records, ring))
