@@ -42,7 +42,7 @@ from ._content import StreamContent
 from ._requests import Answer, request_info
 from ._threads import when_request_ends
 
-__all__ = ["StreamResponse", "answer_of", "check_defaults", "stream_response"]
+__all__ = ["StreamResponse", "answer_of", "check_defaults", "response_to_refusal", "stream_response"]
 
 PostRender: TypeAlias = Callable[[Any], HttpResponseBase | None]
 
@@ -220,14 +220,10 @@ class StreamResponse(StreamContent):
     def _response_to(self, error: Exception) -> HttpResponseBase:
         """Return the answer to what was raised before the first item, or raise it."""
         if isinstance(error, RefusalError):
-            status, headers = refusal_head(error)
-            if headers or status not in _PAGES:
-                refusal = HttpResponse(status=status)
-                _set_headers(refusal, merge_headers(_headers_of(refusal), headers))
-                return refusal
-            page = _PAGES[status](str(error))
-            page.__cause__ = error
-            error = page
+            try:
+                return response_to_refusal(error)
+            except (BadRequest, PermissionDenied, Http404) as page:
+                error = page
         answer = self._answer or self._request_info.answer
         if answer is None:
             raise error
@@ -253,6 +249,20 @@ class StreamResponse(StreamContent):
 
 _PAGES: dict[int, type[Exception]] = {400: BadRequest, 403: PermissionDenied, 404: Http404}
 """The statuses for which Django, and a framework inside it, have an error page."""
+
+
+def response_to_refusal(error: RefusalError) -> HttpResponse:
+    """Return the answer to a refusal: its status and headers.
+
+    Raises:
+        BadRequest, PermissionDenied, Http404: there is an error page for its status, and it has no headers.
+    """
+    status, headers = refusal_head(error)
+    if not headers and status in _PAGES:
+        raise _PAGES[status](str(error)) from error
+    response = HttpResponse(status=status)
+    _set_headers(response, merge_headers(_headers_of(response), headers))
+    return response
 
 
 def _headers_of(response: HttpResponseBase) -> list[tuple[str, str]]:

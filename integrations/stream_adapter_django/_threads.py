@@ -46,6 +46,7 @@ __all__ = [
     "asgi_hooks",
     "in_transactions",
     "own_connections",
+    "roll_back_request",
     "stream_context",
     "under_asgi",
     "when_request_ends",
@@ -110,6 +111,13 @@ def in_transactions() -> Lent:
     """Return the connections of this thread that are inside an atomic block."""
     opened = connections.all(initialized_only=True)
     return {connection.alias: connection for connection in opened if connection.in_atomic_block}
+
+
+def roll_back_request() -> None:
+    """Roll back the transaction of ATOMIC_REQUESTS, for an exception that does not reach Django."""
+    for connection in in_transactions().values():
+        if connection.settings_dict["ATOMIC_REQUESTS"]:
+            connection.set_rollback(True)
 
 
 def _borrow(lent: Lent) -> None:

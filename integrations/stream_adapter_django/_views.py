@@ -14,6 +14,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http.response import HttpResponseBase
 
 from stream_adapter.integration import (
+    RefusalError,
     ResponseOptions,
     StreamingDecorator,
     copy_variables,
@@ -25,8 +26,8 @@ from stream_adapter.integration import (
 from ._inner import awaits_methods, serialized
 from ._ninja import join_operation, running_operation
 from ._requests import django_request, find_request
-from ._response import StreamResponse, answer_of
-from ._threads import Lent, in_transactions, own_connections
+from ._response import StreamResponse, answer_of, response_to_refusal
+from ._threads import Lent, in_transactions, own_connections, roll_back_request
 
 __all__ = ["Convert", "adapt", "is_async", "streaming"]
 
@@ -73,7 +74,8 @@ def _converted(result: Any, request: Any, *, view: View, options: ResponseOption
 def adapt(view: View, convert: Convert) -> View:
     """Wrap a view, so that what it returns goes through `convert` and knows its request.
 
-    To call the wrapper is what it was to call the view: a coroutine function is awaited, and all else is not.
+    To call the wrapper is what it was to call the view: a coroutine function is awaited, and all else is not. A refusal
+    that the view raises is answered as one of its stream is, before the first item.
     """
 
     def respond(result: Any, request: Any) -> Any:
@@ -82,13 +84,22 @@ def adapt(view: View, convert: Convert) -> View:
             response.bind(request)
         return response
 
-    async def finish(result: Coroutine[Any, Any, Any], request: Any) -> Any:
+    async def finish(coroutine: Coroutine[Any, Any, Any], request: Any) -> Any:
         under_wsgi = isinstance(django_request(request), WSGIRequest)
-        return respond(await (_on_the_shared_loop(result) if under_wsgi else result), request)
+        try:
+            result = await (_on_the_shared_loop(coroutine) if under_wsgi else coroutine)
+        except RefusalError as error:
+            return response_to_refusal(error)
+        return respond(result, request)
 
     @functools.wraps(view)
     def sync_view(*args: Any, **kwargs: Any) -> Any:
-        result, request = view(*args, **kwargs), find_request(args)
+        request = find_request(args)
+        try:
+            result = view(*args, **kwargs)
+        except RefusalError as error:
+            roll_back_request()
+            return response_to_refusal(error)
         # the `dispatch` of a class with async methods is sync, and returns what Django awaits
         return finish(result, request) if inspect.iscoroutine(result) else respond(result, request)
 

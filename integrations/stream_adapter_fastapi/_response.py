@@ -16,7 +16,6 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, Unpack
 
-from fastapi import HTTPException
 from starlette.background import BackgroundTask
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -40,13 +39,13 @@ from stream_adapter.integration import (
     is_bodiless,
     merge_headers,
     offers_pathsend,
-    refusal_head,
     shows_options,
 )
 from stream_adapter.types import Receive, Scope, Send, Source
 
 from ._contract import Contract, contract_of
 from ._receiving import watched_receive
+from ._refusals import answering_refusals
 
 __all__ = ["StreamResponse", "stream_response"]
 
@@ -136,11 +135,11 @@ class StreamResponse(StreamingResponse):
             if body.is_streaming:  # a complete body is not watched
                 receive = watched_receive(self.request, receive)
             await deliver(body, receive, send, pathsend=offers_pathsend(scope))
-        except RefusalError as error:
-            if body is not None and body.begun:
-                raise
-            status, headers = refusal_head(error)
-            raise HTTPException(status, headers=dict(headers)) from error
+        except RefusalError:
+            if body is None or not body.begun:
+                with answering_refusals(scope):
+                    raise
+            raise
 
     async def _resolve(self, head: RequestHead, contract: Contract | None = None) -> Resolved:
         response = self._response if contract is None else self._response.with_encoder(contract.encoder)

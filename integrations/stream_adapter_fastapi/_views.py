@@ -71,12 +71,17 @@ def wrap(
 
     async def on_the_loop(*args: Any, **kwargs: Any) -> Any:
         stream = _streamer(args, kwargs)
-        result = view(*args, **kwargs)
-        return convert(stream, await result if inspect.isawaitable(result) else result)
+        with stream.answering_refusals():
+            result = view(*args, **kwargs)
+            if inspect.isawaitable(result):
+                result = await result
+        return convert(stream, result)
 
     def in_a_thread(*args: Any, **kwargs: Any) -> Any:
         stream = _streamer(args, kwargs)
-        return convert(stream, view(*args, **kwargs))
+        with stream.answering_refusals():
+            result = view(*args, **kwargs)
+        return convert(stream, result)
 
     quick = is_generator_function(view)  # calling it needs no thread
     wrapper: Callable[..., Any] = on_the_loop if quick or _is_async(view) else in_a_thread

@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 
 from stream_adapter.integration import ResponseKeywords, ResponseOptions, checked_options, is_stream, shows_options
 
+from ._refusals import answering_refusals
 from ._response import combine_classes
 from ._views import split_result, to_response
 
@@ -48,7 +49,8 @@ class StreamAdapter:
         @wraps(dispatch)
         def dispatch_request(*args: Any, **kwargs: Any) -> ResponseReturnValue:  # Flask 3.2 passes its context
             try:
-                result = dispatch(*args, **kwargs)
+                with answering_refusals():
+                    result = dispatch(*args, **kwargs)
             except TypeError as error:
                 _explain_serialized_stream(error)
                 raise

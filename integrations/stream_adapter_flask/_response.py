@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from flask import Response, current_app, request
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, default_exceptions
 
 from stream_adapter import Response as Stream
-from stream_adapter.errors import RefusalError
 from stream_adapter.integration import (
     Hooks,
     RequestHead,
@@ -23,7 +20,6 @@ from stream_adapter.integration import (
     is_bodiless,
     merge_headers,
     outgoing_head,
-    refusal_head,
     server_file,
     shows_options,
 )
@@ -31,6 +27,7 @@ from stream_adapter.types import Source
 
 from ._compat import answer_exception, inner_generator
 from ._context import HeldContext, close_with_request, leave_to_server
+from ._refusals import answering_refusals
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -72,10 +69,8 @@ class StreamResponse(Response):
     def _start_body(self) -> None:
         if self._file is not None:
             return  # the server reads it, and there is nothing to wait for
-        try:
+        with answering_refusals():
             self._body.start()
-        except RefusalError as error:
-            raise http_exception(error) from error
 
     def start(self) -> None:
         """Pull the first item, which may decide the Content-Type; what after_request has set stays.
@@ -160,30 +155,6 @@ class StreamResponse(Response):
 StreamingResponse = StreamResponse  # the name it had before all three integrations agreed on one
 
 
-class _Refusal(HTTPException):
-    """A refusal of the core as an HTTPException, which the app's error handlers know by its class and its code."""
-
-    def __init__(self, headers: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self._headers = headers
-
-    def get_headers(self, *args: Any, **kwargs: Any) -> list[tuple[str, str]]:
-        """Return the headers of the error page, and those of the refusal."""
-        return merge_headers(super().get_headers(*args, **kwargs), self._headers)
-
-
-@lru_cache(maxsize=64)
-def _refusal_class(status: int) -> type[_Refusal]:
-    base = default_exceptions.get(status, HTTPException)
-    return type(base.__name__, (_Refusal, base), {"code": status})
-
-
-def http_exception(error: RefusalError) -> HTTPException:
-    """Return Werkzeug's exception for a refusal: of its status, with its headers."""
-    status, headers = refusal_head(error)
-    return _refusal_class(status)(headers)
-
-
 @shows_options()
 def stream_response(content: Source, **options: Unpack[ResponseKeywords]) -> StreamResponse:
     """Make the response of a stream, inside a view; its first item is pulled when it is served.
@@ -214,10 +185,8 @@ def respond(stream: Stream, *, starts: bool = False) -> Response:
     environ = request.environ
     # text of no named type is sent as the text of the app's plain generators is
     head = RequestHead.from_environ(environ)
-    try:
+    with answering_refusals():
         resolved = stream.resolve(head, text_media_type=app_class.default_mimetype or "text/plain")
-    except RefusalError as error:
-        raise http_exception(error) from error
     if starts and resolved.is_plain:
         return _plain_response(app_class, resolved)
     response = combine_classes(StreamResponse, app_class)(resolved, environ, starts=starts)

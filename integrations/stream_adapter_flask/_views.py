@@ -25,6 +25,7 @@ from stream_adapter.integration import (
 )
 
 from ._compat import inner_generator
+from ._refusals import answering_refusals
 from ._response import respond
 
 __all__ = ["split_result", "streaming", "to_response"]
@@ -50,8 +51,11 @@ class _Streaming(StreamingDecorator[ResponseReturnValue]):
     def _decorate(self, view: Callable[P, object], options: ResponseOptions) -> Callable[P, ResponseReturnValue]:
         @wraps(view)
         def streaming_view(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-            result = view(*args, **kwargs)
-            return to_response(run_coroutine(result) if inspect.iscoroutine(result) else result, view, options)
+            with answering_refusals():
+                result: Any = view(*args, **kwargs)
+                if inspect.iscoroutine(result):
+                    result = run_coroutine(result)
+            return to_response(result, view, options)
 
         return streaming_view
 

@@ -24,7 +24,9 @@ from typing import Any
 from stream_adapter._log import expect_reports
 from stream_adapter._pump import running_loop
 from stream_adapter._request import RequestHead
+from stream_adapter._serve.asgi import refuse
 from stream_adapter._status import is_bodiless
+from stream_adapter.errors import RefusalError
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
 
 from .asgi_stream import PassedResponse, StreamedResponse, clear_traceback_frames
@@ -102,20 +104,28 @@ class _RequestCycle:
             clear_traceback_frames(error)  # the middleware has cancelled it
             error = None
         try:
-            if self._beginning is not None:
-                self._beginning.cancel()
-                if self._held is not None and error is not None:
-                    self._begin(self._held)  # handle it as a stream, so that its end is reported
-            if self._stream is not None:
-                error = await self._stream.finish(error, interrupted=self._interrupted)
-            elif self._passed is not None:
-                error = self._passed.finish(error)
-            elif self._held is not None and error is None:
-                await self._send(self._held)  # without a body: the server handles the protocol error
+            error = await self._end(error)
             if error is not None:
                 raise error
         finally:
             del error  # its traceback refers to this frame: a cycle that would keep the application's generators open
+
+    async def _end(self, error: BaseException | None) -> BaseException | None:
+        """Finish the response, as far as it has come; return what is left to raise of the application's error."""
+        if self._beginning is not None:
+            self._beginning.cancel()
+            if self._held is not None and error is not None:
+                self._begin(self._held)  # handle it as a stream, so that its end is reported
+        if self._stream is not None:
+            return await self._stream.finish(error, interrupted=self._interrupted)
+        if self._passed is not None:
+            return self._passed.finish(error)
+        if self._held is not None and error is None:
+            await self._send(self._held)  # without a body: the server handles the protocol error
+        if self._forward is None and isinstance(error, RefusalError):
+            await refuse(error, self._send)
+            return None
+        return error
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send a message of the application. It is not a coroutine function, which saves one coroutine per message."""

@@ -20,6 +20,7 @@ from stream_adapter._receive_timeout import BodyTimeout, bound_input
 from stream_adapter._request import RequestHead
 from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead
+from stream_adapter.errors import RefusalError
 from stream_adapter.types import Environ, ExcInfo, StartResponse, WSGIApp
 
 __all__ = ["ApplicationCall", "ApplicationThread"]
@@ -132,14 +133,14 @@ class ApplicationCall:
             self._write = self._server(self.line, headers)
         return self.chunks if self._iterator is None else self
 
-    def refusal(self, error: BaseException) -> BodyTimeout | None:
-        """Return the refusal to send for an error that ended the call, if a withheld body is the reason."""
+    def refusal(self, error: BaseException) -> RefusalError | None:
+        """Return the refusal to send for an error that ended the call: its own, or that of a withheld body."""
         timeout = self._timeout()
         if timeout is not None and isinstance(error, Exception):
             name = describe_stream(RequestHead.from_environ(self._environ), self._app)
             log_stream(logging.DEBUG, name, "the client withheld the request's body", "answering 408", error=error)
             return timeout
-        return None
+        return error if isinstance(error, RefusalError) and not self._has_begun else None
 
     def _check_answer(self) -> None:
         """Replace an error response of the application by a refusal, if a withheld body is the reason.
@@ -155,8 +156,11 @@ class ApplicationCall:
         """Return the refusal for a client that withholds its body, while it can still be sent."""
         if self._input is None or not self._input.timed_out:
             return None
-        begun = self._write is not None or self._head.committed or self._passes
-        return None if begun else BodyTimeout(self._input.seconds)
+        return None if self._has_begun else BodyTimeout(self._input.seconds)
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._write is not None or self._head.committed or self._passes
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate the chunks, of whatever type."""
