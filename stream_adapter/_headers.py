@@ -62,13 +62,15 @@ def field_values(headers: Pairs, name: str) -> list[str]:
         headers: pairs of name and value.
         name: in lower case.
     """
-    return [value for each, value in headers if each.lower() == name]
+    length = len(name)  # of few other fields, so that few names are put in lower case
+    return [value for each, value in headers if len(each) == length and each.lower() == name]
 
 
 def field_value(headers: Pairs, name: str) -> str | None:
     """Return the value of a field, or of its first line; None if the field is absent. `name` is in lower case."""
+    length = len(name)
     for each, value in headers:
-        if each.lower() == name:
+        if len(each) == length and each.lower() == name:
             return value
     return None
 

@@ -281,11 +281,10 @@ def _format_of(options: ResponseOptions, head: RequestHead, text_media_type: str
     content_type = options.content_type
     if content_type is not None:
         return Raw(content_type)
+    if source is not None and source.kind is Kind.ONE:
+        return _auto(text_media_type, "").choose_whole(source.content.__class__, strict=options.strict)
     accept = head.headers.get("accept")
-    auto = _auto(text_media_type, "" if accept is None else clipped(accept))
-    if source is None or source.kind is not Kind.ONE:
-        return auto
-    return auto.choose_whole(source.content.__class__, strict=options.strict)
+    return _auto(text_media_type, "" if accept is None else clipped(accept))
 
 
 def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from enum import Enum, auto
 from itertools import chain, islice
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
@@ -51,6 +51,8 @@ _COMMON: dict[type, Kind] = {
     **dict.fromkeys((bytes, str, NoneType), Kind.ONE),
     **dict.fromkeys((list, tuple, set, frozenset, range, deque), Kind.ITEMS),
 }
+
+_GENERATOR_CLOSES = {GeneratorType: "close", AsyncGeneratorType: "aclose"}  # they iterate themselves
 
 
 def _kind(content: Any, reading: Reading | None) -> Kind:  # a table, in order
@@ -242,13 +244,15 @@ class Source:
             self._closed = True
             self.content.close()
 
-    def _closers(self, *names: str) -> Iterator[Callable[[], Any]]:
-        """Yield the close function of the iterator, then that of the object that it iterates, each once."""
-        if self._closed:
-            return
+    def _closers(self, *names: str) -> Iterable[Callable[[], Any]]:
+        """Return the close function of the iterator, then that of the object that it iterates, once."""
+        if self._closed or self.kind in _READY:
+            return ()
         self._closed = True
-        if self.kind in _READY:
-            return
+        close = _GENERATOR_CLOSES.get(self.content.__class__)
+        return self._found_closers(names) if close is None else (getattr(self.content, close),)
+
+    def _found_closers(self, names: tuple[str, ...]) -> Iterator[Callable[[], Any]]:
         owners = [self._iterator] if self._iterator is self.content else [self._iterator, self.content]
         for owner in owners:
             closer = next(filter(callable, (getattr(owner, name, None) for name in names)), None)

@@ -13,14 +13,14 @@ The checklist:
     `body.status` and `body.headers` are final, and `merge_headers` joins them with those of the framework's own
     response. Any RefusalError is answered by its `refusal_head`. What a framework sends by itself it has from
     `outgoing_head`, once nothing can change it; `deliver` looks at it anyway. If that announces another Content-Length
-    than the stream did, set `body.length`.
+    than the stream did, set `body.length` to its `content_length`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
 6.  `close()` or `aclose()`, always, started or not; `close_unopened` or `aclose_unopened` before there is a body.
 """
 
 from ._body import AsyncBody, Hooks, SyncBody
 from ._encode import ChunkTable, Encode, kind_of
-from ._headers import merge_headers, outgoing_head
+from ._headers import content_length, merge_headers, outgoing_head
 from ._keywords import ResponseKeywords, shows_options
 from ._options import ResponseOptions, checked_options
 from ._pump import copy_variables, current_loop
@@ -78,6 +78,7 @@ __all__ = [
     "checked_options",
     "client_connection",
     "close_unopened",
+    "content_length",
     "copy_variables",
     "current_loop",
     "deliver",

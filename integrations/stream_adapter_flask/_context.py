@@ -13,11 +13,12 @@ sent, because the exception goes to a debugger or a test, the stream is closed w
 from __future__ import annotations
 
 import logging
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from flask import Flask, Response, request, request_finished, request_tearing_down
+from flask import Flask, Request, Response, request, request_finished
 
 from stream_adapter.integration import RequestHead
 
@@ -56,16 +57,30 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-def close_with_request(stream: _Closable, environ: dict[str, Any]) -> None:
-    """Close `stream` at the end of the request of this environ, unless a server takes it."""
-    _listen()
-    environ.setdefault(_KEY, []).append(stream)
+def close_with_request(stream: _Closable, request: Request) -> None:
+    """Close `stream` at the end of this request, unless a server takes it."""
+    streams = request.environ.get(_KEY)
+    if streams is None:
+        _listen()
+        streams = request.environ[_KEY] = []
+        _call_at_close(request, partial(_close_unclaimed, request.environ))
+    streams.append(stream)
+
+
+def _call_at_close(request: Request, callback: Callable[[], object]) -> None:
+    """Call `callback` when Flask closes a request. A receiver of `request_tearing_down` would be called by every one."""
+
+    def close() -> None:
+        del vars(request)["close"]
+        callback()
+        request.close()
+
+    vars(request)["close"] = close
 
 
 @cache
 def _listen() -> None:
     request_finished.connect(_pass_to_sent)
-    request_tearing_down.connect(_close_unclaimed)
 
 
 def leave_to_server(stream: _Closable) -> None:
@@ -86,8 +101,8 @@ def _pass_to_sent(_: Flask, response: Response, **_signal: Any) -> None:
             response.call_on_close(stream.close)
 
 
-def _close_unclaimed(_: Flask, **_signal: Any) -> None:
-    for stream in request.environ.pop(_KEY, ()):
+def _close_unclaimed(environ: dict[str, Any]) -> None:
+    for stream in environ.pop(_KEY, ()):
         stream.close()  # does nothing to a stream that was sent: its request is torn down last
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
-from flask import Response, current_app, request
+from flask import Flask, Request, Response, current_app
 from werkzeug.datastructures import Headers
 
 from stream_adapter import Response as Stream
@@ -17,6 +17,7 @@ from stream_adapter.integration import (
     SyncBody,
     as_response,
     client_connection,
+    content_length,
     is_bodiless,
     merge_headers,
     outgoing_head,
@@ -25,7 +26,7 @@ from stream_adapter.integration import (
 )
 from stream_adapter.types import Source
 
-from ._compat import answer_exception, inner_generator
+from ._compat import answer_exception, current_context, inner_generator
 from ._context import HeldContext, close_with_request, leave_to_server
 from ._refusals import answering_refusals
 
@@ -56,14 +57,15 @@ class StreamResponse(Response):
         if starts:
             self._start_body()
         try:
-            super().__init__(body, status=body.status, headers=Headers(body.headers))
+            super().__init__(body, status=body.status, headers=_made_headers(body.headers))
         except BaseException:
             body.close()
             raise
-        self._given_status, self._given = body.status, {name.lower() for name, _ in body.headers}
-        # that of Flask's own generators, until the first item decides
-        self._provisional = None if "content-type" in self._given else self.content_type
-        if starts and self._provisional is not None:
+        if not starts:
+            self._given_status, self._given = body.status, {name.lower() for name, _ in body.headers}
+            # that of Flask's own generators, until the first item decides
+            self._provisional = None if "content-type" in self._given else self.content_type
+        elif len(self.headers) > len(body.headers):  # Werkzeug's default
             self.headers.remove("Content-Type")
 
     def _start_body(self) -> None:
@@ -113,7 +115,7 @@ class StreamResponse(Response):
         if len(headers) < len(self.headers):
             self.headers = Headers(headers)
         if self.response is self._body:
-            self._body.length = self.headers.get("Content-Length", type=int)
+            self._body.length = content_length(headers)
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Return what the server iterates and closes."""
@@ -178,10 +180,13 @@ def respond(stream: Stream, *, starts: bool = False) -> Response:
         Exception: what the source raised; it is closed.
         HTTPException: the stream is refused, such as a file that does not exist.
     """
-    adapter: Any = current_app.extensions.get("stream_adapter")
+    context = current_context()
+    app: Flask = context.app
+    request: Request = context.request
+    adapter: Any = app.extensions.get("stream_adapter")
     if adapter is not None:
         stream = stream.with_defaults(adapter.defaults)
-    app_class = current_app.response_class
+    app_class = app.response_class
     environ = request.environ
     # text of no named type is sent as the text of the app's plain generators is
     head = RequestHead.from_environ(environ)
@@ -191,7 +196,7 @@ def respond(stream: Stream, *, starts: bool = False) -> Response:
         return _plain_response(app_class, resolved)
     response = combine_classes(StreamResponse, app_class)(resolved, environ, starts=starts)
     if not response.is_noop:
-        close_with_request(response, environ)
+        close_with_request(response, request)
     return response
 
 
@@ -199,10 +204,17 @@ def _plain_response(app_class: type[Response], resolved: Resolved) -> Response:
     """Return the app's own response of a body that `is_plain`."""
     blocks = [] if resolved.body is None else [resolved.body]
     status, headers = outgoing_head(resolved.status, resolved.headers)
-    response = app_class(blocks, status=status, headers=Headers(headers))
+    response = app_class(blocks, status=status, headers=_made_headers(headers))
     if is_bodiless(status):
         response.headers.remove("Content-Type")  # Werkzeug's default
     return response
+
+
+def _made_headers(pairs: Iterable[tuple[str, str]]) -> Headers:
+    """Return Werkzeug's headers of these pairs, which its constructor takes twice as long for."""
+    headers = Headers()
+    headers[:] = pairs
+    return headers
 
 
 def combine_classes(our_class: type[T], app_class: type) -> type[T]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -296,12 +296,13 @@ class SyncBody(WatchedBody):
             self._give_back_connection()
             if self._end_unlogged:
                 self._log_end()
-            report = self._report()
-            if inspect.iscoroutine(report):
-                self._finish_report(report)
+            if self._flow.on_close is not None:
+                self._finish_report(self._report())
             unregister(self)  # after the report: after a drain the process may end
 
-    def _finish_report(self, report: Coroutine[Any, Any, Any]) -> None:
+    def _finish_report(self, report: object) -> None:
+        if not inspect.iscoroutine(report):
+            return
         try:
             run(report)
         except Exception as error:  # noqa: BLE001  # the caller's code; the stream is over
