@@ -74,9 +74,9 @@ class _ScopeHeaders:
         return [value for key, value in self._pairs if key.lower() == wanted]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)  # not frozen, which takes four times as long to make, for each request
 class RequestHead:
-    """The head of a request, as far as a response needs it.
+    """The head of a request, as far as a response needs it. It is not changed once it is made.
 
     Args:
         method: in capitals.

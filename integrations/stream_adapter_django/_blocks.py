@@ -98,6 +98,7 @@ class Blocks(AsyncIterator[bytes]):
         if self._body is not None:
             self._closed = True
             await self._body.aclose()
+            self._body.interruption.callback = None  # a cycle with this object, which a garbage collector would find
         else:
             self.close_soon()
 

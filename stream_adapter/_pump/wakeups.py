@@ -173,5 +173,6 @@ class Interruption:
         self.reason = self.reason or reason
         if self.waker is not None:
             self.waker.wake()
-        if self.callback is not None:
-            self.callback()
+        callback = self.callback  # which its owner may take back meanwhile, in its thread
+        if callback is not None:
+            callback()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from collections.abc import Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -294,3 +295,17 @@ def test_a_response_is_rendered_once() -> None:
     assert list(response) == [b"one", b"two"]
     response.close()
     assert (source.steps, source.closes) == (3, 1)
+
+
+@both_interfaces
+@either_way
+def test_stream_that_has_ended_is_freed_without_the_garbage_collector(interface: Interface, way: str) -> None:
+    made: list[weakref.ref[sa.Response]] = []
+
+    def view(request: HttpRequest) -> Any:
+        response = sa.Response(SOURCES[way](["a", "b"]))
+        made.append(weakref.ref(response))
+        return response
+
+    assert interface.get(streaming(view)).body == b"ab"
+    assert [stream() for stream in made] == [None]
