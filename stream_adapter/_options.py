@@ -113,9 +113,11 @@ class ResponseOptions(Mapping[str, Any]):
 
     def head_in(self, format: Format, *, has_body: bool = True) -> list[tuple[str, str]]:
         """Return the header fields of a response with these options in a format: the user's, and the defaults."""
-        own = without_hop_by_hop(self.headers)
         content_type = (self.format and self.media_type) or format.media_type
         defaults = (content_type, self.charset, tuple(format.headers.items()))
+        if not self.headers:
+            return list(added_fields((), *defaults, has_body=has_body))
+        own = without_hop_by_hop(self.headers)
         names = tuple([name.lower() for name, _ in own])
         if "vary" in names:  # the one field that is united
             return completed_head(own, *defaults, has_body=has_body)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
 from werkzeug.datastructures import Headers
 
 from ._accept import clipped
-from ._headers import content_length, make_headers, set_default, without_fields, without_hop_by_hop
+from ._headers import content_length, make_headers, without_fields, without_hop_by_hop
 from ._keywords import UNSET, ResponseKeywords, shows_options
 from ._limits import Limits, StreamSummary
 from ._options import NO_OPTIONS, ResponseOptions
@@ -201,7 +201,7 @@ class Response:
         if self._wrap_encoder is not None and not options.strict:
             encoder = self._wrap_encoder(encoder)
         status = 204 if format.is_over(head) else options.status_code
-        promised = content_length(options.headers)
+        promised = content_length(options.headers) if options.headers else None
         source = self._source.take()
         commit_after = format.commit_after
         per_request = source.per_request
@@ -219,9 +219,7 @@ class Response:
         else:
             headers = options.head_in(encoder.settle(), has_body=not bodiless)
         if body is not None and not bodiless:
-            if promised not in {None, len(body)} and head.method != "HEAD":
-                raise ContentLengthError(promised or 0, len(body), complete=True)
-            set_default(headers, "Content-Length", str(len(body)))
+            _announce_length(headers, len(body), promised, head)
         if bodiless:
             headers = without_fields(headers, {"content-length", "content-type"})
         if is_bodiless(status, head.method):
@@ -285,6 +283,14 @@ def _format_of(options: ResponseOptions, head: RequestHead, text_media_type: str
         return _auto(text_media_type, "").choose_whole(source.content.__class__, strict=options.strict)
     accept = head.headers.get("accept")
     return _auto(text_media_type, "" if accept is None else clipped(accept))
+
+
+def _announce_length(headers: list[tuple[str, str]], length: int, promised: int | None, head: RequestHead) -> None:
+    """Add the Content-Length of a whole body, unless the response has one, which must be right."""
+    if promised is None:
+        headers.append(("Content-Length", str(length)))
+    elif promised != length and head.method != "HEAD":
+        raise ContentLengthError(promised, length, complete=True)
 
 
 def make_response(content: SourceInput, options: Mapping[str, Any]) -> Response:

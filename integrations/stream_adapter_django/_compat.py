@@ -18,6 +18,7 @@ import django
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext
 from django.core.handlers.base import BaseHandler
 from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase, ResponseHeaders
 from django.middleware import gzip
 from django.utils import text
 
@@ -28,6 +29,7 @@ __all__ = [
     "compresses",
     "content_of",
     "current_executor",
+    "fields_of",
     "forget_deadlock",
     "main_loop",
     "replace_content",
@@ -53,6 +55,7 @@ try:
     _deadlock = SyncToAsync.deadlock_context
     _context_executors: Any = SyncToAsync.context_to_thread_executor
     BaseHandler.make_view_atomic  # noqa: B018  # looked at, so that its absence is noticed here
+    ResponseHeaders({})._store  # noqa: B018, SLF001  # the same
     set_content: Callable[[StreamingHttpResponse, Any], None] = StreamingHttpResponse._set_streaming_content  # type: ignore[attr-defined]  # django-stubs leaves it out  # noqa: SLF001  # this is the module for such names
     if django.VERSION < (5, 2) or _number(asgiref.__version__) < (3, 9, 2):
         raise AttributeError("which is older")  # noqa: TRY301  # reported below, with both versions
@@ -111,6 +114,12 @@ def content_of(response: StreamingHttpResponse) -> Any:
 def replace_content(response: StreamingHttpResponse, content: Any) -> None:
     """Set that iterator as it is, and leave what Django closes with the response as it is."""
     response._iterator = content  # type: ignore[attr-defined]  # django-stubs leaves it out  # noqa: SLF001  # see above
+
+
+def fields_of(response: HttpResponseBase) -> dict[str, tuple[str, str]]:
+    """Return the header fields of a response, by their names in lower case: the dict that it stores them in."""
+    fields: dict[str, tuple[str, str]] = response.headers._store  # noqa: SLF001  # see above
+    return fields
 
 
 def wrapped_request(request: object) -> object:

@@ -20,13 +20,14 @@ from stream_adapter.integration import (
     ServerFile,
     SyncBody,
     close_unopened,
+    content_length,
     is_bodiless,
     outgoing_head,
     server_file,
 )
 
 from ._blocks import Blocks, HeldAsyncBlocks, HeldBlocks
-from ._compat import compresses, content_of, replace_content, set_content
+from ._compat import compresses, content_of, fields_of, replace_content, set_content
 from ._gzip import acompressed, compressed, refuse_members, refuse_members_async
 from ._requests import RequestInfo, current_request_info, request_info
 from ._threads import asgi_hooks, stream_context, under_asgi, wsgi_hooks
@@ -195,13 +196,12 @@ class StreamContent(StreamingHttpResponse):
             ValueError: the status, a name or a value may not be sent.
         """
         try:
-            _, sent = outgoing_head(self.status_code, super().items())
+            _, sent = outgoing_head(self.status_code, fields_of(self).values())
         except (ValueError, TypeError):
             self.close()  # the server does not
             raise
         if self._opened is not None and self._is_untouched:
-            lengths = [int(value) for name, value in sent if name.lower() == "content-length"]
-            self._opened.length = lengths[0] if lengths else None
+            self._opened.length = content_length(sent)
         return sent
 
     def close(self) -> None:

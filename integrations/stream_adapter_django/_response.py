@@ -38,6 +38,7 @@ from stream_adapter.integration import (
 from stream_adapter.types import Source
 
 from ._blocks import Blocks
+from ._compat import fields_of
 from ._content import StreamContent
 from ._requests import Answer, request_info
 from ._threads import when_request_ends
@@ -83,7 +84,7 @@ def answer_of(stream: Response, request: object | None) -> HttpResponseBase:
         resolved = stream.resolve(request_info(request).head)
         if resolved.is_plain:
             status, headers = outgoing_head(resolved.status, resolved.headers)
-            response = HttpResponse(resolved.body, status=status)
+            response = HttpResponse(resolved.body, "", status)  # its type is one of the headers
             _set_headers(response, headers)
             return response
     return StreamResponse(stream, request)
@@ -268,7 +269,7 @@ def response_to_refusal(error: RefusalError) -> HttpResponse:
 def _headers_of(response: HttpResponseBase) -> list[tuple[str, str]]:
     """Return all fields of a response of Django's, its cookies among them."""
     cookies = [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
-    return [*((str(name), str(value)) for name, value in response.headers.items()), *cookies]
+    return [*fields_of(response).values(), *cookies]
 
 
 def _set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -> None:
@@ -279,8 +280,6 @@ def _set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -
     Raises:
         ValueError: a cookie has an attribute that Python's http.cookies does not know.
     """
-    headers = response.headers
-    before = {name.lower(): value for name, value in headers.items()}
     fields: dict[str, tuple[str, str]] = {}
     present = {morsel.OutputString() for morsel in response.cookies.values()}
     for name, value in pairs:
@@ -289,11 +288,16 @@ def _set_headers(response: HttpResponseBase, pairs: Iterable[tuple[str, str]]) -
             fields[key] = (name, f"{fields[key][1]}, {value}" if key in fields else value)
         elif value not in present:
             _add_cookie(response, value)
+    before = fields_of(response)
     for key in before.keys() - fields.keys():
-        del headers[key]
+        del before[key]
     for key, (name, value) in fields.items():
-        if before.get(key) != value:
-            headers[name] = value
+        if key in before and before[key][1] == value:
+            continue
+        if value.isascii() and value.isprintable():  # as nearly all are; Django would look at more, and take longer
+            before[key] = (name, value)
+        else:
+            response.headers[name] = value
 
 
 def _add_cookie(response: HttpResponseBase, value: str) -> None:

@@ -59,7 +59,7 @@ class _Closable(Protocol):
 
 def close_with_request(stream: _Closable, request: Request) -> None:
     """Close `stream` at the end of this request, unless a server takes it."""
-    streams = request.environ.get(_KEY)
+    streams: list[_Closable] | None = request.environ.get(_KEY)
     if streams is None:
         _listen()
         streams = request.environ[_KEY] = []
@@ -68,7 +68,7 @@ def close_with_request(stream: _Closable, request: Request) -> None:
 
 
 def _call_at_close(request: Request, callback: Callable[[], object]) -> None:
-    """Call `callback` when Flask closes a request. A receiver of `request_tearing_down` would be called by every one."""
+    """Call `callback` when Flask closes a request. A receiver of `request_tearing_down` would be called for all."""
 
     def close() -> None:
         del vars(request)["close"]
