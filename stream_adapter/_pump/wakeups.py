@@ -173,6 +173,6 @@ class Interruption:
         self.reason = self.reason or reason
         if self.waker is not None:
             self.waker.wake()
-        callback = self.callback  # which its owner may take back meanwhile, in its thread
+        callback = self.callback  # read once: its owner may take it back, in its own thread
         if callback is not None:
             callback()
