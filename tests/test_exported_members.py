@@ -35,7 +35,7 @@ MEMBERS: dict[str, str] = {
     "stream_adapter.integration": """
         AsyncBody ChunkTable Encode FormatDecorators FormatEncoder Hooks RefusalError RequestHead Resolved
         ResponseKeywords ResponseOptions SendWatch ServerFile StreamingDecorator SyncBody ViewDecorator aclose_unopened
-        as_response        checked_options client_connection close_unopened copy_variables current_loop
+        as_response        checked_options client_connection close_unopened content_length copy_variables current_loop
         deliver deliver_plain event_of is_bodiless is_event is_stream is_whole kind_of merge_headers
         offers_pathsend outgoing_head refusal_head response_of_view run_coroutine server_file shows_options
     """,
