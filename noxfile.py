@@ -87,7 +87,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=["3.11", "3.13"])
 def lowest(session: nox.Session) -> None:
     """Run the suite with the lowest versions of the dependencies and of the frameworks."""
-    constraints = Path(session.create_tmp()) / "lowest.txt"
+    constraints = Path(session.create_tmp()).resolve() / "lowest.txt"
     constraints.write_text("\n".join([*floors(str(session.python)), *COMPANIONS]))
     session.install("-e", ".[dev]", "-c", str(constraints))
     run_suite(session, "lowest")
@@ -108,7 +108,7 @@ def distribution(session: nox.Session) -> None:
     session.install("build", "hatchling", "twine")
     built: list[dict[str, str]] = []
     for number in range(2):
-        out = Path(session.create_tmp()) / f"dist{number}"
+        out = Path(session.create_tmp()).resolve() / f"dist{number}"
         session.run("python", "-m", "build", "--no-isolation", "--outdir", str(out), silent=True)
         built.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(out.iterdir())})
     if built[0] != built[1]:

@@ -88,11 +88,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._url = url
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Print the address once the server answers, and Ctrl-C works."""
-        await super().startup(sockets)
+    async def main_loop(self) -> None:
+        """Print the address once the server answers, and Ctrl-C shuts it down: before, it only ends the process."""
         sys.stdout.write(f"The demo is at {self._url}  (Ctrl-C stops it)\n")
         sys.stdout.flush()
+        await super().main_loop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close each connection, and so each source: uvicorn waits for streams to end, and these do not."""
