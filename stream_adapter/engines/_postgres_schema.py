@@ -16,7 +16,10 @@ __all__ = ["FENCED", "IDENTITY", "IS_INSTALLED", "SCHEMA"]
 FENCED = "SA001"
 """The SQLSTATE of a token that is stale."""
 
-IS_INSTALLED = "SELECT to_regproc('stream_adapter_finish_1') IS NOT NULL"
+IS_INSTALLED = (
+    "SELECT to_regprocedure('stream_adapter_finish_1"
+    "(text, text, text, double precision, bigint, text, bytea[], text[])') IS NOT NULL"
+)
 
 IDENTITY = (
     "SELECT CASE WHEN pg_is_in_recovery() THEN 'standby' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END"
@@ -225,7 +228,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION stream_adapter_finish_1(
-    _name text, _epoch text, _store text, _now double precision, _token bigint, _status text, _payloads bytea[])
+    _name text, _epoch text, _store text, _now double precision, _token bigint, _status text, _payloads bytea[],
+    _keys text[])
 RETURNS stream_adapter_channels LANGUAGE plpgsql AS $$
 DECLARE
     c stream_adapter_channels;
@@ -236,7 +240,7 @@ BEGIN
     IF _status = 'lost' AND c.expires > now THEN
         RETURN c;
     END IF;
-    PERFORM stream_adapter_store_1(c, now, NULL, NULL, NULL, 0, _payloads, ARRAY[]::text[]);
+    PERFORM stream_adapter_store_1(c, now, NULL, NULL, NULL, 0, _payloads, _keys);
     UPDATE stream_adapter_channels SET status = _status, expires = now + c.retain, changes = changes + 1
     WHERE id = c.id RETURNING * INTO c;
     RETURN c;

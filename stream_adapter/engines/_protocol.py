@@ -138,8 +138,9 @@ class Engine(Protocol):
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it, in one atomic step.
 
-        Every reader that meets a lease that has ended may finish the run as "lost"; the first one does. A run whose
-        lease has not ended cannot be finished so: it goes on, and its state is returned.
+        A frame whose `planned` place is there is not stored again, as in `append_many`. Every reader that meets a lease
+        that has ended may finish the run as "lost"; the first one does. A run whose lease has not ended cannot be
+        finished so: it goes on, and its state is returned.
 
         Raises:
             FencedError: `token` is not that of the channel's running run.

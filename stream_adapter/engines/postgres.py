@@ -224,8 +224,11 @@ class PostgresEngine(BaseEngine):
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
-        statement = f"SELECT {_STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %s::bytea[])"  # noqa: S608  # as above
-        return _run(self._state(statement, channel, token, status, [frame.payload for frame in frames]))
+        statement = (
+            f"SELECT {_STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %s::bytea[], %s::text[])"  # noqa: S608  # as above
+        )
+        payloads, keys = [frame.payload for frame in frames], [_key(frame, token) for frame in frames]
+        return _run(self._state(statement, channel, token, status, payloads, keys))
 
     def cancel(self, channel: str, epoch: str) -> RunState | None:
         """Ask the producer of a run to end."""

@@ -57,6 +57,15 @@ class RunPromises(EngineSetup):
         page = self.engine.read(self.channel, 0, 10)
         assert [entry.payload for entry in page.entries] == [b"1", b"2", b"3", b"4"]
 
+    def test_run_s_last_frame_whose_offset_is_there_is_not_stored_again(self) -> None:
+        if not self.carries_runs:
+            return
+        run = self.engine.claim(self.channel, lease=15, retain=60)
+        frames = [Frame(b"%d" % number, f"{run.epoch}.{number}") for number in (1, 2)]
+        self.engine.append_many(self.channel, frames[:1], history=History(), token=run.token)  # its answer was lost
+        self.engine.finish(self.channel, run.token, "done", [*frames, Frame(b"end")])
+        assert payloads_of(self.engine.read(self.channel, 0, 10)) == [b"1", b"2", b"end"]
+
     def test_stale_token_is_refused_by_every_method(self) -> None:
         if not self.carries_runs:
             return
