@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -30,9 +29,9 @@ from stream_adapter.formats._published import Item, Opening
 
 from ._listener import BATCH, WAIT, Call, Step
 from ._records import Control, Delivery, Event, Record
-from ._waiters import LoopWaiter, ThreadWaiter
+from ._waiters import LoopWaiter, ThreadWaiter, is_gevent
 
-__all__ = ["AsyncStream", "EventSource", "Listening", "Steps", "SyncStream", "is_gevent"]
+__all__ = ["AsyncStream", "EventSource", "Listening", "Steps", "SyncStream"]
 
 
 class Steps(Protocol):
@@ -318,8 +317,3 @@ async def _aresult_of(step: Any) -> Any:
 
 async def _awaited(awaitable: Any) -> Any:
     return await awaitable
-
-
-def is_gevent() -> bool:
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))

@@ -6,15 +6,26 @@ A waiter belongs to its loop or thread. `LoopGroup.schedule` is called in any th
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TypeAlias
 
-__all__ = ["LoopGroup", "LoopWaiter", "Observer", "ThreadWaiter", "Waiter", "Waiters"]
+__all__ = [
+    "LoopGroup",
+    "LoopWaiter",
+    "Observer",
+    "ThreadWaiter",
+    "Waiter",
+    "Waiters",
+    "is_gevent",
+    "wait_interruptibly",
+]
 
 _FEW = 8  # listeners of a channel that need no step of their own to be woken
 _AT_A_TIME = 256  # listeners that are woken in one step of a loop: a millisecond or two
+_INTERRUPTIBLE = 0.25  # seconds: job queues raise an exception in a thread, which a wait for a lock does not notice
 
 
 class LoopWaiter:
@@ -53,10 +64,12 @@ class LoopWaiter:
 class ThreadWaiter:
     """A listener in a thread, or a greenlet."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_event", "_wait")
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        # a greenlet is interrupted at once, and thousands of them would keep the loop of gevent busy
+        self._wait = _wait_at_once if is_gevent() else wait_interruptibly
 
     def wake(self) -> None:
         """Wake it, from any thread; it checks again even if it did not wait."""
@@ -64,8 +77,24 @@ class ThreadWaiter:
 
     def wait(self) -> None:
         """Wait until it is woken. The caller checks its condition afterwards."""
-        self._event.wait()
+        self._wait(self._event)
         self._event.clear()
+
+
+def wait_interruptibly(event: threading.Event) -> None:
+    """Wait in this thread, and notice soon what another one raises in it; what sets the event ends the wait at once."""
+    while not event.wait(_INTERRUPTIBLE):
+        pass
+
+
+def _wait_at_once(event: threading.Event) -> None:
+    event.wait()
+
+
+def is_gevent() -> bool:
+    """Return True if gevent has made the threads of this process greenlets."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 class Observer:

@@ -449,6 +449,29 @@ def test_cancelled_produce_returns_after_its_sync_source_is_closed(
     assert order == ["closed", "returned"]
 
 
+@pytest.mark.parametrize("waits_for", ["a run", "a channel"])
+def test_thread_that_waits_for_an_event_notices_what_its_queue_raises(live: sa.Broker, waits_for: str) -> None:
+    """A task of Dramatiq that passes on a run, or a channel, past its time limit."""
+    source, waits, order = Source(1, before=1), threading.Event(), list[str]()
+
+    def task() -> None:
+        heard = live.run("a", source.sync) if waits_for == "a run" else live.subscribe("a", since="earliest")
+        with suppress(TaskTimeout):
+            for _ in heard:
+                waits.set()
+        order.append("left")
+
+    live.publish("a", 1)
+    passing = threading.Thread(target=task)
+    passing.start()
+    assert waits.wait(BOUND)
+    raised = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    assert raised(ctypes.c_ulong(passing.ident or 0), ctypes.py_object(TaskTimeout)) == 1
+    passing.join(BOUND)
+    assert order == ["left"]
+    source.gate.open()
+
+
 def test_cancelled_aproduce_returns_after_its_source_is_closed(live: sa.Broker) -> None:
     source = Source(1, before=1)
 

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any, Literal
 
 from stream_adapter._broker._ids import ChannelName
-from stream_adapter._broker._listening import AsyncStream, Listening, SyncStream, is_gevent
+from stream_adapter._broker._listening import AsyncStream, Listening, SyncStream
 from stream_adapter._broker._records import Event
+from stream_adapter._broker._waiters import is_gevent
 from stream_adapter._request import RequestHead
 from stream_adapter._source_protocols import OpenedSource
 from stream_adapter.engines import RunState

@@ -15,6 +15,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from stream_adapter._broker._ids import ChannelName
+from stream_adapter._broker._waiters import wait_interruptibly
 from stream_adapter._log import log_stream, printable
 from stream_adapter._pump import current_loop
 from stream_adapter._source import Source
@@ -34,7 +35,6 @@ __all__ = ["END_GRACE", "Production"]
 
 _CLOSING = 0.5  # seconds that an async source has to close before the end is written
 _CLOSE_TIMEOUT = 5.0  # seconds after which a source that does not close is abandoned
-_INTERRUPTIBLE = 0.25  # seconds: job queues raise an exception in a thread, which a wait for a lock does not notice
 END_GRACE = 2.0  # seconds for a run to end and its source to close, when its process is about to end
 
 
@@ -130,8 +130,7 @@ class Production:
     def wait_here(self) -> None:
         """Wait in this thread until it has ended and its source is closed. What interrupts the wait cancels it."""
         try:
-            while not self.closed.wait(_INTERRUPTIBLE):
-                pass
+            wait_interruptibly(self.closed)
         except BaseException:  # the worker is stopped, or its time limit has passed
             self.stop("cancelled")
             self.closed.wait(END_GRACE)  # the process may end next, and the source's `finally` has to run
