@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, overload
@@ -12,6 +11,7 @@ from stream_adapter.engines import Engine, Frame, History, Position
 
 from ._ids import ChannelName
 from ._payloads import pack
+from ._stats import PublishCounts, PublishingCall
 
 __all__ = ["PublishMethods"]
 
@@ -31,8 +31,7 @@ class PublishMethods:
         """Raise if the broker is closed, and begin again in a forked child."""
 
     def _reset_counts(self) -> None:
-        self._published = self._publish_errors = 0
-        self._publish_seconds = 0.0
+        self._counts = PublishCounts()
 
     @overload
     def publish(
@@ -117,37 +116,25 @@ class PublishMethods:
 
     def _append(self, name: ChannelName, frames: list[Frame]) -> list[str]:
         self._check_process()
-        started = time.perf_counter()
-        try:
+        with PublishingCall(self._counts, len(frames)):
             positions = self._engine.append_many(name.key, frames, history=self._history, timeout=self._timeout)
-        except BaseException:
-            self._publish_errors += 1
-            raise
-        return self._ids_of(name, positions, started)
+        return _ids_of(name, positions)
 
     def _append_using(self, using: object, name: ChannelName, frames: list[Frame]) -> list[str]:
         self._check_process()
         append: Any = getattr(self._engine, "append_using", None)
         if append is None:
             raise ValueError("using: expected an engine with transactions, as that of postgresql://, got another")
-        started = time.perf_counter()
-        positions = append(_connection_of(using), name.key, frames, history=self._history)
-        return self._ids_of(name, positions, started)
+        connection = _connection_of(using)
+        with PublishingCall(self._counts, len(frames)):
+            positions = append(connection, name.key, frames, history=self._history)
+        return _ids_of(name, positions)
 
     async def _aappend(self, name: ChannelName, frames: list[Frame]) -> list[str]:
         self._check_process()
-        started = time.perf_counter()
-        try:
+        with PublishingCall(self._counts, len(frames)):
             positions = await self._engine.aappend_many(name.key, frames, history=self._history, timeout=self._timeout)
-        except BaseException:
-            self._publish_errors += 1
-            raise
-        return self._ids_of(name, positions, started)
-
-    def _ids_of(self, name: ChannelName, positions: list[Position], started: float) -> list[str]:
-        self._published += len(positions)
-        self._publish_seconds += time.perf_counter() - started
-        return [name.id_of(epoch, offset) for epoch, offset in positions]
+        return _ids_of(name, positions)
 
     def last_event_id(self, channel: str) -> str:
         """Return the id of a channel's newest event: a cursor for a page that is rendered before it listens.
@@ -166,6 +153,10 @@ class PublishMethods:
 
     def _name(self, channel: str) -> ChannelName:
         return ChannelName.of(self._prefix, channel)
+
+
+def _ids_of(name: ChannelName, positions: list[Position]) -> list[str]:
+    return [name.id_of(epoch, offset) for epoch, offset in positions]
 
 
 def _check_key(key: object) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
-__all__ = ["BrokerStats"]
+__all__ = ["BrokerStats", "PublishCounts", "PublishingCall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,34 @@ class BrokerStats:
     resets: dict[str, int] = field(default_factory=dict[str, int])
     reconnects: int = 0
     is_connected: bool = True
+
+
+class PublishCounts:
+    """The counts of publishing: of one process, since the broker was made or the process forked."""
+
+    __slots__ = ("errors", "published", "seconds")
+
+    def __init__(self) -> None:
+        self.published: int = 0
+        self.seconds: float = 0.0
+        self.errors: int = 0
+
+
+class PublishingCall:
+    """One call that publishes: a context manager that counts how it ends."""
+
+    __slots__ = ("_counts", "_events", "_started")
+
+    def __init__(self, counts: PublishCounts, events: int) -> None:
+        self._counts = counts
+        self._events = events
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if error is not None:
+            self._counts.errors += 1
+            return
+        self._counts.published += self._events
+        self._counts.seconds += time.perf_counter() - self._started

@@ -145,9 +145,9 @@ class Broker(PublishMethods, RunMethods):
         hub = self._relay.hub if self._pid == os.getpid() else None
         counts: dict[str, Any] = {} if hub is None else hub.counts()
         return BrokerStats(
-            published=self._published,
-            publish_seconds=self._publish_seconds,
-            publish_errors=self._publish_errors,
+            published=self._counts.published,
+            publish_seconds=self._counts.seconds,
+            publish_errors=self._counts.errors,
             **counts,
         )
 

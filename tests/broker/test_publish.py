@@ -182,3 +182,37 @@ def test_threads_that_publish_at_once_are_heard_in_one_order(live: sa.Broker) ->
     assert heard[0] == sorted(heard[0], key=lambda event_id: int(event_id.rpartition(".")[2]))
     assert len(set(heard[0])) == 80
     assert all(ids == heard[0] for ids in heard)
+
+
+class _Refusing(MemoryEngine):
+    def append_many(self, *_: Any, **__: Any) -> Any:
+        raise sa.BrokerUnavailableError("away")
+
+    def append_using(self, *_: Any, **__: Any) -> Any:
+        raise sa.BrokerUnavailableError("away")
+
+
+class _Connection:
+    """What a transaction is done on."""
+
+    cursor = None
+
+
+def test_each_way_to_publish_counts_its_failures_and_its_events_once() -> None:
+    def plain(live: sa.Broker) -> None:
+        live.publish("a", 1)
+
+    def using(live: sa.Broker) -> None:
+        live.publish("a", 1, using=_Connection())
+
+    def asynchronous(live: sa.Broker) -> None:
+        asyncio.run(live.apublish("a", 1))
+
+    for publish in (plain, asynchronous, using):
+        with sa.Broker(_Refusing()) as live:
+            with pytest.raises(sa.BrokerUnavailableError):
+                publish(live)
+            assert (live.stats().published, live.stats().publish_errors) == (0, 1)
+    with sa.Broker() as live:
+        live.publish_many("a", [1, 2])
+        assert (live.stats().published, live.stats().publish_errors) == (2, 0)
