@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal
 
 from stream_adapter._limits import check_seconds
@@ -15,8 +14,8 @@ from stream_adapter.errors import SourceError
 
 from ._ids import ChannelName
 from ._runs import Options, Registry, Run, work_of
-from ._runs._asking import aask, ask, call
-from ._runs._claiming import finding, restarting
+from ._runs._asking import aask, ask
+from ._runs._claiming import cancelling, finding, restarting
 from ._runs._joining import Joining
 
 __all__ = ["RunMethods"]
@@ -110,14 +109,12 @@ class RunMethods:
             ValueError: the key is empty, too long, or holds a character that cannot be printed.
         """
         registry, name, epoch = self._named(key, run)
-        return epoch is not None and _is_stopped(registry.engine.cancel(name.key, epoch), epoch)
+        return epoch is not None and ask(cancelling(registry.engine, name, epoch))
 
     async def acancel(self, key: str, run: str) -> bool:
         """Ask the producer of a run to end, on an event loop; see `cancel`."""
         registry, name, epoch = self._named(key, run)
-        if epoch is None:
-            return False
-        return _is_stopped(await call(registry.engine, partial(registry.engine.cancel, name.key, epoch)), epoch)
+        return epoch is not None and await aask(registry.engine, cancelling(registry.engine, name, epoch))
 
     def _named(self, key: str, run: object) -> tuple[Registry, ChannelName, str | None]:
         if not isinstance(run, str):
@@ -172,7 +169,3 @@ class RunMethods:
 
 def _joined(registry: Registry, name: ChannelName, state: RunState | None) -> Run | None:
     return None if state is None else Run(Joining(registry, name, None, state))
-
-
-def _is_stopped(state: RunState | None, epoch: str) -> bool:
-    return state is not None and state.epoch == epoch and state.status == "running"

@@ -1,8 +1,11 @@
 """A run begins once, when it is served, iterated or started; later starts join it, or do what their options say."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 import stream_adapter as sa
+from stream_adapter.engines import MemoryEngine
 from stream_adapter.integration import RequestHead, close_unopened
 from tests.broker.reading import BOUND, reading, request
 
@@ -263,3 +267,42 @@ def test_channel_and_run_of_the_same_name_are_apart(live: sa.Broker) -> None:
     live.publish("a", "event")
     assert [event.data for event in live.run("a", lambda: ["item"])] == ["item", {"status": "done"}]
     assert live.join("b") is None
+
+
+class _Frozen(MemoryEngine):
+    """An engine that answers nothing in time; what is asked may be done."""
+
+    blocks = True
+
+    def _late(self) -> Any:
+        raise sa.PublishTimeoutError("the broker's engine did not answer within 5 s")
+
+    def claim(self, *_: Any, **__: Any) -> Any:
+        return self._late()
+
+    def cancel(self, *_: Any, **__: Any) -> Any:
+        return self._late()
+
+    def run_state(self, *_: Any, **__: Any) -> Any:
+        return self._late()
+
+
+def _some_id(live: sa.Broker) -> str:
+    return f"{live._runs().name('a').mark}x"
+
+
+_ASKING: dict[str, Callable[[sa.Broker], object]] = {
+    "start": lambda live: live.run("a", Source().sync).start(),
+    "astart": lambda live: asyncio.run(live.run("a", Source().sync).astart()),
+    "join": lambda live: live.join("a"),
+    "ajoin": lambda live: asyncio.run(live.ajoin("a")),
+    "cancel": lambda live: live.cancel("a", _some_id(live)),
+    "acancel": lambda live: asyncio.run(live.acancel("a", _some_id(live))),
+    "produce": lambda live: live.produce("a", Source().sync()),
+}
+
+
+@pytest.mark.parametrize("ask", _ASKING.values(), ids=_ASKING)
+def test_engine_that_does_not_answer_in_time_is_unavailable(ask: Callable[[sa.Broker], object]) -> None:
+    with sa.Broker(_Frozen()) as live, pytest.raises(sa.BrokerUnavailableError, match="did not answer"):
+        ask(live)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from stream_adapter.engines import Engine
+from stream_adapter.errors import BrokerUnavailableError, PublishTimeoutError
 
 __all__ = ["Asking", "aask", "ask", "call"]
 
@@ -54,7 +55,15 @@ class _Drive(Generic[T]):
         self._resume = partial(self._steps.send, value)
 
     def fail(self, error: Exception) -> None:
-        """Resume with an exception, which the steps handle or raise."""
+        """Resume with an exception, which the steps handle or raise.
+
+        An engine that did not answer in time is away, as for a listener. What it was asked for may be done: a run that
+        was claimed so has no producer, and is lost after its lease.
+        """
+        if isinstance(error, PublishTimeoutError):
+            away = BrokerUnavailableError(str(error))
+            away.__cause__ = error
+            error = away
         self._resume = partial(self._steps.throw, error)
 
 

@@ -14,7 +14,7 @@ from ._asking import Asking
 from ._ending import frame_of_end
 from ._options import Options
 
-__all__ = ["Place", "claiming", "finding", "present", "restarting", "resuming"]
+__all__ = ["Place", "cancelling", "claiming", "finding", "present", "restarting", "resuming"]
 
 _POLL = 0.05  # seconds between two looks at a run that was asked to end
 _LONGEST_WAIT = 60.0  # seconds for such a run to end; a lease that is longer than that is an odd one
@@ -90,6 +90,12 @@ def _end_of(engine: Engine, name: ChannelName, state: RunState) -> Asking[None]:
         if time.monotonic() > until:
             raise RunConflictError(f"a run of {name.public!r} was cancelled, and has not ended")
         yield _POLL
+
+
+def cancelling(engine: Engine, name: ChannelName, epoch: str) -> Asking[bool]:
+    """Ask the producer of a run to end; return True if that run runs."""
+    state: RunState | None = yield partial(engine.cancel, name.key, epoch)
+    return state is not None and state.epoch == epoch and state.status == "running"
 
 
 def finding(engine: Engine, name: ChannelName, wait: float) -> Asking[RunState | None]:
