@@ -11,7 +11,8 @@ Who owns what, and who may touch it:
                      in which it was asked, so that an unwatch cannot overtake a watch. An engine that never blocks is
                      asked by the listener itself, under `asking`
     reports          `received`, `changed`, `disconnected`, `reconnected` come from any thread of the engine's, perhaps
-                     under its locks. They take `lock` and never ask the engine: the worker reads what is needed
+                     under its locks, and `received` from a run's producer in this process as well: what comes twice is
+                     dropped by its offset. They take `lock` and never ask the engine: the worker reads what is needed
 
 No lock is held while the engine is asked, but `asking`, which is taken before `lock` and never after it.
 
@@ -37,7 +38,7 @@ from contextlib import suppress
 from functools import partial
 
 from stream_adapter._log import logger
-from stream_adapter.engines import Engine, Entry, Receiver
+from stream_adapter.engines import Engine, Entry, Position, Receiver
 from stream_adapter.errors import BrokerError, BrokerUnavailableError
 
 from ._channel import Channel
@@ -83,6 +84,10 @@ class Hub(Openings, Receiver):
 
     def enter(self, name: ChannelName, waiter: Waiter) -> tuple[Channel, Future[None]]:
         """Count a listener; return a future that is done when the channel is watched and its position known."""
+        channel = self._counted(name, waiter)
+        return channel, self.opening(channel)
+
+    def _counted(self, name: ChannelName, waiter: Waiter) -> Channel:
         with self.lock:
             if self.is_closed:
                 raise BrokerUnavailableError("the broker is closed")
@@ -94,7 +99,7 @@ class Hub(Openings, Receiver):
             if group is not None:
                 group.count += 1
             channel.by_group.setdefault(group, {})[waiter] = None
-        return channel, self.opening(channel)
+        return channel
 
     def leave(self, channel: Channel, waiter: Waiter) -> None:
         """Remove a listener from the count. Call it once for each `enter`."""
@@ -113,10 +118,20 @@ class Hub(Openings, Receiver):
                 return
         self._worker.after(LINGER, partial(self._forget, channel))
 
-    def observe(self, name: ChannelName, changed: Callable[[], None]) -> tuple[Channel, Callable[[], None]]:
-        """Call `changed`, in any thread, when the engine reports a change; return a function that ends it."""
+    def observe(self, name: ChannelName, changed: Callable[[], None], epoch: str) -> tuple[Channel, Callable[[], None]]:
+        """Call `changed`, in any thread, when the engine reports a change; return a function that ends it.
+
+        Args:
+            name: the channel of a run that this process has begun just now, and will report itself by `received`.
+            changed: returns at once.
+            epoch: the run's. Its listeners here need not wait until the channel is watched.
+        """
         observer = Observer(changed)
-        channel, _ = self.enter(name, observer)
+        with self.lock:
+            channel = self._counted(name, observer)
+            if self._engine.blocks and (channel.ring is None or channel.ring.epoch != epoch):
+                self._replace(channel, Position(epoch, 0))
+        self.opening(channel)
         return channel, partial(self.leave, channel, observer)
 
     def wake_here(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:

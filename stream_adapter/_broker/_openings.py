@@ -123,7 +123,7 @@ class Openings(Repairs):
             positions = self._engine.positions(keys)
             with self.lock:
                 for opening in openings:
-                    opening.channel.ring = Ring(opening.channel.name, *positions[opening.channel.key])
+                    self._begin_ring(opening.channel, positions[opening.channel.key])
                 self._check_later()
         except BaseException as error:  # each who waits for it raises it
             self._note_failure(error)
@@ -133,6 +133,13 @@ class Openings(Repairs):
             return
         for opening in openings:
             opening.opened.set_result(None)
+
+    def _begin_ring(self, channel: Channel, position: Position) -> None:
+        """Begin the ring of a channel that was opened; a run that began in this process has done so. Under the lock."""
+        if channel.ring is None:
+            channel.ring = Ring(channel.name, *position)
+        elif channel.ring.epoch != position.epoch:  # which of them is newer is not known
+            self._catch_up_soon(channel)
 
     def _refuse(self, openings: Sequence[_Opening], error: BaseException) -> None:
         with self.lock:

@@ -83,7 +83,8 @@ class Follower:
         """
         channel, opened = self._hub.enter(self._name, self._waiter)
         try:
-            yield opened
+            if channel.ring is None or channel.ring.epoch != self._epoch:  # else it has begun here just now
+                yield opened
             if self._state.status == "running":
                 self._watchdog.watch(channel, self._state)
             yield [RunOpen()]

@@ -7,12 +7,14 @@ frame's key: an append that is sent again, or arrives late, is stored once.
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._log import log_stream
-from stream_adapter.engines import Engine, Frame, History, RunState, RunStatus
+from stream_adapter.engines import Engine, Entry, Frame, History, RunState, RunStatus
 from stream_adapter.errors import BrokerError, BrokerUnavailableError, FencedError, PublishTimeoutError
 
 from ._asking import call
@@ -34,6 +36,9 @@ class Journal:
         lease: as long as it lasts, an attempt without an answer is repeated.
         append_timeout: seconds that one append may take.
         log_name: the run's name in the log.
+
+    Attributes:
+        received: called with what an append has stored, when the engine has answered.
     """
 
     def __init__(  # noqa: PLR0917  # one caller
@@ -47,6 +52,8 @@ class Journal:
         self._append_timeout = append_timeout
         self._log_name = log_name
         self._top = 0
+        self._clock_ahead = state.expires - lease.seconds - time.time()  # the engine's, of the one here
+        self.received: Callable[[Sequence[Entry]], object] = _nothing
 
     def append_here(self, payloads: list[bytes]) -> None:
         """Append items at once; only for an engine that never blocks.
@@ -77,7 +84,13 @@ class Journal:
                 attempt += 1
             else:
                 break
+        self._stored(frames)
+
+    def _stored(self, frames: list[Frame]) -> None:
+        now = time.time() + self._clock_ahead
+        entries = [Entry(offset, now, frame.payload) for offset, frame in enumerate(frames, self._top + 1)]
         self._top += len(frames)
+        self.received(entries)
 
     async def unstored(self, payloads: list[bytes]) -> list[bytes]:
         """Return the items of an append that was cancelled, unless they are stored."""
@@ -105,6 +118,7 @@ class Journal:
                     return "lost"
                 attempt += 1
             else:
+                self._stored(frames)
                 return status
 
     def cancel_here(self) -> None:
@@ -127,3 +141,7 @@ class Journal:
             if state is not None and state.epoch == self._epoch and state.status != "running":
                 return state.status
         return "lost"
+
+
+def _nothing(_: Sequence[Entry]) -> None:
+    pass

@@ -35,6 +35,7 @@ class Lease:
         seconds: how long it lasts.
 
     Attributes:
+        seconds: the same.
         noticed: set when the engine has reported a change, such as a cancellation; on the run's loop.
     """
 
@@ -43,7 +44,7 @@ class Lease:
         self._key = key
         self._epoch = state.epoch
         self._token = state.token
-        self._seconds = seconds
+        self.seconds: float = seconds
         self._until = time.monotonic() + seconds
         self.noticed: asyncio.Event = asyncio.Event()
 
@@ -55,9 +56,9 @@ class Lease:
         """
         now = time.monotonic()
         ends = None if timeout is None else now + timeout
-        due = now + self._seconds / 3
+        due = now + self.seconds / 3
         while True:
-            await asyncio.sleep(min(_NOTICES, self._seconds / 10))  # however many notices there are
+            await asyncio.sleep(min(_NOTICES, self.seconds / 10))  # however many notices there are
             left = min(due, due if ends is None else ends) - time.monotonic()
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(left, 0)):
@@ -69,7 +70,7 @@ class Lease:
             try:
                 if now >= due:
                     is_cancelled = await self._renew()
-                    due = now + self._seconds / 3
+                    due = now + self.seconds / 3
                 else:
                     is_cancelled = await self._is_cancelled()
             except FencedError:
@@ -77,7 +78,7 @@ class Lease:
             except BrokerError:
                 if time.monotonic() > self._until:
                     return "fenced"
-                due = time.monotonic() + min(_PAUSES[-1], self._seconds / 10)
+                due = time.monotonic() + min(_PAUSES[-1], self.seconds / 10)
                 continue
             if is_cancelled:
                 return "cancelled"
@@ -96,8 +97,8 @@ class Lease:
     async def _renew(self) -> bool:
         """Renew it; return True if the run was cancelled."""
         now = time.monotonic()
-        state = await call(self._engine, partial(self._engine.renew, self._key, self._token, lease=self._seconds))
-        self._until = now + self._seconds
+        state = await call(self._engine, partial(self._engine.renew, self._key, self._token, lease=self.seconds))
+        self._until = now + self.seconds
         return state.cancelled
 
     async def _is_cancelled(self) -> bool:

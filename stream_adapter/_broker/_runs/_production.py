@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from stream_adapter._broker._waiters import wait_interruptibly
 from stream_adapter._log import log_stream, printable
 from stream_adapter._pump import current_loop
 from stream_adapter._source import Source
-from stream_adapter.engines import Engine, RunState, RunStatus
+from stream_adapter.engines import Engine, Entry, RunState, RunStatus
 from stream_adapter.errors import BrokerError, FencedError
 
 from ._driving import drive
@@ -104,6 +104,10 @@ class Production:
     def key(self) -> str:
         """The engine's name of its channel."""
         return self._name.key
+
+    def report_to(self, received: Callable[[Sequence[Entry]], object]) -> None:
+        """Report what the engine has stored: listeners of this process need not wait for its own notice."""
+        self._journal.received = received
 
     def start(self, context: Context, *, is_here: bool) -> None:
         """Begin on its loop; `is_here` if the caller runs on it."""

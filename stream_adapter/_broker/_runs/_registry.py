@@ -94,8 +94,10 @@ class Registry:
         )
         try:
             hub = self.hub()
-            channel, leave = hub.observe(name, production.notice)
+            channel, leave = hub.observe(name, production.notice, state.epoch)
             production.wake_listeners = partial(hub.wake_here, channel, production.loop)
+            if self.engine.blocks:  # else its listeners have what is stored before the append returns
+                production.report_to(partial(hub.received, name.key, state.epoch))
         except BrokerError:  # a cancellation is seen when the lease is renewed
             leave = _nothing
         with self._lock:
