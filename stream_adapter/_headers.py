@@ -12,9 +12,6 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import TypeAlias, TypeGuard, cast
 
-from werkzeug.datastructures import Headers
-from werkzeug.http import parse_set_header
-
 from ._status import check_status, is_bodiless
 from .types import HeadersInput
 
@@ -23,11 +20,11 @@ __all__ = [
     "TOKEN",
     "Pairs",
     "check_field",
+    "checked_headers",
     "content_length",
     "field_value",
     "field_values",
     "has_field",
-    "make_headers",
     "merge_headers",
     "outgoing_head",
     "sendable",
@@ -85,7 +82,7 @@ def without_fields(headers: Pairs, names: Collection[str]) -> list[tuple[str, st
     return [pair for pair in headers if pair[0].lower() not in names]
 
 
-def make_headers(given: HeadersInput | None) -> Headers:
+def checked_headers(given: HeadersInput | None) -> list[tuple[str, str]]:
     """Copy and validate headers.
 
     Args:
@@ -95,11 +92,8 @@ def make_headers(given: HeadersInput | None) -> Headers:
         ValueError: a name is not a token, or a value holds CR, LF, NUL, another control or a character outside latin-1.
         TypeError: a name or value is not text.
     """
-    headers = Headers()
-    for pair in _pairs(given):
-        name, value = check_field(*pair)
-        headers.add(name, value.strip(" \t"))
-    return headers
+    checked = [check_field(*pair) for pair in _pairs(given)]
+    return [(name, value.strip(" \t")) for name, value in checked]
 
 
 def check_field(name: object, value: object) -> tuple[str, str]:
@@ -135,7 +129,7 @@ def shortened(text: str) -> str:
 def _pairs(given: HeadersInput | None) -> Iterable[tuple[object, object]]:
     if given is None:
         return
-    if isinstance(given, Mapping) and not isinstance(given, Headers):
+    if isinstance(given, Mapping):  # which Werkzeug's Headers are not
         for name, values in cast("Mapping[object, object]", given).items():
             yield from ((name, value) for value in (values if _is_several(values) else (values,)))
         return
@@ -191,7 +185,7 @@ def united_vary(headers: Pairs, fields: str) -> list[tuple[str, str]]:
 @lru_cache(maxsize=256)  # what a response varies on is of its application, not of its request
 def _united_fields(fields: str) -> str:
     names: dict[str, str] = {}
-    for field in parse_set_header(fields):
+    for field in filter(None, map(str.strip, fields.split(","))):
         names.setdefault(field.lower(), field)
     return "*" if "*" in names else ", ".join(names.values())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = ["unknown_option"]
 
@@ -80,6 +79,8 @@ def unknown_option(name: str, allowed: Iterable[str]) -> TypeError:
     known = sorted(allowed)
     word = _WORDS.get(name.lower())
     if word is None:
+        from difflib import get_close_matches  # noqa: PLC0415  # an error alone needs it
+
         close = get_close_matches(name.lower(), [*known, *_WORDS], n=1, cutoff=0.75)
         match = close[0] if close else ""
         word = f"{match}=" if match in known else _WORDS.get(match)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from werkzeug.http import dump_options_header, parse_options_header
-
 from ._headers import FIELD_VALUE, TOKEN, shortened
 
 __all__ = [
@@ -17,6 +15,7 @@ __all__ = [
     "LIVE",
     "check_media_type",
     "media_type_charset",
+    "parameter_of",
     "with_charset",
     "without_parameters",
 ]
@@ -68,15 +67,24 @@ def with_charset(media_type: str, charset: str) -> str:
     return add(media_type, charset)
 
 
+def parameter_of(media_type: str, name: str) -> str | None:
+    """Return a parameter of a Content-Type, unquoted (RFC 9110, 5.6.6). `name` is in lower case."""
+    if name not in media_type.lower():  # as most have none, and need no Werkzeug, which takes long to import
+        return None
+    from werkzeug.http import parse_options_header  # noqa: PLC0415  # see above
+
+    return parse_options_header(media_type)[1].get(name)
+
+
 def _charset_of(value: str) -> str | None:
-    return parse_options_header(value)[1].get("charset")
+    return parameter_of(value, "charset")
 
 
 def _with_charset(media_type: str, charset: str) -> str:
-    kind, options = parse_options_header(media_type)
-    if not kind.startswith("text/") or "charset" in options or kind == EVENT_STREAM:
+    kind = media_type.partition(";")[0].strip()
+    if not kind.startswith("text/") or kind == EVENT_STREAM or _charset_of(media_type) is not None:
         return media_type
-    return dump_options_header(media_type, {"charset": charset})
+    return f"{media_type}; charset={charset}"  # a codec's name is a token
 
 
 _kept_charset = lru_cache(maxsize=256)(_charset_of)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 from ._default_headers import added_fields, completed_head
 from ._encode import check_charset
 from ._headers import (
+    checked_headers,
     field_value,
-    make_headers,
     without_fields,
     without_hop_by_hop,
 )
@@ -216,7 +216,7 @@ def _function_check(name: str) -> Callable[[Any], Any]:
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "status_code": check_status,
-    "headers": lambda headers: tuple(make_headers(headers)),
+    "headers": lambda headers: tuple(checked_headers(headers)),
     "media_type": _checked_media_type,
     "charset": check_charset,
     "format": _checked_format,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
 
-from werkzeug.datastructures import Headers
-
 from ._accept import clipped
-from ._headers import content_length, make_headers, without_fields, without_hop_by_hop
+from ._headers import checked_headers, content_length, without_fields, without_hop_by_hop
 from ._keywords import UNSET, ResponseKeywords, shows_options
 from ._limits import Limits, StreamSummary
 from ._options import NO_OPTIONS, ResponseOptions
@@ -25,6 +23,9 @@ from .formats import Auto, Format, Raw
 from .formats._base import FormatEncoder
 from .types import Chunk, Environ, Flush, HeadersInput, Receive, Scope, Send, StartResponse
 from .types import Source as SourceInput
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import Headers
 
 __all__ = ["Response", "is_whole", "make_response", "options_of"]
 
@@ -139,12 +140,13 @@ class Response:
     def headers(self) -> Headers:
         """The header fields of the user, which replace defaults."""
         if self._headers is None:
-            self._headers = Headers(self._options.headers or None)
+            self._headers = _werkzeug_headers()(self._options.headers)
         return self._headers
 
     @headers.setter
     def headers(self, headers: HeadersInput) -> None:
-        self._headers = make_headers(headers)
+        self._options = self._options.changed("headers", tuple(checked_headers(headers)))
+        self._headers = None
 
     @shows_options()
     def with_defaults(self, options: ResponseOptions = NO_OPTIONS, /, **defaults: Unpack[ResponseKeywords]) -> Self:
@@ -270,6 +272,14 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"
+
+
+@cache
+def _werkzeug_headers() -> type[Headers]:
+    """Return Werkzeug's class, imported when it is first needed: that takes half as long as importing this library."""
+    from werkzeug.datastructures import Headers  # noqa: PLC0415  # see above
+
+    return Headers
 
 
 def _format_of(options: ResponseOptions, head: RequestHead, text_media_type: str, source: Source | None) -> Format:

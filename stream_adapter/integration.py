@@ -27,7 +27,7 @@ from ._pump import copy_variables, current_loop
 from ._pump import run as run_coroutine
 from ._request import RequestHead
 from ._resolved import Resolved
-from ._response import is_whole
+from ._response import is_whole, options_of
 from ._serve.asgi import deliver, deliver_plain, offers_pathsend
 from ._serve.refusal import refusal_head
 from ._serve.send_timeout import SendWatch
@@ -91,6 +91,7 @@ __all__ = [
     "kind_of",
     "merge_headers",
     "offers_pathsend",
+    "options_of",
     "outgoing_head",
     "refusal_head",
     "response_of_view",

@@ -69,9 +69,10 @@ def requirements(wheel: zipfile.ZipFile) -> list[str]:
     return fields.get_all("Requires-Dist", [])
 
 
-def test_every_requirement_is_one_that_importing_the_core_imports(wheel: zipfile.ZipFile) -> None:
+def test_every_requirement_is_one_that_the_core_imports(wheel: zipfile.ZipFile) -> None:
     required = {re.split(r"[^\w-]", line)[0] for line in requirements(wheel) if "extra ==" not in line}
-    imported = run("-c", "import stream_adapter, sys; print(*sys.modules, sep='\\n')").splitlines()
+    used = "import stream_adapter, sys; stream_adapter.Response().headers; print(*sys.modules, sep='\\n')"
+    imported = run("-c", used).splitlines()
     assert required
     assert required - set(imported) == set()
 
@@ -130,13 +131,41 @@ def test_importing_starts_no_thread_and_detects_no_framework() -> None:
     run("-W", "ignore::DeprecationWarning", "-c", IMPORT_DOES_NOTHING)
 
 
+RESPONSES_OF_EACH_FORMAT = """
+import sys
+
+import stream_adapter as sa
+
+def sent(response):
+    heads = []
+    body = b"".join(response({"REQUEST_METHOD": "GET"}, lambda status, headers: heads.append(dict(headers))))
+    return heads[0]["Content-Type"], body
+
+rows = [["a", 1]]
+assert sent(sa.text(["a"])) == ("text/plain; charset=utf-8", b"a")
+assert sent(sa.html(["a"], headers={"Vary": "Cookie"})) == ("text/html; charset=utf-8", b"a")
+assert sent(sa.ndjson(rows)) == ("application/x-ndjson", b'["a",1]\\n')
+assert sent(sa.json_array(rows)) == ("application/json", b'[["a",1]]')
+assert b"data: a\\n" in sent(sa.sse(["a"]))[1]
+assert sent(sa.csv(rows, header=["b", "c"])) == ("text/csv; header=present; charset=utf-8", b"b,c\\r\\na,1\\r\\n")
+assert sent(sa.Response({"a": 1}))[1] == b'{"a":1}'
+assert "werkzeug" not in sys.modules
+assert sa.text(["a"], headers={"X-A": "b"}).headers["x-a"] == "b"
+assert "werkzeug" in sys.modules
+"""
+
+
+def test_responses_without_a_parsed_header_do_not_wait_for_the_import_of_werkzeug() -> None:
+    run("-c", RESPONSES_OF_EACH_FORMAT)
+
+
 IMPORT_OF_THE_CORE_ALONE = """
 import sys
 
 import stream_adapter as sa
 
 names = {name.partition(".")[0] for name in sys.modules}
-others = {"flask", "django", "fastapi", "starlette", "asgiref", "redis", "psycopg", "sqlite3", "ctypes"}
+others = {"flask", "django", "fastapi", "starlette", "asgiref", "redis", "psycopg", "sqlite3", "ctypes", "werkzeug"}
 assert not names & others, names & others
 rooms = {"stream_adapter._broker", "stream_adapter.engines", "stream_adapter.files", "stream_adapter._adapters"}
 assert not rooms & set(sys.modules), rooms & set(sys.modules)

@@ -31,6 +31,7 @@ from stream_adapter.integration import (
     checked_options,
     is_whole,
     merge_headers,
+    options_of,
     outgoing_head,
     refusal_head,
     shows_options,
@@ -125,16 +126,17 @@ class StreamResponse(StreamContent):
     context_data = None
 
     def __init__(self, response: Response, request: object | None = None) -> None:
-        self._assumed_type = response.media_type or (response.format.media_type if response.format else "text/plain")
+        options = options_of(response)
+        self._assumed_type = options.media_type or (options.format.media_type if options.format else "text/plain")
         super().__init__(response, request, self._assumed_type)
         self._assumed_status = self.status_code
         self.is_rendered = False
         self._post_render: list[PostRender] = []
         self._answer: Answer | None = None
-        self._given = {name.lower() for name, _ in response.headers}
+        self._given = {name.lower() for name, _ in options.headers}
         if self._given:  # checked, and without hop-by-hop fields, when they are sent
             assumed = [] if "content-type" in self._given else [("Content-Type", self._assumed_type)]
-            _set_headers(self, [*response.headers, *assumed])
+            _set_headers(self, [*options.headers, *assumed])
 
     def __await__(self) -> Generator[Any, None, Self]:
         """Return itself: a decorated async generator view gives its response at the call, and may be awaited."""

@@ -21,7 +21,6 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import AsyncContentStream, StreamingResponse
 from starlette.responses import Response as StarletteResponse
-from werkzeug.datastructures import Headers as HeaderList
 
 import stream_adapter as sa
 from stream_adapter.formats import Format
@@ -39,6 +38,7 @@ from stream_adapter.integration import (
     is_bodiless,
     merge_headers,
     offers_pathsend,
+    options_of,
     shows_options,
 )
 from stream_adapter.types import Receive, Scope, Send, Source
@@ -77,10 +77,11 @@ class StreamResponse(StreamingResponse):
         request: Request[Any] | None = None,
     ) -> None:
         self.request = request
-        self.status_code = response.status_code
+        options = options_of(response)
+        self.status_code = options.status_code
         self.background: BackgroundTask | None = None
         self.raw_headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in options.headers
         ]
         self._response = response
         self._injected = None if injected is None else _Injected(injected)
@@ -143,15 +144,15 @@ class StreamResponse(StreamingResponse):
 
     async def _resolve(self, head: RequestHead, contract: Contract | None = None) -> Resolved:
         response = self._response if contract is None else self._response.with_encoder(contract.encoder)
-        status, given = self.status_code, self._head()
+        options, status, given = options_of(response), self.status_code, self._head()
         if self._injected is not None:
             self._injected.look()
             status = self._injected.status or status
         # only what has changed: the head of options that stay as they are is made once for all requests
-        if status != response.status_code or given != list(response.headers):
+        if status != options.status_code or given != list(options.headers):
             response = copy(response)
             response.status_code = status
-            response.headers = HeaderList(given)
+            response.headers = given
         resolved = await response.aresolve(head)
         self._taken = True
         if self._injected is not None and not resolved.is_plain:

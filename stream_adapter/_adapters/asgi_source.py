@@ -18,7 +18,7 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from stream_adapter._body import SyncBody
-from stream_adapter._headers import content_length, field_value, make_headers, outgoing_head
+from stream_adapter._headers import checked_headers, content_length, field_value, outgoing_head
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._media_types import EVENT_STREAM, without_parameters
 from stream_adapter._pump import TaskProducer, ThreadWaker, background_loop
@@ -267,7 +267,7 @@ class ASGISource(AsyncIterator[bytes]):
         if message.get("trailers"):
             raise ValueError("http.response.start: trailers were not offered; WSGI has none")
         pairs = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers", ()))
-        self._status, self._headers = outgoing_head(_check_status(message["status"]), make_headers(pairs))
+        self._status, self._headers = outgoing_head(_check_status(message["status"]), checked_headers(pairs))
         self._bodiless = self._bodiless or is_bodiless(self._status)
         length = content_length(self._headers)
         self._rest = None if self._bodiless else length

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from stream_adapter._body import AsyncBody, Hooks
-from stream_adapter._headers import content_length, make_headers, outgoing_head
+from stream_adapter._headers import checked_headers, content_length, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
@@ -173,7 +173,7 @@ class _WSGISource:
         line = _STATUS_LINE.fullmatch(status)
         if line is None:
             raise ValueError(f"start_response: expected a status such as '200 OK', got {status!r}")
-        self._status, self._headers = outgoing_head(int(line[1]), make_headers(headers))
+        self._status, self._headers = outgoing_head(int(line[1]), checked_headers(headers))
 
     def _write(self, chunk: bytes) -> None:
         """Send a chunk at once, or wait until there is room for it."""

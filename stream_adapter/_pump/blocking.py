@@ -12,7 +12,6 @@ import linecache
 import os
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
@@ -126,7 +125,7 @@ class _Watcher:
 def _place(frame: FrameType) -> str:
     code, line = frame.f_code, frame.f_lineno
     text = linecache.getline(code.co_filename, line, frame.f_globals).strip()
-    return f"{Path(code.co_filename).name}:{line} in {code.co_qualname}" + (f", `{text}`" if text else "")
+    return f"{code.co_filename.rpartition(os.sep)[2]}:{line} in {code.co_qualname}" + (f", `{text}`" if text else "")
 
 
 _watcher = _Watcher()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_adapter._headers import make_headers, outgoing_head, set_default
+from stream_adapter._headers import checked_headers, outgoing_head, set_default
 from stream_adapter._status import is_bodiless
 from stream_adapter.errors import RefusalError
 
@@ -18,7 +18,7 @@ def refusal_head(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:
         ValueError: its status is not one of a final response, or a header may not be sent.
         TypeError: the status is not a number, or a header is not text.
     """
-    return outgoing_head(error.status_code, make_headers(error.headers))
+    return outgoing_head(error.status_code, checked_headers(error.headers))
 
 
 def bare_refusal(error: RefusalError) -> tuple[int, list[tuple[str, str]]]:

@@ -11,7 +11,6 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast
 
-from stream_adapter._disposition import content_disposition
 from stream_adapter._encode import ChunkTable, Encode, explain
 from stream_adapter._records import check_distinct, has_columns, reader_of
 from stream_adapter._remedies import is_frame, name_of, remedy_for
@@ -73,6 +72,8 @@ class CSV(Format):
         if header is not None:  # otherwise the first row decides it
             self.media_type: str = f"text/csv; header={'present' if self.has_header else 'absent'}"
         if filename is not None:
+            from stream_adapter._disposition import content_disposition  # noqa: PLC0415  # it imports Werkzeug
+
             self.headers: Mapping[str, str] = MappingProxyType(
                 {"Content-Disposition": content_disposition("attachment", filename)}
             )

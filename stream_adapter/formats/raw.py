@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from werkzeug.http import parse_options_header
-
 from stream_adapter._encode import ChunkTable, Encode, kind_of
 from stream_adapter._json import dump_json
-from stream_adapter._media_types import JSON_LINES, LIVE, without_parameters
+from stream_adapter._media_types import JSON_LINES, LIVE, parameter_of, without_parameters
 
 from ._base import NO_BUFFERING, ChunkFormat, Format, FormatEncoder
 from .csv import CSV
@@ -28,8 +26,7 @@ def _framing(media_type: str) -> Format | None:
         return JSONSeq()
     if kind in {"text/csv", "text/tab-separated-values"}:
         dialect = "excel" if kind == "text/csv" else "excel-tab"
-        parameters = parse_options_header(media_type)[1]
-        return CSV(False, dialect=dialect) if parameters.get("header") == "absent" else CSV(dialect=dialect)  # noqa: FBT003  # RFC 4180
+        return CSV(False, dialect=dialect) if parameter_of(media_type, "header") == "absent" else CSV(dialect=dialect)  # noqa: FBT003  # RFC 4180
     if kind == JSONArray.media_type:
         return JSONArray()
     return SSE() if kind == SSE.media_type else None
