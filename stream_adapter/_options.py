@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from ._default_headers import added_fields, completed_head
@@ -23,6 +24,11 @@ from .formats import Format
 from .types import Chunk, Flush
 
 __all__ = ["NO_OPTIONS", "ResponseOptions", "checked_options"]
+
+
+@lru_cache(maxsize=128)  # a silent stream keeps its options, and most have the names of another's
+def _names(*names: str) -> frozenset[str]:
+    return frozenset(names)
 
 
 @dataclass(frozen=True, init=False)
@@ -54,7 +60,7 @@ class ResponseOptions(Mapping[str, Any]):
         def _filled_in(self) -> tuple[ResponseOptions, ResponseOptions] | None: ...
 
     def __init__(self, values: Mapping[str, Any], given: Iterable[str] = ()) -> None:
-        vars(self).update(values, given=frozenset(given), _filled_in=None)
+        vars(self).update(values, given=_names(*given), _filled_in=None)
 
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> ResponseOptions:

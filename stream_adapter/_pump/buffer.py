@@ -67,8 +67,11 @@ class Buffer:
 
     def take_joined(self) -> bytes:
         """Remove and return all that is ready, as one block."""
-        batch = self._remove()
-        block = batch[0] if len(batch) == 1 else b"".join(batch)
+        if len(self.items) == 1:
+            block = self.items.pop(0)  # the first: another thread may append
+            self.taken_count += 1
+        else:
+            block = b"".join(self._remove())
         self.taken_bytes += len(block)
         return block
 

@@ -76,7 +76,9 @@ class LoopWaker(Waker):
             return
         self.waiting = self._always
         if not self.is_threadsafe:
-            self._set()
+            waiter = self._waiter  # `_set`, without a call: each listener of a channel is woken here
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed, and no task of it waits
             self._loop.call_soon_threadsafe(self._set)

@@ -91,8 +91,12 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
         try:
             if pathsend and body.file is not None and await _is_at_path(body.file):
                 await delivery.run_pathsend(body.file)
+            elif not body.is_streaming:
+                await delivery.run()
+            elif (run := Begun(delivery.run())).begin():  # what never waits is not watched
+                await delivery.watched(run, receive)
             else:
-                await (delivery.run_watched(receive) if body.is_streaming else delivery.run())
+                run.raise_error()
         finally:
             await body.aclose()
     except (ClientDisconnected, StreamAborted) as ending:
@@ -127,15 +131,8 @@ class _Delivery:
         self._is_watched = self._handed_head = self._is_sending = False
         self._sent_bytes = 0
 
-    async def run_watched(self, receive: Receive) -> None:
-        """Run until the end, or until the client disconnects or stops reading. What never waits is not watched."""
-        run = Begun(self.run())
-        if run.begin():
-            await self._watched(run, receive)
-        else:
-            run.raise_error()
-
-    async def _watched(self, run: Begun[None], receive: Receive) -> None:
+    async def watched(self, run: Begun[None], receive: Receive) -> None:
+        """Go on with `run` to its end, or until the client disconnects or stops reading."""
         body = self._body
         self._is_watched = True
         if self._handed_head:

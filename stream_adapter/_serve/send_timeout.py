@@ -90,11 +90,11 @@ class SendWatch:
         limit, left = body.send_timeout, body.seconds_left
         if limit is None and left is None:
             return None
-        deadline = None if left is None else asyncio.get_running_loop().time() + left
-        interrupt = body.interrupt
-        return cls(
-            body.client, limit, partial(interrupt, "send_timeout"), deadline, partial(interrupt, "total_timeout")
-        )
+        on_stalled = partial(body.interrupt, "send_timeout")
+        if left is None:
+            return cls(body.client, limit, on_stalled)
+        deadline = asyncio.get_running_loop().time() + left
+        return cls(body.client, limit, on_stalled, deadline, partial(body.interrupt, "total_timeout"))
 
     def begin_send(self, size: int) -> None:
         """Record that a `send` of `size` bytes begins."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from functools import partial
 from operator import attrgetter, methodcaller
 from types import MappingProxyType
 from typing import Any
@@ -167,22 +168,22 @@ class _EventEncoder(FormatEncoder):
     __slots__ = ("_failures",)
 
     def __init__(self, format: SSE) -> None:
-        failures: list[str] = []
-        self._failures = failures
-
-        def encode_ending(ending: Ending) -> bytes:
-            if ending.is_failure:
-                failures.append(ending.status)
-            return format.encode_ending(ending)
-
-        def function_of(cls: type[Any]) -> Encode:
-            return encode_ending if issubclass(cls, Ending) else format.encode_of(cls)
-
-        super().__init__(format, ChunkTable(function_of))
+        self._failures: list[str] = []
+        super().__init__(format, ChunkTable(partial(_function_of, format, self._failures)))
 
     def finish(self) -> bytes:
         """Return what follows the last item of a stream that is complete."""
         return b"" if self._failures else super().finish()
+
+
+def _function_of(format: SSE, failures: list[str], cls: type[Any]) -> Encode:
+    return partial(_encode_ending, format, failures) if issubclass(cls, Ending) else format.encode_of(cls)
+
+
+def _encode_ending(format: SSE, failures: list[str], ending: Ending) -> bytes:
+    if ending.is_failure:
+        failures.append(ending.status)
+    return format.encode_ending(ending)
 
 
 def _check_end(end: object) -> str | None:

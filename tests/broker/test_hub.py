@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stream_adapter as sa
+from benchmarks import broker_wakes
 from stream_adapter._broker import _hub, _openings, _repairs
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._payloads import pack
@@ -220,6 +221,11 @@ def test_positions_of_many_channels_are_compared_in_bounded_parts(monkeypatch: p
         engine.receiver.reconnected()
         wait_until(lambda: sum(engine.compared) == 25)
         assert engine.compared == [10, 10, 5]
+
+
+def test_idle_listener_of_a_response_holds_at_most_12_kib() -> None:
+    _, kibibytes = asyncio.run(broker_wakes._wake(broker_wakes._response, 200, 0, traced=True))
+    assert kibibytes < 12  # 11.5 on Python 3.11, where it was 12.7
 
 
 def test_last_listener_unwatches_and_the_channel_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

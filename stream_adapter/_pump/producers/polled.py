@@ -6,7 +6,8 @@ Thousands of listeners that are silent cost one object each, and an event costs 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextvars import Context
 from typing import Any, Protocol
 
 from stream_adapter._pump.tasks import for_task
@@ -47,14 +48,25 @@ class PolledProducer(Producer):
 
     is_pulled = True
     is_polled = True
-    __slots__ = ("_call_soon", "_close_source", "_encode", "_has_changed", "_items", "_last", "_open_source", "_polled")
+    __slots__ = (
+        "_close_source",
+        "_encode",
+        "_has_changed",
+        "_items",
+        "_last",
+        "_loop",
+        "_open_source",
+        "_polled",
+        "_task_context",
+    )
 
     def __init__(self, pipe: Pipe, *, open_source: Callable[[], Polled], close_source: Callable[[], None]) -> None:
         super().__init__(pipe)
         self._open_source = open_source
         self._close_source = close_source
         self._polled: Polled | None = None
-        self._call_soon: Callable[[Callable[[], object]], object]
+        self._loop: asyncio.AbstractEventLoop
+        self._task_context: Context
         self._has_changed = True  # since all was polled
         self._items: Iterator[object] | None = None  # that were polled, and are not in the buffer yet
         self._last: type | None = None
@@ -62,20 +74,22 @@ class PolledProducer(Producer):
 
     def start(self) -> None:
         """Open the source, and poll it."""
-        loop, context = asyncio.get_running_loop(), for_task(self.context)
-        self._call_soon = loop.call_soon
+        self._loop, self._task_context = asyncio.get_running_loop(), for_task(self.context)
         try:
             polled = self._polled = self.context.run(self._open_source)
-            polled.begin(self._changed, lambda coroutine: loop.create_task(coroutine, context=context))
+            polled.begin(self._changed, self._start_task)
         except BaseException as error:  # noqa: BLE001  # the consumer raises it
             self._end(error)
             return
         self.pull()
 
+    def _start_task(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        return self._loop.create_task(coroutine, context=self._task_context)
+
     def _changed(self) -> None:
         self._has_changed = True
         if self._last is None:  # until the first item it is polled soon: it then notes where it begins
-            self._call_soon(self.pull)
+            self._loop.call_soon(self.pull)
         waker = self.waker
         if waker.waiting:
             waker.wake()
