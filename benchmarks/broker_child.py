@@ -17,16 +17,17 @@ import stream_adapter as sa
 
 __all__: list[str] = []
 
-Listen = Callable[[str, list[str]], AsyncIterator[str]]
+Arrival = tuple[str, int]  # what came, and the nanosecond in which its listener had it
+Listen = Callable[[str, list[str]], AsyncIterator[Arrival]]
 
 
-async def _subscribed(url: str, channels: list[str]) -> AsyncIterator[str]:
+async def _subscribed(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
     """One subscription a channel, as one listener each has it."""
-    arrived = asyncio.Queue[str]()
+    arrived = asyncio.Queue[Arrival]()
 
     async def listen(live: sa.Broker, channel: str) -> None:
         async for event in live.subscribe(channel, replay=1):
-            arrived.put_nowait(event.data)
+            arrived.put_nowait((event.data, time.monotonic_ns()))
 
     async with sa.Broker(url) as live, asyncio.TaskGroup() as tasks:
         for channel in channels:
@@ -35,7 +36,7 @@ async def _subscribed(url: str, channels: list[str]) -> AsyncIterator[str]:
             yield await arrived.get()
 
 
-async def _by_hand(url: str, channels: list[str]) -> AsyncIterator[str]:
+async def _by_hand(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
     """One connection of redis-py to all channels: no history, no ids, no reconnects."""
     from redis.asyncio import Redis  # noqa: PLC0415  # the extra need not be installed
 
@@ -43,21 +44,21 @@ async def _by_hand(url: str, channels: list[str]) -> AsyncIterator[str]:
     for start in range(0, len(channels), 1000):
         await pubsub.subscribe(*channels[start : start + 1000])
     for _channel in channels:
-        yield "0"
+        yield "0", 0
     async for message in pubsub.listen():
-        yield message["data"].decode()
+        yield message["data"].decode(), time.monotonic_ns()
 
 
-async def _broadcaster(url: str, channels: list[str]) -> AsyncIterator[str]:
+async def _broadcaster(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
     from broadcaster import Broadcast  # noqa: PLC0415  # it need not be installed
 
-    arrived = asyncio.Queue[str]()
+    arrived = asyncio.Queue[Arrival]()
 
     async def listen(live: Any, channel: str) -> None:
         async with live.subscribe(channel=channel) as events:
-            arrived.put_nowait("0")
+            arrived.put_nowait(("0", 0))
             async for event in events:
-                arrived.put_nowait(event.message)
+                arrived.put_nowait((event.message, time.monotonic_ns()))
 
     async with Broadcast(url) as live, asyncio.TaskGroup() as tasks:
         for channel in channels:
@@ -73,8 +74,7 @@ async def _main(way: str, url: str, channels: int, events: int) -> None:
     delays: list[float] = []
     waiting = channels  # each sends "0" first, when it is subscribed
     arriving = _WAYS[way](url, [f"channel-{number}" for number in range(channels)])
-    async for text in arriving:
-        now = time.monotonic_ns()
+    async for text, now in arriving:
         if text == "0":
             waiting -= 1
             if not waiting:

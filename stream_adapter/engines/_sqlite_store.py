@@ -125,24 +125,28 @@ class Store(Channels):
 
     def changes_since(self, mark: tuple[int, int], names: Sequence[str]) -> tuple[tuple[int, int], list[Change]]:
         """Return what happened to some channels after a mark, in one read transaction, and the next mark."""
+        marks = dict.fromkeys(names)
+        chosen = ", ".join("?" * len(marks)) if len(marks) <= 500 else "SELECT name FROM channels"
+        values = tuple(marks) if len(marks) <= 500 else ()
+        entries: list[tuple[str, str, int, float, bytes]] = []
+        changed: list[tuple[str, str]] = []
         with closing(self._connection.cursor()) as cursor:
             cursor.execute("BEGIN")
             try:
                 newest = self.mark()
-                marks = dict.fromkeys(names)
-                chosen = ", ".join("?" * len(marks)) if len(marks) <= 500 else "SELECT name FROM channels"
-                values = tuple(marks) if len(marks) <= 500 else ()
-                entries = cursor.execute(
-                    "SELECT c.name, c.epoch, e.offset, e.time, e.payload"  # noqa: S608  # placeholders only
-                    " FROM entries e JOIN channels c ON c.id = e.channel"
-                    f" WHERE e.id > ? AND e.id <= ? AND c.name IN ({chosen}) ORDER BY e.id",
-                    (mark[0], newest[0], *values),
-                ).fetchall()
-                changed = cursor.execute(
-                    "SELECT DISTINCT c.name, c.epoch FROM changes n JOIN channels c ON c.id = n.channel"  # noqa: S608  # as above
-                    f" WHERE n.id > ? AND n.id <= ? AND c.name IN ({chosen})",
-                    (mark[1], newest[1], *values),
-                ).fetchall()
+                if newest[0] > mark[0]:
+                    entries = cursor.execute(
+                        "SELECT c.name, c.epoch, e.offset, e.time, e.payload"  # noqa: S608  # placeholders only
+                        " FROM entries e JOIN channels c ON c.id = e.channel"
+                        f" WHERE e.id > ? AND e.id <= ? AND c.name IN ({chosen}) ORDER BY e.id",
+                        (mark[0], newest[0], *values),
+                    ).fetchall()
+                if newest[1] > mark[1]:
+                    changed = cursor.execute(
+                        "SELECT DISTINCT c.name, c.epoch FROM changes n JOIN channels c ON c.id = n.channel"  # noqa: S608  # as above
+                        f" WHERE n.id > ? AND n.id <= ? AND c.name IN ({chosen})",
+                        (mark[1], newest[1], *values),
+                    ).fetchall()
             finally:
                 cursor.execute("COMMIT")
         by_channel: dict[tuple[str, str], list[Entry]] = {}
