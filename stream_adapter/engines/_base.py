@@ -12,7 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from stream_adapter.errors import BrokerUnavailableError
+from stream_adapter.errors import BrokerUnavailableError, FencedError
 
 from ._batches import Batch, Batches
 from ._protocol import Engine, Receiver
@@ -158,6 +158,16 @@ class BaseEngine(Engine):
     def renew(self, channel: str, token: int, *, lease: float) -> RunState:
         """Refuse: an engine may carry events and no runs."""
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")
+
+    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+        """Extend the leases of several runs. Override it to do so in one round trip."""
+        return [self._renewed(*renewal) for renewal in renewals]
+
+    def _renewed(self, channel: str, token: int, lease: float) -> RunState | FencedError:
+        try:
+            return self.renew(channel, token, lease=lease)
+        except FencedError as error:
+            return error
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Refuse: an engine may carry events and no runs."""

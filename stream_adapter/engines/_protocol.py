@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from stream_adapter.errors import FencedError
+
 from ._values import Entry, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["Engine", "Receiver"]
@@ -132,6 +134,17 @@ class Engine(Protocol):
 
         Raises:
             FencedError: `token` is not that of the channel's running run.
+        """
+        ...
+
+    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+        """Extend the leases of several runs, in one round trip.
+
+        Args:
+            renewals: of each its channel, its token, and the seconds of its lease.
+
+        Returns:
+            What `renew` returns, or raises as FencedError, for each of them.
         """
         ...
 

@@ -91,13 +91,20 @@ class Connections:
         return self.run_all([command], timeout, writes=writes)[0]
 
     def run_all(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
-        """Send commands in one round trip, and return their replies.
+        """Send commands in one round trip, and return their replies; see `outcomes`."""
+        return [checked(reply) for reply in self._replies(commands, timeout, writes=writes)]
+
+    def outcomes(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
+        """Send commands in one round trip, and return for each its reply, or the error that it is.
 
         Args:
             commands: which.
             timeout: seconds.
             writes: whether a lost reply is a PublishTimeoutError, for what was asked may be done.
         """
+        return [outcome_of(reply) for reply in self._replies(commands, timeout, writes=writes)]
+
+    def _replies(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
         until = time.monotonic() + timeout
         pool = self._sync_pool(timeout)
         self._caller.until = until
@@ -124,8 +131,8 @@ class Connections:
             pool.release(connection)
         if any(isinstance(reply, NoScriptError) for reply in replies):  # SCRIPT FLUSH: nothing of it was done
             pool.disconnect(inuse_connections=False)  # each loads the script when it connects again
-            return self.run_all(commands, timeout, writes=writes)
-        return [checked(reply) for reply in replies]
+            return self._replies(commands, timeout, writes=writes)
+        return replies
 
     async def arun_all(self, commands: Sequence[Command], timeout: float, *, writes: bool) -> list[Any]:
         """Send commands in one round trip, on an event loop."""

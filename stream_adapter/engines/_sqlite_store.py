@@ -5,9 +5,11 @@ Events are `_sqlite_channels`, the tables `_sqlite_database`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import NamedTuple
+
+from stream_adapter.errors import FencedError
 
 from ._sqlite_channels import Channels, checked
 from ._sqlite_database import Row
@@ -59,9 +61,23 @@ class Store(Channels):
     def renew(self, name: str, token: int, now: float, *, lease: float) -> RunState:
         """Extend a lease."""
         with self._transaction():
-            row = checked(self._find(name, now), token)
-            self._update(row, "running", token, now + lease)
-            return RunState(row.epoch, token, "running", now + lease, bool(row.cancelled))
+            return self._renew(name, token, now, lease)
+
+    def renew_many(self, renewals: Iterable[tuple[str, int, float]], now: float) -> list[RunState | FencedError]:
+        """Extend several leases."""
+        found: list[RunState | FencedError] = []
+        with self._transaction():
+            for name, token, lease in renewals:
+                try:
+                    found.append(self._renew(name, token, now, lease))
+                except FencedError as error:
+                    found.append(error)
+        return found
+
+    def _renew(self, name: str, token: int, now: float, lease: float) -> RunState:
+        row = checked(self._find(name, now), token)
+        self._update(row, "running", token, now + lease)
+        return RunState(row.epoch, token, "running", now + lease, bool(row.cancelled))
 
     def finish(self, name: str, token: int, status: RunStatus, frames: Frames, now: float) -> RunState:
         """Append the last frames of a run, and end it."""

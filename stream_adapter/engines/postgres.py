@@ -14,6 +14,8 @@ from typing import Any, cast
 
 import psycopg
 
+from stream_adapter.errors import FencedError
+
 from ._base import BaseEngine
 from ._postgres_connections import Connection, Connections
 from ._postgres_listener import NOTIFY, Listener, Place
@@ -52,6 +54,12 @@ _OPEN = (
     " FROM unnest(%(names)s::text[], %(epochs)s::text[]) AS w (name, epoch)"
 )
 _STATE = "epoch, token, status, expires, cancelled"
+_RENEW_MANY = (
+    "SELECT (run).epoch, (run).token, (run).status, (run).expires, (run).cancelled FROM (SELECT"
+    " stream_adapter_renew_1(w.name, %s, %s, %s::float8, w.token, w.lease) AS run, w.at"
+    " FROM unnest(%s::text[], %s::bigint[], %s::float8[]) WITH ORDINALITY AS w (name, token, lease, at)"
+    " OFFSET 0) renewed ORDER BY at"  # OFFSET 0: the function is called once for each, not once for each column
+)
 
 
 class PostgresEngine(BaseEngine):
@@ -221,6 +229,21 @@ class PostgresEngine(BaseEngine):
         """Extend a run's lease."""
         statement = f"SELECT {_STATE} FROM stream_adapter_renew_1(%s, %s, %s, %s::float8, %s, %s::float8)"  # noqa: S608  # columns of this module
         return _run(self._state(statement, channel, token, lease, notifies=False))
+
+    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+        """Extend the leases of several runs, in one statement; one by one if any of them is refused."""
+        self.check_process()
+        renewals = list(renewals)
+        wanted = sorted(enumerate(renewals), key=lambda numbered: numbered[1])  # rows are locked in one order
+        names, tokens, leases = (list(column) for column in zip(*(renewal for _, renewal in wanted), strict=True))
+        try:
+            with self._connections.use(_TIMEOUT, writes=True) as connection:
+                given = (new_epoch(), connection.identity, self._now(), names, tokens, leases)
+                rows = connection.execute(_RENEW_MANY, given).fetchall()
+        except FencedError:
+            return super().renew_many(renewals)
+        found = {number: RunState(*row) for (number, _), row in zip(wanted, rows, strict=True)}
+        return [found[number] for number in sorted(found)]
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""

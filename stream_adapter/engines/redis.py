@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from stream_adapter.errors import FencedError
+
 from ._base import BaseEngine
 from ._redis_commands import Argument, Command, key_name, notice_name
 from ._redis_connections import Connections
@@ -136,6 +138,17 @@ class RedisEngine(BaseEngine):
         """Extend a run's lease."""
         return self._run_method("renew", channel, token, lease)
 
+    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+        """Extend the leases of several runs, in one round trip."""
+        self.check_process()
+        commands = [self._command("renew", channel, token, lease) for channel, token, lease in renewals]
+        found: list[RunState | FencedError] = []
+        for outcome in self._connections.outcomes(commands, _TIMEOUT, writes=True):
+            if isinstance(outcome, Exception) and not isinstance(outcome, FencedError):
+                raise outcome
+            found.append(outcome if isinstance(outcome, FencedError) else _run_state(outcome))
+        return found
+
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
         stored: list[Argument] = []
@@ -160,17 +173,7 @@ class RedisEngine(BaseEngine):
     def _state(self, method: str, channel: str, *arguments: Argument) -> RunState | None:
         self.check_process()
         reply = self._connections.run(self._command(method, channel, *arguments), _TIMEOUT, writes=True)
-        if reply is None:
-            return None
-        epoch, token, status, expires, cancelled, granted = reply
-        return RunState(
-            epoch.decode(),
-            int(token),
-            status.decode(),
-            float(expires),
-            cancelled=bool(cancelled),
-            granted=bool(granted),
-        )
+        return None if reply is None else _run_state(reply)
 
     def _command(self, method: str, channel: str, *arguments: Argument, keys: Sequence[bytes] = ()) -> Command:
         now = "" if self._clock is None else f"{self._clock():.6f}"
@@ -212,6 +215,13 @@ def _flag(frame: Frame, planned: int | None) -> bytes:
     if planned is not None:
         return b"@%d" % planned
     return b"" if frame.key is None else b"1"
+
+
+def _run_state(reply: Any) -> RunState:
+    epoch, token, status, expires, cancelled, granted = reply
+    return RunState(
+        epoch.decode(), int(token), status.decode(), float(expires), cancelled=bool(cancelled), granted=bool(granted)
+    )
 
 
 def _position(reply: Any) -> Position:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from stream_adapter._log import logger
-from stream_adapter.errors import BrokerUnavailableError
+from stream_adapter.errors import BrokerUnavailableError, FencedError
 
 from ._base import BaseEngine
 from ._batches import Batch
@@ -177,6 +177,10 @@ class SQLiteEngine(BaseEngine):
     def renew(self, channel: str, token: int, *, lease: float) -> RunState:
         """Extend a run's lease."""
         return self._call(lambda store: store.renew(channel, token, self._clock(), lease=lease), writes=False)
+
+    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+        """Extend the leases of several runs, in one transaction."""
+        return self._call(lambda store: store.renew_many(renewals, self._clock()), writes=False)
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""

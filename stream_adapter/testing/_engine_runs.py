@@ -123,6 +123,25 @@ class RunPromises(EngineSetup):
         self.engine.cancel(self.channel, run.epoch)
         assert self.engine.renew(self.channel, new.token, lease=15).cancelled is False
 
+    def test_many_leases_are_renewed_together_and_each_has_its_answer(self) -> None:
+        if not self.carries_runs:
+            return
+        channels = [f"{self.channel}{n}" for n in (3, 1, 2, 0)]
+        runs = [self.engine.claim(channel, lease=15, retain=60) for channel in channels]
+        self.engine.cancel(channels[1], runs[1].epoch)
+        renewals = [(channel, run.token, 15) for channel, run in zip(channels, runs, strict=True)]
+        self.advance(10)
+        found = self.engine.renew_many(renewals)
+        assert [isinstance(state, RunState) and (state.epoch, state.cancelled) for state in found] == [
+            (run.epoch, run is runs[1]) for run in runs
+        ]
+        self.advance(10)
+        self.engine.finish(channels[2], runs[2].token, "done")
+        found = self.engine.renew_many(renewals)
+        assert [type(state) for state in found] == [RunState, RunState, FencedError, RunState]
+        self.advance(10)
+        assert self.engine.finish(channels[3], runs[3].token, "lost").status == "running"
+
     def test_cancel_and_finish_are_reported_to_watchers(self) -> None:
         if not self.carries_runs:
             return

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import stream_adapter as sa
-from stream_adapter.engines import RunState
+from stream_adapter.engines import Page, RunState
 from stream_adapter.engines.sqlite import SQLiteEngine
 from tests.broker.reading import BOUND
 
@@ -26,7 +26,7 @@ class _Unwatched(SQLiteEngine):
         self.is_released = threading.Event()
         self.asked: list[str] = []
 
-    def watch_many(self, channels: Sequence[str]) -> None:
+    def watch_many(self, channels: Iterable[str]) -> None:
         self.is_released.wait(BOUND)
         super().watch_many(channels)
 
@@ -34,9 +34,9 @@ class _Unwatched(SQLiteEngine):
         self.asked.append("claim")
         return super().claim(*arguments, **options)
 
-    def read(self, *arguments: Any) -> Any:
+    def read(self, channel: str, since: int | None, limit: int) -> Page:
         self.asked.append("read")
-        return super().read(*arguments)
+        return super().read(channel, since, limit)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ _asking.py      steps that ask the engine, driven in a thread or on a loop
 _claiming.py    who produces: claim, join, reject, cancel; what a client's cursor means
 _outbox.py      items that a source has yielded and the engine has not stored
 _driving.py     the source: a task of a loop, or a thread
-_lease.py       the lease of a run that is produced here: kept, and lost
+_lease.py       the lease of a run that is produced here: when it is renewed, and lost
+_keeper.py      the leases of one loop: renewed together
 _journal.py     what a producer writes of its run, once: the items, and the end
 _production.py  a run whose producer is in this process: its tasks, and how it ends
 _watchdog.py    runs whose producers are elsewhere: a lease that has ended makes them lost
@@ -20,8 +21,8 @@ Who owns what, and who may touch it:
 
     a source        its driver alone: one task of the run's loop, or one thread, which also closes it
     the outbox      its driver puts, its production takes; under the outbox's lock
-    a production    the run's loop: two tasks, one writes, one keeps the lease. `stop` is called in any thread
-    the lease       the production renews it; any process may finish a run whose lease has ended; the engine
+    a production    the run's loop: a task that writes. `stop` is called in any thread
+    the lease       the loop's keeper renews it; any process may finish a run whose lease has ended; the engine
                     decides which one did
     a watchdog      the hub's worker thread
     a follower      its own loop or thread, as a listener of the hub

@@ -1,7 +1,7 @@
 """A run whose producer is in this process: its lease is kept, its items are appended, and its end is written.
 
-Two tasks of the run's loop: `_write` appends what the outbox has, in one append what is there together, and finishes
-the run; `_keep` keeps the lease, and stops the run when it was cancelled, or the lease has ended.
+A task of the run's loop, `_write`, appends what the outbox has, in one append what is there together, and finishes the
+run. The loop's keeper renews the lease, and stops the run when it was cancelled, or the lease has ended.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from stream_adapter.errors import BrokerError, FencedError
 
 from ._driving import drive
 from ._journal import Journal
+from ._keeper import Keeper
 from ._lease import Lease, Stop
 from ._options import Work
 from ._outbox import LimitError, Outbox
@@ -50,6 +51,7 @@ class Production:
         timeout: seconds that it may take; None: any.
         append_timeout: seconds that one append may take.
         loop: where it runs.
+        keeper: keeps its lease, on the same loop.
         on_end: called once, on the run's loop, when all is done.
 
     Attributes:
@@ -71,6 +73,7 @@ class Production:
         timeout: float | None,
         append_timeout: float,
         loop: asyncio.AbstractEventLoop,
+        keeper: Keeper,
         on_end: Callable[[Production], object],
     ) -> None:
         self._name = name
@@ -78,7 +81,8 @@ class Production:
         self._work = work
         self._timeout = timeout
         self._on_end = on_end
-        self._lease = Lease(engine, name.key, state, lease)
+        self._keeper = keeper
+        self._lease = Lease(name.key, state, lease, timeout, self._stop_here)
         self._journal = Journal(engine, name, state, self._lease, append_timeout, self._log_name)
         self._outbox = Outbox(self._wake)
         self._must_wait = engine.blocks  # for an append: a task of its own does
@@ -143,7 +147,7 @@ class Production:
     def notice(self) -> None:
         """Check soon whether the run was cancelled."""
         with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self._lease.noticed.set)
+            self.loop.call_soon_threadsafe(self._keeper.look, self._lease)
 
     def give_up(self) -> None:
         """Write the end in the caller's thread: the run's loop has ended, or is busy."""
@@ -206,14 +210,13 @@ class Production:
 
     async def _write(self) -> None:
         assert self._source is not None  # noqa: S101  # it begins first
-        keeper = self._task(self._keep(), Context())
+        self._keeper.add(self._lease)
         try:
             await self._write_all(self._source)
         finally:
-            keeper.cancel()
+            self._keeper.remove(self._lease)
             self._set_ended(self.status if self.status != "running" else "lost")
             try:
-                await asyncio.wait((keeper,))
                 await self._closing(self._source)
             finally:
                 self._on_end(self)
@@ -277,9 +280,6 @@ class Production:
     def _log_limit(self, limit: str) -> str:
         log_stream(logging.ERROR, self._log_name, limit, "it ends with an error")
         return limit
-
-    async def _keep(self) -> None:
-        self._stop_here(await self._lease.keep(self._timeout))
 
     def _set_ended(self, status: RunStatus) -> None:
         self.status = status

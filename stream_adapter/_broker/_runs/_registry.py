@@ -10,6 +10,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from stream_adapter._broker._hub import Hub
 from stream_adapter._broker._ids import ChannelName
@@ -18,6 +19,7 @@ from stream_adapter._source import Source
 from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError
 
+from ._keeper import Keeper
 from ._options import Work
 from ._production import END_GRACE, Production
 from ._watchdog import Watchdog
@@ -44,6 +46,7 @@ class Registry:
         self._append_timeout = append_timeout
         self._lock = threading.Lock()
         self._productions: dict[Production, Callable[[], None]] = {}
+        self._keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, Keeper] = WeakKeyDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._followers: dict[tuple[str, str], int] = {}
         self._ends_with_them: set[tuple[str, str]] = set()  # runs that one of their clients has left early
@@ -81,6 +84,7 @@ class Registry:
     ) -> Production:
         """Produce a run that was claimed, on the loop that runs here, or else on the library's own."""
         here = current_loop()
+        loop = here or background_loop()
         production = Production(
             self.engine,
             name,
@@ -89,7 +93,8 @@ class Registry:
             lease=lease,
             timeout=timeout,
             append_timeout=self._append_timeout,
-            loop=here or background_loop(),
+            loop=loop,
+            keeper=self._keeper(loop),
             on_end=self._ended,
         )
         try:
@@ -104,6 +109,13 @@ class Registry:
             self._productions[production] = leave
         production.start(copy_context(), is_here=here is not None)
         return production
+
+    def _keeper(self, loop: asyncio.AbstractEventLoop) -> Keeper:
+        with self._lock:
+            keeper = self._keepers.get(loop)
+            if keeper is None:
+                keeper = self._keepers[loop] = Keeper(self.engine)
+            return keeper
 
     def production(self, name: ChannelName, state: RunState) -> Production | None:
         """Return the producer of a run, if it is in this process."""

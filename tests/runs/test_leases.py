@@ -1,0 +1,107 @@
+"""The leases of one loop's runs are renewed together, each before its end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+import weakref
+from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
+
+import stream_adapter as sa
+from stream_adapter.engines import MemoryEngine, RunState
+from stream_adapter.engines.sqlite import SQLiteEngine
+from stream_adapter.errors import FencedError
+from tests.broker.reading import BOUND
+
+from .sources import Source, eventually
+
+
+class _Counting(MemoryEngine):
+    """Notes the channels of each exchange, and may fail some."""
+
+    def __init__(self, failures: int = 0) -> None:
+        super().__init__()
+        self.exchanges: list[list[str]] = []
+        self.failures = failures
+
+    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+        renewals = list(renewals)
+        self.exchanges.append([channel for channel, _, _ in renewals])
+        if self.failures:
+            self.failures -= 1
+            raise sa.BrokerUnavailableError("away")
+        return super().renew_many(renewals)
+
+
+def test_leases_of_many_runs_are_renewed_in_a_few_exchanges() -> None:
+    engine, count, lease = _Counting(), 300, 3.0
+
+    async def use(live: sa.Broker) -> None:
+        goes_on = asyncio.Event()
+
+        async def answer() -> AsyncGenerator[int]:
+            await goes_on.wait()
+            yield 1
+
+        begun = time.monotonic()
+        runs = [await live.run(f"a{n}", answer, lease=lease).astart() for n in range(count)]
+        await eventually(lambda: len({name for exchange in engine.exchanges for name in exchange}) == count)
+        assert len(engine.exchanges) <= 1 + (time.monotonic() - begun) / (lease / 6)  # half a period apart
+        assert len(asyncio.all_tasks()) <= 2 * count + 1  # a source and a writer each
+        goes_on.set()
+        await eventually(lambda: all(run.status == "done" for run in runs))
+
+    with sa.Broker(engine) as live:
+        asyncio.run(use(live))
+
+
+def test_lease_outlives_failed_renewals_and_the_run_goes_on() -> None:
+    engine, source = _Counting(failures=2), Source(1, 2, before=1)
+
+    async def use(live: sa.Broker) -> None:
+        run = await live.run("a", source.asynchronous, lease=1.5).astart()
+        await eventually(lambda: len(engine.exchanges) > 3)
+        source.gate.open()
+        assert [event.data async for event in run] == [1, 2, {"status": "done"}]
+
+    with sa.Broker(engine) as live:
+        asyncio.run(use(live))
+
+
+def test_run_past_its_timeout_ends_while_a_renewal_is_under_way(tmp_path: Path) -> None:
+    source, begun, released = Source(1, before=1), threading.Event(), threading.Event()
+
+    class Slow(SQLiteEngine):
+        def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+            begun.set()
+            released.wait(BOUND)
+            return super().renew_many(renewals)
+
+    async def use(live: sa.Broker) -> None:
+        async with asyncio.timeout(BOUND):
+            await live.run("a", source.asynchronous, lease=1.5).astart()  # whose renewal is the one under way
+            timed = live.run("b", source.asynchronous, lease=60, timeout=1.0)
+            assert [event.data async for event in timed][-1]["run"] == "error"
+            assert begun.is_set()
+            released.set()
+            source.gate.open()
+
+    with sa.Broker(Slow(tmp_path / "broker.db")) as live:
+        asyncio.run(use(live))
+
+
+def test_loop_that_has_ended_is_not_kept_by_its_leases() -> None:
+    async def answer() -> AsyncGenerator[int]:
+        yield 1
+
+    async def use(live: sa.Broker) -> weakref.ref[asyncio.AbstractEventLoop]:
+        assert [event.data async for event in live.run("a", answer)] == [1, {"status": "done"}]
+        return weakref.ref(asyncio.get_running_loop())
+
+    with sa.Broker() as live:
+        loop = asyncio.run(use(live))
+        gc.collect()
+        assert loop() is None
