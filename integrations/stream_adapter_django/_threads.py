@@ -80,25 +80,36 @@ def _hooks_for_thread() -> Hooks:
 def asgi_hooks() -> Hooks:
     """Return the hooks for ASGI. Call it on the loop, in the stream's context."""
     thread = _RequestThread()
-    return Hooks(submit=thread, on_open=_carried(), prefetch=1, on_stuck=thread.leave)
+    return Hooks(submit=thread, on_open=thread.enter, prefetch=1, on_stuck=thread.leave)
 
 
 class _RequestThread:
-    """Submits jobs to the thread that asgiref keeps for the request, from any thread."""
+    """Submits jobs to the thread that asgiref keeps for the request: the first one on the loop, others in any thread.
+
+    An async source submits none. It runs on the loop, where what Django keeps for the request is in its context.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = copy_context()  # asgiref finds the thread by what it has stored here
         self._request = request_context()
         self._running: set[asyncio.Task[object]] = set()  # the loop itself holds its tasks weakly
+        self._carried: Callable[[], object] | None = None
 
     def __call__(self, job: Callable[[], object]) -> None:
+        if self._carried is None:
+            self._carried = self._context.run(_carried)
         self._loop.call_soon_threadsafe(self._start, job, context=self._context)
 
     def _start(self, job: Callable[[], object]) -> None:
         task = self._loop.create_task(sync_to_async(job, thread_sensitive=True)())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    def enter(self) -> None:
+        """Set, in the thread of a sync source, what Django keeps for the request."""
+        if self._carried is not None:
+            self._carried()
 
     def leave(self) -> None:
         """End the request without its thread: asgiref would wait for the thread, older versions of it on the loop."""
