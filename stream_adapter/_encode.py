@@ -76,7 +76,6 @@ class ChunkTable(dict[type, Encode]):
     __slots__ = ("_flush", "_resolve")
 
     def __init__(self, resolve: Callable[[type], Encode], flush: Callable[[], bytes] | None = None) -> None:
-        super().__init__()
         self._resolve = resolve
         self._flush = flush
 

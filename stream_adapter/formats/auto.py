@@ -141,8 +141,8 @@ class _AutoEncoder(FormatEncoder):
     __slots__ = ("_choice",)
 
     def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
-        self._choice = _Choice(auto, strict=strict, charset=charset)
-        super().__init__(self._choice.format, ChunkTable(self._choice.function))
+        choice = self._choice = _Choice(auto, strict=strict, charset=charset)
+        self.table = ChunkTable(choice.function)
 
     @property  # it is another once one is chosen
     def format(self) -> Format:  # pyright: ignore[reportIncompatibleVariableOverride]
