@@ -51,7 +51,6 @@ class Openings(Repairs):
         super().__init__(engine, prefix)
         self._asking = threading.RLock()
         self._unopened: list[_Opening] = []
-        self._failure: tuple[float, str] = (float("-inf"), "")  # the engine's last: when, and why; the worker's
 
     def opening(self, channel: Channel) -> Future[None]:
         """Return a future that is done when an entered channel is open; ask the engine if that is not under way."""
@@ -93,10 +92,6 @@ class Openings(Repairs):
             return
         with self._asking:
             job()
-
-    def _note_failure(self, error: BaseException) -> None:
-        if isinstance(error, BrokerUnavailableError):
-            self._failure = time.monotonic(), str(error)
 
     def _take_unopened(self) -> list[_Opening]:
         """Return the channels whose turn it is to be opened; those without listeners are forgotten already."""
@@ -155,9 +150,7 @@ class Openings(Repairs):
 
     def _read_for(self, channel: Channel, what: tuple[int | None, int], reading: Future[Read], asked: float) -> None:
         try:
-            failed, failure = self._failure
-            if asked < failed:
-                raise BrokerUnavailableError(failure)  # noqa: TRY301  # as if the engine had raised it for this one, too
+            self._check_engine(asked)
             page = self._engine.read(channel.key, *what)
         except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
             self._note_failure(error)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 
 from stream_adapter._log import logger
 from stream_adapter.engines import Engine, Page, Position
-from stream_adapter.errors import BrokerError
+from stream_adapter.errors import BrokerError, BrokerUnavailableError
 
 from ._channel import MAX_REPLAY, Channel
 from ._ring import Ring
@@ -43,6 +44,7 @@ class Repairs:
         self.channels: dict[str, Channel] = {}
         self._is_checking = self._is_rechecking = False
         self._catching_up: set[str] = set()
+        self._failure: tuple[float, str] = (float("-inf"), "")  # the engine's last: when, and why; the worker's
         self.is_disconnected: bool = False
         self.received_count: int = 0
 
@@ -70,9 +72,19 @@ class Repairs:
         """Ask the worker to read what the ring lacks. Call it under the lock."""
         if channel.key not in self._catching_up:
             self._catching_up.add(channel.key)
-            self._worker.submit(partial(self._catch_up, channel))
+            self._worker.submit(partial(self._catch_up, channel, time.monotonic()))
 
-    def _catch_up(self, channel: Channel) -> None:
+    def _check_engine(self, asked: float) -> None:
+        """Raise the engine's failure again if it came after `asked`: what waits for the worker shares one timeout."""
+        failed, error = self._failure
+        if asked < failed:
+            raise BrokerUnavailableError(error)
+
+    def _note_failure(self, error: BaseException) -> None:
+        if isinstance(error, BrokerUnavailableError):
+            self._failure = time.monotonic(), str(error)
+
+    def _catch_up(self, channel: Channel, asked: float) -> None:
         with self.lock:
             self._catching_up.discard(channel.key)
         while True:
@@ -80,10 +92,13 @@ class Repairs:
             if ring is None or self.channels.get(channel.key) is not channel:
                 return
             try:
+                self._check_engine(asked)
                 page = self._engine.read(channel.key, ring.top, MAX_REPLAY)
             except BrokerError as error:
-                self._log_trouble(error)
-                self.soon(partial(self._catch_up, channel))
+                if asked >= self._failure[0]:  # it is the first that meets it
+                    self._note_failure(error)
+                    self._log_trouble(error)
+                self.soon(partial(self._catch_up, channel, time.monotonic() + 1.5 * RETRY_SECONDS))
                 return
             with self.lock:
                 if channel.ring is ring and not self._splice(channel, ring, page):
@@ -135,6 +150,7 @@ class Repairs:
             for start in range(0, len(keys), AT_ONCE):
                 positions.update(self._engine.positions(keys[start : start + AT_ONCE]))
         except BrokerError as error:
+            self._note_failure(error)
             self._log_trouble(error)
             with self.lock:
                 if not self.is_disconnected and not self._is_rechecking:  # else `reconnected` has it done again

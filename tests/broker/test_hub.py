@@ -443,12 +443,22 @@ class _Unreachable(MemoryEngine):
         self.asked = threading.Event()
         self.released = threading.Event()
         self.calls = 0
+        self.is_away = True
+
+    def _fail(self) -> None:
+        if self.is_away:
+            self.calls += 1
+            self.asked.set()
+            assert self.released.wait(20)
+            raise BrokerUnavailableError("the store cannot be reached")
 
     def watch(self, channel: str) -> None:
-        self.calls += 1
-        self.asked.set()
-        assert self.released.wait(20)
-        raise BrokerUnavailableError("the store cannot be reached")
+        self._fail()
+        super().watch(channel)
+
+    def read(self, channel: str, since: int | None, limit: int) -> Page:
+        self._fail()
+        return super().read(channel, since, limit)
 
 
 def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
@@ -468,6 +478,25 @@ def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
         later = hub.enter(ChannelName.of("stream", "later"), waiter)[1]
         assert isinstance(later.exception(20), BrokerUnavailableError)
         assert engine.calls == 2
+
+
+def test_channels_that_catch_up_while_the_engine_fails_share_its_failure_with_new_listeners() -> None:
+    engine = _Unreachable()
+    engine.is_away = False
+    with sa.Broker(engine) as live:
+        hub = live._hub()
+        waiter = hub.waiter()
+        names = [ChannelName.of("stream", f"c{n}") for n in range(10)]
+        for name in names:
+            hub.enter(name, waiter)[1].result(20)
+        engine.is_away = True
+        for name in names:
+            hub.changed(name.key)
+        assert engine.asked.wait(20)
+        late = hub.enter(ChannelName.of("stream", "late"), waiter)[1]
+        engine.released.set()
+        assert isinstance(late.exception(20), BrokerUnavailableError)
+        assert engine.calls == 1
 
 
 class _FailsOnce(MemoryEngine):
