@@ -51,6 +51,9 @@ __all__ = ["Hub"]
 
 LINGER = 5.0  # seconds that a channel without listeners is watched
 
+_DONE: Future[None] = Future()
+_DONE.set_result(None)
+
 
 class Hub(Openings, Receiver):
     """The listeners of one process to one broker's channels.
@@ -82,10 +85,17 @@ class Hub(Openings, Receiver):
                 group = self._groups[loop] = LoopGroup(loop, self.lock)
             return LoopWaiter(group)
 
-    def enter(self, name: ChannelName, waiter: Waiter) -> tuple[Channel, Future[None]]:
-        """Count a listener; return a future that is done when the channel is watched and its position known."""
+    def enter(self, name: ChannelName, waiter: Waiter, epoch: str | None = None) -> tuple[Channel, Future[None]]:
+        """Count a listener; return a future that is done when the channel is watched and its position known.
+
+        Args:
+            name: the channel.
+            waiter: the listener's.
+            epoch: of the run that it will follow; one that has begun here is known, and is watched soon.
+        """
         channel = self._counted(name, waiter)
-        return channel, self.opening(channel)
+        is_known = epoch is not None and channel.ring is not None and channel.ring.epoch == epoch
+        return channel, _DONE if is_known else self.opening(channel)
 
     def _counted(self, name: ChannelName, waiter: Waiter) -> Channel:
         with self.lock:
@@ -121,18 +131,26 @@ class Hub(Openings, Receiver):
     def observe(self, name: ChannelName, changed: Callable[[], None], epoch: str) -> tuple[Channel, Callable[[], None]]:
         """Call `changed`, in any thread, when the engine reports a change; return a function that ends it.
 
+        If the engine blocks, call `watch` afterwards, for which the run's listeners in this process need not wait.
+
         Args:
             name: the channel of a run that this process has begun just now, and will report itself by `received`.
             changed: returns at once.
-            epoch: the run's. Its listeners here need not wait until the channel is watched.
+            epoch: the run's.
         """
         observer = Observer(changed)
         with self.lock:
             channel = self._counted(name, observer)
             if self._engine.blocks and (channel.ring is None or channel.ring.epoch != epoch):
                 self._replace(channel, Position(epoch, 0))
-        self.opening(channel)
+        if not self._engine.blocks:
+            self.opening(channel)
         return channel, partial(self.leave, channel, observer)
+
+    def watch(self, channel: Channel, changed: Callable[[], None]) -> None:
+        """Have an observed channel watched, if it is listened to still; call `changed` then: it may have missed one."""
+        if channel.listeners:
+            self.opening(channel).add_done_callback(lambda _: changed())
 
     def wake_here(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
         """Wake a channel's listeners on the loop that runs here, as a call that it has been given will append."""

@@ -133,8 +133,8 @@ class Openings(Repairs):
         """Begin the ring of a channel that was opened; a run that began in this process has done so. Under the lock."""
         if channel.ring is None:
             channel.ring = Ring(channel.name, *position)
-        elif channel.ring.epoch != position.epoch:  # which of them is newer is not known
-            self._catch_up_soon(channel)
+        elif channel.ring.epoch != position.epoch or channel.ring.top < position.offset:
+            self._catch_up_soon(channel)  # which of them is newer is not known
 
     def _refuse(self, openings: Sequence[_Opening], error: BaseException) -> None:
         with self.lock:

@@ -45,8 +45,10 @@ class Worker:
                 thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 thread.start()  # the system may refuse it
                 self._thread = thread
-            heapq.heappush(self._jobs, (time.monotonic() + seconds, next(self._numbers), job))
-            self._changed.notify()
+            entry = time.monotonic() + seconds, next(self._numbers), job
+            heapq.heappush(self._jobs, entry)
+            if self._jobs[0] is entry:  # else the thread wakes up for another before
+                self._changed.notify()
 
     def finish(self, last: Callable[[], None] | None) -> None:
         """Drop what waits, run a last job if the thread has run any, and end it."""

@@ -94,3 +94,18 @@ def test_channel_is_watched_in_the_end_and_its_newer_run_is_followed(engine: _Un
 
     with sa.Broker(engine) as live, sa.Broker(f"sqlite:///{tmp_path}/broker.db") as other:
         asyncio.run(use(live, other))
+
+
+def test_cancellation_from_before_the_channel_is_watched_is_seen_once_it_is(engine: _Unwatched, tmp_path: Path) -> None:
+    async def use(live: sa.Broker, other: sa.Broker) -> None:
+        async with asyncio.timeout(BOUND / 2):
+            source = Source(1, 2, before=1)
+            run = await live.run("a", source.asynchronous, lease=600).astart()
+            assert run.id is not None
+            assert await other.acancel("a", run=run.id)
+            engine.is_released.set()
+            assert [event.event async for event in run] == [None, "error"]
+            assert (run.status, source.closed) == ("cancelled", 1)
+
+    with sa.Broker(engine) as live, sa.Broker(f"sqlite:///{tmp_path}/broker.db") as other:
+        asyncio.run(use(live, other))

@@ -81,10 +81,9 @@ class Follower:
         Raises:
             BrokerUnavailableError: the engine cannot be asked in the beginning, or the broker is closed.
         """
-        channel, opened = self._hub.enter(self._name, self._waiter)
+        channel, opened = self._hub.enter(self._name, self._waiter, self._epoch)
         try:
-            if channel.ring is None or channel.ring.epoch != self._epoch:  # else it has begun here just now
-                yield opened
+            yield opened
             if self._state.status == "running":
                 self._watchdog.watch(channel, self._state)
             yield [RunOpen()]

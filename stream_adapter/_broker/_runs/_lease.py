@@ -61,7 +61,7 @@ class Lease:
         return self.due - self.seconds / 6
 
     def look(self) -> None:
-        """Have it renewed as soon as another look is allowed: a renewal says whether the run was cancelled."""
+        """Make it due as soon as another look is allowed: a renewal says whether the run was cancelled."""
         self.due = min(self.due, self._asked + min(_NOTICES, self.seconds / 10))
 
     def ask(self, now: float) -> None:

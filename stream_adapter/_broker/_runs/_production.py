@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["END_GRACE", "Production"]
 
+_WATCH_AFTER = 0.05  # seconds: watching would take the interpreter from the first item
 _CLOSING = 0.5  # seconds that an async source has to close before the end is written
 _CLOSE_TIMEOUT = 5.0  # seconds after which a source that does not close is abandoned
 END_GRACE = 2.0  # seconds for a run to end and its source to close, when its process is about to end
@@ -94,6 +95,7 @@ class Production:
         self._writer: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = loop
         self.wake_listeners: Callable[[], None] = _nothing
+        self._watch: Callable[[], object] | None = None
         self._changed = asyncio.Event()
         self.status: RunStatus = "running"
         self.ended: threading.Event = threading.Event()
@@ -109,9 +111,15 @@ class Production:
         """The engine's name of its channel."""
         return self._name.key
 
-    def report_to(self, received: Callable[[Sequence[Entry]], object]) -> None:
-        """Report what the engine has stored: listeners of this process need not wait for its own notice."""
+    def report_to(self, received: Callable[[Sequence[Entry]], object], watch: Callable[[], object]) -> None:
+        """Report what the engine has stored: listeners of this process need not wait for its own notice.
+
+        Args:
+            received: called with what was stored.
+            watch: called once a little later, when the first items are on their way.
+        """
         self._journal.received = received
+        self._watch = watch
 
     def start(self, context: Context, *, is_here: bool) -> None:
         """Begin on its loop; `is_here` if the caller runs on it."""
@@ -124,6 +132,8 @@ class Production:
         self._source = self._task(drive(self._work, self._outbox, self._in_threads), context)
         self._source.add_done_callback(lambda _: self._changed.set())
         self._writer = self._task(self._write(), Context())
+        if self._watch is not None:
+            self.loop.call_later(_WATCH_AFTER, self._watch, context=Context())
 
     def _task(self, coroutine: Coroutine[None, None, None], context: Context) -> asyncio.Task[None]:
         return self.loop.create_task(coroutine, context=context)

@@ -102,7 +102,9 @@ class Registry:
             channel, leave = hub.observe(name, production.notice, state.epoch)
             production.wake_listeners = partial(hub.wake_here, channel, production.loop)
             if self.engine.blocks:  # else its listeners have what is stored before the append returns
-                production.report_to(partial(hub.received, name.key, state.epoch))
+                production.report_to(
+                    partial(hub.received, name.key, state.epoch), partial(hub.watch, channel, production.notice)
+                )
         except BrokerError:  # a cancellation is seen when the lease is renewed
             leave = _nothing
         with self._lock:
