@@ -499,6 +499,19 @@ def test_channels_that_catch_up_while_the_engine_fails_share_its_failure_with_ne
         assert engine.calls == 1
 
 
+def test_channel_that_waits_to_be_opened_is_refused_when_the_broker_is_closed() -> None:
+    engine = _Unreachable()
+    with sa.Broker(engine) as live:
+        hub = live._hub()
+        waiter = hub.waiter()
+        hub.enter(ChannelName.of("stream", "first"), waiter)
+        assert engine.asked.wait(20)
+        waiting = hub.enter(ChannelName.of("stream", "second"), waiter)[1]
+        hub.close()
+        assert isinstance(waiting.exception(20), BrokerUnavailableError)
+        engine.released.set()
+
+
 class _FailsOnce(MemoryEngine):
     blocks = True
     failures = 0
