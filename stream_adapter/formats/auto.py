@@ -145,7 +145,7 @@ class _AutoEncoder(FormatEncoder):
 
     def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
         choice = self._choice = _Choice(auto, strict=strict, charset=charset)
-        self.table = ChunkTable(choice.function)
+        self.table: ChunkTable = ChunkTable(choice.function)
 
     @property  # it is another once one is chosen
     def format(self) -> Format:  # pyright: ignore[reportIncompatibleVariableOverride]

