@@ -20,7 +20,9 @@ __all__ = ["PostgresServer", "binaries"]
 
 _BOUND = 60.0  # seconds that a server may take to start on a busy machine
 _USER = "daemon"  # of every Linux; PostgreSQL does not run as root
-_COPY = Path(tempfile.gettempdir()) / f"stream-adapter-postgres-{os.getpid()}"  # where that user cannot read the package
+_COPY = (
+    Path(tempfile.gettempdir()) / f"stream-adapter-postgres-{os.getpid()}"
+)  # where that user cannot read the package
 
 
 @cache
