@@ -10,6 +10,8 @@ import weakref
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
+import pytest
+
 import stream_adapter as sa
 from stream_adapter.engines import MemoryEngine, RunState
 from stream_adapter.engines.sqlite import SQLiteEngine
@@ -22,17 +24,18 @@ from .sources import Source, eventually
 class _Counting(MemoryEngine):
     """Notes the channels of each exchange, and may fail some."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, failure: Exception | None = None) -> None:
         super().__init__()
         self.exchanges: list[list[str]] = []
         self.failures = failures
+        self.failure = failure or sa.BrokerUnavailableError("away")
 
     def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
         renewals = list(renewals)
         self.exchanges.append([channel for channel, _, _ in renewals])
         if self.failures:
             self.failures -= 1
-            raise sa.BrokerUnavailableError("away")
+            raise self.failure
         return super().renew_many(renewals)
 
 
@@ -58,8 +61,9 @@ def test_leases_of_many_runs_are_renewed_in_a_few_exchanges() -> None:
         asyncio.run(use(live))
 
 
-def test_lease_outlives_failed_renewals_and_the_run_goes_on() -> None:
-    engine, source = _Counting(failures=2), Source(1, 2, before=1)
+@pytest.mark.parametrize("failure", [sa.BrokerUnavailableError("away"), ValueError("a fault of the engine")])
+def test_lease_outlives_failed_renewals_and_the_run_goes_on(failure: Exception) -> None:
+    engine, source = _Counting(2, failure), Source(1, 2, before=1)
 
     async def use(live: sa.Broker) -> None:
         run = await live.run("a", source.asynchronous, lease=1.5).astart()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextvars import Context
 from functools import partial
 
+from stream_adapter._log import logger
 from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError
 
@@ -89,10 +90,12 @@ class Keeper:
         for lease in leases:
             lease.ask(now)
         renewals = [(lease.key, lease.token, lease.seconds) for lease in leases]
-        replies: Sequence[RunState | BrokerError]
+        replies: Sequence[RunState | Exception]
         try:
             replies = await call(self._engine, partial(self._engine.renew_many, renewals))
-        except BrokerError as error:
+        except Exception as error:  # noqa: BLE001  # the leases last for some more attempts
+            if not isinstance(error, BrokerError):
+                logger.exception("renewing the leases of %d runs failed; trying again", len(leases))
             replies = [error] * len(leases)
         finally:
             self._exchange = None

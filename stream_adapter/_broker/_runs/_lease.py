@@ -69,7 +69,7 @@ class Lease:
         self._asked = now
         self.due = now + self.seconds / 3
 
-    def answer(self, reply: RunState | BrokerError) -> Stop | None:
+    def answer(self, reply: RunState | Exception) -> Stop | None:
         """Note the engine's answer; return why the run must stop, None if it goes on."""
         now = time.monotonic()
         if isinstance(reply, RunState):
