@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator
 from contextvars import ContextVar
 from typing import Any
 
+import django
 import pytest
 from asgiref.sync import async_to_sync, markcoroutinefunction
 from django.core.handlers.asgi import ASGIHandler
@@ -300,6 +301,8 @@ def test_a_response_is_rendered_once() -> None:
 @both_interfaces
 @either_way
 def test_stream_that_has_ended_is_freed_without_the_garbage_collector(interface: Interface, way: str) -> None:
+    if interface.name == "asgi" and django.VERSION >= (6, 0):
+        pytest.skip("Django 6 keeps each response in a cycle with the exception that ends its group of tasks")
     made: list[weakref.ref[sa.Response]] = []
 
     def view(request: HttpRequest) -> Any:
