@@ -14,6 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from stream_adapter.engines import Engine, Position
+from stream_adapter.engines._together import watch_many
 from stream_adapter.errors import BrokerUnavailableError
 
 from ._channel import Channel, Read
@@ -114,7 +115,7 @@ class Openings(Repairs):
     def _open(self, openings: Sequence[_Opening]) -> None:
         keys = [opening.channel.key for opening in openings]
         try:
-            self._engine.watch_many(keys)
+            watch_many(self._engine, keys)
             positions = self._engine.positions(keys)
             with self.lock:
                 for opening in openings:

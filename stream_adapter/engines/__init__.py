@@ -2,8 +2,8 @@
 
 An engine is a few methods (`Engine`), and reports notices to its `Receiver`, the broker's hub. Write one by
 deriving from `BaseEngine`: `append_many`, `read`, `watch` and `unwatch` are all that events need; `positions`,
-`watch_many` and `renew_many`, to ask for many channels in one round trip; and `claim`, `renew`, `finish`, `cancel`,
-`run_state` for runs. Then `Broker(MyEngine(…))`. The suite that it must pass is
+`watch_many` and `renew_many`, which the protocol does not require, to ask for many channels in one round trip; and
+`claim`, `renew`, `finish`, `cancel`, `run_state` for runs. Then `Broker(MyEngine(…))`. The suite that it must pass is
 `stream_adapter.testing.EngineConformance`.
 
     class MyEngine(BaseEngine):

@@ -16,6 +16,7 @@ from stream_adapter.errors import BrokerUnavailableError, FencedError
 
 from ._batches import Batch, Batches
 from ._protocol import Engine, Receiver
+from ._together import Renewal, renew_each, watch_each
 from ._values import Append, Frame, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["BaseEngine"]
@@ -141,15 +142,7 @@ class BaseEngine(Engine):
 
     def watch_many(self, channels: Iterable[str]) -> None:
         """Watch channels, one after the other. Override it to do so in one round trip."""
-        watched: list[str] = []
-        try:
-            for channel in channels:
-                self.watch(channel)
-                watched.append(channel)
-        except BaseException:
-            for channel in watched:
-                self.unwatch(channel)
-            raise
+        watch_each(self, channels)
 
     def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
         """Refuse: an engine may carry events and no runs."""
@@ -159,15 +152,9 @@ class BaseEngine(Engine):
         """Refuse: an engine may carry events and no runs."""
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")
 
-    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
+    def renew_many(self, renewals: Iterable[Renewal]) -> list[RunState | FencedError]:
         """Extend the leases of several runs. Override it to do so in one round trip."""
-        return [self._renewed(*renewal) for renewal in renewals]
-
-    def _renewed(self, channel: str, token: int, lease: float) -> RunState | FencedError:
-        try:
-            return self.renew(channel, token, lease=lease)
-        except FencedError as error:
-            return error
+        return renew_each(self, renewals)
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Refuse: an engine may carry events and no runs."""

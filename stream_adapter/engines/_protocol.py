@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from stream_adapter.errors import FencedError
-
 from ._values import Entry, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["Engine", "Receiver"]
@@ -106,10 +104,6 @@ class Engine(Protocol):
         """Report what is appended to a channel from now on: once this returns, no later append goes unreported."""
         ...
 
-    def watch_many(self, channels: Iterable[str]) -> None:
-        """Watch channels in one round trip, all or none: if it raises, none of them is watched."""
-        ...
-
     def unwatch(self, channel: str) -> None:
         """Stop reporting a channel."""
         ...
@@ -134,17 +128,6 @@ class Engine(Protocol):
 
         Raises:
             FencedError: `token` is not that of the channel's running run.
-        """
-        ...
-
-    def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
-        """Extend the leases of several runs, in one round trip.
-
-        Args:
-            renewals: of each its channel, its token, and the seconds of its lease.
-
-        Returns:
-            What `renew` returns, or raises as FencedError, for each of them.
         """
         ...
 

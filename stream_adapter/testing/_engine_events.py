@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from stream_adapter.engines import KEY_SECONDS, Frame, History, Position
+from stream_adapter.engines._together import watch_many
 
 from ._engine_setup import WAIT, EngineSetup, RecordingReceiver, payloads_of
 
@@ -198,7 +199,7 @@ class EventPromises(EngineSetup):
         receiver = RecordingReceiver(self.engine)
         channels = [f"{self.channel}:{n}" for n in range(5)]
         self.engine.watch(channels[0])
-        self.engine.watch_many(channels)
+        watch_many(self.engine, channels)
         publisher = self.peer()
         for channel in channels:
             publisher.append_many(channel, [Frame(channel.encode())], history=History())

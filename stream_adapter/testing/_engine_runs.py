@@ -7,6 +7,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from stream_adapter.engines import Frame, History, Position, RunState
+from stream_adapter.engines._together import renew_many
 from stream_adapter.errors import FencedError
 
 from ._engine_setup import EngineSetup, RecordingReceiver, payloads_of, raises
@@ -131,13 +132,13 @@ class RunPromises(EngineSetup):
         self.engine.cancel(channels[1], runs[1].epoch)
         renewals = [(channel, run.token, 15) for channel, run in zip(channels, runs, strict=True)]
         self.advance(10)
-        found = self.engine.renew_many(renewals)
+        found = renew_many(self.engine, renewals)
         assert [isinstance(state, RunState) and (state.epoch, state.cancelled) for state in found] == [
             (run.epoch, run is runs[1]) for run in runs
         ]
         self.advance(10)
         self.engine.finish(channels[2], runs[2].token, "done")
-        found = self.engine.renew_many(renewals)
+        found = renew_many(self.engine, renewals)
         assert [type(state) for state in found] == [RunState, RunState, FencedError, RunState]
         self.advance(10)
         assert self.engine.finish(channels[3], runs[3].token, "lost").status == "running"

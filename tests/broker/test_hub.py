@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -21,9 +21,10 @@ from stream_adapter._broker import _hub, _openings, _repairs
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
-from stream_adapter.engines import Entry, Frame, History, MemoryEngine, Page, Position, Receiver
+from stream_adapter.engines import Engine, Entry, Frame, History, MemoryEngine, Page, Position, Receiver
 from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.testing import listening
+from tests.runs.sources import eventually
 
 from .conftest import MakeBroker
 from .reading import reading, request, wait_until
@@ -249,6 +250,44 @@ def test_engine_that_cannot_be_reached_refuses_a_subscription_with_503_and_is_as
             next(iter(live.subscribe("a", replay=1)))
         assert caught.value.status_code == 503
         assert next(iter(live.subscribe("a", replay=1))).data == 1
+
+
+class ProtocolAlone:
+    """Has the methods of the protocol, and no other of the engine that it stands before."""
+
+    def __init__(self) -> None:
+        self._engine = MemoryEngine()
+        self.asked: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.add(name)
+        if name not in dir(Engine) and name != "blocks":
+            raise AttributeError(name)
+        return getattr(self._engine, name)
+
+
+def test_engine_that_has_the_methods_of_the_protocol_alone_carries_events_and_runs() -> None:
+    engine: Any = ProtocolAlone()
+
+    async def use(live: sa.Broker) -> None:
+        cursor = await live.alast_event_id("a")
+        heard = aiter(live.subscribe("a", since=cursor))
+        await live.apublish("a", 1)
+        assert (await anext(heard)).data == 1
+        goes_on = asyncio.Event()
+
+        async def answer() -> AsyncGenerator[int]:
+            yield 1
+            await goes_on.wait()
+            yield 2
+
+        run = await live.run("b", answer, lease=0.3).astart()
+        await eventually(lambda: "renew" in engine.asked)
+        goes_on.set()
+        assert [event.data async for event in run] == [1, 2, {"status": "done"}]
+
+    with sa.Broker(engine) as live:
+        asyncio.run(asyncio.wait_for(use(live), 60))
 
 
 def test_subscription_raises_what_opening_its_channel_raised_and_the_next_one_opens_it() -> None:

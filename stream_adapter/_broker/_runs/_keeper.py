@@ -14,6 +14,7 @@ from functools import partial
 
 from stream_adapter._log import logger
 from stream_adapter.engines import Engine, RunState
+from stream_adapter.engines._together import renew_many
 from stream_adapter.errors import BrokerError
 
 from ._asking import call
@@ -92,7 +93,7 @@ class Keeper:
         renewals = [(lease.key, lease.token, lease.seconds) for lease in leases]
         replies: Sequence[RunState | Exception]
         try:
-            replies = await call(self._engine, partial(self._engine.renew_many, renewals))
+            replies = await call(self._engine, partial(renew_many, self._engine, renewals))
         except Exception as error:  # noqa: BLE001  # the leases last for some more attempts
             if not isinstance(error, BrokerError):
                 logger.exception("renewing the leases of %d runs failed; trying again", len(leases))

@@ -1,0 +1,77 @@
+"""What an engine is asked for several channels at once: in one round trip, if it has a method for that.
+
+The protocol `Engine` does not have these two verbs: an engine that lacks them is asked for one channel after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from stream_adapter.errors import FencedError
+
+from ._protocol import Engine
+from ._values import RunState
+
+__all__ = ["Renewal", "RenewsTogether", "WatchesTogether", "renew_each", "renew_many", "watch_each", "watch_many"]
+
+Renewal: TypeAlias = tuple[str, int, float]
+"""The channel of a run, its token, and the seconds of its lease."""
+
+
+@runtime_checkable
+class WatchesTogether(Protocol):
+    """An engine that watches several channels in one round trip."""
+
+    def watch_many(self, channels: Iterable[str]) -> None:
+        """Watch channels, all or none: if it raises, none of them is watched."""
+        ...
+
+
+@runtime_checkable
+class RenewsTogether(Protocol):
+    """An engine that renews several leases in one round trip."""
+
+    def renew_many(self, renewals: Iterable[Renewal]) -> Sequence[RunState | FencedError]:
+        """Extend leases; return for each what `renew` returns, or raises as FencedError."""
+        ...
+
+
+def watch_many(engine: Engine, channels: Iterable[str]) -> None:
+    """Watch channels, all or none: if it raises, none of them is watched."""
+    if isinstance(engine, WatchesTogether):
+        engine.watch_many(channels)
+    else:
+        watch_each(engine, channels)
+
+
+def watch_each(engine: Engine, channels: Iterable[str]) -> None:
+    """Watch channels one after the other, all or none."""
+    watched: list[str] = []
+    try:
+        for channel in channels:
+            engine.watch(channel)
+            watched.append(channel)
+    except BaseException:
+        for channel in watched:
+            engine.unwatch(channel)
+        raise
+
+
+def renew_many(engine: Engine, renewals: Iterable[Renewal]) -> Sequence[RunState | FencedError]:
+    """Extend the leases of several runs; return for each what `renew` returns, or raises as FencedError."""
+    if isinstance(engine, RenewsTogether):
+        return engine.renew_many(renewals)
+    return renew_each(engine, renewals)
+
+
+def renew_each(engine: Engine, renewals: Iterable[Renewal]) -> list[RunState | FencedError]:
+    """Extend leases one after the other."""
+    return [_renewed(engine, *renewal) for renewal in renewals]
+
+
+def _renewed(engine: Engine, channel: str, token: int, lease: float) -> RunState | FencedError:
+    try:
+        return engine.renew(channel, token, lease=lease)
+    except FencedError as error:
+        return error
