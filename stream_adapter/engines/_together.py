@@ -1,6 +1,6 @@
 """What an engine is asked for several channels at once: in one round trip, if it has a method for that.
 
-The protocol `Engine` does not have these two methods: an engine that lacks them is asked for one channel after the other.
+The protocol `Engine` lacks these two methods: an engine without them is asked for one channel after the other.
 """
 
 from __future__ import annotations
