@@ -99,7 +99,7 @@ def test_leaving_it_closes_the_streams_that_are_open_and_leaves_no_thread_and_no
         with pytest.raises(httpx2.TransportError):
             next_chunk(response)
     subject.closed.wait()
-    assert resources() <= before  # those of other tests may end meanwhile
+    assert resources() <= before  # those of other tests may have ended
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(server.url)
 
@@ -192,4 +192,4 @@ def test_a_lifespan_runs_with_the_server_and_its_failure_is_an_error() -> None:
     before = resources()
     with pytest.raises(RuntimeError, match="the application's startup failed"), LiveServer(failing):
         pass
-    assert resources() <= before  # those of other tests may end meanwhile
+    assert resources() <= before  # those of other tests may have ended
