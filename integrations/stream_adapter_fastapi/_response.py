@@ -45,7 +45,7 @@ from stream_adapter.types import Receive, Scope, Send, Source
 
 from ._contract import Contract, contract_of
 from ._receiving import watched_receive
-from ._refusals import answering_refusals
+from ._refusals import AnsweringRefusals
 
 __all__ = ["StreamResponse", "stream_response"]
 
@@ -138,7 +138,7 @@ class StreamResponse(StreamingResponse):
             await deliver(body, receive, send, pathsend=offers_pathsend(scope))
         except RefusalError:
             if body is None or not body.begun:
-                with answering_refusals(scope):
+                with AnsweringRefusals(scope):
                     raise
             raise
 

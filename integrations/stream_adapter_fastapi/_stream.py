@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
 from typing import Annotated, Any, TypeAlias, Unpack
 
 from fastapi import Depends
@@ -25,7 +24,7 @@ from stream_adapter.types import Scope, Source
 from ._compat import DefaultPlaceholder, EventSourceResponse
 from ._openapi import DocumentedResponse
 from ._receiving import share_receive
-from ._refusals import answering_refusals
+from ._refusals import AnsweringRefusals
 from ._response import StreamResponse
 
 __all__ = ["Injected", "Stream", "Streamer", "make_streamer", "options_of"]
@@ -71,9 +70,9 @@ class Streamer:
             response.request = self._request
         return response
 
-    def answering_refusals(self) -> AbstractContextManager[None]:
+    def answering_refusals(self) -> AnsweringRefusals:
         """Raise a refusal that the view raises in the form in which the application answers it."""
-        return answering_refusals(self._scope)
+        return AnsweringRefusals(self._scope)
 
     @property
     def last_event_id(self) -> str | None:

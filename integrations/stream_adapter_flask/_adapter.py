@@ -49,7 +49,7 @@ class StreamAdapter:
         @wraps(dispatch)
         def dispatch_request(*args: Any, **kwargs: Any) -> ResponseReturnValue:  # Flask 3.2 passes its context
             try:
-                with answering_refusals():
+                with answering_refusals:
                     result = dispatch(*args, **kwargs)
             except TypeError as error:
                 _explain_serialized_stream(error)

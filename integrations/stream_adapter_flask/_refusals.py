@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -33,19 +31,23 @@ def _refusal_class(status: int) -> type[_Refusal]:
     return type(base.__name__, (_Refusal, base), {"code": status})
 
 
-@contextmanager
-def answering_refusals() -> Generator[None]:
-    """Raise a refusal as Werkzeug's exception of its status, with its headers.
+class _AnsweringRefusals:
+    """Raise a refusal as Werkzeug's exception of its status, with its headers. Every request enters it.
 
     One whose class the app has an error handler for is raised as it is; a handler for every Exception does not count.
     """
-    try:
-        yield
-    except RefusalError as error:
-        if _is_handled(type(error)):
-            raise
-        status, headers = refusal_head(error)
-        raise _refusal_class(status)(headers) from error
+
+    __slots__ = ()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if isinstance(error, RefusalError) and not _is_handled(type(error)):
+            status, headers = refusal_head(error)
+            raise _refusal_class(status)(headers) from error
+
+
+answering_refusals = _AnsweringRefusals()
 
 
 def _is_handled(refusal: type[RefusalError]) -> bool:

@@ -71,7 +71,7 @@ class StreamResponse(Response):
     def _start_body(self) -> None:
         if self._file is not None:
             return  # the server reads it, and there is nothing to wait for
-        with answering_refusals():
+        with answering_refusals:
             self._body.start()
 
     def start(self) -> None:
@@ -190,7 +190,7 @@ def respond(stream: Stream, *, starts: bool = False) -> Response:
     environ = request.environ
     # text of no named type is sent as the text of the app's plain generators is
     head = RequestHead.from_environ(environ)
-    with answering_refusals():
+    with answering_refusals:
         resolved = stream.resolve(head, text_media_type=app_class.default_mimetype or "text/plain")
     if starts and resolved.is_plain:
         return _plain_response(app_class, resolved)

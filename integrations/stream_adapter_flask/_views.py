@@ -51,7 +51,7 @@ class _Streaming(StreamingDecorator[ResponseReturnValue]):
     def _decorate(self, view: Callable[P, object], options: ResponseOptions) -> Callable[P, ResponseReturnValue]:
         @wraps(view)
         def streaming_view(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-            with answering_refusals():
+            with answering_refusals:
                 result: Any = view(*args, **kwargs)
                 if inspect.iscoroutine(result):
                     result = run_coroutine(result)
