@@ -12,11 +12,10 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from stream_adapter.errors import BrokerUnavailableError, FencedError
+from stream_adapter.errors import BrokerUnavailableError
 
 from ._batches import Batch, Batches
 from ._protocol import Engine, Receiver
-from ._together import Renewal, renew_each, watch_each
 from ._values import Append, Frame, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["BaseEngine"]
@@ -140,10 +139,6 @@ class BaseEngine(Engine):
         pages: dict[str, Page] = {channel: self.read(channel, None, 0) for channel in channels}
         return {channel: Position(page.epoch, page.top) for channel, page in pages.items()}
 
-    def watch_many(self, channels: Iterable[str]) -> None:
-        """Watch channels, one after the other. Override it to do so in one round trip."""
-        watch_each(self, channels)
-
     def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
         """Refuse: an engine may carry events and no runs."""
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")
@@ -151,10 +146,6 @@ class BaseEngine(Engine):
     def renew(self, channel: str, token: int, *, lease: float) -> RunState:
         """Refuse: an engine may carry events and no runs."""
         raise NotImplementedError(f"{type(self).__name__} does not carry runs")
-
-    def renew_many(self, renewals: Iterable[Renewal]) -> list[RunState | FencedError]:
-        """Extend the leases of several runs. Override it to do so in one round trip."""
-        return renew_each(self, renewals)
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Refuse: an engine may carry events and no runs."""

@@ -20,6 +20,7 @@ from ._base import BaseEngine
 from ._postgres_connections import Connection, Connections
 from ._postgres_listener import NOTIFY, Listener, Place
 from ._postgres_schema import IDENTITY, SCHEMA
+from ._together import renew_each
 from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["PostgresEngine", "engine_from_url"]
@@ -241,7 +242,7 @@ class PostgresEngine(BaseEngine):
                 given = (new_epoch(), connection.identity, self._now(), names, tokens, leases)
                 rows = connection.execute(_RENEW_MANY, given).fetchall()
         except FencedError:
-            return super().renew_many(renewals)
+            return renew_each(self, renewals)
         found = {number: RunState(*row) for (number, _), row in zip(wanted, rows, strict=True)}
         return [found[number] for number in sorted(found)]
 

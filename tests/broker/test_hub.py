@@ -22,6 +22,7 @@ from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
 from stream_adapter.engines import Engine, Entry, Frame, History, MemoryEngine, Page, Position, Receiver
+from stream_adapter.engines._together import watch_each
 from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.testing import listening
 from tests.runs.sources import eventually
@@ -147,7 +148,7 @@ class CountingEngine(MemoryEngine):
 
     def watch_many(self, channels: Iterable[str]) -> None:
         self._count("watch")
-        super().watch_many(names := list(channels))
+        watch_each(self, names := list(channels))
         self.watched += len(names)
         self.largest = max(self.largest, len(names))
 

@@ -14,6 +14,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.engines import MemoryEngine, RunState
+from stream_adapter.engines._together import renew_each
 from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.errors import FencedError
 from tests.broker.reading import BOUND
@@ -36,7 +37,7 @@ class _Counting(MemoryEngine):
         if self.failures:
             self.failures -= 1
             raise self.failure
-        return super().renew_many(renewals)
+        return renew_each(self, renewals)
 
 
 def test_leases_of_many_runs_are_renewed_in_a_few_exchanges() -> None:
