@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine, Generator
 from contextvars import Context, copy_context
 from types import coroutine
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stream_adapter.errors import UnsupportedError
 
@@ -50,8 +50,10 @@ def for_task(context: StepContext) -> Context:
     return context if isinstance(context, Context) else copy_context()
 
 
-class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
-    """A coroutine whose first step is run by `begin`. It is made a task of, or awaited after its `first_wait`.
+class Begun(Generic[T]):
+    """A coroutine whose first step is run by `begin`. What is left of it is awaited after its `first_wait`.
+
+    Nothing of this class then stands between a task and the coroutine.
 
     Args:
         coroutine: one that has not begun.
@@ -61,68 +63,64 @@ class Begun(Coroutine[Any, Any, T], Generator[Any, Any, T]):
 
     def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
         self._coroutine = coroutine
-        self._waits_for: tuple[Any] | None = None  # what the first step waits for, until the task is handed it
-        self._ending: BaseException | None = None  # how the first step ended the coroutine, until that is raised
+        self._waits_for: Any = None  # what the first step waits for
+        self._ending: BaseException | None = None  # how it ended the coroutine, until that is raised
 
     def begin(self) -> bool:
         """Run the first step; return True if the coroutine waits now, False if it has ended."""
         try:
-            self._waits_for = (self._coroutine.send(None),)
+            self._waits_for = self._coroutine.send(None)
         except BaseException as ending:  # noqa: BLE001  # raised where it is awaited; a StopIteration has the result
             self._ending = ending
+        return self.waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether the first step did not end it."""
         return self._ending is None
 
-    def raise_error(self) -> None:
-        """Raise what the first step raised, if it has ended the coroutine with an error."""
-        ending, self._ending = self._ending, None  # its traceback refers back to this object
-        if ending is not None and not isinstance(ending, StopIteration):
-            raise ending
-
-    def send(self, value: Any, /) -> Any:
-        """Go on."""
-        if self._waits_for is not None:
-            (waits_for,), self._waits_for = self._waits_for, None
-            return waits_for
-        if self._ending is not None:
-            ending, self._ending = self._ending, None
-            raise ending
-        return self._coroutine.send(value)
-
-    def throw(self, error: Any, value: object = None, traceback: object = None, /) -> Any:
-        """Raise an exception where the coroutine waits; `value` and `traceback` belong to a form that is not used."""
-        if self._ending is not None:
-            return self.send(None)
-        if self._waits_for is not None:
-            (waits_for,), self._waits_for = self._waits_for, None
-            # its task was cancelled before it knew what it waits for, and would have cancelled that
-            if isinstance(error, asyncio.CancelledError) and waits_for is not None and waits_for.cancel(*error.args):
-                return waits_for
-        return self._coroutine.throw(error)
-
-    def close(self) -> None:
-        """Close it where it waits."""
-        self._coroutine.close()
+    def result(self) -> T:
+        """Return what the coroutine returned, or raise what it raised, once it has ended."""
+        ending, self._ending = self._ending, None
+        try:
+            if isinstance(ending, StopIteration):
+                result: T = ending.value
+                return result
+            raise ending or RuntimeError("the coroutine has not ended")
+        finally:
+            del ending  # its traceback has this frame
 
     @coroutine
-    def first_wait(self) -> Generator[Any, Any, bool]:
+    def first_wait(self, cancelled: asyncio.CancelledError | None = None) -> Generator[Any, Any, bool]:
         """Wait for what the first step waits for; return True if the coroutine is then awaited to its end.
 
-        Nothing of this class stands between a task and a coroutine that is awaited after it.
+        Args:
+            cancelled: of a task that did not know what it waits for, and would have cancelled that.
         """
-        waits_for: Any = self.send(None)
+        if cancelled is not None and not self._cancel_wait(cancelled) and not self._throw(cancelled):
+            return False
         while True:
+            waits_for, self._waits_for = self._waits_for, None
             try:
                 yield waits_for
             except GeneratorExit:
                 self._coroutine.close()
                 raise
             except BaseException as error:  # noqa: BLE001  # raised where the coroutine waits
-                try:
-                    waits_for = self._coroutine.throw(error)
-                except StopIteration:
+                if not self._throw(error):
                     return False
             else:
                 return True
+
+    def _cancel_wait(self, cancelled: asyncio.CancelledError) -> bool:
+        return self._waits_for is not None and self._waits_for.cancel(*cancelled.args)
+
+    def _throw(self, error: BaseException) -> bool:
+        try:
+            self._waits_for = self._coroutine.throw(error)
+        except StopIteration as ending:
+            self._ending = ending.with_traceback(None)  # which has this frame
+        return self.waits
 
     def __await__(self) -> Generator[Any, Any, T]:
         """Go on after `first_wait`."""
@@ -153,7 +151,9 @@ else:
         enters then, such as `asyncio.timeout`, it leaves in the same task.
         """
         begun = Begun(coroutine)
-        task = loop.create_task(begun, context=context)
+        rest = _rest_of(begun)
+        rest.send(None)  # a task that is cancelled before its first step would otherwise not enter it at all
+        task = loop.create_task(rest, context=context)
         caller = asyncio.current_task(loop)
         if caller is not None:
             _leave_task(loop, caller)
@@ -165,3 +165,17 @@ else:
             if caller is not None:
                 _enter_task(loop, caller)
         return task
+
+    async def _rest_of(begun: Begun[T]) -> T:
+        """Go on with it in a task whose first step follows this one's."""
+        try:
+            await _one_step()
+        except asyncio.CancelledError as cancelled:
+            goes_on = begun.waits and await begun.first_wait(cancelled)
+        else:
+            goes_on = begun.waits and await begun.first_wait()
+        return await begun if goes_on else begun.result()
+
+    @coroutine
+    def _one_step() -> Generator[None]:
+        yield

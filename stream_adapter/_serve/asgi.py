@@ -96,7 +96,7 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
             elif (run := Begun(delivery.run())).begin():  # what never waits is not watched
                 await delivery.watched(run, receive)
             else:
-                run.raise_error()
+                run.result()
         finally:
             await body.aclose()
     except (ClientDisconnected, StreamAborted) as ending:
