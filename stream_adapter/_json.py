@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -21,6 +19,7 @@ from uuid import UUID
 import orjson
 
 from ._json_values import STAND_INS, not_finite
+from ._nan import refuse_nan
 from ._remedies import name_of, remedy_for
 from .errors import ChunkEncodingError, ChunkValueError
 from .types import JSONDumps
@@ -33,7 +32,6 @@ _OPTIONS = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS  # a list with keys() is a row
 )
 _NATIVE = frozenset({str, int, float, bool, NoneType, UUID, orjson.Fragment})
-_NEVER_NAN = frozenset({str, int, bool, NoneType, UUID, datetime, date, time, timedelta, Decimal})
 
 
 def _dumper(ending: bytes) -> Callable[[object], bytes]:
@@ -45,7 +43,7 @@ def _dumper(ending: bytes) -> Callable[[object], bytes]:
         except not_encodable:
             encoded = dump_slowly(value)
         if encoded.partition(b"null")[1]:  # three times as fast as `in`
-            _refuse_nan(value)
+            refuse_nan(value)
         if 10 in encoded:  # a line feed, which orjson itself never writes
             encoded = in_one_line(encoded)
         return encoded + ending
@@ -76,7 +74,7 @@ def dump_json_event(value: object) -> bytes:
     except orjson.JSONEncodeError:
         encoded = dump_slowly(value)
     if encoded.partition(b"null")[1]:
-        _refuse_nan(value)
+        refuse_nan(value)
     if 10 in encoded or 13 in encoded:  # either would end the field
         encoded = in_one_line(encoded)
     return b"data: %b\n\n" % encoded
@@ -125,7 +123,7 @@ def dumper_of(json_dumps: JSONDumps | None) -> Callable[[object], bytes]:
 
 def _default(value: Any) -> object:
     """Return a simpler value for orjson in place of `value`."""
-    return STAND_INS[value.__class__](value)
+    return STAND_INS[type(value)](value)
 
 
 def dump_slowly(value: object) -> bytes:
@@ -179,8 +177,9 @@ def _key(key: Any) -> bytes:
     except ChunkEncodingError:
         written = b"["
     if written[:1] in b"[{":
+        cls: type[Any] = type(key)  # pyright: ignore[reportUnknownVariableType]  # of anything
         raise ChunkEncodingError(
-            f"expected text, a number, a moment, a UUID or None as a key, got {name_of(key.__class__)}{remedy_for(key)}"
+            f"expected text, a number, a moment, a UUID or None as a key, got {name_of(cls)}{remedy_for(key)}"
         )
     return written if written[:1] == b'"' else b'"%b"' % written
 
@@ -202,44 +201,3 @@ def _digits(number: int) -> bytes:
         return b"%d" % number
     except ValueError as error:  # more than sys.set_int_max_str_digits allows
         raise ChunkValueError(f"expected a shorter number: {error}") from error
-
-
-def _refuse_nan(value: Any) -> None:
-    """Look through a value that was written with a `null`, which may be None or hide a NaN."""
-    cls: type[Any] = value.__class__
-    if cls in _NEVER_NAN:
-        return
-    if cls is float:
-        if not math.isfinite(value):
-            raise not_finite(repr(value))
-    elif cls is dict or cls is list or cls is tuple:
-        for item in value.values() if cls is dict else value:
-            _refuse_nan(item)
-    elif hasattr(cls, "__pydantic_serializer__"):
-        _refuse_nan_of_model(cls.__pydantic_serializer__, value)
-    elif hasattr(cls, "__struct_fields__"):
-        for name in cls.__struct_fields__:
-            _refuse_nan(getattr(value, name))
-    elif cls is not orjson.Fragment:
-        _refuse_nan(STAND_INS[cls](value))
-
-
-def _refuse_nan_of_model(serializer: Any, model: Any) -> None:
-    """Look through a Pydantic model, which may also write a NaN as text (`ser_json_inf_nan="strings"`)."""
-    fields = serializer.to_python(model, mode="json")
-    try:
-        _refuse_nan(fields)
-    except ChunkValueError:
-        if _hides_nan(fields, orjson.loads(serializer.to_json(model))):
-            raise
-
-
-def _hides_nan(fields: Any, written: Any) -> bool:
-    """Return True if a NaN among the fields is null in what was written of them."""
-    cls: type[Any] = fields.__class__
-    if cls is float:
-        return written is None
-    if cls is not written.__class__ or cls not in {dict, list}:
-        return False
-    pairs = zip(fields.values(), written.values(), strict=False) if cls is dict else zip(fields, written, strict=False)
-    return any(_hides_nan(field, value) for field, value in pairs)

@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 
 from ._records import reader_of
-from ._remedies import name_of, remedy_for
+from ._remedies import is_proxy, name_of, remedy_for
 from ._text import is_text
 from .errors import ChunkEncodingError, ChunkValueError
 
@@ -32,12 +32,14 @@ def _stand_in_of(cls: type[Any]) -> _Convert:  # noqa: C901, PLR0911  # a table,
     """Return the conversion of instances to a value that orjson encodes, or that is one step closer to one."""
     if issubclass(cls, Enum):
         return _member_value
+    if is_proxy(cls):
+        return _of_proxy
     if is_text(cls):
         return str.__str__ if issubclass(cls, str) else str
     if issubclass(cls, datetime):
-        return _moment if cls is datetime else _checked_moment(_moment_of_a_zone)
+        return _moment if cls is datetime else _moment_of_pandas if hasattr(cls, "nanosecond") else _moment_of_a_zone
     if issubclass(cls, timedelta):
-        return _duration if cls is timedelta else _checked_moment(_duration)
+        return _duration_of_pandas if hasattr(cls, "nanoseconds") else _duration
     of_base = next((convert for base, convert in _BUILTINS if issubclass(cls, base)), None)
     if of_base is not None:
         return of_base
@@ -71,6 +73,14 @@ STAND_INS: Mapping[type[Any], _Convert] = _StandIns()
 
 def _refuse(value: object) -> object:
     raise ChunkEncodingError(f"expected a JSON value, got {name_of(type(value))}{remedy_for(value)}")
+
+
+def _of_proxy(proxy: Any) -> object:
+    """Read what a proxy of a record or a list stands for; how another is meant, only its user can know."""
+    cls: type[Any] = proxy.__class__
+    if not issubclass(cls, (Mapping, list, tuple)) and reader_of(cls) is None:
+        return _refuse(proxy)
+    return STAND_INS[cls](proxy)
 
 
 def _member_value(member: Enum) -> object:
@@ -108,26 +118,39 @@ def _time(of_day: time) -> str:
     return text
 
 
-def _duration(duration: timedelta) -> str:
+def _duration(duration: timedelta, nanoseconds: int = 0) -> str:
     """Write it as Django's JSON encoder does (ISO 8601): `P1DT02H03M04.500000S`."""
-    count = timedelta.__floordiv__(duration, _MICROSECOND)
-    seconds, microseconds = divmod(abs(count), 1_000_000)
+    count = 1000 * timedelta.__floordiv__(duration, _MICROSECOND) + nanoseconds
+    seconds, rest = divmod(abs(count), 1_000_000_000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
-    fraction = f".{microseconds:06}" if microseconds else ""
+    fraction = f".{rest:09}" if rest % 1000 else f".{rest // 1000:06}" if rest else ""
     return f"{'-' if count < 0 else ''}P{days}DT{hours:02}H{minutes:02}M{seconds:02}{fraction}S"
 
 
-def _checked_moment(write: Callable[[Any], str]) -> _Convert:
-    """Return what refuses pandas' NaT, which is a moment by its class alone, and equals nothing."""
+# pandas' Timestamp and Timedelta hold more than the classes that they derive from: nanoseconds, and years and days out
+# of range, where what the base class reads is another moment. NaT is a moment by its class alone, and equals nothing.
 
-    def write_checked(moment: Any) -> object:
-        if moment != moment:  # noqa: PLR0124  # how a NaN is known, too
-            return _refuse(moment)
-        return write(moment)
 
-    return write_checked
+def _moment_of_pandas(moment: Any) -> object:
+    if moment != moment:  # noqa: PLR0124  # how a NaN is known, too
+        return _refuse(moment)
+    if moment.year != datetime.year.__get__(moment):
+        raise ChunkValueError(f"expected a moment in the years 1 to 9999, got {moment}")
+    text = _moment_of_a_zone(moment)
+    if not moment.nanosecond:
+        return text
+    zone = text[26 if moment.microsecond else 19 :]
+    return f"{text[:19]}.{moment.microsecond:06}{moment.nanosecond:03}{zone}"
+
+
+def _duration_of_pandas(duration: Any) -> object:
+    if duration != duration:  # noqa: PLR0124
+        return _refuse(duration)
+    if duration.days != timedelta.days.__get__(duration):
+        raise ChunkValueError(f"expected a duration of less than 1,000,000,000 days, got {duration}")
+    return _duration(duration, duration.nanoseconds)
 
 
 _BUILTINS: tuple[tuple[type, _Convert], ...] = (  # the first that a class derives from

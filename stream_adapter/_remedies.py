@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from types import NoneType
+from collections import UserList, deque
+from collections.abc import Callable, Iterable, ValuesView
+from types import NoneType, SimpleNamespace
 from typing import Any
 
-__all__ = ["is_frame", "name_of", "remedy_for"]
+__all__ = ["is_frame", "is_proxy", "is_series", "name_of", "remedy_for"]
 
 
 def name_of(cls: type[Any]) -> str:
@@ -51,15 +52,23 @@ def _speaks(cls: type[Any]) -> bool:
     return cls.__module__ != "builtins" and speaking is not object
 
 
+def is_proxy(cls: type[Any]) -> bool:
+    """Return True if instances stand for others, whose class they name as their own: SimpleLazyObject, LocalProxy."""
+    return any("__class__" in vars(base) for base in cls.__mro__ if base is not object)
+
+
 _REMEDIES: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
     (_is_any(NoneType), "leave the chunk out, or yield b''"),
+    (is_proxy, "it stands for another value: write str(value), dict(value) or the like of that"),
     (lambda cls: "ServerSentEvent" in cls.__name__, "send events by sa.sse(…)"),
     (_has("__anext__"), 'did you mean "async for chunk in …: yield chunk"?'),
+    (_has("__aiter__", "__iter__"), 'did you mean "yield from", or "async for chunk in …: yield chunk"?'),
     (_has("__aiter__"), 'did you mean "async for chunk in …: yield chunk"?'),
     (_has("__await__"), 'did you mean "yield await"?'),
     (_has("__next__"), 'did you mean "yield from"?'),
     (_of("pandas", "DataFrame"), 'stream its rows: value.to_dict("records")'),
-    (_of("pandas", "Series", "Index"), "stream its values: value.tolist()"),
+    (_of("pandas", "Series"), "stream its values: value.tolist(), or, of a row, write value.to_dict()"),
+    (_of("pandas", "Index", "ExtensionArray"), "stream its values: value.tolist()"),
     (_of("pandas", "NaTType", "NAType"), "write None, or leave it out"),
     (_of("polars", "DataFrame"), "stream its rows: value.iter_rows(named=True)"),
     (_of("polars", "LazyFrame"), "stream its rows: value.collect().iter_rows(named=True)"),
@@ -70,10 +79,16 @@ _REMEDIES: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
     (_of("pyarrow", "Buffer"), "write bytes(value)"),
     (_of("pyarrow", "Table", "RecordBatch", "Array", "ChunkedArray"), "stream its rows: value.to_pylist()"),
     (_of("django", "Model"), "stream queryset.values()"),
+    (_of("peewee", "Model"), "stream query.dicts()"),
+    (_of("tortoise", "Model"), "stream queryset.values()"),
+    (_of("array", "array"), "write value.tolist()"),
+    (_has("__fields__", "__config__", "dict"), "write value.dict()"),  # Pydantic's first version
     (_has("__mapper__", "metadata"), "select its columns, whose rows are taken"),
     (_is_any(bytes, bytearray, memoryview), "write value.decode() or base64"),
     (_has("__buffer__"), "write bytes(value)"),
     (_is_any(set, frozenset), "write sorted(value), or list(value)"),
+    (_is_any(UserList, deque, range, ValuesView), "write list(value)"),
+    (_is_any(SimpleNamespace), "write vars(value)"),
     (_speaks, "write str(value), if that is the text you mean"),
 )
 
@@ -84,7 +99,14 @@ _FRAMES = (
     _of("pyarrow", "Table", "RecordBatch"),
 )
 
+_SERIES = (_of("pandas", "Series", "Index", "ExtensionArray"), _of("polars", "Series"))
+
 
 def is_frame(cls: type[Any]) -> bool:
     """Return True for tables whose iteration does not yield their rows."""
     return any(applies(cls) for applies in _FRAMES)
+
+
+def is_series(cls: type[Any]) -> bool:
+    """Return True for a column of a frame, or a row of pandas: its values by position, whose names would be lost."""
+    return any(applies(cls) for applies in _SERIES)

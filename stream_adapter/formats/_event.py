@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from stream_adapter._json import dump_json
 from stream_adapter._remedies import name_of
-from stream_adapter._text import as_text
+from stream_adapter._text import as_text, is_text
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
 __all__ = ["ServerSentEvent", "event_of", "is_event", "lines_of"]
@@ -123,13 +123,13 @@ def _encode(data: object, event: str | None, event_id: str | None, retry: int | 
 
 def _data(value: object) -> str:
     text = as_text(value)
-    return str.__str__(text) if isinstance(text, str) else dump_json(value).decode()
+    return str.__str__(cast("str", text)) if is_text(type(text)) else dump_json(value).decode()
 
 
 def _text(name: str, value: object) -> str:
     """Return text as a plain `str`: a subclass of it, an Enum for one, may look different when it is formatted."""
     text = as_text(value)
-    if not isinstance(text, str):
+    if not isinstance(text, str) or not is_text(type(text)):  # a proxy says that it is one
         raise ChunkEncodingError(f"ServerSentEvent.{name}: expected text, got {name_of(type(text))}")
     return str.__str__(text)
 

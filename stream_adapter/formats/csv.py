@@ -7,13 +7,15 @@ import csv
 from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from copy import copy
+from enum import Enum
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast
 
 from stream_adapter._encode import ChunkTable, Encode, explain
-from stream_adapter._records import check_distinct, has_columns, reader_of
-from stream_adapter._remedies import is_frame, name_of, remedy_for
+from stream_adapter._nan import careful_reader_of
+from stream_adapter._records import check_distinct, has_columns
+from stream_adapter._remedies import is_frame, is_proxy, is_series, name_of, remedy_for
 from stream_adapter._text import is_text
 from stream_adapter.errors import ChunkEncodingError, ChunkValueError
 
@@ -153,11 +155,11 @@ class _CSVEncoder(FormatEncoder):
 
     def _function(self, cls: type[Any]) -> Encode:
         """Return how a row of type `cls` is encoded."""
-        read = reader_of(cls)
+        read = careful_reader_of(cls)
         if has_columns(cls):
             read = None  # it has them at hand, and is read by name
-        elif hasattr(cls, "__missing__"):
-            read = dict  # a Counter or defaultdict has a value for any column, and would never be uneven
+        elif _is_dict_of_its_own(cls):
+            read = dict  # what it holds, as the JSON formats write it
         if read is not None or has_columns(cls) or issubclass(cls, Mapping):
             if self._is_headless:
                 return _refuse_after_sequences
@@ -198,7 +200,7 @@ class _CSVEncoder(FormatEncoder):
         if self._columns is None:
             if not keys:
                 raise ChunkValueError(f"expected a row with columns, got an empty {name_of(row.__class__)}")
-            check_distinct(keys, row)
+            check_distinct(self._texts(keys), row)
             return self._set_columns(keys) + self._write(self._values(row))
         missing = [name for name in self._columns if name not in keys]
         unexpected = [name for name in keys if name not in self._columns]
@@ -207,6 +209,14 @@ class _CSVEncoder(FormatEncoder):
                 f"expected a row of the columns {_list(self._columns)}; {_uneven(missing, unexpected)}"
             )
         return self._write([None if name in missing else row[name] for name in self._columns])
+
+    def _texts(self, keys: tuple[object, ...]) -> list[str]:
+        """Return the names as the header has them: 1 and "1" are the same there, and a header has both as text."""
+        try:
+            return ["" if key is None else str(self._cells[type(key)](key)) for key in keys]
+        except ChunkEncodingError:
+            self._name_column(keys)
+            raise
 
     def _encode_sequence(self, row: Collection[object]) -> bytes:
         excess = len(row) - self._width
@@ -238,8 +248,14 @@ class _CSVEncoder(FormatEncoder):
         return self._text.encode("", final=True)
 
 
+def _is_dict_of_its_own(cls: type[Any]) -> bool:
+    """Return True for a dict that may return another value than it holds: a Counter, one of several values each."""
+    reads: object = getattr(cls, "__getitem__", None)
+    return (hasattr(cls, "__missing__") or reads is not dict.__getitem__) and issubclass(cls, dict)  # pyright: ignore[reportUnknownMemberType]  # of any keys
+
+
 def _has_order(cls: type[Any]) -> bool:
-    if is_text(cls) or is_frame(cls):
+    if is_text(cls) or is_frame(cls) or is_series(cls) or is_proxy(cls) or issubclass(cls, Enum):
         return False
     return issubclass(cls, Collection) and not issubclass(cls, (bytes, bytearray, memoryview, AbstractSet))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sqlite3
-from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from array import array
+from collections import ChainMap, Counter, OrderedDict, UserDict, UserList, defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -14,7 +15,7 @@ from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 from types import MappingProxyType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -312,6 +313,29 @@ class Speaking:
         return "text"
 
 
+class OldModel:
+    """A model of Pydantic's first version, as far as one can see."""
+
+    __fields__: ClassVar[dict[str, Any]] = {}
+    __config__ = None
+
+    def dict(self) -> None:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return "a=1"
+
+
+class Ticks:
+    """Iterated either way, as a QuerySet is."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([1])
+
+    async def __aiter__(self) -> AsyncIterator[int]:
+        yield 1
+
+
 def generator() -> Iterator[int]:
     yield 1
 
@@ -333,8 +357,14 @@ REFUSED: list[tuple[Any, str, str]] = [
         "; write str(value), if that is the text you mean",
     ),
     (ip_address("::1"), "ipaddress.IPv6Address", "; write str(value), if that is the text you mean"),
-    (deque([1]), "collections.deque", ""),
-    (SimpleNamespace(a=1), "types.SimpleNamespace", ""),
+    (deque([1]), "collections.deque", "; write list(value)"),
+    (UserList([1]), "collections.UserList", "; write list(value)"),
+    (range(2), "range", "; write list(value)"),
+    ({"a": 1}.values(), "dict_values", "; write list(value)"),
+    (array("i", [1]), "array.array", "; write value.tolist()"),
+    (SimpleNamespace(a=1), "types.SimpleNamespace", "; write vars(value)"),
+    (OldModel(), "tests.values.test_table.OldModel", "; write value.dict()"),
+    (Ticks(), "tests.values.test_table.Ticks", '; did you mean "yield from", or "async for chunk in …: yield chunk"?'),
     (generator(), "generator", '; did you mean "yield from"?'),
     (iter([1]), "list_iterator", '; did you mean "yield from"?'),
     (np.bool_(True), "numpy.bool", "; write value.item()"),
