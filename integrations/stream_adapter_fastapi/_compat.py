@@ -10,6 +10,7 @@ Read at FastAPI 0.138 to 0.165 and Starlette 1.10:
                           (by 0.138 at each request); "integrations may wrap dependant.call" there, says FastAPI
     get_typed_*           a view's parameters and return annotation, with names resolved where they were written
     Request._receive      what `stream`, `body` and `form` read from, looked up at each message
+    _exception_handler    and `middleware`: where Starlette awaits the responses of handlers and of middleware
     original_router, app  where included routers, mounted applications and the middleware of a route keep what is below
 """
 
@@ -19,7 +20,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from importlib.metadata import version
-from types import GenericAlias
+from types import FrameType, GenericAlias
 from typing import Any
 
 from starlette.requests import Request
@@ -56,6 +57,8 @@ __all__ = [
     "EventSourceResponse",
     "ResponseValidationError",
     "RouteContext",
+    "answers_for_view",
+    "awaiting_frame",
     "call_everywhere",
     "call_in",
     "call_of",
@@ -166,6 +169,21 @@ def declared_model(route: APIRoute) -> Any:
     """
     item = route.stream_item_type
     return route.response_model if item is None else GenericAlias(list, (item,))
+
+
+def awaiting_frame() -> FrameType | None:
+    """Return the frame of the code that awaits this package."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals["__name__"].startswith("stream_adapter_fastapi."):
+        frame = frame.f_back
+    return frame
+
+
+def answers_for_view() -> bool:
+    """Return True if an exception handler or a middleware awaits this package, not the route of the view."""
+    frame = awaiting_frame()
+    name = "" if frame is None else frame.f_globals["__name__"]
+    return name == "starlette._exception_handler" or name.startswith("starlette.middleware.")
 
 
 def set_receive(request: Request, receive: Receive) -> None:

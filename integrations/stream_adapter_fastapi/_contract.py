@@ -29,7 +29,14 @@ from stream_adapter.formats import SSE, Auto, Format
 from stream_adapter.integration import ChunkTable, Encode, FormatEncoder, event_of, is_event, kind_of
 from stream_adapter.types import Scope
 
-from ._compat import APIRoute, ResponseValidationError, call_of, declared_model, get_typed_return_annotation
+from ._compat import (
+    APIRoute,
+    ResponseValidationError,
+    answers_for_view,
+    call_of,
+    declared_model,
+    get_typed_return_annotation,
+)
 from ._items import class_of, is_container, item_of
 from ._marks import name_of, view_of
 
@@ -206,9 +213,13 @@ class _ContractEncoder(FormatEncoder):
 
 
 def contract_of(scope: Scope) -> Contract | None:
-    """Return the contract of the route that a request was matched to; None if it has none, as Starlette's have."""
+    """Return the contract of the route that a request was matched to; None if it has none, as Starlette's have.
+
+    It is the view's: the stream of an exception handler, or of a middleware, is not held to it. Call it before anything
+    is awaited.
+    """
     route = scope.get("route")
-    if not isinstance(route, APIRoute):
+    if not isinstance(route, APIRoute) or answers_for_view():
         return None
     known = vars(route)
     if _KEY not in known:

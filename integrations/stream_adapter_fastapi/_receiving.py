@@ -13,22 +13,22 @@ All of this happens on the request's loop. Only the watcher is cancelled, when t
 from __future__ import annotations
 
 import asyncio
-import inspect
+import math
 from collections import deque
 from typing import Any
 
+from anyio import current_effective_deadline
 from starlette.requests import Request
 
 from stream_adapter.types import Message, Receive
 
-from ._compat import set_receive
+from ._compat import awaiting_frame, set_receive
 
 __all__ = ["share_receive", "watched_receive"]
 
 _LIMIT = 262144  # bytes of the body that are kept for the application
 _PATIENCE = 1.0  # seconds after which the watcher looks again, although what is kept has reached the limit
 _DEPTH = 4  # callers among which the request of a view is looked for
-_OWN = "stream_adapter_fastapi."
 
 
 class _SharedReceive:
@@ -36,6 +36,9 @@ class _SharedReceive:
 
     Args:
         receive: the server's, or that of a middleware in front of the route.
+
+    Attributes:
+        is_watched: whether there is a watcher.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -46,9 +49,15 @@ class _SharedReceive:
         self._has_room = asyncio.Event()
         self._is_complete = False  # the end of the body has come from the server
         self._disconnect: Message | None = None
+        self.is_watched = False
 
     async def receive(self) -> Message:
-        """Return the next message for the application."""
+        """Return the next message for the application.
+
+        `Request.is_disconnected` asks in a cancelled scope, and drops what it gets of the body: it gets nothing of it.
+        """
+        if current_effective_deadline() == -math.inf:
+            return await self._look()
         while True:
             if self._kept:
                 return self._take()
@@ -68,6 +77,16 @@ class _SharedReceive:
                 if self._disconnect is None:
                     await self._ask_ahead()
         return self._disconnect
+
+    async def _look(self) -> Message:
+        """Return the disconnect if it has come; wait otherwise, until the caller's cancellation arrives.
+
+        In a cancelled scope BaseHTTPMiddleware loses what the server's `receive` brings: a watcher alone asks then.
+        """
+        while self._disconnect is None and not self.is_watched and self._size < _LIMIT:
+            async with self._lock:
+                await self._ask_ahead()
+        return self._disconnect or await asyncio.get_running_loop().create_future()
 
     async def _ask(self) -> Message:
         message = await self.server()
@@ -137,13 +156,15 @@ def watched_receive(request: Request[Any] | None, receive: Receive) -> Receive:
         receive: what the response was called with.
     """
     request = request or _request_of(receive)
-    return receive if request is None else _share(request).watch
+    if request is None:
+        return receive
+    shared = _share(request)
+    shared.is_watched = True
+    return shared.watch
 
 
 def _request_of(receive: Receive) -> Request[Any] | None:
-    frame = inspect.currentframe()
-    while frame is not None and frame.f_globals["__name__"].startswith(_OWN):
-        frame = frame.f_back
+    frame = awaiting_frame()
     for _ in range(_DEPTH):
         request: Any = None if frame is None else frame.f_locals.get("request")
         if issubclass(type(request), Request) and request.receive == receive:

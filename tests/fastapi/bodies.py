@@ -42,6 +42,13 @@ async def form_first(request: Request) -> AsyncIterator[str]:
         yield f"{len(await part.read())}\n"
 
 
+async def looked(request: Request) -> AsyncIterator[str]:
+    """Ask whether the client has left before the body is read, and while it arrives."""
+    for _ in range(3):
+        yield f"{await request.is_disconnected()}\n"
+    yield f"{len(await request.body())}\n"
+
+
 async def parts(request: Request) -> AsyncIterator[str]:
     """Answer each part with how much has come."""
     size = 0
@@ -97,7 +104,7 @@ async def reports_the_disconnect(request: Request, key: str, reads: str) -> Asyn
 
 SOURCES: dict[str, Callable[[Request], AsyncIterator[Any]]] = {
     source.__name__: source
-    for source in (json_first, body_first, body_after, form_first, parts, counted, echo, twice, unread)
+    for source in (json_first, body_first, body_after, form_first, looked, parts, counted, echo, twice, unread)
 }
 
 

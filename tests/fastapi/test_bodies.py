@@ -87,6 +87,8 @@ READS: list[tuple[str, dict[str, Any], str]] = [
     ("body_after", {}, "start\n0\n"),
     ("form_first", FORM, "b\n1000\n"),
     ("counted", {"content": chunked}, "start\n3000000\n"),
+    ("looked", {"content": b"x" * 10}, "False\nFalse\nFalse\n10\n"),
+    ("looked", {"content": chunked}, "False\nFalse\nFalse\n3000000\n"),
     ("twice", {"content": b"x" * 10}, "10\n10 False\n"),
     ("unread", {"content": b"x" * 10}, "unread\n"),
     ("unread", {}, "unread\n"),

@@ -246,6 +246,40 @@ def test_handler_of_response_validation_error_answers_an_invalid_first_item() ->
     assert (answer.status_code, answer.json()) == (502, [["name"]])
 
 
+@pytest.mark.parametrize("way", ["handler", "handler of Exception", "middleware"])
+def test_stream_that_answers_in_place_of_the_view_has_no_contract(way: str) -> None:
+    app = FastAPI()
+    StreamAdapter(app)
+
+    async def answer(*_: object) -> StreamResponse:
+        return stream_response(sa.ndjson([{"error": "full"}]), status_code=503)
+
+    if way == "middleware":
+
+        @app.middleware("http")
+        async def refuse(request: Request, call_next: Any) -> Response:
+            await call_next(request)
+            return await answer()
+    else:
+        app.exception_handler(LookupError if way == "handler" else Exception)(answer)
+
+    @app.get("/", response_model=list[Public])
+    def view() -> Any:
+        raise LookupError
+
+    @app.get("/stream")
+    @streaming
+    def stream() -> Iterator[Public]:
+        raise LookupError
+        yield
+
+    if way == "middleware":
+        app.exception_handler(LookupError)(lambda *_: JSONResponse({}))
+    answers = [client_of(app).get(path) for path in ("/", "/stream")]
+
+    assert [(answer.status_code, answer.text) for answer in answers] == [(503, '{"error":"full"}\n')] * 2
+
+
 class Full(BaseModel):
     a: int = 1
     b: str | None = None
