@@ -152,7 +152,7 @@ class SyncBody(WatchedBody):
         self._iterator = self._context.run(self._source.iterate)
         try:
             item = self._context.run(next, self._iterator, _END)
-        except asyncio.CancelledError as error:
+        except (asyncio.CancelledError, GeneratorExit) as error:  # of the source's own
             raise raisable(error) from error
         if item is _END:
             return [part for part in (self._commit(), self._flow.encoder.finish()) if part]
@@ -211,7 +211,7 @@ class SyncBody(WatchedBody):
                     item = step(advance)
                 except StopIteration:
                     break
-                except asyncio.CancelledError as error:
+                except (asyncio.CancelledError, GeneratorExit) as error:  # of the source's own
                     raise raisable(error) from error
                 if type(item) is not last:
                     last = type(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 
 from stream_adapter._body import Hooks, SyncBody
@@ -10,7 +11,7 @@ from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolvable
 from stream_adapter._server_sockets import client_connection
 from stream_adapter._status import status_line
-from stream_adapter.errors import RefusalError
+from stream_adapter.errors import ClientDisconnected, RefusalError, StreamAborted
 from stream_adapter.types import Environ, StartResponse
 
 from .refusal import bare_refusal
@@ -43,10 +44,23 @@ def begin(body: SyncBody, environ: Environ, start_response: StartResponse) -> It
     except RefusalError as error:
         body.close()
         return refuse(error, start_response)
-    except BaseException:
+    except BaseException as error:
         body.close()
+        if _looks_like_a_disconnect(error):
+            raise RuntimeError(f"the source failed before the response started: {error!r}") from error
         raise
     return body if file is None else file.wrap(environ)
+
+
+def _looks_like_a_disconnect(error: BaseException) -> bool:
+    """Return True for a source's own failure that a server takes for the client's departure, and does not answer.
+
+    Werkzeug does so for each error of a connection and each time-out, gunicorn by the number: a database that cannot be
+    reached would be neither answered nor logged.
+    """
+    if isinstance(error, (ClientDisconnected, StreamAborted)):
+        return False
+    return isinstance(error, (ConnectionError, TimeoutError)) or getattr(error, "errno", None) == errno.ENOTCONN
 
 
 def refuse(error: RefusalError, start_response: StartResponse) -> Iterable[bytes]:

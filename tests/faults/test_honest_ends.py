@@ -46,3 +46,13 @@ def test_failure_is_seen_though_something_else_catches_it(serve: Serve, app: str
                 chunked = b"transfer-encoding: chunked" in failed.received.lower()
                 assert failed.was_reset or (chunked and not failed.complete)
         subject.probe.wait_all_closed(4)
+
+
+@pytest.mark.parametrize("serve", [servers.werkzeug, servers.gunicorn, servers.waitress, servers.cheroot])
+def test_lost_connection_of_the_source_before_its_first_item_is_answered_500(serve: Serve) -> None:
+    with run(Host("any", "any", serve, "plain_wsgi:app")) as subject:
+        for way in ("sync", "async"):
+            client = subject.stream("unreachable", way).read_until(b"\r\n\r\n")
+            assert client.status == 500
+            client.finish()
+        subject.probe.wait_all_closed(2)

@@ -12,7 +12,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter.types import Environ
-from tests.support.interfaces import Call, call_asgi, either_interface, either_way, four_paths
+from tests.support.interfaces import Call, either_interface, either_way, four_paths
 
 from .odd_sources import (
     Fatal,
@@ -93,12 +93,15 @@ def test_base_exception_ends_the_stream(way: str, call: Call, at: int) -> None:
 
 @pytest.mark.parametrize("at", [0, 1])
 @pytest.mark.parametrize("raised", [asyncio.CancelledError, GeneratorExit])
-@either_way
-def test_a_cancellation_of_the_sources_own_is_an_error(way: str, raised: type[BaseException], at: int) -> None:
+@four_paths
+def test_a_cancellation_of_the_sources_own_is_an_error(
+    way: str, call: Call, raised: type[BaseException], at: int, caplog: pytest.LogCaptureFixture
+) -> None:
     summaries: Summaries = []
     source = counting(way, *[b"one"] * at, raised())
-    answer = call_asgi(sa.Response(source, on_close=summaries.append).asgi)
+    answer = call(sa.Response(source, on_close=summaries.append))
     assert isinstance(answer.error, RuntimeError)
+    assert happened(caplog) == [BROKEN] * at
     assert not answer.complete
     assert [summary.reason for summary in summaries] == ["error"]
     assert source.closes == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
 import socket
@@ -235,6 +236,18 @@ async def async_failing() -> AsyncSource:
         yield b""
 
 
+def sync_unreachable() -> SyncSource:
+    with reporter.source():
+        raise ConnectionResetError(errno.ECONNRESET, "a secret")
+        yield b""
+
+
+async def async_unreachable() -> AsyncSource:
+    with reporter.source():
+        raise ConnectionResetError(errno.ECONNRESET, "a secret")
+        yield b""
+
+
 def sync_badly_closed() -> SyncSource:
     reporter.opened()
     try:
@@ -324,6 +337,7 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
     "large": {"sync": sync_large, "async": async_large},
     "finite": {"sync": sync_finite, "async": async_finite},
     "failing": {"sync": sync_failing, "async": async_failing},
+    "unreachable": {"sync": sync_unreachable, "async": async_unreachable},
     "badly_closed": {"sync": sync_badly_closed, "async": async_badly_closed},
     "swallowing": {"sync": sync_swallowing, "async": async_swallowing},
     "cancelled": {"sync": sync_cancelled, "async": async_cancelled},
