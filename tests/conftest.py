@@ -5,51 +5,46 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from tests.support import programs
+from tests.support import programs, selection
 
 # Each worker compiles and rewrites each test module, and each server that a test starts compiles the library. Without
 # the cache this is half of the run's CPU time, and a container often sets PYTHONDONTWRITEBYTECODE.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-WORKERS_PER_CORE = 3  # most of the time is spent waiting
-
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Accept the options of pytest-xdist, which `addopts` gives, under `-p no:xdist` as well."""
-    if not pluginmanager.hasplugin("xdist"):
-        for option in ("--numprocesses", "--dist"):
-            parser.addoption(option, help="ignored without pytest-xdist")
+    """Distribute; accept the options of pytest-xdist, which `addopts` gives, under `-p no:xdist` as well."""
+    if pluginmanager.hasplugin("xdist"):
+        pluginmanager.import_plugin("tests.support.distribution")
+        return
+    for option in ("--numprocesses", "--dist"):
+        parser.addoption(option, help="ignored without pytest-xdist")
+    parser.addoption("--no-loadscope-reorder", action="store_true", help="ignored without pytest-xdist")
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Distribute a run of all tests. Fewer run in this process: the imports of N workers take longer than they do."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
-        return None  # which xdist reads
-    named = {Path(config.invocation_params.dir, argument).resolve() for argument in config.args}
-    is_all = bool(named & {config.rootpath, config.rootpath / "tests"})
-    is_default = config.option.markexpr in config.getini(
-        "addopts"
-    )  # other marks measure, or load the machine themselves
-    return WORKERS_PER_CORE * (os.cpu_count() or 1) if is_all and is_default else 0
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the HTTP clients of a default run find no certificates: each would read all of them, which takes 20 ms."""
+    if selection.is_default(config):
+        os.environ.pop("SSL_CERT_FILE", None)  # the servers are on 127.0.0.1
+        os.environ["SSL_CERT_DIR"] = str(Path(__file__).parent)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave the modules and the tests of a whole run out of each garbage collection, which takes long with so many."""
-    if len(session.items) > 1000:
-        gc.collect()
-        gc.freeze()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish() -> None:
-    """Collect all garbage again."""
-    gc.unfreeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Collect no garbage among the imports; leave what a whole run has imported out of each later collection, too."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        if session.testscollected > 1000:
+            gc.freeze()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -75,6 +75,7 @@ def wait_closed(server: Server, count: int) -> None:
     deadline = time.monotonic() + BOUND
     while (closed := ask(server, "/closed")["closes"]) != count:
         assert time.monotonic() < deadline, f"{closed} of {count} streams were closed"
+        time.sleep(0.02)
 
 
 UNREAD = ["Content-Length: 10000000"]

@@ -20,13 +20,12 @@ from tests.browser.hosts import COMPRESSED, HOSTS, Host, run
 from tests.demo.support import Demo, running
 from tests.support.browser import Page, chromium, needs_chromium
 
-HERE = Path(__file__).parent
 SHOTS = os.environ.get("STREAM_ADAPTER_SHOTS")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents:
+        if item.nodeid.startswith("tests/browser/"):
             item.add_marker(needs_chromium)
 
 

@@ -71,6 +71,7 @@ def wait_until_none_is_open(client: httpx2.Client) -> None:
     deadline = time.monotonic() + BOUND
     while (count := client.get("/-/open").text) != "0":
         assert time.monotonic() < deadline, f"{count} files are left open"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("prefix", ["/", "/trusted/"])

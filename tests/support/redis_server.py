@@ -91,6 +91,7 @@ class RedisServer(StoreServer):
         until = time.monotonic() + _BOUND
         while (got := self.command(*words)) != reply:
             assert time.monotonic() < until, got
+            time.sleep(0.01)
 
     def kill(self) -> None:
         """Kill it by SIGKILL."""

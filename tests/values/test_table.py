@@ -27,7 +27,7 @@ import polars as pl
 import pydantic
 import pytest
 import sqlalchemy
-from freezegun import freeze_time
+from freezegun.api import FakeDate, FakeDatetime
 from markupsafe import Markup
 
 import stream_adapter as sa
@@ -190,9 +190,8 @@ def test_columns_of_one_name_are_an_error_in_every_format() -> None:
     session.engine.dispose()
 
 
-FROZEN = freeze_time("2024-01-02 03:04:05")
-with FROZEN:
-    FAKE_MOMENT, FAKE_DAY = datetime.now(), date.today()  # what freezegun makes
+# what `now()` and `today()` return under freezegun, which looks through all modules when it begins
+FAKE_MOMENT, FAKE_DAY = FakeDatetime(2024, 1, 2, 3, 4, 5), FakeDate(2024, 1, 2)
 
 # value, and its JSON; a cell and a key have its text
 SCALARS: list[tuple[Any, bytes]] = [
