@@ -120,7 +120,7 @@ def test_event_source_that_comes_during_an_outage_is_not_refused_and_hears_after
 
 def test_first_listener_of_a_worker_without_an_engine_is_refused_with_503_and_retry_after(redis: RedisServer) -> None:
     redis.kill()
-    with workers_on(UVICORN, redis.url) as workers:
+    with workers_on(UVICORN, redis.url, BROKER_KEEPALIVE=str(BOUND)) as workers:  # no comment comes before the refusal
         for _ in range(2):
             response = httpx2.get(f"{workers.first.url}/events/sse", timeout=BOUND)
             assert (response.status_code, response.headers["retry-after"]) == (503, "1")

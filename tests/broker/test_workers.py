@@ -83,10 +83,10 @@ class Workers:
 
 
 @contextmanager
-def workers_on(kind: Kind, url: str) -> Generator[Workers]:
+def workers_on(kind: Kind, url: str, **env: str) -> Generator[Workers]:
     with ExitStack() as stack:
         revoked = Path(stack.enter_context(TemporaryDirectory(prefix="sa-"))) / "revoked"
-        environment = {"BROKER_URL": url, "BROKER_REVOKED": str(revoked)}
+        environment = {"BROKER_URL": url, "BROKER_REVOKED": str(revoked), **env}
         servers = [stack.enter_context(kind.serve_one(**environment)) for _ in range(kind.servers)]
         live = stack.enter_context(sa.Broker(url, prefix="test", publish_timeout=20.0))
         try:

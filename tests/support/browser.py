@@ -96,7 +96,7 @@ class Page:
         Raises:
             AssertionError: it did not, and `otherwise` says what did.
         """
-        waiting = WebDriverWait(self._browser, BOUND, 0.02, [JavascriptException])  # a page that is not there yet
+        waiting = WebDriverWait(self._browser, BOUND, 0.05, [JavascriptException])  # a page that is not there yet
         try:
             waiting.until(lambda _: holds())
         except TimeoutException as error:

@@ -2,9 +2,10 @@
 
 Its environment says how it is set up, so that several processes of it can share a store:
 
-    BROKER_URL       of the store; else memory
-    BROKER_LINGER    seconds that a channel without listeners is watched
-    BROKER_REVOKED   a file; while it exists, listening is forbidden
+    BROKER_URL        of the store; else memory
+    BROKER_LINGER     seconds that a channel without listeners is watched
+    BROKER_REVOKED    a file; while it exists, listening is forbidden
+    BROKER_KEEPALIVE  seconds of silence after which an event stream has a comment; it begins a response, too
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stream_adapter._broker import _hub
 
 _hub.LINGER = float(os.environ.get("BROKER_LINGER", _hub.LINGER))
 _revoked = os.environ.get("BROKER_REVOKED")
+_keepalive = float(os.environ.get("BROKER_KEEPALIVE", "0.2"))
 
 live = sa.Broker(os.environ.get("BROKER_URL", "memory://"), prefix="test")
 
@@ -30,7 +32,7 @@ def events(form: str = "sse") -> sa.Response:
         return sa.Response("revoked", status_code=403)
     form, _, channels = form.partition(":")
     subscription = live.subscribe(channels.split("+") if channels else "ticks")
-    return sa.sse(subscription, keepalive=0.2) if form == "sse" else sa.ndjson(subscription)
+    return sa.sse(subscription, keepalive=_keepalive) if form == "sse" else sa.ndjson(subscription)
 
 
 def control(action: str) -> str:
