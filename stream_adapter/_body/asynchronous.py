@@ -19,6 +19,7 @@ from stream_adapter._pump import (
     LoopWaker,
     PolledProducer,
     Producer,
+    SendEarly,
     TaskProducer,
     for_task,
     running_loop,
@@ -170,6 +171,18 @@ class AsyncBody(Body):
         if pending:
             await asyncio.sleep(0)  # other tasks run between blocks, however many are ready
         return block
+
+    def send_early(self, send: SendEarly) -> None:
+        """Send what comes while `next` waits by this, where the source allows it. What it sends is to be counted.
+
+        `next` returns b"" to have it finished.
+        """
+        if self._consumer is not None and self.length is None:
+            self._consumer.send_early(send)
+
+    def count(self, block: bytes) -> None:
+        """Count a block that is sent early."""
+        self._bytes += len(block)
 
     def _last_record(self, raised: BaseException) -> bytes:
         """Return what a stream that failed sends last; the next call raises.

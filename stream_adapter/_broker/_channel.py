@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import NamedTuple
 
@@ -31,17 +32,19 @@ class Channel:
     Attributes:
         ring: its newest events; None until its position is known.
         by_group: its waiters, by their loop; None for those of threads.
-        listeners: how many there are.
+        observers: called when the engine reports a change, in any thread: those of runs that are produced here.
+        listeners: how many there are, and observers.
         opened: done when it is watched and `ring` is there.
     """
 
-    __slots__ = ("by_group", "key", "listeners", "name", "opened", "reads", "ring")
+    __slots__ = ("by_group", "key", "listeners", "name", "observers", "opened", "reads", "ring")
 
     def __init__(self, name: ChannelName) -> None:
         self.name: ChannelName = name
         self.key: str = name.key
         self.ring: Ring | None = None
         self.by_group: dict[LoopGroup | None, dict[Waiter, None]] = {}
+        self.observers: dict[Callable[[], object], None] = {}
         self.listeners: int = 0
         self.opened: Future[None] | None = None
         self.reads: dict[tuple[int | None, int], Future[Read]] = {}

@@ -45,7 +45,7 @@ from ._channel import Channel
 from ._ids import ChannelName
 from ._openings import Openings
 from ._repairs import describe
-from ._waiters import LoopGroup, LoopWaiter, Observer, ThreadWaiter, Waiter
+from ._waiters import LoopGroup, LoopWaiter, ThreadWaiter, Waiter
 
 __all__ = ["Hub"]
 
@@ -80,10 +80,7 @@ class Hub(Openings, Receiver):
         except RuntimeError:
             return ThreadWaiter()
         with self.lock:
-            group = self._groups.get(loop)
-            if group is None:
-                group = self._groups[loop] = LoopGroup(loop, self.lock)
-            return LoopWaiter(group)
+            return LoopWaiter(self._group(loop))
 
     def enter(self, name: ChannelName, waiter: Waiter, epoch: str | None = None) -> tuple[Channel, Future[None]]:
         """Count a listener; return a future that is done when the channel is watched and its position known.
@@ -93,42 +90,52 @@ class Hub(Openings, Receiver):
             waiter: the listener's.
             epoch: of the run that it will follow; one that has begun here is known, and is watched soon.
         """
-        channel = self._counted(name, waiter)
-        is_known = epoch is not None and channel.ring is not None and channel.ring.epoch == epoch
-        return channel, _DONE if is_known else self.opening(channel)
-
-    def _counted(self, name: ChannelName, waiter: Waiter) -> Channel:
+        group = waiter.group if isinstance(waiter, LoopWaiter) else None
         with self.lock:
-            if self.is_closed:
-                raise BrokerUnavailableError("the broker is closed")
-            channel = self.channels.get(name.key)
-            if channel is None:
-                channel = self.channels[name.key] = Channel(name)
-            channel.listeners += 1
-            group = waiter.group if isinstance(waiter, LoopWaiter) else None
-            if group is not None:
-                group.count += 1
+            channel = self._counted(name, group)
             channel.by_group.setdefault(group, {})[waiter] = None
-        return channel
+            is_known = epoch is not None and channel.ring is not None and channel.ring.epoch == epoch
+        return channel, _DONE if is_known else self.opening(channel)
 
     def leave(self, channel: Channel, waiter: Waiter) -> None:
         """Remove a listener from the count. Call it once for each `enter`."""
+        group = waiter.group if isinstance(waiter, LoopWaiter) else None
         with self.lock:
-            channel.listeners -= 1
-            group = waiter.group if isinstance(waiter, LoopWaiter) else None
             waiters = channel.by_group[group]
             del waiters[waiter]
             if not waiters:
                 del channel.by_group[group]
-            if group is not None:
-                group.count -= 1
-                if not group.count:
-                    self._groups.pop(group.loop, None)
-            if channel.listeners or self.is_closed:
-                return
-        self._worker.after(LINGER, partial(self._forget, channel))
+            self._uncount(channel, group)
 
-    def observe(self, name: ChannelName, changed: Callable[[], None], epoch: str) -> tuple[Channel, Callable[[], None]]:
+    def _group(self, loop: asyncio.AbstractEventLoop) -> LoopGroup:
+        group = self._groups.get(loop)
+        if group is None:
+            group = self._groups[loop] = LoopGroup(loop, self.lock)
+        return group
+
+    def _counted(self, name: ChannelName, group: LoopGroup | None) -> Channel:
+        if self.is_closed:
+            raise BrokerUnavailableError("the broker is closed")
+        channel = self.channels.get(name.key)
+        if channel is None:
+            channel = self.channels[name.key] = Channel(name)
+        channel.listeners += 1
+        if group is not None:
+            group.count += 1
+        return channel
+
+    def _uncount(self, channel: Channel, group: LoopGroup | None) -> None:
+        channel.listeners -= 1
+        if group is not None:
+            group.count -= 1
+            if not group.count:
+                self._groups.pop(group.loop, None)
+        if not channel.listeners and not self.is_closed:
+            self._worker.after(LINGER, partial(self._forget, channel))
+
+    def observe(
+        self, name: ChannelName, changed: Callable[[], object], epoch: str
+    ) -> tuple[Channel, Callable[[], None]]:
         """Call `changed`, in any thread, when the engine reports a change; return a function that ends it.
 
         If the engine blocks, call `watch` afterwards, for which the run's listeners in this process need not wait.
@@ -138,26 +145,24 @@ class Hub(Openings, Receiver):
             changed: returns at once.
             epoch: the run's.
         """
-        observer = Observer(changed)
         with self.lock:
-            channel = self._counted(name, observer)
+            channel = self._counted(name, None)
+            channel.observers[changed] = None
             if self._engine.blocks and (channel.ring is None or channel.ring.epoch != epoch):
                 self._replace(channel, Position(epoch, 0))
         if not self._engine.blocks:
             self.opening(channel)
-        return channel, partial(self.leave, channel, observer)
+        return channel, partial(self._leave_observed, channel, changed)
 
-    def watch(self, channel: Channel, changed: Callable[[], None]) -> None:
+    def _leave_observed(self, channel: Channel, changed: Callable[[], object]) -> None:
+        with self.lock:
+            del channel.observers[changed]
+            self._uncount(channel, None)
+
+    def watch(self, channel: Channel, changed: Callable[[], object]) -> None:
         """Have an observed channel watched, if it is listened to still; call `changed` then: it may have missed one."""
         if channel.listeners:
             self.opening(channel).add_done_callback(lambda _: changed())
-
-    def wake_here(self, channel: Channel, loop: asyncio.AbstractEventLoop) -> None:
-        """Wake a channel's listeners on the loop that runs here, as a call that it has been given will append."""
-        with self.lock:
-            group = self._groups.get(loop)
-            if group is not None and group in channel.by_group:
-                group.schedule(channel)
 
     def after(self, seconds: float, job: Callable[[], None]) -> None:
         """Run a job in the worker's thread after some seconds, unless the hub is closed by then."""
@@ -207,9 +212,9 @@ class Hub(Openings, Receiver):
             if found is None:
                 return
             self._catch_up_soon(found)
-            observers = [waiter for waiter in found.by_group.get(None, ()) if isinstance(waiter, Observer)]
-        for observer in observers:
-            observer.changed()
+            observers = list(found.observers)
+        for report in observers:
+            report()
 
     def disconnected(self, error: BaseException) -> None:
         """Log the lost connection, once until the engine reconnects."""

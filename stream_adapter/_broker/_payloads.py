@@ -46,7 +46,8 @@ def pack(data: object, event: str | None) -> bytes:
     """
     if event is None and (data.__class__ is dict or data.__class__ is list):  # most are: nothing is to be asked
         encoded = dump_json(data)
-        _check_size(encoded)
+        if len(encoded) > MAX_BYTES:
+            raise _too_large(encoded)
         return b"j\n" + encoded
     retry = comment = None
     if is_event(data.__class__):
@@ -61,14 +62,14 @@ def pack(data: object, event: str | None) -> bytes:
             event = ServerSentEvent(event=event).event  # checks it
     if event in _RESERVED:
         raise ValueError(f"event: expected a name that streams do not use themselves, got {event!r}")
-    _check_size(encoded)
+    if len(encoded) > MAX_BYTES:
+        raise _too_large(encoded)
     meta = {name: value for name, value in (("e", event), ("r", retry), ("c", comment)) if value is not None}
     return b"%b%b\n%b" % (kind, orjson.dumps(meta) if meta else b"", encoded)
 
 
-def _check_size(encoded: bytes) -> None:
-    if len(encoded) > MAX_BYTES:
-        raise ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
+def _too_large(encoded: bytes) -> ValueError:
+    return ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
 
 
 def _encoded(data: Any) -> tuple[bytes, bytes]:

@@ -44,7 +44,8 @@ class Ring:
 
     def after(self, offset: int, most: int) -> list[Record]:
         """Return up to `most` records after `offset`, as far as they are contiguous."""
-        get, found = self._records.get, list[Record]()
+        get = self._records.get
+        found: list[Record] = []
         offset += 1
         while (record := get(offset)) is not None:
             found.append(record)
@@ -71,7 +72,7 @@ class Ring:
         record = Record(self._name, self.epoch, entry)
         self._records[entry.offset] = record
         self.top = entry.offset
-        self._bytes += record.size
+        self._bytes += len(entry.payload)
         while len(self._records) > _MAX_RECORDS or (self._bytes > _MAX_BYTES and len(self._records) > 1):
             self._bytes -= self._records[self.first].size
             oldest = self.first

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TypeAlias
 
+from stream_adapter._pump import current_loop
+
 __all__ = [
     "LoopGroup",
     "LoopWaiter",
-    "Observer",
     "ThreadWaiter",
     "Waiter",
     "Waiters",
@@ -23,8 +24,7 @@ __all__ = [
     "wait_interruptibly",
 ]
 
-_FEW = 8  # listeners of a channel that need no step of their own to be woken
-_AT_A_TIME = 256  # listeners that are woken in one step of a loop: a millisecond or two
+_AT_A_TIME = 64  # listeners that are woken in one step of a loop, and may be sent to: a millisecond or two
 _INTERRUPTIBLE = 0.25  # seconds: job queues raise an exception in a thread, which a wait for a lock does not notice
 
 
@@ -97,23 +97,7 @@ def is_gevent() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
-class Observer:
-    """Keeps a channel watched without reading it: for the producer of a run, which may be cancelled.
-
-    Args:
-        changed: called when the engine reports a change, in any thread; it returns at once.
-    """
-
-    __slots__ = ("changed",)
-
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self.changed: Callable[[], None] = changed
-
-    def wake(self) -> None:
-        """Do nothing: it does not read."""
-
-
-Waiter: TypeAlias = LoopWaiter | ThreadWaiter | Observer
+Waiter: TypeAlias = LoopWaiter | ThreadWaiter
 
 
 class Waiters(Protocol):
@@ -131,38 +115,34 @@ class LoopGroup:
         count: number of listeners.
     """
 
-    __slots__ = ("_due", "_lock", "_scheduled", "_thread_id", "count", "loop")
+    __slots__ = ("_due", "_is_called", "_lock", "count", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, lock: AbstractContextManager[object]) -> None:
         self.loop: asyncio.AbstractEventLoop = loop
         self.count: int = 0
         self._lock = lock
-        self._thread_id = threading.get_ident()
         self._due: dict[Waiters, None] = {}
-        self._scheduled = False
+        self._is_called = False  # the loop is, to wake those that are due
 
     def schedule(self, channel: Waiters) -> None:
-        """Schedule a call on the loop that wakes a channel's listeners; in the loop's thread, wake a few at once."""
-        waiters = channel.by_group[self]
-        if len(waiters) <= _FEW and threading.get_ident() == self._thread_id:
-            for waiter in waiters:
-                waiter.wake()
-            return
+        """Ask the loop to wake a channel's listeners; under the hub's lock."""
         self._due[channel] = None
-        if self._scheduled:
+        if self._is_called:
             return
-        self._scheduled = True
+        self._is_called = True
         with suppress(RuntimeError):  # the loop is closed, and every task of it has ended
-            if threading.get_ident() == self._thread_id:
+            if current_loop() is self.loop:
                 self.loop.call_soon(self._wake)
             else:
                 self.loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         with self._lock:
+            self._is_called = False
             due, self._due = self._due, {}
-            self._scheduled = False
-            waiters = [waiter for channel in due for waiter in channel.by_group.get(self, ())]
+            waiters: list[Waiter] = []
+            for channel in due:
+                waiters += channel.by_group.get(self, ())
         self._wake_some(waiters)
 
     def _wake_some(self, waiters: list[Waiter]) -> None:

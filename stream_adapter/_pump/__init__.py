@@ -16,7 +16,7 @@ This package knows errors and limits. Of sources and formats it knows only the P
 from .background_loop import background_loop, run
 from .blocking import set_warn_blocking
 from .buffer import Buffer
-from .consumers import AsyncConsumer, SyncConsumer
+from .consumers import AsyncConsumer, SendEarly, SyncConsumer
 from .context import StepContext, copy_variables
 from .deadlines import Deadlines
 from .producers import (
@@ -29,7 +29,7 @@ from .producers import (
     ThreadProducer,
     undecided,
 )
-from .tasks import Begun, current_loop, for_task, running_loop
+from .tasks import Begun, context_of, current_loop, for_task, running_loop, step_as
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
 from .wakeups import Interrupted, Interruption, LoopWaker, ThreadWaker, Waker
 
@@ -46,6 +46,7 @@ __all__ = [
     "PolledProducer",
     "Producer",
     "PushProducer",
+    "SendEarly",
     "StepContext",
     "SyncConsumer",
     "TaskProducer",
@@ -53,6 +54,7 @@ __all__ = [
     "ThreadWaker",
     "Waker",
     "background_loop",
+    "context_of",
     "copy_variables",
     "current_loop",
     "for_task",
@@ -63,6 +65,7 @@ __all__ = [
     "running_loop",
     "set_max_threads",
     "set_warn_blocking",
+    "step_as",
     "submit_to_file_thread",
     "undecided",
 ]

@@ -9,14 +9,15 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
+
+from stream_adapter.errors import StreamTimeoutError
 
 from .deadlines import Deadlines
-from .producers import Producer
+from .producers import PolledProducer, Producer
 from .wakeups import Interrupted, Interruption, LoopWaker, ThreadWaker
 
-__all__ = ["AsyncConsumer", "SyncConsumer"]
-
+__all__ = ["AsyncConsumer", "SendEarly", "SyncConsumer"]
 
 _WHOLE = b"\n\n"
 _TAIL = 256  # bytes, enough for a comment of one line
@@ -25,6 +26,9 @@ _FRAME_END = re.compile(rb"(?:\n\n|\r\n\r\n|\r\r)(?:(?::|retry:)[^\r\n]*\n)*\Z")
 
 
 W = TypeVar("W", LoopWaker, ThreadWaker)
+
+SendEarly: TypeAlias = Callable[[bytes, "asyncio.Future[None]"], bool]
+"""Sends a block while the consumer's task waits for a future; returns False if the task must finish that."""
 
 
 class _Consumer(Generic[W]):
@@ -126,7 +130,7 @@ def _tail(before: bytes, batch: list[bytes]) -> bytes:
 class AsyncConsumer(_Consumer[LoopWaker]):
     """Consumes in a task."""
 
-    __slots__ = ("_is_pulled",)
+    __slots__ = ("_has_unsent", "_is_pulled", "_send_early")
 
     def __init__(
         self,
@@ -139,6 +143,8 @@ class AsyncConsumer(_Consumer[LoopWaker]):
     ) -> None:
         super().__init__(producer, waker, deadlines, interruption, one_by_one=one_by_one)
         self._is_pulled = producer.is_pulled
+        self._send_early: SendEarly | None = None
+        self._has_unsent = False  # what `_send_early` has begun to send is not sent
 
     def is_ready(self) -> bool:
         """Return True if `next` would return, or raise, at once."""
@@ -149,6 +155,8 @@ class AsyncConsumer(_Consumer[LoopWaker]):
 
     async def next(self) -> list[bytes]:
         """Return what is ready, waiting for it; [] at the end, with its cause in `buffer.error`.
+
+        An empty chunk asks the caller to finish what `send_early` has begun to send.
 
         Raises:
             Interrupted: the stream was interrupted.
@@ -169,12 +177,36 @@ class AsyncConsumer(_Consumer[LoopWaker]):
                     await waiter
             finally:
                 waker.end()
+            if self._has_unsent:
+                self._has_unsent = False
+                return [b""]
             if self._is_polled:
                 self.producer.pull()
             batch = self._take()
             if batch is None and self._is_timed:
                 batch = self._due_keepalive()
         return batch
+
+    def send_early(self, send: SendEarly) -> None:
+        """Send what comes while the task waits in `next` by this, if the source is polled and chunks may be joined."""
+        if isinstance(self.producer, PolledProducer) and not self._one_by_one:
+            self._send_early = send
+            self.producer.send_early = self._send_ready
+
+    def _send_ready(self) -> bool:
+        """Send what is ready while the task waits; return False if it must be woken, to end or to finish that."""
+        buffer, send, waiter = self.buffer, self._send_early, self._waker.waiter
+        if send is None or waiter is None or waiter.done():
+            return False
+        self.producer.pull()
+        if buffer.ended:
+            return False
+        try:
+            batch = self._take()
+        except (Interrupted, StreamTimeoutError):  # the task raises it
+            return False
+        self._has_unsent = batch is not None and not send(batch[0], waiter)
+        return not self._has_unsent
 
     def _set_timer(self) -> None:
         """Set a timer for the next deadline. Sending moves that deadline; the timer is then set again."""
@@ -189,6 +221,8 @@ class AsyncConsumer(_Consumer[LoopWaker]):
 
     def stop(self) -> None:
         """End the stream, and keep no timer: nothing more is taken."""
+        if self._send_early is not None and isinstance(self.producer, PolledProducer):
+            self._send_early = self.producer.send_early = None  # they refer to each other
         super().stop()
         self._waker.drop_timer()
 

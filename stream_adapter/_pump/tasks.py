@@ -1,14 +1,18 @@
 """Tasks: the loop on which they run, the context in which they do, and a coroutine that begins before its task does.
 
 Begun, it has run until it first waits: what never waits needs neither a turn of the loop nor a watcher. The rest of it
-is awaited, or is what a task goes on with.
+is awaited, or is what a task goes on with. Its first step can be one of a task that waits for something else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Generator
+from asyncio.tasks import (  # documented, for implementations of tasks
+    _enter_task,  # pyright: ignore[reportPrivateUsage]
+    _leave_task,  # pyright: ignore[reportPrivateUsage]
+)
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from types import coroutine
 from typing import Any, Generic, TypeVar
@@ -17,7 +21,7 @@ from stream_adapter.errors import UnsupportedError
 
 from .context import StepContext
 
-__all__ = ["Begun", "current_loop", "eager_task", "for_task", "running_loop"]
+__all__ = ["Begun", "context_of", "current_loop", "eager_task", "for_task", "running_loop", "step_as"]
 
 T = TypeVar("T")
 
@@ -56,14 +60,15 @@ class Begun(Generic[T]):
     Nothing of this class then stands between a task and the coroutine.
 
     Args:
-        coroutine: one that has not begun.
+        coroutine: one that has not begun, or whose first step was run elsewhere.
+        waits_for: what that waits for.
     """
 
     __slots__ = ("_coroutine", "_ending", "_waits_for")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], waits_for: Any = None) -> None:
         self._coroutine = coroutine
-        self._waits_for: Any = None  # what the first step waits for
+        self._waits_for = waits_for
         self._ending: BaseException | None = None  # how it ended the coroutine, until that is raised
 
     def begin(self) -> bool:
@@ -122,12 +127,39 @@ class Begun(Generic[T]):
             self._ending = ending.with_traceback(None)  # which has this frame
         return self.waits
 
+    def close(self) -> None:
+        """Close the coroutine where it waits."""
+        self._coroutine.close()
+
     def __await__(self) -> Generator[Any, Any, T]:
         """Go on after `first_wait`."""
         return self._coroutine.__await__()
 
 
+def step_as(task: asyncio.Task[Any], context: Context, step: Callable[..., T], *arguments: Any) -> T:
+    """Run a step as one of a task that does not run: in its context, and it is the current one. Call it on its loop.
+
+    What the step enters, such as `asyncio.timeout`, the task may leave.
+    """
+    loop = task.get_loop()
+    caller = asyncio.current_task(loop)
+    if caller is not None:
+        _leave_task(loop, caller)
+    _enter_task(loop, task)
+    try:
+        return context.run(step, *arguments)
+    finally:
+        _leave_task(loop, task)
+        if caller is not None:
+            _enter_task(loop, caller)
+
+
 if sys.version_info >= (3, 12):
+
+    def context_of(task: asyncio.Task[Any], waits_for: asyncio.Future[Any]) -> Context:
+        """Return the context of a task that waits for a future."""
+        del waits_for
+        return task.get_context()
 
     def eager_task(
         loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], context: Context
@@ -136,34 +168,22 @@ if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
 
 else:
-    # documented, for implementations of tasks
-    from asyncio.tasks import (
-        _enter_task,  # pyright: ignore[reportPrivateUsage]
-        _leave_task,  # pyright: ignore[reportPrivateUsage]
-    )
+
+    def context_of(task: asyncio.Task[Any], waits_for: asyncio.Future[Any]) -> Context:
+        """Return the context of a task that waits for a future: the future calls the task back in it."""
+        del task
+        callbacks: Any = waits_for._callbacks  # noqa: SLF001  # a task of Python 3.11 does not tell its context
+        return callbacks[0][1]  # type: ignore[no-any-return]
 
     def eager_task(
         loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T], context: Context
     ) -> asyncio.Task[T]:
-        """Return a task of a coroutine, which has run until it first waited. Call it on the loop.
-
-        The first step is run here, and within it the task is the current one, as it is in all others: what a source
-        enters then, such as `asyncio.timeout`, it leaves in the same task.
-        """
+        """Return a task of a coroutine, which has run until it first waited. Call it on the loop."""
         begun = Begun(coroutine)
         rest = _rest_of(begun)
         rest.send(None)  # a task that is cancelled before its first step would otherwise not enter it at all
         task = loop.create_task(rest, context=context)
-        caller = asyncio.current_task(loop)
-        if caller is not None:
-            _leave_task(loop, caller)
-        _enter_task(loop, task)
-        try:
-            context.run(begun.begin)
-        finally:
-            _leave_task(loop, task)
-            if caller is not None:
-                _enter_task(loop, caller)
+        step_as(task, context, begun.begin)
         return task
 
     async def _rest_of(begun: Begun[T]) -> T:

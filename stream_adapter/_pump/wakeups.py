@@ -112,6 +112,11 @@ class LoopWaker(Waker):
         self._waiter = None
 
     @property
+    def waiter(self) -> asyncio.Future[None] | None:
+        """What the task waits for; None while it does not."""
+        return self._waiter
+
+    @property
     def has_timer(self) -> bool:
         """Whether a timer is set that will end a wait."""
         return self._timer is not None

@@ -3,7 +3,8 @@
 Who owns what: the request's own task pulls blocks and sends them. When it first waits, for the source or for `send`,
 one more task is made, which watches `receive`; a response that never waits needs none. After a disconnect
 it sets the body's `interruption`, which ends what the first task waits for: the source, or a `send` that no longer
-returns. No other task uses the body.
+returns. No other task uses the body. What a polled source has while the first task waits for it is sent as a step of
+that task, which is not resumed for it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import lru_cache, partial
+from typing import Any
 
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, AsyncBody
 from stream_adapter._headers import outgoing_head
@@ -24,6 +26,7 @@ from stream_adapter.errors import ClientDisconnected, FileChangedError, RefusalE
 from stream_adapter.types import Message, Receive, Scope, Send
 
 from .abort import abort_response
+from .early_send import EarlySend
 from .other_scopes import answer_other
 from .refusal import bare_refusal
 from .send_timeout import SendWatch
@@ -122,12 +125,13 @@ async def deliver_plain(resolved: Resolved, send: Send) -> None:
 
 
 class _Delivery:
-    __slots__ = ("_body", "_handed_head", "_is_sending", "_is_watched", "_send", "_sent_bytes", "_watch")
+    __slots__ = ("_body", "_early", "_handed_head", "_is_sending", "_is_watched", "_send", "_sent_bytes", "_watch")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
         self._body = body
         self._send = send
         self._watch: SendWatch | None = None
+        self._early: EarlySend | None = None
         self._is_watched = self._handed_head = self._is_sending = False
         self._sent_bytes = 0
 
@@ -136,7 +140,7 @@ class _Delivery:
         body = self._body
         self._is_watched = True
         if self._handed_head:
-            self._watch_sends()
+            self._begin_watching()
         watcher = asyncio.create_task(_watch(receive, self._on_disconnect, body.log_receive_failure))
         interruptible = asyncio.timeout(None)
         try:
@@ -151,6 +155,9 @@ class _Delivery:
         finally:
             body.interruption.callback = None
             watcher.cancel()
+            if self._early is not None:
+                self._early.close()
+                self._early = None  # they refer to each other
             if self._watch is not None:
                 self._watch.timer.cancel()
                 self._watch = None  # they refer to each other
@@ -160,7 +167,7 @@ class _Delivery:
         body = self._body
         await body.start()
         if self._is_watched:
-            self._watch_sends()
+            self._begin_watching()
         self._handed_head = True
         await self._put(_start(body.status, body.headers))
         body.begun = True
@@ -171,16 +178,32 @@ class _Delivery:
         while block is not None:
             if block:
                 await self._put(_block(block, more=True))
+            elif self._early is not None:
+                await self._early.finish()
             block = await body.next()
         await self._put(_block(b"", more=False))
 
-    def _watch_sends(self) -> None:
-        """Watch the client of a body that has started, from now on; a body that is complete is not watched."""
-        watch = self._watch = SendWatch.of(self._body) if self._body.is_streaming else None
+    def _begin_watching(self) -> None:
+        """Watch the client of a body that has started, and do not wait for this task, from now on.
+
+        A body that is complete is not watched.
+        """
+        body = self._body
+        if not body.is_streaming:
+            return
+        watch = self._watch = SendWatch.of(body)
         if watch is not None:
             watch.begin_send(self._sent_bytes)
             if not self._is_sending:
                 watch.end_send()
+        task = asyncio.current_task()
+        if task is not None:
+            self._early = EarlySend(task, self._put_early)
+            body.send_early(self._early)
+
+    def _put_early(self, block: bytes) -> Coroutine[Any, Any, None]:
+        self._body.count(block)
+        return self._put(_block(block, more=True))
 
     async def run_pathsend(self, file: OpenFile) -> None:
         """Leave the body to the server, which opens the path. It must be the path of the file that the head describes.

@@ -49,9 +49,10 @@ class _Channel:
 
     def append_planned(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
         """Return the position of a run's frame, and the entry that it became unless its offset was there."""
-        planned = None if frame.key is None else frame.planned
-        if planned is not None and planned <= self.top:
-            return Position(self.epoch, planned), None
+        if frame.key is not None:
+            planned = frame.planned
+            if planned is not None and planned <= self.top:
+                return Position(self.epoch, planned), None
         return self._store(frame.payload, now)
 
     def append(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:

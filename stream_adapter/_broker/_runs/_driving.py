@@ -22,7 +22,7 @@ _IN_A_THREAD = frozenset({Kind.ONE, Kind.ITEMS, Kind.SYNC, Kind.EITHER})
 
 
 async def drive(work: Work | Source, outbox: Outbox, in_threads: set[asyncio.Future[Any]]) -> None:
-    """Put the items of a run's source into its outbox; call it in the task that owns the source.
+    """Put the items of a run's source into its outbox, in the task that owns the source.
 
     Args:
         work: the source, or what makes it.
@@ -65,8 +65,7 @@ def drive_here(source: Source, outbox: Outbox) -> None:
     """Put the items of a sync source into the outbox, in this thread; close it here, too."""
     try:
         for item in source.iterate():
-            if outbox.put(pack(item, None)):
-                outbox.wait()
+            outbox.put_in_thread(pack(item, None))
     finally:
         try:
             source.close(run)

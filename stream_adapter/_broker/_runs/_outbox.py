@@ -1,7 +1,7 @@
 """The items that a source has yielded and the engine has not stored. It is bounded: a full outbox pauses the source.
 
 Its driver, a task or a thread, puts; the production takes, on its loop. Items that are there together are taken
-together.
+together: after each step of a task, and as soon as the loop comes to it for a thread.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Outbox:
     """Items on their way to the engine.
 
     Args:
-        wake: tells the production that there is something to take; called in the driver's thread.
+        wake: tells the production that a thread has put something.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -46,8 +46,13 @@ class Outbox:
         self.count: int = 0
         self.total: int = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._payloads
+
     def put(self, payload: bytes) -> bool:
-        """Add an item; return True if the source must wait for room.
+        """Add an item; return True if the source must wait for room. The production takes it after the task's step.
 
         Raises:
             LimitError: it is one too many.
@@ -62,19 +67,27 @@ class Outbox:
                 raise LimitError(f"the run has more than {MAX_RECORDS:,} records")
             if self.total > MAX_BYTES:
                 raise LimitError(f"the run has more than {MAX_BYTES >> 20} MiB")
-            payloads = self._payloads
-            payloads.append(payload)
+            self._payloads.append(payload)
             self._bytes += len(payload)
-            if len(payloads) > 1:
-                return self._is_full()
-        self._wake()
-        return len(payload) >= _PENDING_BYTES
+            return len(self._payloads) >= _PENDING or self._bytes >= _PENDING_BYTES  # `_is_full`, without a call
 
     def _is_full(self) -> bool:
         return len(self._payloads) >= _PENDING or self._bytes >= _PENDING_BYTES
 
-    def wait(self) -> None:
-        """Wait for room, in the driver's thread."""
+    def put_in_thread(self, payload: bytes) -> None:
+        """Add an item, in a thread, and wait for room.
+
+        Raises:
+            LimitError: it is one too many.
+            Stopped: the run is over.
+        """
+        is_full = self.put(payload)
+        if len(self._payloads) == 1:  # else the production was woken for those before it
+            self._wake()
+        if is_full:
+            self._wait()
+
+    def _wait(self) -> None:
         with self._lock:
             while self._is_full() and not self._is_closed:
                 self._is_waited_for = True

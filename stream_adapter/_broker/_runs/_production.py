@@ -1,7 +1,8 @@
 """A run whose producer is in this process: its lease is kept, its items are appended, and its end is written.
 
 A task of the run's loop, `_write`, appends what the outbox has, in one append what is there together, and finishes the
-run. The loop's keeper renews the lease, and stops the run when it was cancelled, or the lease has ended.
+run. To an engine that never blocks, what a step of the source has yielded is appended as the step ends. The loop's
+keeper renews the lease, and stops the run when it was cancelled, or the lease has ended.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._waiters import wait_interruptibly
 from stream_adapter._log import log_stream, printable
-from stream_adapter._pump import current_loop
 from stream_adapter._source import Source
 from stream_adapter.engines import Engine, Entry, RunState, RunStatus
-from stream_adapter.errors import BrokerError, FencedError
+from stream_adapter.errors import FencedError
 
 from ._driving import drive
 from ._journal import Journal
@@ -28,6 +28,7 @@ from ._keeper import Keeper
 from ._lease import Lease, Stop
 from ._options import Work
 from ._outbox import LimitError, Outbox
+from ._steps import Stepped
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -57,7 +58,6 @@ class Production:
 
     Attributes:
         loop: the same.
-        wake_listeners: wakes the run's listeners on its loop.
         status: as known here.
         ended: set when the end is written, or is left to a reader.
         closed: set when the source is closed, too, or abandoned.
@@ -94,7 +94,6 @@ class Production:
         self._in_threads: set[asyncio.Future[Any]] = set()  # of the source, which is closed there
         self._writer: asyncio.Task[None] | None = None
         self.loop: asyncio.AbstractEventLoop = loop
-        self.wake_listeners: Callable[[], None] = _nothing
         self._watch: Callable[[], object] | None = None
         self._changed = asyncio.Event()
         self.status: RunStatus = "running"
@@ -129,7 +128,8 @@ class Production:
             self.loop.call_soon_threadsafe(self._begin, context)
 
     def _begin(self, context: Context) -> None:
-        self._source = self._task(drive(self._work, self._outbox, self._in_threads), context)
+        driving = drive(self._work, self._outbox, self._in_threads)
+        self._source = self._task(Stepped(driving, self._after_step), context)
         self._source.add_done_callback(lambda _: self._changed.set())
         self._writer = self._task(self._write(), Context())
         if self._watch is not None:
@@ -171,32 +171,26 @@ class Production:
         return self.loop.is_running() and self.loop is not here
 
     def _wake(self) -> None:
-        """Empty the outbox soon. Called by the source's task, or its thread."""
-        empty = self._changed.set if self._must_wait else self._append_here
-        if current_loop() is self.loop:
-            self.loop.call_soon(empty)
-            if not self._must_wait:
-                self.wake_listeners()  # those of this loop: their turn is after that call
-            return
+        """Empty the outbox soon: the source's thread has put something."""
         with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(empty)
+            self.loop.call_soon_threadsafe(self._after_step)
 
     # on the run's loop
 
-    def _append_here(self) -> None:
-        """Append what was put in the last step of the loop; the engine never blocks."""
-        if self._is_appending or self.ended.is_set():
+    def _after_step(self) -> None:
+        """Append what a step of the source has put: here if the engine never blocks, else in the writer's task."""
+        if self._outbox.is_empty:
+            return
+        if self._must_wait or self._is_appending or self.ended.is_set():
             self._changed.set()
             return
         payloads = self._outbox.take()
-        if not payloads:
-            return
         try:
             self._journal.append_here(payloads)
         except FencedError:
             self._unanswered = payloads
             self._stop_here("fenced")
-        except BrokerError:  # the writer tries again
+        except Exception:  # noqa: BLE001  # the writer tries again, and raises what it cannot handle
             self._unanswered = payloads
             self._changed.set()
 
@@ -312,7 +306,3 @@ class Production:
     def _log_name(self) -> str:
         source = self._work.name if isinstance(self._work, Work) else type(self._work.content).__name__
         return f"run {printable(self._name.public)} ({source})"
-
-
-def _nothing() -> None:
-    pass

@@ -100,7 +100,6 @@ class Registry:
         try:
             hub = self.hub()
             channel, leave = hub.observe(name, production.notice, state.epoch)
-            production.wake_listeners = partial(hub.wake_here, channel, production.loop)
             if self.engine.blocks:  # else its listeners have what is stored before the append returns
                 production.report_to(
                     partial(hub.received, name.key, state.epoch), partial(hub.watch, channel, production.notice)

@@ -39,11 +39,15 @@ class PolledProducer(Producer):
     """Owned by its loop. The consumer polls the source, in its own task, when it has taken what there was.
 
     The source says when there is more, which wakes the consumer; nothing is polled while the consumer is in a `send`.
+    A consumer that can send without its task, which goes on waiting, is asked for that first.
 
     Args:
         pipe: what it connects.
         open_source: opens the source, and returns it.
         close_source: closes it, at once.
+
+    Attributes:
+        send_early: the consumer's; returns False if its task must be woken. None: it always is.
     """
 
     is_pulled = True
@@ -58,6 +62,7 @@ class PolledProducer(Producer):
         "_open_source",
         "_polled",
         "_task_context",
+        "send_early",
     )
 
     def __init__(self, pipe: Pipe, *, open_source: Callable[[], Polled], close_source: Callable[[], None]) -> None:
@@ -71,6 +76,7 @@ class PolledProducer(Producer):
         self._items: Iterator[object] | None = None  # that were polled, and are not in the buffer yet
         self._last: type | None = None
         self._encode: Callable[[Any], bytes] = undecided
+        self.send_early: Callable[[], bool] | None = None
 
     def start(self) -> None:
         """Open the source, and poll it."""
@@ -90,8 +96,8 @@ class PolledProducer(Producer):
         self._has_changed = True
         if self._last is None:  # until the first item it is polled soon: it then notes where it begins
             self._loop.call_soon(self.pull)
-        waker = self.waker
-        if waker.waiting:
+        waker, send_early = self.waker, self.send_early
+        if waker.waiting and (send_early is None or not send_early()):
             waker.wake()
 
     def pull(self) -> bool:
@@ -122,10 +128,10 @@ class PolledProducer(Producer):
             return True
         return bool(buffer.items)
 
-    def _put_items(self, items: Iterator[object], credit: int) -> int:
+    def _put_items(self, items: Iterator[object], room: int) -> int:
         """Put items until the buffer is full, and keep those that are left; return how many bytes it has room for."""
         buffer = self.buffer
-        chunks, room = buffer.items, credit
+        chunks = buffer.items
         self._items = items
         for item in items:
             if type(item) is not self._last:
@@ -137,13 +143,15 @@ class PolledProducer(Producer):
                 problem = self.encoder.explain(error, item)
                 raise problem from problem.__cause__
             chunks.append(chunk)
-            room -= len(chunk)
+            size = len(chunk)
+            buffer.put_bytes += size
+            room -= size
             if room <= 0 or len(chunks) >= buffer.max_items:
                 self._has_changed = True
                 break
         else:
             self._items = None
-        return buffer.credit(credit - room)
+        return room
 
     def stop(self) -> None:
         """Close the source at once: it is never in the middle of a step here."""

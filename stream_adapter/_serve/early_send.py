@@ -1,0 +1,68 @@
+"""Sends a block as a step of a task that waits for the source, and leaves it waiting.
+
+To wake a task takes longer than to send an event: it would be called back by its loop, and go through all its
+coroutines twice. `send` almost always returns without waiting, as servers write to their sockets. Where it waits, the
+task is woken, and goes on where the step has come to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from stream_adapter._pump import Begun, context_of, step_as
+
+__all__ = ["EarlySend"]
+
+
+class EarlySend:
+    """The sends of one task, which makes this.
+
+    Args:
+        task: the one that runs.
+        put: sends a block.
+    """
+
+    __slots__ = ("_error", "_put", "_task", "_unsent")
+
+    def __init__(self, task: asyncio.Task[Any], put: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        self._task = task
+        self._put = put
+        self._unsent: Begun[None] | None = None
+        self._error: BaseException | None = None
+
+    def __call__(self, block: bytes, waits_for: asyncio.Future[None]) -> bool:
+        """Send a block while the task waits; return False if the task must finish that. Call it on the task's loop."""
+        putting = self._put(block)
+        try:
+            put_waits_for = step_as(self._task, context_of(self._task, waits_for), putting.send, None)
+        except StopIteration:
+            return True
+        except BaseException as error:  # noqa: BLE001  # raised in the task
+            self._error = error
+        else:
+            self._unsent = Begun(putting, put_waits_for)
+        return False
+
+    async def finish(self) -> None:
+        """Finish in the task what was begun.
+
+        Raises:
+            Exception: what `put` has raised.
+        """
+        error, self._error = self._error, None
+        unsent, self._unsent = self._unsent, None
+        try:
+            if error is not None:
+                raise error
+            if unsent is not None and await unsent.first_wait():
+                await unsent
+        finally:
+            del error  # its traceback has this frame
+
+    def close(self) -> None:
+        """Drop what was begun: the task has ended."""
+        unsent, self._unsent, self._error = self._unsent, None, None
+        if unsent is not None:
+            unsent.close()
