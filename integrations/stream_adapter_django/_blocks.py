@@ -8,7 +8,7 @@ place: that content holds what it was made of, and would otherwise hold itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import chain
 from typing import Any
 
@@ -42,15 +42,14 @@ class Blocks(AsyncIterator[bytes]):
         self._closed = self._sending = self._interrupted = False
         self._watch: SendWatch | None = None
 
-    @property
-    def length(self) -> int | None:
-        """The bytes that the body must have; None without a Content-Length, or before the start."""
-        return None if self._body is None else self._body.length
+    def hold_to(self, headers: Iterable[tuple[str, str]]) -> None:
+        """Hold the body to the Content-Length of the head that is sent; does nothing before the start.
 
-    @length.setter
-    def length(self, length: int | None) -> None:
+        Raises:
+            ContentLengthError: the length of the body is known, and it is another one.
+        """
         if self._body is not None:
-            self._body.length = length
+            self._body.hold_to(headers)
 
     async def start(self) -> AsyncBody:
         """Open the body and pull its first item."""

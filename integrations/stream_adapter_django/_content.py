@@ -20,7 +20,6 @@ from stream_adapter.integration import (
     ServerFile,
     SyncBody,
     close_unopened,
-    content_length,
     is_bodiless,
     outgoing_head,
     server_file,
@@ -194,14 +193,15 @@ class StreamContent(StreamingHttpResponse):
 
         Raises:
             ValueError: the status, a name or a value may not be sent.
+            ContentLengthError: a body whose length is known has another one.
         """
         try:
             _, sent = outgoing_head(self.status_code, fields_of(self).values())
-        except (ValueError, TypeError):
+            if self._opened is not None and self._is_untouched:
+                self._opened.hold_to(sent)
+        except Exception:
             self.close()  # the server does not
             raise
-        if self._opened is not None and self._is_untouched:
-            self._opened.length = content_length(sent)
         return sent
 
     def close(self) -> None:

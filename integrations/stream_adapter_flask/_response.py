@@ -17,7 +17,6 @@ from stream_adapter.integration import (
     SyncBody,
     as_response,
     client_connection,
-    content_length,
     is_bodiless,
     merge_headers,
     outgoing_head,
@@ -110,12 +109,13 @@ class StreamResponse(Response):
 
         Raises:
             ValueError: the status, a name or a value may not be sent.
+            ContentLengthError: a body whose length is known has another one.
         """
         _, headers = outgoing_head(self.status_code, self.headers)
         if len(headers) < len(self.headers):
             self.headers = Headers(headers)
         if self.response is self._body:
-            self._body.length = content_length(headers)
+            self._body.hold_to(headers)
 
     def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
         """Return what the server iterates and closes."""

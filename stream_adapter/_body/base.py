@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 from weakref import ref
 
-from stream_adapter._headers import content_length, set_default, without_fields
+from stream_adapter._headers import Pairs, content_length, set_default, without_fields
 from stream_adapter._log import log_stream
 from stream_adapter._pump import (
     Buffer,
@@ -51,7 +51,7 @@ class Body(Report):
         interruption: ends the stream; a server side sets its `callback`.
         file: the open file that the whole body is, where a server may send it by itself.
         length: how many bytes the stream must have, as its head says; None if it says nothing. It is final after start,
-            unless a framework has sent another Content-Length, and then sets it before it iterates.
+            unless a framework changes the head, and then calls `hold_to`.
     """
 
     __slots__ = (
@@ -127,6 +127,31 @@ class Body(Report):
     def is_inert(self) -> bool:
         """The name of `is_noop` before this version."""
         return self.is_noop
+
+    def hold_to(self, headers: Pairs) -> None:
+        """Hold the body to the Content-Length of the head that is sent, which a framework may have changed.
+
+        Call it after `start()`, and before the head is sent and the body is iterated.
+
+        Args:
+            headers: of the head, checked.
+
+        Raises:
+            ContentLengthError: the length of the body is known, and it is another one.
+        """
+        promised, length = content_length(headers), self._known_length()
+        if None not in {promised, length} and promised != length:
+            raise ContentLengthError(promised or 0, length or 0, complete=True)
+        self.length = promised
+
+    def _known_length(self) -> int | None:
+        """Return the length of the body, if it is known by now; an answer to HEAD has that of another body."""
+        if self.file is not None:
+            return self.file.size
+        is_answer_to_head = self._request is None or self._request.method == "HEAD"
+        if not self._complete_body and is_answer_to_head:
+            return None
+        return None if self._complete_body is None else len(self._complete_body)
 
     def is_held(self) -> bool:
         """Return True while the source waits for the client to receive what is ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def rows(*_: object) -> Iterator[bytes]:
     yield b"abc"
 
 
-def by_flask(change: Change) -> Answer:
+def by_flask(change: Change, view: Callable[..., Any] = rows) -> Answer:
     app = flask.Flask("late")
 
     @app.after_request
@@ -55,35 +56,35 @@ def by_flask(change: Change) -> Answer:
             change(response)
         return response
 
-    app.get("/")(stream_adapter_flask.streaming(rows))
+    app.add_url_rule("/", view_func=lambda: stream_adapter_flask.stream_response(view()))
     return call_wsgi(app.wsgi_app)
 
 
-def by_fastapi(change: Change) -> Answer:
+def by_fastapi(change: Change, view: Callable[..., Any] = rows) -> Answer:
     app = FastAPI()
 
     @app.get("/")
-    def view() -> Any:
-        response = stream_adapter_fastapi.stream_response(rows())
+    def answer() -> Any:
+        response = stream_adapter_fastapi.stream_response(view())
         change(response)
         return response
 
     return call_asgi(app)
 
 
-def by_django(protocol: str) -> Callable[[Change], Answer]:
-    def ask(change: Change) -> Answer:
-        def view(request: Any) -> Any:
-            response = stream_adapter_django.stream_response(rows())
+def by_django(protocol: str) -> Callable[..., Answer]:
+    def ask(change: Change, view: Callable[..., Any] = rows) -> Answer:
+        def answer(request: Any) -> Any:
+            response = stream_adapter_django.stream_response(view())
             response.add_post_render_callback(change)
             return response
 
-        return Interface(protocol).get(view)
+        return Interface(protocol).get(answer)
 
     return ask
 
 
-FRAMEWORKS: dict[str, Callable[[Change], Answer]] = {
+FRAMEWORKS: dict[str, Callable[..., Answer]] = {
     "Flask": by_flask,
     "FastAPI": by_fastapi,
     "Django under WSGI": by_django("wsgi"),
@@ -101,7 +102,7 @@ CHANGES: dict[str, Change] = {
 
 @each_framework
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_bad_head_is_an_internal_error_before_any_byte(change: Change, ask: Callable[[Change], Answer]) -> None:
+def test_bad_head_is_an_internal_error_before_any_byte(change: Change, ask: Callable[..., Answer]) -> None:
     answer = ask(change)
     assert answer.status in {None, 500}
     assert b"abc" not in answer.body
@@ -109,15 +110,41 @@ def test_bad_head_is_an_internal_error_before_any_byte(change: Change, ask: Call
 
 
 @each_framework
-def test_stream_is_held_to_a_length_that_is_set_late(ask: Callable[[Change], Answer]) -> None:
+def test_stream_is_held_to_a_length_that_is_set_late(ask: Callable[..., Answer]) -> None:
     assert ask(put("Content-Length", "3")).body == b"abc"
     shorter = ask(put("Content-Length", "4"))
     assert (shorter.complete, type(shorter.error).__name__) == (False, "ContentLengthError")
 
 
+WHOLE: dict[str, Callable[[Path], sa.Response]] = {
+    "text": lambda _: sa.text("abc"),
+    "a large body": lambda _: sa.Response(b"abc" * 100_000),
+    "a file": sa.file,
+    "an open file": lambda path: sa.file(io.BytesIO(path.read_bytes()), filename="a.txt"),
+}
+
+
+@each_framework
+@pytest.mark.parametrize("length", ["0", "2", "4"])
+@pytest.mark.parametrize("make", WHOLE.values(), ids=WHOLE)
+def test_body_that_is_known_is_held_to_a_length_that_is_set_late(
+    make: Callable[[Path], sa.Response], length: str, ask: Callable[..., Answer], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"abc")
+
+    answer = ask(put("Content-Length", length), lambda *_: make(path))
+
+    if answer.status == 200:  # of a file its own length is sent
+        assert (answer.complete, answer.header("content-length")) == (True, [str(len(answer.body))])
+    else:
+        assert answer.status in {None, 500}
+        assert b"abc" not in answer.body
+
+
 @each_framework
 @pytest.mark.parametrize("status", [204, 304])
-def test_stream_whose_late_status_has_no_content_sends_none(ask: Callable[[Change], Answer], status: int) -> None:
+def test_stream_whose_late_status_has_no_content_sends_none(ask: Callable[..., Answer], status: int) -> None:
     answer = ask(put_status_without_content(status))
     assert (answer.status, answer.body, answer.complete) == (status, b"", True)
 
