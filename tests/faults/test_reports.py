@@ -110,7 +110,9 @@ def test_failure_is_reported_once_by_the_library_and_by_its_own_exception(subjec
         assert log.count(f"GET /stream/raising/{way}/unlimited ({source}): {FAILED}") == 1
     assert log.count(FAILED) == 1
     shown_again = log.count("ExceptionGroup: unhandled errors")  # Django 6.1 raises it out of a TaskGroup's group
-    assert log.count("LookupError: a secret") <= 2 + shown_again, "the server's own record is the other"
+    tracebacks = [each for each in log.split("Traceback (most recent call last)") if f"in {way}_raising" in each]
+    shown = sum(each.count("LookupError: a secret") for each in tracebacks)  # a server may log the test before it late
+    assert 1 <= shown <= 2 + shown_again, "the server's own record is the other"
     assert "TypeError" not in log
     assert "_Broken" not in log
     assert log.count("During handling of the above exception") == shown_again
