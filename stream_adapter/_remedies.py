@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import UserList, deque
 from collections.abc import Callable, Iterable, ValuesView
+from pathlib import PurePath
 from types import NoneType, SimpleNamespace
 from typing import Any
 
-__all__ = ["is_frame", "is_proxy", "is_series", "name_of", "remedy_for"]
+__all__ = ["is_frame", "is_proxy", "is_series", "name_of", "remedy_for", "remedy_for_content"]
 
 
 def name_of(cls: type[Any]) -> str:
@@ -91,6 +92,25 @@ _REMEDIES: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
     (_is_any(SimpleNamespace), "write vars(value)"),
     (_speaks, "write str(value), if that is the text you mean"),
 )
+
+_CONTENT: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
+    (lambda cls: "ServerSentEvent" in cls.__name__, "send it by sa.sse([event])"),
+    (_is_any(PurePath), "send the file by sa.file(path)"),
+    (_of("asyncio", "Queue"), "write an async generator that yields what its get() returns"),
+    (_has("get_nowait", "get"), "iterate it until an item that ends it: iter(queue.get, None)"),
+    (_of("subprocess", "Popen"), "give its stdout"),
+    (_of("asyncio", "Process"), "give its stdout"),
+    (_of("socket", "socket"), 'give socket.makefile("rb")'),
+    (_of("concurrent", "Future"), "give its result(), or asyncio.wrap_future(future)"),
+    (_has("read"), "its read() takes no size: give what it returns, or an iterator of its parts"),
+)
+
+
+def remedy_for_content(content: object) -> str:
+    """Return the remedy for what cannot be streamed, as a suffix of the error message; "" if it is unknown."""
+    cls = type(content)
+    return next((f"; {remedy}" for applies, remedy in _CONTENT if applies(cls)), "")
+
 
 _FRAMES = (
     _of("pandas", "DataFrame"),

@@ -20,7 +20,7 @@ from ._encode import kind_of
 from ._log import describe_source, log_close_failure
 from ._readers import Reading, reading_of
 from ._records import iterates_itself
-from ._remedies import is_frame, name_of, remedy_for
+from ._remedies import is_frame, name_of, remedy_for, remedy_for_content
 from ._source_protocols import OpenedSource, Opener, PolledSource, RequestSource
 from .errors import SourceError, StreamConsumedError
 
@@ -65,11 +65,11 @@ def _kind(content: Any, reading: Reading | None) -> Kind:  # a table, in order
         return Kind.ASYNC
     if inspect.isawaitable(content):
         return Kind.AWAITABLE
-    if is_sync or hasattr(content, "__next__"):
-        return Kind.SYNC
+    if is_sync or hasattr(content, "__next__") or hasattr(content.__class__, "__getitem__"):
+        return Kind.SYNC  # the last by its numbered items, from 0
     raise SourceError(
         "content: expected bytes, text, a mapping, an iterable or async iterable of chunks, an awaitable of one of"
-        f" them, or a file, got {name_of(content.__class__)}{_remedy(content)}"
+        f" them, or a file, got {name_of(content.__class__)}{remedy_for_content(content)}"
     )
 
 
@@ -83,12 +83,6 @@ def _is_value(content: Any) -> bool:
 
 def _streams(content: object) -> bool:
     return any(hasattr(content, name) for name in ("__anext__", "__aiter__", "__next__"))
-
-
-def _remedy(content: Any) -> str:
-    if callable(getattr(content, "read", None)):
-        return "; its read() takes no size: give what it returns, or an iterator of its parts"
-    return remedy_for(content) if is_frame(content.__class__) else ""
 
 
 def _refuse_frame(content: Any) -> None:
@@ -196,7 +190,7 @@ class Source:
         elif self._reading is not None:
             self._iterator = self._reading.open()
         else:
-            self._iterator = iter(self.content) if hasattr(self.content, "__iter__") else _Steps(self.content)
+            self._iterator = _Steps(self.content) if _has_only_steps(self.content) else iter(self.content)
         iterator: Iterator[Any] = self._iterator
         return iterator
 
@@ -291,6 +285,10 @@ class Source:
             result = closer()
             if hasattr(result, "__await__") or inspect.isawaitable(result):  # the latter takes ten times as long
                 await result
+
+
+def _has_only_steps(content: object) -> bool:
+    return hasattr(content, "__next__") and not hasattr(content, "__iter__")
 
 
 class _Steps(Iterator[Any]):

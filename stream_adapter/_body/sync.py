@@ -196,7 +196,7 @@ class SyncBody(WatchedBody):
             length = self.length or 0
             raise ContentLengthError(length, length - self._missing, complete=True)
 
-    def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901  # a hot loop
+    def _direct_blocks(self, iterator: Iterator[object]) -> Generator[bytes]:  # noqa: C901, PLR0912  # a hot loop
         """Send each chunk before the source is asked for the next: no buffer, no other thread."""
         step, advance, table = self._context.run, iterator.__next__, self._flow.encoder.table
         count, sent = self._buffer.count, 0
@@ -240,7 +240,8 @@ class SyncBody(WatchedBody):
                 sent += len(record)
                 yield record
             self._abort(_DELIVERY_GRACE)
-            raise
+            if not self._needs_no_error(error):
+                raise
         finally:
             self._buffer.taken_count, self._bytes = count, sent
             self._end_of_iteration()
@@ -265,7 +266,8 @@ class SyncBody(WatchedBody):
                 self._bytes += len(record)
                 yield record
             self._abort(_DELIVERY_GRACE)
-            raise
+            if not self._needs_no_error(error):
+                raise
         finally:
             self._end_of_iteration()
 

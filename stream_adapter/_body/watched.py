@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 from stream_adapter._headers import content_length
 from stream_adapter._watch import Client, watcher
+from stream_adapter.errors import ClientDisconnected
 from stream_adapter.types import Reason
 
 from .base import Body
@@ -46,6 +47,15 @@ class WatchedBody(Body):
         if connection is not None:
             framed = connection.chunks or content_length(self.headers) is not None
             connection.abort(framed=framed, grace=grace)
+
+    def _needs_no_error(self, error: BaseException) -> bool:
+        """Return True if the iteration may just end: the connection was broken, for a departure, a stall or a drain.
+
+        The server would log nothing, but error reporters around the application take any exception for a failure.
+        """
+        connection = self._hooks.connection
+        can_abort = connection is not None and connection.can_abort
+        return can_abort and isinstance(error, ClientDisconnected) and self.length is None
 
     def watch(self) -> None:
         """Watch the client until the body is closed, if the server exposes its connection."""

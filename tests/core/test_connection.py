@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -204,9 +205,7 @@ def test_watcher_ends_the_stream_of_a_client_that_has_gone(source: Callable[[], 
         body = iter(SyncBody(sa.Response(source(), on_close=summaries.append).resolve(), Hooks(connection=connection)))
         assert next(body) == b"first"
         far.close()
-        with pytest.raises(ClientDisconnected):
-            while next(body) == b"":
-                pass
+        assert not any(body)
     assert [summary.reason for summary in summaries] == ["disconnect"]
 
 
@@ -221,12 +220,12 @@ async def async_endless() -> AsyncGenerator[bytes]:
 
 
 def stall(source: object, environ: dict[str, object], near: socket.socket, limits: sa.Limits) -> list[str]:
-    """Serve a client that reads nothing until the server's `send` fails; return the reasons that `on_close` had."""
+    """Serve a client that reads nothing until the stream is ended; return the reasons that `on_close` had."""
     summaries = list[sa.StreamSummary]()
     resolved = sa.Response(source, on_close=summaries.append, limits=limits).resolve()
     body = SyncBody(resolved, Hooks(connection=client_connection(environ)))
     try:
-        with pytest.raises((ConnectionError, StreamAborted, sa.StreamTimeoutError)):
+        with contextlib.suppress(ConnectionError, sa.StreamTimeoutError):  # by `send`, which may fail first
             for block in body:
                 near.sendall(block)
     finally:
