@@ -2,8 +2,8 @@
 
 The contract is the route's `response_model`, or else the view's return annotation, with the route's
 `response_model_include`, `_exclude`, `_by_alias`, `_exclude_unset`, `_exclude_defaults` and `_exclude_none`. An item is
-validated by it, and what is sent is its serialization: fields that the model does not have are not in it. So the
-contract stands between the source and the format, whichever that is.
+validated by it, and what is sent is its serialization: fields that the model does not have are not in it. Options alone
+leave out of any item what they name. So the contract stands between the source and the format, whichever that is.
 
 What it does not touch: bytes and text under a media type that the view names (they are framed already, and FastAPI does
 not look into what a `response_class` of one's own streams), files, and what `on_error` returns.
@@ -98,7 +98,7 @@ class Contract:
             view=view,
             item=item,
             cls=stands_for,
-            is_chunks=item is str or (stands_for is not None and kind_of(stands_for) == "bytes"),
+            is_chunks=item is str or item is Any or (stands_for is not None and kind_of(stands_for) == "bytes"),
             validate=partial(validate, from_attributes=True),
             dump=partial(dump, mode="json", **options),
         )
@@ -231,18 +231,21 @@ def contract_of(scope: Scope) -> Contract | None:
 def _make_contract(route: APIRoute) -> Contract | None:
     view = view_of(route.endpoint)
     declared = declared_model(route)
-    if declared is None and not _is_switched_off(route):
+    is_off = declared is None and _is_switched_off(route)
+    if declared is None and not is_off:
         declared = get_typed_return_annotation(view)
     item = item_of(declared)
-    if item is None:
-        return None
     options = {name: getattr(route, f"response_model_{name}") for name in _OPTIONS}
     if is_container(declared):  # what FastAPI is given for the elements of a list
         for name in ("include", "exclude"):
             if isinstance(options[name], dict):
                 options[name] = options[name].get("__all__", options[name])
-    given = {name: value for name, value in options.items() if name == "by_alias" or value}
-    return Contract.of(item, name_of(view), given)
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
+    if item is None:
+        if given.keys() <= {"by_alias"} or is_off:
+            return None
+        item = Any  # nothing is said of items but what is left out of them
+    return Contract.of(item, name_of(view), {"by_alias": False, **given})
 
 
 def _is_switched_off(route: APIRoute) -> bool:

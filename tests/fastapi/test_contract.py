@@ -246,6 +246,44 @@ def test_handler_of_response_validation_error_answers_an_invalid_first_item() ->
     assert (answer.status_code, answer.json()) == (502, [["name"]])
 
 
+@pytest.mark.parametrize("format", ["ndjson", "sse", "csv", "json_array"])
+@pytest.mark.parametrize("returned", [None, Any, Iterator[Any], list, StreamResponse])
+def test_options_hold_for_items_of_which_nothing_else_is_said(returned: Any, format: str) -> None:
+    app = FastAPI()
+    StreamAdapter(app)
+
+    def view() -> Any:
+        return getattr(sa, format)(iter([User(name="ada"), User(name="eve")]))
+
+    view.__annotations__ = {} if returned is None else {"return": returned}
+    app.get("/", response_model_exclude={"password"})(view)
+
+    text = strict_client_of(app).get("/").text
+
+    assert "ada" in text
+    assert "eve" in text
+    assert "hunter2" not in text
+
+
+def test_text_and_bytes_pass_where_options_alone_are_given() -> None:
+    app = FastAPI()
+    StreamAdapter(app)
+    app.get("/", response_model_exclude={"password"})(lambda: iter(["a", b"\xff"]))
+
+    assert strict_client_of(app).get("/").content == b"a\xff"
+
+
+def test_empty_set_of_included_fields_includes_none() -> None:
+    app = FastAPI()
+
+    @app.get("/", response_model_include=set())
+    @streaming
+    def view() -> Iterator[Public]:
+        yield User(name="ada")
+
+    assert strict_client_of(app).get("/").json() == {}
+
+
 @pytest.mark.parametrize("way", ["handler", "handler of Exception", "middleware"])
 def test_stream_that_answers_in_place_of_the_view_has_no_contract(way: str) -> None:
     app = FastAPI()
