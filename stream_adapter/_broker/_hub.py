@@ -66,7 +66,6 @@ class Hub(Openings, Receiver):
     def __init__(self, engine: Engine, prefix: str) -> None:
         super().__init__(engine, prefix)
         self._groups: dict[asyncio.AbstractEventLoop, LoopGroup] = {}
-        self.is_closed: bool = False
         self.resets: dict[str, int] = {}
         self.reconnects: int = 0
         self.lag: float = 0.0
@@ -251,7 +250,9 @@ class Hub(Openings, Receiver):
             channels = list(self.channels.values())
             for channel in channels:
                 channel.wake()
-        self._refuse_unopened(BrokerUnavailableError("the broker is closed"))
+        closed = BrokerUnavailableError("the broker is closed")
+        self._refuse_unopened(closed)
+        self._refuse_unread(closed)
 
         def unwatch() -> None:
             with suppress(BrokerError):

@@ -1,4 +1,4 @@
-"""What the hub asks its engine on behalf of listeners: to open their channels, and to read parts of a history.
+"""What the hub asks its engine on behalf of listeners: to open their channels.
 
 The worker asks, in its thread, or the listener itself if the engine never blocks. The docstring of `_hub` lists the
 owners. However many listeners come at once, as after a deploy, their channels are opened in a few exchanges.
@@ -6,19 +6,17 @@ owners. However many listeners come at once, as after a deploy, their channels a
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import NamedTuple
 
 from stream_adapter.engines import Engine, Position
 from stream_adapter.engines._together import watch_many
 from stream_adapter.errors import BrokerUnavailableError
 
-from ._channel import Channel, Read
-from ._repairs import Repairs
+from ._channel import Channel
+from ._readings import Readings
 from ._ring import Ring
 
 __all__ = ["AT_ONCE", "Openings"]
@@ -40,8 +38,8 @@ class _Opening(NamedTuple):
     asked: float
 
 
-class Openings(Repairs):
-    """Opens the channels of listeners, and reads what they missed.
+class Openings(Readings):
+    """Opens the channels of listeners.
 
     Args:
         engine: where the channels are.
@@ -50,7 +48,6 @@ class Openings(Repairs):
 
     def __init__(self, engine: Engine, prefix: str) -> None:
         super().__init__(engine, prefix)
-        self._asking = threading.RLock()
         self._unopened: list[_Opening] = []
 
     def opening(self, channel: Channel) -> Future[None]:
@@ -61,12 +58,12 @@ class Openings(Repairs):
                 return under_way
             opened = channel.opened = Future[None]()
             opening = _Opening(channel, opened, time.monotonic())
-            is_lost = self.is_disconnected
-            if not is_lost:
+            refusal = self._refusal()
+            if refusal is None:
                 self._unopened.append(opening)
             is_first = len(self._unopened) == 1
-        if is_lost:  # asking takes as long as the engine's timeout, and nothing is sent then
-            self._refuse([opening], BrokerUnavailableError("the connection to the broker's engine was lost"))
+        if refusal is not None:
+            self._refuse([opening], refusal)
         elif is_first or not self._engine.blocks:  # else the worker has been asked, and takes this one with it
             try:
                 self._ask(self._open_some)
@@ -74,25 +71,15 @@ class Openings(Repairs):
                 self._refuse_unopened(error)
         return opened
 
-    def read(self, channel: Channel, since: int | None, limit: int) -> Future[Read]:
-        """Read a part of the history; callers that want the same at the same time share one round trip."""
-        what = since, limit
-        with self.lock:
-            reading = channel.reads.get(what)
-            if reading is not None:
-                return reading
-            reading = channel.reads[what] = Future()
-        self._ask(partial(self._read_for, channel, what, reading, time.monotonic()))
-        return reading
+    def _refusal(self) -> BrokerUnavailableError | None:
+        """Return why the engine is not asked."""
+        if self.is_closed:
+            return BrokerUnavailableError("the broker is closed")
+        if self.is_disconnected:  # asking takes as long as the engine's timeout, and nothing is sent then
+            return BrokerUnavailableError("the connection to the broker's engine was lost")
+        return None
 
     # what the worker does, or, if the engine never blocks, the caller
-
-    def _ask(self, job: Callable[[], None]) -> None:
-        if self._engine.blocks:
-            self._worker.submit(job)
-            return
-        with self._asking:
-            job()
 
     def _take_unopened(self) -> list[_Opening]:
         """Return the channels whose turn it is to be opened; those without listeners are forgotten already."""
@@ -148,22 +135,3 @@ class Openings(Repairs):
         with self.lock:
             openings, self._unopened = self._unopened, []
         self._refuse(openings, error)
-
-    def _read_for(self, channel: Channel, what: tuple[int | None, int], reading: Future[Read], asked: float) -> None:
-        try:
-            self._check_engine(asked)
-            page = self._engine.read(channel.key, *what)
-        except BaseException as error:  # noqa: BLE001  # each who waits for it raises it
-            self._note_failure(error)
-            with self.lock:
-                channel.reads.pop(what, None)
-            reading.set_exception(error)
-            return
-        with self.lock:
-            channel.reads.pop(what, None)
-            ring = channel.ring
-            if ring is None or ring.epoch != page.epoch:
-                ring = self._replace(channel, Position(page.epoch, page.top))
-            records = ring.records_of(page)
-            ring.prepend(records)
-        reading.set_result(Read(page, records, ring))

@@ -98,7 +98,8 @@ class _Consumer(Generic[W]):
             if not buffer.items:  # read again: the last chunk may have come just before the end
                 return []
         batch = buffer.take() if self._one_by_one else [buffer.take_joined()]
-        self.producer.resume()
+        if not self._is_polled:
+            self.producer.resume()
         # also of the first batch, before keepalives start; most are whole frames
         self._tail = _WHOLE if batch[-1].endswith(_WHOLE) else _tail(self._tail, batch)
         if self._is_timed:

@@ -59,15 +59,16 @@ class LoopWaker(Waker):
 
     Attributes:
         is_threadsafe: the same.
+        waiter: what the task waits for; None while it does not.
     """
 
-    __slots__ = ("_loop", "_timer", "_waiter", "is_threadsafe")
+    __slots__ = ("_loop", "_timer", "is_threadsafe", "waiter")
 
     def __init__(self, *, threadsafe: bool, loop: asyncio.AbstractEventLoop | None = None) -> None:
         super().__init__()
         self._loop = loop or running_loop()
         self.is_threadsafe: bool = threadsafe
-        self._waiter: asyncio.Future[None] | None = None
+        self.waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
@@ -76,7 +77,7 @@ class LoopWaker(Waker):
             return
         self.waiting = self._always
         if not self.is_threadsafe:
-            waiter = self._waiter  # `_set`, without a call: each listener of a channel is woken here
+            waiter = self.waiter  # `_set`, without a call: each listener of a channel is woken here
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
             return
@@ -84,7 +85,7 @@ class LoopWaker(Waker):
             self._loop.call_soon_threadsafe(self._set)
 
     def _set(self) -> None:
-        waiter = self._waiter
+        waiter = self.waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
@@ -102,19 +103,14 @@ class LoopWaker(Waker):
 
     def begin(self) -> asyncio.Future[None]:
         """Return what `wake` completes from now on. If threads wake, look again before it is awaited."""
-        waiter = self._waiter = self._loop.create_future()
+        waiter = self.waiter = self._loop.create_future()
         self.waiting = True
         return waiter
 
     def end(self) -> None:
         """Wait no more."""
         self.waiting = self._always
-        self._waiter = None
-
-    @property
-    def waiter(self) -> asyncio.Future[None] | None:
-        """What the task waits for; None while it does not."""
-        return self._waiter
+        self.waiter = None
 
     @property
     def has_timer(self) -> bool:

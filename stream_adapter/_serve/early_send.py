@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any
 
 from stream_adapter._pump import Begun, context_of, step_as
@@ -24,19 +25,22 @@ class EarlySend:
         put: sends a block.
     """
 
-    __slots__ = ("_error", "_put", "_task", "_unsent")
+    __slots__ = ("_context", "_error", "_put", "_task", "_unsent")
 
     def __init__(self, task: asyncio.Task[Any], put: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         self._task = task
+        self._context: Context | None = None
         self._put = put
         self._unsent: Begun[None] | None = None
         self._error: BaseException | None = None
 
     def __call__(self, block: bytes, waits_for: asyncio.Future[None]) -> bool:
         """Send a block while the task waits; return False if the task must finish that. Call it on the task's loop."""
+        if self._context is None:
+            self._context = context_of(self._task, waits_for)
         putting = self._put(block)
         try:
-            put_waits_for = step_as(self._task, context_of(self._task, waits_for), putting.send, None)
+            put_waits_for = step_as(self._task, self._context, putting.send, None)
         except StopIteration:
             return True
         except BaseException as error:  # noqa: BLE001  # raised in the task

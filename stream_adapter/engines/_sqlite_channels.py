@@ -6,7 +6,7 @@ DELETE. `size` counts the bytes of all entries of an epoch, `before` those of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from stream_adapter.errors import FencedError
 
@@ -128,20 +128,23 @@ class Channels(Database):
             return self._append(checked(row, append.token), append.frames, now, None)
         return self._append(row or self._begin(append.channel, now), append.frames, now, append.history)
 
-    def read(self, name: str, since: int | None, limit: int, now: float) -> Page:
-        """Read entries, and their place in the channel."""
+    def read(self, readings: Iterable[tuple[str, int | None, int]], now: float) -> list[Page]:
+        """Read entries, and their place in their channel: of a name, after an offset or the newest, so many at most."""
         with self._transaction():
-            row = self._find(name, now) or self._begin(name, now)
-            if row.status is None:
-                self._trim(row, now, None)
-            oldest = self._one("SELECT offset FROM entries WHERE channel = ? ORDER BY offset LIMIT 1", row.id)
-            earliest = row.top + 1 if oldest is None else int(str(oldest[0]))
-            first = max(0, row.top - limit) if since is None else since
-            found = self._connection.execute(
-                "SELECT offset, time, payload FROM entries WHERE channel = ? AND offset > ? ORDER BY offset LIMIT ?",
-                (row.id, min(first, 1 << 62), limit),
-            )
-            return Page(row.epoch, row.top, earliest, tuple(Entry(*values) for values in found))
+            return [self._page(name, since, limit, now) for name, since, limit in readings]
+
+    def _page(self, name: str, since: int | None, limit: int, now: float) -> Page:
+        row = self._find(name, now) or self._begin(name, now)
+        if row.status is None:
+            self._trim(row, now, None)
+        oldest = self._one("SELECT offset FROM entries WHERE channel = ? ORDER BY offset LIMIT 1", row.id)
+        earliest = row.top + 1 if oldest is None else int(str(oldest[0]))
+        first = max(0, row.top - limit) if since is None else since
+        found = self._connection.execute(
+            "SELECT offset, time, payload FROM entries WHERE channel = ? AND offset > ? ORDER BY offset LIMIT ?",
+            (row.id, min(first, 1 << 62), limit),
+        )
+        return Page(row.epoch, row.top, earliest, tuple(Entry(*values) for values in found))
 
     def positions(self, names: Sequence[str], now: float) -> dict[str, Position]:
         """Return the newest position of each channel."""

@@ -1,6 +1,6 @@
 """What an engine is asked for several channels at once: in one round trip, if it has a method for that.
 
-The protocol `Engine` lacks these two methods: an engine without them is asked for one channel after the other.
+The protocol `Engine` lacks these three methods: an engine without them is asked for one channel after the other.
 """
 
 from __future__ import annotations
@@ -11,9 +11,24 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from stream_adapter.errors import FencedError
 
 from ._protocol import Engine
-from ._values import RunState
+from ._values import Page, RunState
 
-__all__ = ["Renewal", "RenewsTogether", "WatchesTogether", "renew_each", "renew_many", "watch_each", "watch_many"]
+__all__ = [
+    "Reading",
+    "ReadsTogether",
+    "Renewal",
+    "RenewsTogether",
+    "WatchesTogether",
+    "read_each",
+    "read_many",
+    "renew_each",
+    "renew_many",
+    "watch_each",
+    "watch_many",
+]
+
+Reading: TypeAlias = tuple[str, int | None, int]
+"""A channel, and what `Engine.read` returns of it: entries after an offset, or the newest, and how many at most."""
 
 Renewal: TypeAlias = tuple[str, int, float]
 """The channel of a run, its token, and the seconds of its lease."""
@@ -25,6 +40,15 @@ class WatchesTogether(Protocol):
 
     def watch_many(self, channels: Iterable[str]) -> None:
         """Watch channels, all or none: if it raises, none of them is watched."""
+        ...
+
+
+@runtime_checkable
+class ReadsTogether(Protocol):
+    """An engine that reads parts of several histories in one round trip."""
+
+    def read_many(self, readings: Iterable[Reading]) -> Sequence[Page]:
+        """Return for each what `read` returns."""
         ...
 
 
@@ -56,6 +80,16 @@ def watch_each(engine: Engine, channels: Iterable[str]) -> None:
         for channel in watched:
             engine.unwatch(channel)
         raise
+
+
+def read_many(engine: Engine, readings: Iterable[Reading]) -> Sequence[Page]:
+    """Return for each what `read` returns."""
+    return engine.read_many(readings) if isinstance(engine, ReadsTogether) else read_each(engine, readings)
+
+
+def read_each(engine: Engine, readings: Iterable[Reading]) -> list[Page]:
+    """Read parts of histories one after the other."""
+    return [engine.read(*reading) for reading in readings]
 
 
 def renew_many(engine: Engine, renewals: Iterable[Renewal]) -> Sequence[RunState | FencedError]:

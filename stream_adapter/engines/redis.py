@@ -82,11 +82,20 @@ class RedisEngine(BaseEngine):
 
     def read(self, channel: str, since: int | None, limit: int) -> Page:
         """Read entries."""
+        return self.read_many([(channel, since, limit)])[0]
+
+    def read_many(self, readings: Iterable[tuple[str, int | None, int]]) -> list[Page]:
+        """Read entries of several channels, in one round trip."""
         self.check_process()
-        command = self._command("read", channel, "" if since is None else min(since, 1 << 52), limit)
-        epoch, top, earliest, stored = self._connections.run(command, _TIMEOUT, writes=False)
-        entries = tuple(_entry(name, fields) for name, fields in stored)
-        return Page(epoch.decode(), int(top), int(earliest), entries[::-1] if since is None else entries)
+        wanted = list(readings)
+        if not wanted:
+            return []
+        commands = [
+            self._command("read", channel, "" if since is None else min(since, 1 << 52), limit)
+            for channel, since, limit in wanted
+        ]
+        replies = self._connections.run_all(commands, _TIMEOUT, writes=False)
+        return [_page(reply, newest_first=since is None) for reply, (_, since, _) in zip(replies, wanted, strict=True)]
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         """Return the newest position of each channel, in one round trip."""
@@ -232,6 +241,12 @@ def _position(reply: Any) -> Position:
 def _positions_of(reply: Any) -> list[Position]:
     epoch, *offsets = reply.decode().split(" ")
     return [Position(epoch, int(offset)) for offset in offsets]
+
+
+def _page(reply: Any, *, newest_first: bool) -> Page:
+    epoch, top, earliest, stored = reply
+    entries = tuple(_entry(name, fields) for name, fields in stored)
+    return Page(epoch.decode(), int(top), int(earliest), entries[::-1] if newest_first else entries)
 
 
 def _entry(name: bytes, fields: list[bytes]) -> Entry:

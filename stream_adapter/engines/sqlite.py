@@ -135,7 +135,12 @@ class SQLiteEngine(BaseEngine):
 
     def read(self, channel: str, since: int | None, limit: int) -> Page:
         """Read entries."""
-        return self._call(lambda store: store.read(channel, since, limit, self._clock()), writes=False)
+        return self.read_many([(channel, since, limit)])[0]
+
+    def read_many(self, readings: Iterable[tuple[str, int | None, int]]) -> list[Page]:
+        """Read entries of several channels, in one transaction."""
+        wanted = list(readings)
+        return self._call(lambda store: store.read(wanted, self._clock()), writes=False)
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         """Return the newest position of each channel."""

@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from stream_adapter.engines import KEY_SECONDS, Frame, History, Position
-from stream_adapter.engines._together import watch_many
+from stream_adapter.engines._together import read_many, watch_many
 
 from ._engine_setup import WAIT, EngineSetup, RecordingReceiver, payloads_of
 
@@ -204,6 +204,22 @@ class EventPromises(EngineSetup):
         for channel in channels:
             publisher.append_many(channel, [Frame(channel.encode())], history=History())
             assert receiver.wait_for(channel, 1) == [channel.encode()]
+
+    def test_histories_that_are_read_together_are_those_of_their_channels(self) -> None:
+        channels = [f"{self.channel}:{n}" for n in range(5)]
+        for channel in channels:
+            frames = [Frame(f"{channel} {n}".encode()) for n in range(3)]
+            self.engine.append_many(channel, frames, history=History())
+        wanted = [
+            (channels[0], None, 1),
+            (channels[1], None, 0),
+            (channels[2], 1, 9),
+            (channels[3], 3, 9),
+            ("new", 0, 9),
+        ]
+        assert list(read_many(self.engine, wanted)) == [self.engine.read(*reading) for reading in wanted]
+        assert [len(page.entries) for page in read_many(self.engine, wanted)] == [1, 0, 2, 0, 0]
+        assert list(read_many(self.engine, [])) == []
 
     def test_watching_before_reading_misses_nothing(self) -> None:
         receiver = RecordingReceiver(self.engine)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import stream_adapter as sa
 from benchmarks import broker_wakes
-from stream_adapter._broker import _hub, _openings, _repairs
+from stream_adapter._broker import _hub, _openings, _readings, _repairs
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._payloads import pack
 from stream_adapter._broker._records import Record
@@ -132,7 +132,7 @@ class CountingEngine(MemoryEngine):
         self.fails = 0
         self.gate = threading.Event()
         self.gate.set()
-        self.watched = self.largest = 0  # channels, and those of the largest `watch_many`
+        self.watched = self.largest = 0  # channels, and those of the largest `watch_many` or `read_many`
         self.compared: list[int] = []  # channels of each `positions`
 
     def _count(self, method: str) -> None:
@@ -151,6 +151,12 @@ class CountingEngine(MemoryEngine):
         watch_each(self, names := list(channels))
         self.watched += len(names)
         self.largest = max(self.largest, len(names))
+
+    def read_many(self, readings: Iterable[tuple[str, int | None, int]]) -> list[Page]:
+        self._count("read")
+        pages = [super(CountingEngine, self).read(*reading) for reading in readings]
+        self.largest = max(self.largest, len(pages))
+        return pages
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         found = super().positions(channels)
@@ -209,6 +215,39 @@ def test_channels_that_are_entered_while_the_engine_is_busy_are_opened_together(
         asyncio.run(use(live))
     assert engine.asked.count("watch") <= 4  # the first alone, the others in parts that are bounded
     assert engine.largest <= _openings.AT_ONCE
+
+
+def test_histories_that_are_wanted_while_the_engine_is_busy_are_read_together() -> None:
+    engine, count = CountingEngine(), 2 * _readings.AT_ONCE
+    names = [f"channel {n}" for n in range(count)]
+
+    async def use(live: sa.Broker) -> None:
+        first = await asyncio.gather(*(anext(aiter(live.subscribe(name, replay=1))) for name in names))
+        assert [event.data for event in first] == names
+
+    with sa.Broker(engine) as live:
+        for name in names:
+            live.publish(name, name)
+        asyncio.run(use(live))
+    assert engine.asked.count("read") < 12  # those of one part of the channels together, and each part twice at most
+    assert engine.largest <= _readings.AT_ONCE
+
+
+def test_long_histories_are_read_one_by_one() -> None:
+    engine = CountingEngine()
+
+    async def use(live: sa.Broker) -> None:
+        first = await asyncio.gather(
+            *(anext(aiter(live.subscribe(f"channel {n}", since="earliest"))) for n in range(5))
+        )
+        assert [event.data for event in first] == list(range(5))
+
+    with sa.Broker(engine) as live:
+        for n in range(5):
+            live.publish(f"channel {n}", n)
+        asyncio.run(use(live))
+    assert engine.largest <= 5  # channels that are watched together
+    assert engine.asked.count("read") == 5
 
 
 def test_positions_of_many_channels_are_compared_in_bounded_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -484,6 +523,7 @@ class _Unreachable(MemoryEngine):
         self.released = threading.Event()
         self.calls = 0
         self.is_away = True
+        self.holds_reads = False
 
     def _fail(self) -> None:
         if self.is_away:
@@ -497,8 +537,14 @@ class _Unreachable(MemoryEngine):
         super().watch(channel)
 
     def read(self, channel: str, since: int | None, limit: int) -> Page:
+        if self.holds_reads:
+            assert self.released.wait(20)
         self._fail()
         return super().read(channel, since, limit)
+
+
+async def _all_of(live: sa.Broker, name: str) -> list[Any]:
+    return [event.data async for event in live.subscribe(name, since="earliest")]
 
 
 def test_channels_that_open_while_the_engine_fails_share_its_failure() -> None:
@@ -550,6 +596,44 @@ def test_channel_that_waits_to_be_opened_is_refused_when_the_broker_is_closed() 
         hub.close()
         assert isinstance(waiting.exception(20), BrokerUnavailableError)
         engine.released.set()
+
+
+def test_history_that_waits_to_be_read_is_refused_when_the_broker_is_closed() -> None:
+    engine = _Unreachable()
+    engine.is_away = False
+    with sa.Broker(engine) as live:
+        hub = live._hub()
+        channel, opened = hub.enter(ChannelName.of("stream", "a"), hub.waiter())
+        opened.result(20)
+        engine.is_away = True
+        under_way = hub.read(channel, 0, 1000)
+        assert engine.asked.wait(20)
+        waiting = hub.read(channel, 1, 1000)
+        hub.close()
+        assert isinstance(waiting.exception(20), BrokerUnavailableError)
+        assert isinstance(hub.read(channel, 2, 1000).exception(20), BrokerUnavailableError)  # no worker is left for it
+        engine.released.set()
+        assert isinstance(under_way.exception(20), BrokerUnavailableError)
+        assert not channel.reads
+
+
+def test_listener_whose_history_waits_to_be_read_ends_when_the_broker_is_closed() -> None:
+    engine = _Unreachable()
+
+    async def use(live: sa.Broker) -> None:
+        engine.is_away = False
+        listening = [asyncio.create_task(_all_of(live, name)) for name in ("a", "b")]
+        await eventually(lambda: len(live._hub().channels) == 2 and live._hub()._unread)
+        live._hub().close()
+        engine.released.set()
+        async with asyncio.timeout(20):
+            await asyncio.gather(*listening, return_exceptions=True)
+
+    with sa.Broker(engine) as live:
+        for name in ("a", "b"):
+            live.publish(name, 1)
+        engine.holds_reads = True
+        asyncio.run(use(live))
 
 
 class _FailsOnce(MemoryEngine):

@@ -34,9 +34,9 @@ class _Unwatched(SQLiteEngine):
         self.asked.append("claim")
         return super().claim(*arguments, **options)
 
-    def read(self, channel: str, since: int | None, limit: int) -> Page:
+    def read_many(self, readings: Iterable[tuple[str, int | None, int]]) -> list[Page]:
         self.asked.append("read")
-        return super().read(channel, since, limit)
+        return super().read_many(readings)
 
 
 @pytest.fixture
