@@ -11,6 +11,7 @@ import inspect
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 __all__ = ["BLOCK", "Reading", "reading_of"]
@@ -43,7 +44,7 @@ def reading_of(content: Any) -> Reading | None:
         is_async = hasattr(stream, "__aiter__") and not hasattr(stream, "__iter__")
         return Reading(is_async=is_async, open=content.aiter_bytes if is_async else content.iter_bytes)
     if callable(getattr(content, "iter_content", None)):  # requests, whose __iter__ has chunks of 128 bytes
-        return Reading(is_async=False, open=lambda: content.iter_content(BLOCK))
+        return Reading(is_async=False, open=lambda: _read_decoded(content))
     if callable(getattr(getattr(content, "content", None), "iter_any", None)):  # aiohttp
         return Reading(is_async=True, open=content.content.iter_any)
     return None
@@ -90,6 +91,16 @@ def _read_blocks(content: Any) -> Iterator[Any]:
         read = content.readline
     while block := read(BLOCK):
         yield block
+
+
+def _read_decoded(response: Any) -> Iterator[bytes]:
+    """Read a response of requests, whose `iter_content` waits for whole blocks unless the body comes in chunks."""
+    raw: Any = getattr(response, "raw", None)
+    is_live = hasattr(raw, "read1") and hasattr(raw, "decode_content") and not raw.closed
+    if not is_live:  # it was read already, or by a urllib3 without `read1`
+        blocks: Iterator[bytes] = response.iter_content(BLOCK)
+        return blocks
+    return iter(partial(raw.read1, BLOCK, decode_content=True), b"")
 
 
 async def _aread_blocks(content: Any) -> AsyncIterator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,8 @@ class Upstream:
     """What a test sees of it.
 
     Attributes:
-        url: where it is; `/length` is answered with a Content-Length, anything else in chunks.
+        url: where it is; `/length` is answered with a Content-Length, `/close` is ended by the close, `/gzip`
+            is in chunks and compressed, anything else in chunks.
         had_first: set by the test, upon which the second line is sent.
     """
 
@@ -32,18 +34,23 @@ class _Handler(BaseHTTPRequestHandler):
     seen: Upstream
 
     def do_GET(self) -> None:
-        chunked = self.path != "/length"
+        chunked = self.path not in {"/length", "/close"}
         self.send_response(200)
         self.send_header("Connection", "close")
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        else:
+        elif self.path == "/length":
             self.send_header("Content-Length", str(sum(map(len, LINES))))
+        if self.path == "/gzip":
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
+        deflate = zlib.compressobj(wbits=31)
         for line in LINES:
+            if self.path == "/gzip":
+                line = deflate.compress(line) + deflate.flush(zlib.Z_SYNC_FLUSH)  # noqa: PLW2901
             self.wfile.write(b"%x\r\n%b\r\n" % (len(line), line) if chunked else line)
             self.wfile.flush()
-            if line == LINES[0] and not self.seen.had_first.wait(BOUND):
+            if not self.seen.had_first.wait(BOUND):
                 return
         if chunked:
             self.wfile.write(b"0\r\n\r\n")
