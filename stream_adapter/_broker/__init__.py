@@ -10,9 +10,12 @@ _ids.py              positions as ids, and the cursors that clients send
 _ring.py             the newest events of one channel, in one process
 _channel.py          what the listeners of one channel share
 _hub.py              one per process and broker: listeners, watches (its docstring lists the owners)
-_repairs.py          its base: holes are read again, positions compared
+_openings.py         its base: channels are opened, many together
+_readings.py         the base of that: histories are read, many together
+_repairs.py          the base of that: holes are read again, positions compared
 _waiters.py          how listeners of event loops and of threads are woken
 _listener.py         one subscription's steps, without I/O
+_steps.py            what a step is, and how one goes on after it
 _listening.py        the lazy source, and the sync and the async loop around those steps
 _subscription.py     that of a subscription, and its options
 _run_methods.py      what Broker has for runs

@@ -195,7 +195,7 @@ class Hub(Openings, Receiver):
             top = ring.top
             has_hole = ring.add(entries)
             if ring.top > top:
-                self._count_received(ring.top - top)
+                self.received_count += ring.top - top
                 self.lag = max(0.0, time.time() - entries[-1].time)
                 found.wake()
             if has_hole:

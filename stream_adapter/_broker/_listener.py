@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from stream_adapter.engines import Position
 from stream_adapter.errors import BrokerUnavailableError, GoneError
@@ -20,33 +20,17 @@ from ._hub import Hub
 from ._ids import ChannelName, cursors_of
 from ._records import Control, Delivery, Record, StreamOpen
 from ._ring import Ring
+from ._steps import BATCH, WAIT, Call, Step
 from ._waiters import Waiter
 
-__all__ = ["BATCH", "WAIT", "Call", "Listener", "Options", "Step"]
+__all__ = ["Listener", "Options"]
 
 OnGap: TypeAlias = Literal["reset", "snapshot", "gone"]
 Reason: TypeAlias = Literal["trimmed", "epoch", "unknown", "slow"]
 
-_PATIENCE = 5.0  # seconds that a client which would not come back after a refusal waits for the engine
-BATCH = 64  # records that are delivered before other tasks run
-
-
-class _Wait:
-    """A step that waits until the listener is woken."""
-
-
-WAIT: Final = _Wait()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A step that calls a user's function, sync or async, and continues with its result."""
-
-    function: Callable[[], Any]
-
-
-Step: TypeAlias = list[Item] | Future[Any] | Call | _Wait
 _Steps: TypeAlias = Generator[Step, Any, Any]
+
+_PATIENCE = 5.0  # seconds that a client which would not come back after a refusal waits for the engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ Two short loops drive one listener's steps: sync in a thread (or greenlet), asyn
 from __future__ import annotations
 
 import asyncio
-import inspect
 from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
@@ -20,30 +19,17 @@ from collections.abc import (
 )
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from stream_adapter._pump import run
 from stream_adapter._request import RequestHead
 from stream_adapter._source_protocols import Opener, PolledSource, RequestSource
 from stream_adapter.formats._published import Item, Opening
 
-from ._listener import BATCH, WAIT, Call, Step
 from ._records import Control, Delivery, Event, Record
+from ._steps import BATCH, WAIT, Call, Step, Steps, aresult_of, go_on, sent, thrown
 from ._waiters import LoopWaiter, ThreadWaiter, is_gevent
 
-__all__ = ["AsyncStream", "EventSource", "Listening", "Steps", "SyncStream"]
-
-
-class Steps(Protocol):
-    """A listener that has begun."""
-
-    def steps(self) -> Generator[Step, Any, None]:
-        """Yield items, and what to wait for. Closing it ends the listener."""
-        ...
-
-    def newest(self) -> Sequence[Item] | None:
-        """Return what came while the steps wait, at most `BATCH` items; None if the steps must say what is next."""
-        ...
+__all__ = ["AsyncStream", "EventSource", "Listening", "SyncStream"]
 
 
 class Listening(Opener):
@@ -84,7 +70,7 @@ class Listening(Opener):
                     waiter.wait()
                     step = next(steps, None)
                 else:
-                    step = _go_on(steps, _result_of, step)
+                    step = go_on(steps, step)
         finally:
             steps.close()
 
@@ -105,11 +91,11 @@ class Listening(Opener):
                     step = next(steps, None)
                 else:
                     try:
-                        result = await _aresult_of(step)
+                        result = await aresult_of(step)
                     except Exception as error:  # noqa: BLE001  # the steps decide
-                        step = _thrown(steps, error)
+                        step = thrown(steps, error)
                     else:
-                        step = _sent(steps, result)
+                        step = sent(steps, result)
         finally:
             steps.close()
 
@@ -213,7 +199,7 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
             step: Step | None = next(steps, None)
         elif pending.done():
             self._pending = None
-            step = _go_on(steps, _result_of, pending)
+            step = go_on(steps, pending)
         else:
             return ()
         while not isinstance(step, list):
@@ -226,11 +212,11 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
                 pending.add_done_callback(self._is_done)
                 return ()
             self._pending = None
-            step = _go_on(steps, _result_of, pending)
+            step = go_on(steps, pending)
         return step
 
     def _started(self, step: Any) -> Future[Any] | asyncio.Task[Any]:
-        return self._start(_aresult_of(step)) if isinstance(step, Call) else step
+        return self._start(aresult_of(step)) if isinstance(step, Call) else step
 
     def _is_done(self, pending: Future[Any] | asyncio.Task[Any]) -> None:
         """Ask the source to poll again; call it in any thread."""
@@ -273,47 +259,3 @@ class SyncStream(Iterator[Item]):
 
     def close(self) -> None:
         self._items.close()
-
-
-def _go_on(steps: Generator[Step, Any, None], result_of: Callable[[Any], Any], step: object) -> Step | None:
-    try:
-        result = result_of(step)
-    except Exception as error:  # noqa: BLE001  # the steps decide
-        return _thrown(steps, error)
-    return _sent(steps, result)
-
-
-def _sent(steps: Generator[Step, Any, None], result: object) -> Step | None:
-    try:
-        return steps.send(result)
-    except StopIteration:
-        return None
-
-
-def _thrown(steps: Generator[Step, Any, None], error: Exception) -> Step | None:
-    try:
-        return steps.throw(error)
-    except StopIteration:
-        return None
-
-
-def _result_of(step: Any) -> Any:
-    if isinstance(step, Call):
-        result = step.function()
-        return run(_awaited(result)) if inspect.isawaitable(result) else result
-    return step.result()
-
-
-async def _aresult_of(step: Any) -> Any:
-    if isinstance(step, Call):
-        function = step.function
-        result = function() if inspect.iscoroutinefunction(function) else await asyncio.to_thread(function)
-        return await result if inspect.isawaitable(result) else result
-    future: Future[Any] = step
-    if future.done():
-        return future.result()
-    return await asyncio.shield(asyncio.wrap_future(future))  # others wait for it, too
-
-
-async def _awaited(awaitable: Any) -> Any:
-    return await awaitable

@@ -48,10 +48,6 @@ class Repairs:
         self.is_disconnected: bool = False
         self.received_count: int = 0
 
-    def _count_received(self, number: int) -> None:
-        """Count events that the rings have received; under the lock."""
-        self.received_count += number
-
     def _note_connection(self, *, is_lost: bool) -> bool:
         """Note whether the connection is lost; return True if that has changed."""
         with self.lock:
@@ -115,7 +111,7 @@ class Repairs:
             ring = self._replace(channel, Position(page.epoch, page.top))
         top = ring.top
         ring.add(page.entries)
-        self._count_received(ring.top - top)
+        self.received_count += ring.top - top
         channel.wake()
         return bool(page.entries) and ring.top < page.top
 

@@ -13,10 +13,11 @@ Who owns what:
 This package knows errors and limits. Of sources and formats it knows only the Protocols in producers/base.py.
 """
 
+from .async_consumer import AsyncConsumer, SendEarly
 from .background_loop import background_loop, run
 from .blocking import set_warn_blocking
 from .buffer import Buffer
-from .consumers import AsyncConsumer, SendEarly, SyncConsumer
+from .consumers import SyncConsumer
 from .context import StepContext, copy_variables
 from .deadlines import Deadlines
 from .producers import (

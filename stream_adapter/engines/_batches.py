@@ -156,7 +156,7 @@ class _Queue(Generic[Asked, Reply]):
 
     def put(self, asked: Asked, size: int) -> asyncio.Future[Reply]:
         loop = asyncio.get_running_loop()
-        call = _Call[Asked, Reply](asked, size, loop.time() + self._timeout, loop.create_future())
+        call: _Call[Asked, Reply] = _Call(asked, size, loop.time() + self._timeout, loop.create_future())
         self._waiting.append(call)
         if self._task is None:  # it has none of the first caller's context: others wait for it
             self._task = loop.create_task(self._run(), context=Context())

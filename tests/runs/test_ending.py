@@ -20,7 +20,7 @@ import pytest
 import stream_adapter as sa
 from stream_adapter import _lifecycle
 from stream_adapter._broker._hub import Hub
-from stream_adapter._broker._runs import _production, _registry
+from stream_adapter._broker._runs import _driving, _production, _registry
 from stream_adapter.engines import Frame, MemoryEngine, Position
 from stream_adapter.errors import FencedError, UnsupportedError
 from tests.broker.reading import BOUND, reading
@@ -402,7 +402,7 @@ def test_cancelled_produce_returns_after_its_sync_source_is_closed(
     live: sa.Broker, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """A worker of a job queue may end its process next."""
-    monkeypatch.setattr(_production, "_CLOSE_TIMEOUT", BOUND)
+    monkeypatch.setattr(_driving, "_CLOSE_TIMEOUT", BOUND)
     monkeypatch.setattr(_production, "END_GRACE", BOUND)
     goes_on, waits, order = threading.Event(), threading.Event(), list[str]()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from stream_adapter._broker._payloads import pack
+from stream_adapter._log import log_stream
 from stream_adapter._pump import lease, run
 from stream_adapter._source import Kind, Source
 
@@ -16,7 +18,9 @@ from ._frameworks import close_connections, own_thread
 from ._options import Work
 from ._outbox import Outbox
 
-__all__ = ["drive", "drive_here"]
+__all__ = ["closing", "drive", "drive_here"]
+
+_CLOSE_TIMEOUT = 5.0  # seconds after which a source that does not close is abandoned
 
 _IN_A_THREAD = frozenset({Kind.ONE, Kind.ITEMS, Kind.SYNC, Kind.EITHER})
 
@@ -83,6 +87,17 @@ async def _drive_async(source: Source, outbox: Outbox) -> None:
             await source.aclose()
         except Exception as error:  # noqa: BLE001  # it is logged; the run is not to blame
             source.close_failed(error)
+
+
+async def closing(source: asyncio.Task[None], in_threads: set[asyncio.Future[Any]], log_name: str) -> None:
+    """Wait until the task that owns the source has closed it, and its threads have ended; abandon one that does not."""
+    open_still: set[asyncio.Future[Any]] = {source, *in_threads}
+    _, open_still = await asyncio.wait(open_still, timeout=_CLOSE_TIMEOUT)
+    if open_still:
+        problem = f"its source did not close within {_CLOSE_TIMEOUT:g} s"
+        log_stream(logging.WARNING, log_name, problem, "abandoning it")
+    if source.done() and not source.cancelled():
+        source.exception()  # it is looked at
 
 
 async def _room(outbox: Outbox) -> None:

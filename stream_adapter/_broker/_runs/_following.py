@@ -8,9 +8,9 @@ from typing import Any
 
 from stream_adapter._broker._channel import MAX_REPLAY, Channel, Read
 from stream_adapter._broker._ids import ChannelName
-from stream_adapter._broker._listener import BATCH, WAIT, Step
 from stream_adapter._broker._records import Record
 from stream_adapter._broker._ring import Ring
+from stream_adapter._broker._steps import BATCH, WAIT, Step
 from stream_adapter._broker._waiters import Waiter
 from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.formats._published import Ending, Item, Opening

@@ -22,13 +22,13 @@ from stream_adapter._source import Source
 from stream_adapter.engines import Engine, Entry, RunState, RunStatus
 from stream_adapter.errors import FencedError
 
-from ._driving import drive
+from ._driving import closing, drive
 from ._journal import Journal
 from ._keeper import Keeper
 from ._lease import Lease, Stop
 from ._options import Work
 from ._outbox import LimitError, Outbox
-from ._steps import Stepped
+from ._stepped import Stepped
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -37,7 +37,6 @@ __all__ = ["END_GRACE", "Production"]
 
 _WATCH_AFTER = 0.05  # seconds: watching would take the interpreter from the first item
 _CLOSING = 0.5  # seconds that an async source has to close before the end is written
-_CLOSE_TIMEOUT = 5.0  # seconds after which a source that does not close is abandoned
 END_GRACE = 2.0  # seconds for a run to end and its source to close, when its process is about to end
 
 
@@ -221,7 +220,7 @@ class Production:
             self._keeper.remove(self._lease)
             self._set_ended(self.status if self.status != "running" else "lost")
             try:
-                await self._closing(self._source)
+                await closing(self._source, self._in_threads, self._log_name)
             finally:
                 self._on_end(self)
                 self.closed.set()
@@ -288,19 +287,6 @@ class Production:
     def _set_ended(self, status: RunStatus) -> None:
         self.status = status
         self.ended.set()
-
-    async def _closing(self, source: asyncio.Task[None]) -> None:
-        closing: set[asyncio.Future[Any]] = {source, *self._in_threads}
-        _, open_still = await asyncio.wait(closing, timeout=_CLOSE_TIMEOUT)
-        if open_still:
-            log_stream(
-                logging.WARNING,
-                self._log_name,
-                f"its source did not close within {_CLOSE_TIMEOUT:g} s",
-                "abandoning it",
-            )
-        if source.done() and not source.cancelled():
-            source.exception()  # it is looked at
 
     @property
     def _log_name(self) -> str:
