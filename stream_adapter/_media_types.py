@@ -23,7 +23,11 @@ __all__ = [
 EVENT_STREAM = "text/event-stream"
 JSON_SEQ = "application/json-seq"
 JSON_LINES = frozenset(
-    f"application/{name}" for name in ("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines")
+    f"application/{name}"
+    for name in (
+        *("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines", "json-lines", "x-json-lines"),
+        *("stream+json", "x-json-stream"),  # Spring's
+    )
 )
 """The names that one JSON value per line goes by."""
 

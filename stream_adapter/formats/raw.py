@@ -8,6 +8,7 @@ from typing import Any
 from stream_adapter._encode import ChunkTable, Encode, kind_of
 from stream_adapter._json import dump_json
 from stream_adapter._media_types import JSON_LINES, LIVE, parameter_of, without_parameters
+from stream_adapter.errors import ChunkEncodingError
 
 from ._base import NO_BUFFERING, ChunkFormat, Format, FormatEncoder
 from .csv import CSV
@@ -36,7 +37,8 @@ class Raw(ChunkFormat):
     """Chunks under a media type that is given.
 
     Bytes and text pass as they are: they are framed already. Any other value is framed as the type says, if it is that
-    of NDJSON, a JSON array, a JSON sequence, CSV or events, and otherwise encoded by the chunk table.
+    of NDJSON, a JSON array, a JSON sequence, CSV or events, and otherwise encoded by the chunk table. A `+json` type
+    has one value.
 
     `text/event-stream` gets the headers and the keepalive that every event stream needs; a live type asks proxies not
     to buffer.
@@ -64,6 +66,8 @@ class Raw(ChunkFormat):
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream."""
         framing = None if strict else self.framing
+        if framing is None and not strict and without_parameters(self.media_type).endswith("+json"):
+            return _DocumentEncoder(self, charset)
         if framing is None:
             return super().encoder(strict=strict, charset=charset)
         make = _ArrayEncoder if isinstance(framing, JSONArray) else _FramingEncoder
@@ -154,3 +158,33 @@ class _ArrayEncoder(FormatEncoder):
         if self._is_array is None:
             return b"[]"
         return b"]" if self._is_array else self._chunks.finish()
+
+
+class _DocumentEncoder(FormatEncoder):
+    """Under `application/…+json` the body is one document: one value, or the bytes and text that the user frames."""
+
+    __slots__ = ("_chunks", "_is_complete", "_is_framed")
+
+    def __init__(self, raw: Raw, charset: str) -> None:
+        super().__init__(raw, ChunkTable(self._function))
+        self._chunks = ChunkTable.of_chunks(strict=False, charset=charset)
+        self._is_framed = self._is_complete = False
+
+    def _function(self, cls: type[Any]) -> Encode:
+        """Return how an item of type `cls` is encoded, which is asked for the first item first."""
+        if not self._is_complete and kind_of(cls) in {"bytes", "text"}:
+            self._is_framed = True
+        return self._document if not self._is_framed and kind_of(cls) not in {"bytes", "text"} else self._chunks[cls]
+
+    def _document(self, item: object) -> bytes:
+        if self._is_complete:
+            raise ChunkEncodingError(
+                f"expected one JSON value under {without_parameters(self.format.media_type)}, got another; json_array"
+                "(…, media_type=…) makes an array of them, and ndjson(…) sends one a line"
+            )
+        self._is_complete = True
+        return dump_json(item)
+
+    def finish(self) -> bytes:
+        """Return what the charset still owes at the end of the text."""
+        return self._chunks.finish()

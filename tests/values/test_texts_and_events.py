@@ -170,7 +170,14 @@ def test_text_that_only_looks_like_a_field_is_data(text: str) -> None:
     assert body_of(sa.sse([text], retry=None)).startswith(b"data: ")
 
 
-LINES = ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines; charset=utf-8"]
+LINES = [
+    "application/stream+json",
+    "application/json-lines",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonlines; charset=utf-8",
+]
 JSON, BYTES = [{"a": 1}, [2], 3, True, None], b'{"a":1}[2]3truenull'
 NAMED: list[tuple[str, list[Any], bytes]] = [
     *((name, JSON, b'{"a":1}\n[2]\n3\ntrue\nnull\n') for name in LINES),
@@ -182,6 +189,7 @@ NAMED: list[tuple[str, list[Any], bytes]] = [
     ("application/json-seq", JSON[:2], b'\x1e{"a":1}\n\x1e[2]\n'),
     ("application/geo+json-seq", JSON[:1], b'\x1e{"a":1}\n'),
     ("application/geo+json", JSON[:1], b'{"a":1}'),
+    ("application/geo+json", ['{"a":', {"b": 1}, 2, b"}"], b'{"a":{"b":1}2}'),
     ("text/csv", [{"a": 1, "b": "x,y"}, {"b": 2, "a": 3}], b'a,b\r\n1,"x,y"\r\n3,2\r\n'),
     ("text/csv; header=absent", [{"a": 1}], b"1\r\n"),
     ("text/csv", [[1, 2], "3,4\r\n"], b"1,2\r\n3,4\r\n"),
@@ -203,6 +211,19 @@ def test_a_media_type_that_promises_a_frame_has_it(
         answer = call(sa.Response(in_way(way, iter(items)), **named))
         assert answer.body == body
         assert answer.header("Content-Type")[0].startswith(media_type.partition(";")[0])
+
+
+@four_paths
+def test_second_value_under_a_type_of_one_document_is_an_error(way: str, call: Call) -> None:
+    answer = call(sa.Response(in_way(way, iter([{"a": 1}, [2]])), media_type="application/vnd.api+json; v=1"))
+    assert answer.body in {b"", b'{"a":1}'}
+    assert not answer.complete
+    assert str(answer.error) == (
+        "chunk 1: expected one JSON value under application/vnd.api+json, got another; json_array(…, media_type=…)"
+        " makes an array of them, and ndjson(…) sends one a line"
+    )
+    array = sa.json_array([{"a": 1}, [2]], media_type="application/vnd.api+json")
+    assert body_of(array) == b'[{"a":1},[2]]'
 
 
 def test_one_value_under_a_media_type_is_a_document_or_one_record() -> None:
