@@ -248,7 +248,7 @@ def test_handler_of_response_validation_error_answers_an_invalid_first_item() ->
 
 @pytest.mark.parametrize("format", ["ndjson", "sse", "csv", "json_array"])
 @pytest.mark.parametrize("returned", [None, Any, Iterator[Any], list, StreamResponse])
-def test_options_hold_for_items_of_which_nothing_else_is_said(returned: Any, format: str) -> None:
+def test_options_hold_for_items_without_a_model(returned: Any, format: str) -> None:
     app = FastAPI()
     StreamAdapter(app)
 
