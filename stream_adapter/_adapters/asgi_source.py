@@ -26,6 +26,7 @@ from stream_adapter._pump.tasks import eager_task
 from stream_adapter._receive_timeout import BodyTimeout
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import LARGE_BODY
+from stream_adapter._serve.abort import raise_if_aborted
 from stream_adapter._status import is_bodiless
 from stream_adapter.errors import BodyNotWanted, ClientDisconnected, RefusalError, follows_from_the_end
 from stream_adapter.types import ASGIApp, Environ, Message
@@ -244,6 +245,7 @@ class ASGISource(AsyncIterator[bytes]):
 
         Raises:
             TypeError: it is not bytes.
+            Exception: it is the sign that the response inside was aborted: what has ended that.
             RuntimeError: it comes before the head, or the body exceeds its Content-Length.
         """
         if self._status is None:
@@ -251,6 +253,7 @@ class ASGISource(AsyncIterator[bytes]):
         if self._bodiless:
             return b""
         if type(body) not in {bytes, bytearray, memoryview}:
+            raise_if_aborted(body)
             raise TypeError(f"http.response.body: expected bytes, got {type(body).__name__}")
         chunk = bytes(body)
         if self._rest is not None:

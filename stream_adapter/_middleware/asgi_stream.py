@@ -17,6 +17,7 @@ from stream_adapter._log import log_stream
 from stream_adapter._pump import PushProducer
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Resolved
+from stream_adapter._serve.abort import raise_if_aborted
 from stream_adapter._serve.asgi import deliver
 from stream_adapter._source import Source
 from stream_adapter.errors import BodyNotWanted, ClientDisconnected, StreamTimeoutError, chain_of, follows_from_the_end
@@ -79,7 +80,9 @@ class StreamedResponse:
         else:
             more = message.get("more_body", False)
             if not self._bodiless:
-                await self._producer.send(message.get("body", b""))
+                body = message.get("body", b"")
+                raise_if_aborted(body)
+                await self._producer.send(body)
             if self._bodiless or not more:
                 self._complete = True
                 self._producer.finish()

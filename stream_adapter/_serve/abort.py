@@ -19,7 +19,7 @@ from typing import Any
 
 from stream_adapter.types import Send
 
-__all__ = ["abort_response"]
+__all__ = ["abort_response", "raise_if_aborted"]
 
 _GRACE = 1.0  # seconds in which the message must have reached the code that reads it
 
@@ -51,6 +51,15 @@ async def abort_response(send: Send, error: BaseException, report: Callable[[], 
         message.forget()
         on_read()
         error.__traceback__ = traceback
+
+
+def raise_if_aborted(body: object) -> None:
+    """Raise what ended a response, if `body` is that of the message which aborts it.
+
+    For code that does not read a body as bytes, and would take it for a mistake of the application.
+    """
+    if isinstance(body, _RaisingMessage):
+        bytes(body)
 
 
 class _RaisingMessage(dict[str, Any]):

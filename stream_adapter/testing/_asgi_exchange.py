@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from stream_adapter._serve.abort import raise_if_aborted
 from stream_adapter.types import ASGIApp, Message, Scope
 
 from ._exchange import Exchange, read_timeout
@@ -141,6 +142,7 @@ class ASGIExchange(Exchange, AsyncByteStream):
                 raise RuntimeError(f"{kind} was sent {'after the last one' if self._complete else 'before the start'}")
             block: object = message.get("body", b"")
             if not isinstance(block, bytes):
+                raise_if_aborted(block)
                 raise TypeError(f"{kind}: expected a body of bytes, got {type(block).__name__}")
             await self._offer(block)
             self._complete = not message.get("more_body", False)

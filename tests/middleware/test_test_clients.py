@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from types import ModuleType
 from typing import Any
 
+import httpx2
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from fastapi import FastAPI
@@ -17,14 +18,18 @@ from fastapi.responses import StreamingResponse as FastAPIStream
 from fastapi.testclient import TestClient as FastAPIClient
 from flask import Flask
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 import stream_adapter as sa
 from stream_adapter.asgi import StreamAdapterMiddleware
+from stream_adapter.testing import ASGIStreamTransport
 from stream_adapter.types import ASGIApp, Message, Receive, Scope, Send
 from tests.support.gate import BOUND
+from tests.support.interfaces import call_wsgi
 
 ROWS = "0\n1\n2\n"
 
@@ -94,6 +99,45 @@ def test_starlettes_client_is_answered(
         assert client.post("/rows", content=bytes(200_000)).text == ROWS
         with pytest.raises(LookupError, match="mine"):
             client.get("/failing")
+
+
+def by_the_middleware(app: ASGIApp) -> None:
+    FastAPIClient(StreamAdapterMiddleware(app, compress=True)).get("/")
+
+
+def by_to_wsgi(app: ASGIApp) -> None:
+    raise call_wsgi(sa.to_wsgi(app)).error or AssertionError("nothing was raised")
+
+
+def by_to_wsgi_and_the_middleware(app: ASGIApp) -> None:
+    raise call_wsgi(sa.to_wsgi(StreamAdapterMiddleware(app))).error or AssertionError("nothing was raised")
+
+
+def by_the_testing_kit(app: ASGIApp) -> None:
+    async def get() -> None:
+        async with httpx2.AsyncClient(transport=ASGIStreamTransport(app), base_url="http://test") as client:
+            await client.get("/")
+
+    asyncio.run(get())
+
+
+@pytest.mark.parametrize("way", [by_the_middleware, by_to_wsgi, by_to_wsgi_and_the_middleware, by_the_testing_kit])
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_failure_inside_base_http_middleware_is_the_sources_own(layers: int, way: Callable[[ASGIApp], None]) -> None:
+    async def fail(_: Request) -> sa.Response:
+        async def chunks() -> AsyncIterator[str]:
+            yield "a"
+            raise LookupError("mine")
+
+        return sa.Response(chunks())
+
+    async def dispatch(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+    app = Starlette(routes=[Route("/", fail)], middleware=[Middleware(BaseHTTPMiddleware, dispatch=dispatch)] * layers)
+
+    with pytest.raises(LookupError, match="mine"):
+        way(app)
 
 
 def test_fastapis_client_is_answered() -> None:
