@@ -26,7 +26,7 @@ from tests.support.interfaces import SOURCES, either_way
 from tests.support.sources import AsyncCountingSource
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _no_garbage_collection() -> Iterator[None]:
     gc.collect()
     gc.disable()
