@@ -135,9 +135,9 @@ def test_model_output_is_read_by_two_kinds_of_clients() -> None:
         with OpenAI(base_url=f"{server.url}/v1", api_key="none") as client:
             chunks = client.chat.completions.create(model="echo", messages=[], stream=True)
             assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Hold nothing back."
-        answer = httpx2.post(f"{server.url}/api/chat", json={})
-        message = httpx2.post(f"{server.url}/v1/messages", json={})
-        run = httpx2.post(f"{server.url}/agent", json={})
+        answer = httpx2.post(f"{server.url}/api/chat", json={}, timeout=BOUND)
+        message = httpx2.post(f"{server.url}/v1/messages", json={}, timeout=BOUND)
+        run = httpx2.post(f"{server.url}/agent", json={}, timeout=BOUND)
     assert message.text.endswith('event: message_stop\ndata: {"type":"message_stop"}\n\n')
     assert run.text.endswith('data: {"type":"RUN_FINISHED","threadId":"1","runId":"1"}\n\n')
     assert answer.headers["x-vercel-ai-ui-message-stream"] == "v1"
@@ -166,17 +166,19 @@ def test_prometheus_metrics_count_streams_by_reason() -> None:
 
 def test_prometheus_example_exports_the_counts_of_the_broker() -> None:
     with uvicorn("examples.metrics_prometheus:app") as server:
-        with httpx2.stream("GET", f"{server.url}/events") as response:
+        with httpx2.stream("GET", f"{server.url}/events", timeout=BOUND) as response:
             heard = events(response)
             assert next(heard).event == "stream-open"
-            httpx2.post(f"{server.url}/events")
+            httpx2.post(f"{server.url}/events", timeout=BOUND)
             assert next(heard).json() == {"tick": 1}
-            metrics = httpx2.get(f"{server.url}/metrics/").text
-        with httpx2.stream("GET", f"{server.url}/events", headers={"Last-Event-ID": "foreign.1"}) as response:
+            metrics = httpx2.get(f"{server.url}/metrics/", timeout=BOUND).text
+        with httpx2.stream(
+            "GET", f"{server.url}/events", headers={"Last-Event-ID": "foreign.1"}, timeout=BOUND
+        ) as response:
             assert next(events(response)).event == "stream-reset"
         for line in ("connected 1.0", "listeners 1.0", "channels 1.0", "published_total 1.0", "received_total 1.0"):
             assert f"\nbroker_{line}\n" in metrics
-        assert 'broker_resets_total{reason="unknown"} 1.0' in httpx2.get(f"{server.url}/metrics/").text
+        assert 'broker_resets_total{reason="unknown"} 1.0' in httpx2.get(f"{server.url}/metrics/", timeout=BOUND).text
 
 
 def test_opentelemetry_example_streams_under_gunicorn() -> None:
@@ -238,7 +240,10 @@ def test_order_page_receives_events_of_another_worker(
 
 def test_notifications_are_refused_once_the_member_is_revoked(tmp_path: Path) -> None:
     env: Any = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
-    with gunicorn("examples.notifications:app", **env) as server, httpx2.Client(base_url=server.url) as client:
+    with (
+        gunicorn("examples.notifications:app", **env) as server,
+        httpx2.Client(base_url=server.url, timeout=BOUND) as client,
+    ):
         path = "/teams/red/notifications"
         client.post("/login", data={"user": "ada"})
         assert client.get(path).status_code == 403
@@ -261,7 +266,7 @@ def test_stream_of_notifications_ends_so_that_its_client_is_asked_again(tmp_path
     env: Any = {"BROKER": f"sqlite:///{tmp_path}/broker.sqlite3", "DATABASE": str(tmp_path / "members.sqlite3")}
     with (
         gunicorn("examples.notifications:app", MINUTES="0.005", **env) as server,
-        httpx2.Client(base_url=server.url) as client,
+        httpx2.Client(base_url=server.url, timeout=BOUND) as client,
     ):
         client.post("/login", data={"user": "ada"})
         client.post("/teams/red/members", data={"user": "ada"})

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -108,8 +109,12 @@ def test_new_file_that_another_process_is_opening_is_waited_for(path: Path, monk
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         waits: list[float] = []
+        opener, sleep_really = threading.current_thread(), time.sleep
 
         def sleep(seconds: float) -> None:
+            if threading.current_thread() is not opener:  # a thread of another test
+                sleep_really(seconds)
+                return
             waits.append(seconds)
             if len(waits) == 3:
                 other.execute("COMMIT")

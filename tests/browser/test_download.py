@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from uuid import uuid4
 
-import httpx2
 import pytest
 
 from tests.browser.hosts import Host
@@ -63,7 +62,7 @@ def test_a_download_whose_source_fails_is_not_saved(host: Host, page: Page, down
 
 
 def test_a_download_whose_connection_breaks_is_resumed(host: Host, page: Page, downloads: Path, file: Path) -> None:
-    etag = httpx2.get(f"{host.url}file/{file.name}", headers={"Range": "bytes=0-0"}).headers["ETag"]
+    etag = host.client.get(f"/file/{file.name}", headers={"Range": "bytes=0-0"}).headers["ETag"]
 
     with breaking(host.server.port, limit=SIZE // 2, before_break=lambda: None) as relay:
         page.begin(f"{relay.url}file/{file.name}")

@@ -52,7 +52,7 @@ def test_httpx_reads_each_compressed_event_at_once(server: Server, coding: str) 
         assert response.headers["content-encoding"] == coding
         for part in response.iter_text():
             text += part
-            httpx2.get(acknowledge)
+            httpx2.get(acknowledge, timeout=BOUND)
     assert text == EXPECTED
 
 
@@ -74,7 +74,7 @@ def test_curl_reads_each_compressed_event_at_once(server: Server, coding: str) -
         for line in curl.stdout:
             text += line
             if line == "\n":
-                httpx2.get(acknowledge)
+                httpx2.get(acknowledge, timeout=BOUND)
     assert (text, curl.returncode) == (EXPECTED, 0)
 
 
