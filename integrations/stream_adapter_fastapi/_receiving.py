@@ -50,6 +50,7 @@ class _SharedReceive:
         self._is_complete = False  # the end of the body has come from the server
         self._disconnect: Message | None = None
         self.is_watched = False
+        self._look_at, self._look_after = 0.0, _PATIENCE
 
     async def receive(self) -> Message:
         """Return the next message for the application.
@@ -83,10 +84,20 @@ class _SharedReceive:
 
         In a cancelled scope BaseHTTPMiddleware loses what the server's `receive` brings: a watcher alone asks then.
         """
-        while self._disconnect is None and not self.is_watched and self._size < _LIMIT:
+        while self._disconnect is None and not self.is_watched and self._may_look():
             async with self._lock:
                 await self._ask_ahead()
         return self._disconnect or await asyncio.get_running_loop().create_future()
+
+    def _may_look(self) -> bool:
+        """Return True if less is kept than may be, or if it is time to look behind it; the intervals double."""
+        if self._size < _LIMIT:
+            return True
+        now = asyncio.get_running_loop().time()
+        if now < self._look_at:
+            return False
+        self._look_at, self._look_after = now + self._look_after, self._look_after * 2
+        return True
 
     async def _ask(self) -> Message:
         message = await self.server()

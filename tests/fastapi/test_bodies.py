@@ -19,6 +19,7 @@ import stream_adapter as sa
 from stream_adapter_fastapi import Stream, streaming
 from tests.fastapi.bodies import app as served
 from tests.fastapi.support import strict_client_of
+from tests.support.gate import BOUND
 from tests.support.servers import Server, granian, hypercorn, uvicorn
 
 WAYS = [
@@ -290,3 +291,24 @@ def test_background_task_reads_the_rest_of_the_request_body() -> None:
 
     assert strict_client_of(app).post("/", content=b"x" * 1000).text == "ab"
     assert sizes == [1000]
+
+
+def test_client_that_leaves_a_large_body_unread_is_seen_before_the_stream() -> None:
+    app = FastAPI()
+
+    @app.post("/")
+    async def view(request: Request, stream: Stream) -> Any:
+        while not await request.is_disconnected():  # noqa: ASYNC110  # it is how views ask
+            await asyncio.sleep(0)
+        return stream(iter("a"))
+
+    parts = itertools.repeat({"type": "http.request", "body": b"x" * 65536, "more_body": True}, 4)
+    messages = itertools.chain(parts, itertools.repeat({"type": "http.disconnect"}))
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(_: Any) -> None: ...
+
+    scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": []}
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), BOUND))
