@@ -16,6 +16,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 import stream_adapter as sa
+from stream_adapter.types import Scope
 from stream_adapter_fastapi import Stream, streaming
 from tests.fastapi.bodies import app as served
 from tests.fastapi.support import strict_client_of
@@ -310,5 +311,5 @@ def test_client_that_leaves_a_large_body_unread_is_seen_before_the_stream() -> N
 
     async def send(_: Any) -> None: ...
 
-    scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": []}
+    scope: Scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": []}
     asyncio.run(asyncio.wait_for(app(scope, receive, send), BOUND))

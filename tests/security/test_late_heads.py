@@ -133,7 +133,7 @@ def test_body_that_is_known_is_held_to_a_length_that_is_set_late(
     path = tmp_path / "a.txt"
     path.write_bytes(b"abc")
 
-    answer = ask(put("Content-Length", length), lambda *_: make(path))
+    answer = ask(put("Content-Length", length), lambda: make(path))
 
     if answer.status == 200:  # of a file its own length is sent
         assert (answer.complete, answer.header("content-length")) == (True, [str(len(answer.body))])
