@@ -47,12 +47,11 @@ class _Channel:
         self.entries.clear()
         self.keys.clear()
 
-    def append_planned(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
+    def append_to_run(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
         """Return the position of a run's frame, and the entry that it became unless its offset was there."""
-        if frame.key is not None:
-            planned = frame.planned
-            if planned is not None and planned <= self.top:
-                return Position(self.epoch, planned), None
+        planned = None if frame.key is None else frame.planned
+        if planned is not None and planned <= self.top:
+            return Position(self.epoch, planned), None
         return self._store(frame.payload, now)
 
     def append(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
@@ -175,7 +174,7 @@ class MemoryEngine(BaseEngine):
     def _append(
         self, name: str, channel: _Channel, frames: Frames, now: float, history: History | None
     ) -> list[Position]:
-        append = channel.append_planned if history is None else channel.append
+        append = channel.append_to_run if history is None else channel.append
         positions: list[Position] = []
         entries: list[Entry] = []
         for frame in frames:
@@ -247,7 +246,8 @@ class MemoryEngine(BaseEngine):
                 return run
             found.run = replace(run, status=status, expires=now + found.retain)
             self._append(channel, found, frames, now, None)
-            self._notify(channel)
+            if status == "lost" or not frames:  # else it is the producer that ends it, and the others have its end
+                self._notify(channel)
             return found.run
 
     def cancel(self, channel: str, epoch: str) -> RunState | None:
