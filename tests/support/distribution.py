@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling  # pyright: ignore[reportMissingT
 
 from tests.support.selection import is_whole
 
-WORKERS_PER_CORE = 2  # half of the time is spent waiting, and each worker collects for 6 seconds
+WORKERS_PER_CORE = 3  # more than half of the time is spent waiting; a worker costs 6 s of CPU time, to collect
 
 # What shares the fixtures of a package: a browser and servers, which would start once in each worker
 TOGETHER = {
