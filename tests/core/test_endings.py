@@ -209,7 +209,7 @@ def test_a_source_that_is_silent_for_too_long_is_an_idle_timeout(way: str, call:
     answer = call(
         sa.Response(
             silent() if way == "sync" else async_silent(),
-            limits=sa.Limits(idle_timeout=0.05),
+            limits=sa.Limits(idle_timeout=0.5),
             on_error=lambda _: gate.open(),  # what a sync source waits for; nothing else could end it
             on_close=lambda summary: reasons.append(summary.reason),
         )

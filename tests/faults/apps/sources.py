@@ -347,7 +347,7 @@ SOURCES: dict[str, dict[str, Callable[[], object]]] = {
 OPTIONS: dict[str, dict[str, Any]] = {
     "unlimited": {},
     "idle_timeout": {"limits": sa.Limits(idle_timeout=0.2, close_timeout=0.2)},
-    "total_timeout": {"limits": sa.Limits(total_timeout=0.2)},
+    "total_timeout": {"limits": sa.Limits(total_timeout=0.5)},
     "total_timeout_1": {"limits": sa.Limits(total_timeout=1.0, send_timeout=None)},
     "send_timeout": {"limits": sa.Limits(send_timeout=0.2)},
     "send_timeout_1": {"limits": sa.Limits(send_timeout=1.0)},
