@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 import pytest
@@ -17,10 +17,14 @@ from werkzeug.debug import DebuggedApplication
 from werkzeug.test import Client
 
 import stream_adapter as sa
+from stream_adapter.testing import LiveServer, StalledClient
 from stream_adapter_flask import StreamAdapter, stream_response, streaming
 from tests.flask.journal import TORN_DOWN, Journal
 from tests.support.interfaces import SOURCES, call_wsgi
 from tests.support.sources import in_way
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 either_way = pytest.mark.parametrize("way", ["sync", "async"])
 
@@ -259,6 +263,34 @@ def test_streaming_works_under_werkzeug_debugger(app: Flask, journal: Journal, w
     response = Client(DebuggedApplication(app, evalex=True)).get("/")
     assert response.data == b"abc"
     assert journal == ["closed", *TORN_DOWN]
+
+
+@pytest.mark.parametrize("around", ["debugger", "reporter"])
+def test_client_that_leaves_a_silent_stream_is_not_an_error_for_what_is_around_the_app(
+    app: Flask, capfd: pytest.CaptureFixture[str], around: str
+) -> None:
+    closed, reports = threading.Event(), list[BaseException]()
+
+    @app.get("/")
+    @streaming.sse(on_close=lambda summary: closed.set())
+    async def view() -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.Event().wait()
+
+    def reporter(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        try:
+            yield from app(environ, start_response)
+        except Exception as error:  # as Sentry's middleware does
+            reports.append(error)
+            raise
+
+    with LiveServer(DebuggedApplication(app, evalex=True) if around == "debugger" else reporter) as server:
+        with StalledClient(server.url) as client:
+            client.read_until(b"data: a")
+            client.reset()
+        assert closed.wait(10)
+    assert reports == []
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_the_source_is_iterated_in_the_thread_of_the_request(app: Flask) -> None:
