@@ -199,6 +199,12 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
     check_seconds("timeout", timeout, zero=True)
     before = signal.getsignal(number)
 
+    def drain_begun() -> None:
+        try:
+            drain(timeout)
+        finally:
+            _registry.draining -= 1
+
     def drain_and_raise() -> None:
         drain(timeout)
         os.kill(os.getpid(), number)
@@ -207,7 +213,8 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
         # in a thread: the handler may have interrupted code that holds a lock of drain. It is not waited for, as
         # `Thread.start` would: gevent runs the handler in its hub, which must not block
         if callable(before):
-            _thread.start_new_thread(drain, (timeout,))
+            _registry.draining += 1  # now: what the signal did before may exit at once
+            _thread.start_new_thread(drain_begun, ())
             before(number, frame)
         else:
             signal.signal(number, signal.SIG_DFL if before is None else before)
@@ -221,6 +228,8 @@ def _at_exit() -> None:
     """End the streams in threads that the interpreter does not wait for, while it still runs them."""
     if _registry.live:
         drain(_EXIT_GRACE)
+    while _registry.draining and _has_runs():  # a drain of `drain_on_signal` gives them the rest of its time
+        time.sleep(_LOOK_AGAIN)
     for shared in list(_shared):
         shared.close()
 

@@ -102,7 +102,13 @@ class BaseEngine(Engine):
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="stream_adapter.engine")
             executor = self._executor
-        return await asyncio.get_running_loop().run_in_executor(executor, method)
+        try:
+            answer = asyncio.get_running_loop().run_in_executor(executor, method)
+        except (
+            RuntimeError
+        ):  # the process exits: no executor takes anything more, and the ends of runs are to be stored
+            return method()
+        return await answer
 
     async def aappend_many(
         self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import stream_adapter as sa
 from stream_adapter.testing import events
 from tests.support.servers import Server, uvicorn
 
@@ -159,6 +162,65 @@ def test_start_cancel_and_start_in_a_race_end_the_older_runs_alone(start: Start)
         if index % 2:
             assert httpx2.get(f"{other.url}/cancel/a/{run}", timeout=_BOUND).text == "True"
     assert clients[-1].finished()[-1].json()["run"] == "cancelled"
+
+
+_EXITING = """
+import asyncio, sys, time
+import stream_adapter as sa
+
+async def slow():
+    yield 1
+    await asyncio.Event().wait()
+
+def blocking():
+    while True:
+        yield 1
+        time.sleep(0.05)
+
+live = sa.Broker(sys.argv[1], prefix="exit")
+for key, source in (("async", slow), ("sync", blocking)):
+    run = live.run(key, source, lease=60).start()
+    next(iter(run))
+"""
+
+
+def test_runs_are_ended_as_cancelled_when_their_process_exits(shared_url: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _EXITING, shared_url],
+        capture_output=True, text=True, check=True, timeout=_BOUND,
+    )  # fmt: skip
+    assert process.stderr == ""
+    with sa.Broker(shared_url, prefix="exit") as live:
+        runs = {key: live.join(key) for key in ("async", "sync")}
+        assert {key: run and run.status for key, run in runs.items()} == {"async": "cancelled", "sync": "cancelled"}
+
+
+_DRAINED = """
+import atexit, os, signal, sys, threading
+import stream_adapter as sa
+
+exiting = threading.Event()
+atexit.register(exiting.set)  # before the library's own
+
+def last_words():
+    yield 1
+    exiting.wait()
+    yield 2
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # as gunicorn does, once its streams are closed
+sa.drain_on_signal(timeout=60)
+live = sa.Broker(sys.argv[1], prefix="exit")
+next(iter(live.run("a", last_words).start()))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_process_that_exits_while_it_is_drained_leaves_runs_the_rest_of_their_grace(shared_url: str) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", _DRAINED, shared_url], check=True, timeout=_BOUND)
+    with sa.Broker(shared_url, prefix="exit") as live:
+        run = live.join("a")
+        assert run is not None
+        assert (run.status, [event.data for event in run][:2]) == ("done", [1, 2])
 
 
 def test_deploy_gives_a_run_its_grace_and_then_ends_it_as_cancelled(start: Start) -> None:
