@@ -87,11 +87,11 @@ class AsyncConsumer(Consumer[LoopWaker]):
             self.producer.send_early = self._send_ready
 
     def _send_ready(self) -> bool:
-        """Send what is ready while the task waits; return False if it must be woken, to end or to finish that."""
-        buffer, send, waiter = self.buffer, self._send_early, self._waker.waiter
+        """Send what is ready while the task waits; return False if it must go on: to finish that, for more, to end."""
+        producer, buffer, send, waiter = self.producer, self.buffer, self._send_early, self._waker.waiter
         if send is None or waiter is None or waiter.done():
             return False
-        self.producer.pull()
+        producer.pull()
         if buffer.ended:
             return False
         try:
@@ -99,7 +99,7 @@ class AsyncConsumer(Consumer[LoopWaker]):
         except (Interrupted, StreamTimeoutError):  # the task raises it
             return False
         self._has_unsent = batch is not None and not send(batch[0], waiter)
-        return not self._has_unsent
+        return not (self._has_unsent or producer.has_more)
 
     def _set_timer(self) -> None:
         """Set a timer for the next deadline. Sending moves that deadline; the timer is then set again."""

@@ -179,6 +179,19 @@ def test_send_that_waits_is_finished_by_the_task_and_events_keep_their_order() -
     asyncio.run(use())
 
 
+@pytest.mark.parametrize(("count", "size"), [(1000, 1), (300, 1000), (5, 100_000)])
+def test_more_events_than_one_block_holds_are_all_sent(count: int, size: int) -> None:
+    async def use() -> None:
+        with sa.Broker() as live:
+            client = Client(_response(live))
+            async with served(client):
+                events: list[object] = [f"{number} {'x' * size}" for number in range(count)]
+                await live.apublish_many("a", events)
+                await client.until(events)
+
+    asyncio.run(use())
+
+
 def test_timeout_within_a_send_ends_that_send_alone() -> None:
     async def on_send(message: Message) -> None:
         if b"data: 0\n" in message.get("body", b""):

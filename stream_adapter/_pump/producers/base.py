@@ -72,11 +72,13 @@ class Producer:
     Attributes:
         is_pulled: whether the consumer calls `pull` when the buffer is empty.
         is_polled: whether it also does so whenever it is woken.
+        has_more: whether the next `pull` of a polled source may find something, without a change.
         stopping: whether the stream is over; the producer then closes the source.
     """
 
     is_pulled = False
     is_polled = False
+    has_more = False
     __slots__ = ("_credit", "_left", "buffer", "context", "encoder", "source", "stopping", "waker")
 
     def __init__(self, pipe: Pipe) -> None:

@@ -89,6 +89,11 @@ class PolledProducer(Producer):
             return
         self.pull()
 
+    @property
+    def has_more(self) -> bool:  # type: ignore[override]  # read-only here
+        """Whether the buffer was full before all was polled."""
+        return self._has_changed
+
     def _start_task(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         return self._loop.create_task(coroutine, context=self._task_context)
 
