@@ -42,7 +42,10 @@ class ApplicationCall:
 
     Attributes:
         chunks: the iterable.
+        log_name: what it is in the log.
     """
+
+    log_name = "application"
 
     def __init__(
         self,
