@@ -232,3 +232,15 @@ def test_deploy_gives_a_run_its_grace_and_then_ends_it_as_cancelled(start: Start
     producer.process.send_signal(signal.SIGTERM)
     last = client.finished()[-1]
     assert (last.event, last.json()["run"]) == ("error", "cancelled")
+
+
+def test_deploy_of_an_application_whose_lifespan_drains_ends_its_runs_as_cancelled(
+    shared_url: str, start: Start, notes: Path
+) -> None:
+    other = start()
+    with uvicorn("tests.runs.apps.lifespan_app:app", BROKER=shared_url, NOTES=str(notes)) as producer:
+        _until(Client(f"{producer.url}/run/a?n=1000&pause=0.05&lease=60").has_begun)
+        producer.process.send_signal(signal.SIGTERM)
+        producer.process.wait(_BOUND)
+    assert _status(other, "a") == "cancelled"
+    assert f"closed {producer.process.pid}" in _lines(notes)
