@@ -106,15 +106,15 @@ class Outbox:
         with self._lock:
             payloads, self._payloads, self._bytes = self._payloads, [], 0
             callback, self._on_room = self._on_room, None
-            self._wake_thread()
+            if self._is_waited_for:
+                self._wake_thread()
         if callback is not None:
             callback()
         return payloads
 
     def _wake_thread(self) -> None:
-        if self._is_waited_for:
-            self._is_waited_for = False
-            self._has_room.notify_all()
+        self._is_waited_for = False
+        self._has_room.notify_all()
 
     def close(self) -> None:
         """Take nothing more from the source; what is there can still be taken."""

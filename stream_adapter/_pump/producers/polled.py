@@ -55,13 +55,13 @@ class PolledProducer(Producer):
     __slots__ = (
         "_close_source",
         "_encode",
-        "_has_changed",
         "_items",
         "_last",
         "_loop",
         "_open_source",
         "_polled",
         "_task_context",
+        "has_more",
         "send_early",
     )
 
@@ -72,7 +72,7 @@ class PolledProducer(Producer):
         self._polled: Polled | None = None
         self._loop: asyncio.AbstractEventLoop
         self._task_context: Context
-        self._has_changed = True  # since all was polled
+        self.has_more: bool = True
         self._items: Iterator[object] | None = None  # that were polled, and are not in the buffer yet
         self._last: type | None = None
         self._encode: Callable[[Any], bytes] = undecided
@@ -89,16 +89,11 @@ class PolledProducer(Producer):
             return
         self.pull()
 
-    @property
-    def has_more(self) -> bool:  # type: ignore[override]  # read-only here
-        """Whether the buffer was full before all was polled."""
-        return self._has_changed
-
     def _start_task(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         return self._loop.create_task(coroutine, context=self._task_context)
 
     def _changed(self) -> None:
-        self._has_changed = True
+        self.has_more = True
         if self._last is None:  # until the first item it is polled soon: it then notes where it begins
             self._loop.call_soon(self.pull)
         waker, send_early = self.waker, self.send_early
@@ -107,14 +102,14 @@ class PolledProducer(Producer):
 
     def pull(self) -> bool:
         """Fill the empty buffer with what is ready; return True if the consumer has something to take."""
-        if not self._has_changed:
+        if not self.has_more:
             return False
         polled, buffer = self._polled, self.buffer
         if polled is None or buffer.ended:
             return False
         try:
             room = buffer.high_water
-            while self._has_changed and room > 0:
+            while self.has_more and room > 0:
                 items = self._items
                 if items is None:
                     ready = polled.poll()
@@ -123,10 +118,10 @@ class PolledProducer(Producer):
                             self._finish()
                             self._end(None)
                             return True
-                        self._has_changed = False
+                        self.has_more = False
                         break
                     items = iter(ready)
-                    self._has_changed = polled.has_more
+                    self.has_more = polled.has_more
                 room = self._put_items(items, room)
         except BaseException as error:  # noqa: BLE001  # the consumer raises it, after what came before
             self._end(error)
@@ -152,7 +147,7 @@ class PolledProducer(Producer):
             buffer.put_bytes += size
             room -= size
             if room <= 0 or len(chunks) >= buffer.max_items:
-                self._has_changed = True
+                self.has_more = True
                 break
         else:
             self._items = None
