@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import selectors
 import socket
+import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["cpu_of", "drain"]
+__all__ = ["cpu_of", "drain", "ratio_in_turns"]
 
 
 def drain(sockets: list[socket.socket], quiet: float) -> int:
@@ -33,3 +35,11 @@ def cpu_of(pid: int) -> float:
     """Return the seconds that a process's threads have run."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def ratio_in_turns(own: Sequence[float], floor: Sequence[float]) -> float:
+    """Return the median ratio of those that were measured one after the other.
+
+    The best rounds of each need not have had the same machine to themselves.
+    """
+    return statistics.median(mine / others for mine, others in zip(own, floor, strict=True))

@@ -1,8 +1,4 @@
-"""Runs: what a token costs a server, and how late the first one is, beside the same generator streamed directly.
-
-The ratio is the median of those of each round, in which the two are measured one after the other: the best rounds of
-each need not have had the same machine to themselves.
-"""
+"""Runs: what a token costs a server, and how late the first one is, beside the same generator streamed directly."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from itertools import count
 from tempfile import TemporaryDirectory
 
 from benchmarks.client import connect
-from benchmarks.processes import cpu_of, drain
+from benchmarks.processes import cpu_of, drain, ratio_in_turns
 from benchmarks.table import Goal, Table
 from tests.support.redis_server import KINDS, RedisServer, binary_of
 from tests.support.servers import Server, uvicorn
@@ -86,12 +82,11 @@ def tokens(contenders: list[Contender], length: int, firsts: int, rounds: int) -
             for contender, server in started:
                 delays[contender.name].append(_first(server))
     first = {name: statistics.median(found) for name, found in delays.items()}
-    table.rows += [[name, min(found), first[name]] for name, found in costs.items()]
+    best = {name: min(found) for name, found in costs.items()}
+    table.rows += [[name, best[name], first[name]] for name in best]
     if {DIRECT.name, MEMORY.name} <= costs.keys():
-        ratios = [run / direct for direct, run in zip(costs[DIRECT.name], costs[MEMORY.name], strict=True)]
-        table.goals += [
-            Goal("CPU of a run / of its generator", statistics.median(ratios), 1.3),
-        ]
+        ratio = ratio_in_turns(costs[MEMORY.name], costs[DIRECT.name])
+        table.goals += [Goal("CPU of a run / of its generator", ratio, 1.3)]
         table.goals += [
             Goal(f"first token of a {name}, later by", first[name] - first[DIRECT.name], 2.0, "ms")
             for name in costs
