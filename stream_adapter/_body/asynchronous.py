@@ -172,12 +172,15 @@ class AsyncBody(Body):
             await asyncio.sleep(0)  # other tasks run between blocks, however many are ready
         return block
 
-    def send_early(self, send: SendEarly) -> None:
-        """Send what comes while `next` waits by this, where the source allows it. What it sends is to be counted.
+    @property
+    def can_send_early(self) -> bool:
+        """Whether what comes while `next` waits can be sent by `send_early`; final after start."""
+        consumer = self._consumer
+        return consumer is not None and self.length is None and consumer.can_send_early
 
-        `next` returns b"" to have it finished.
-        """
-        if self._consumer is not None and self.length is None:
+    def send_early(self, send: SendEarly) -> None:
+        """Send what comes while `next` waits by this, and count it. `next` returns b"" to have it finished."""
+        if self._consumer is not None:
             self._consumer.send_early(send)
 
     def count(self, block: bytes) -> None:

@@ -13,11 +13,10 @@ Who owns what:
 This package knows errors and limits. Of sources and formats it knows only the Protocols in producers/base.py.
 """
 
-from .async_consumer import AsyncConsumer, SendEarly
 from .background_loop import background_loop, run
 from .blocking import set_warn_blocking
 from .buffer import Buffer
-from .consumers import SyncConsumer
+from .consumers import AsyncConsumer, SendEarly
 from .context import StepContext, copy_variables
 from .deadlines import Deadlines
 from .producers import (
@@ -30,6 +29,7 @@ from .producers import (
     ThreadProducer,
     undecided,
 )
+from .sync_consumer import SyncConsumer
 from .tasks import Begun, context_of, current_loop, for_task, running_loop, step_as
 from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
 from .wakeups import Interrupted, Interruption, LoopWaker, ThreadWaker, Waker

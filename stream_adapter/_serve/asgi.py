@@ -196,7 +196,7 @@ class _Delivery:
             watch.begin_send(self._sent_bytes)
             if not self._is_sending:
                 watch.end_send()
-        task = asyncio.current_task()
+        task = asyncio.current_task() if body.can_send_early else None
         if task is not None:
             self._early = EarlySend(task, self._put_early)
             body.send_early(self._early)

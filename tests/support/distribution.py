@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling  # pyright: ignore[reportMissingT
 
 from tests.support.selection import is_whole
 
-WORKERS_PER_CORE = 3  # more than half of the time is spent waiting; a worker costs 6 s of CPU time, to collect
+WORKERS_PER_CORE = 4  # more than half of the time is spent waiting; a worker costs 5 s of CPU time, to collect
 
 # What shares the fixtures of a package: a browser and servers, which would start once in each worker
 TOGETHER = {
@@ -47,6 +47,14 @@ LONG = (
     "tests/faults/test_leaks.py",
     "tests/testing/test_assertions.py",
     "tests/check/test_parallel.py",
+    "tests/faults/test_wsgi_clients.py",
+    "tests/files/test_servers.py",
+    "tests/faults/test_error_reporters.py",
+    "tests/runs/test_processes.py",
+    "tests/check/test_compression.py",
+    "tests/adapters/test_slow_clients.py",
+    "tests/security/test_withheld_bodies.py",
+    "tests/runs/test_job_queue_examples.py",
 )
 
 
