@@ -95,7 +95,7 @@ def test_every_ending_closes_the_source_once_and_reports_its_reason(ending: Endi
     (summary,) = summaries
     assert summary.reason == ending.reason
     assert (type(summary.error) if summary.error else None) == ending.error
-    raised = answer.error
+    raised: BaseException | None = answer.error
     if isinstance(raised, RuntimeError):  # a WSGI server takes a time-out before the first item for a disconnect
         raised = raised.__cause__
     assert (type(raised) if raised else None) == ending.error
