@@ -74,9 +74,13 @@ class WatchedBody(Body):
             reason = "total_timeout"
         if reason is None or self._done:
             return
-        self.end(reason)
         if reason == "send_timeout" or self.file is not None:
+            # before `end` shuts it down: after that, a read that follows the failed `send` would raise, too, and
+            # Werkzeug, which reads what is left of the request, would not close the body
+            if self._reason is None:
+                self._end_for(reason)
             connection.reset()
+        self.end(reason)
 
     def _is_overdue(self) -> bool:
         """Return True if `total_timeout` has passed while the server sends; the consumer checks it in the source."""
