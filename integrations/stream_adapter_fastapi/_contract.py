@@ -219,13 +219,13 @@ def contract_of(scope: Scope) -> Contract | None:
     is awaited.
     """
     route = scope.get("route")
-    if not isinstance(route, APIRoute) or answers_for_view():
+    if not isinstance(route, APIRoute):
         return None
     known = vars(route)
     if _KEY not in known:
         known[_KEY] = _make_contract(route)
     contract: Contract | None = known[_KEY]
-    return contract
+    return None if contract is None or answers_for_view() else contract
 
 
 def _make_contract(route: APIRoute) -> Contract | None:

@@ -102,11 +102,11 @@ class BaseEngine(Engine):
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="stream_adapter.engine")
             executor = self._executor
+        loop = asyncio.get_running_loop()
         try:
-            answer = asyncio.get_running_loop().run_in_executor(executor, method)
-        except (
-            RuntimeError
-        ):  # the process exits: no executor takes anything more, and the ends of runs are to be stored
+            answer = loop.run_in_executor(executor, method)
+        except RuntimeError:
+            # the process exits: no executor takes anything more, and the ends of runs are to be stored
             return method()
         return await answer
 
