@@ -192,9 +192,12 @@ def reset(client: socket.socket) -> None:
         if _TCP_INFO is not None and client.family != socket.AF_UNIX:
             import ctypes  # noqa: PLC0415  # a large module that few streams need
 
-            libc = ctypes.CDLL(None, use_errno=True)
+            # Its owner reads the end from now on, and not ENOTCONN, which servers do not expect: Werkzeug then does not
+            # close the body. The first call wakes the owner, so both are made without releasing the interpreter.
+            libc = ctypes.PyDLL(None)
             libc.connect(client.fileno(), _AF_UNSPEC_ADDRESS, len(_AF_UNSPEC_ADDRESS))
-        # its owner reads the end from now on, and not ENOTCONN, which servers do not expect
+            libc.shutdown(client.fileno(), socket.SHUT_RDWR)
+            return
         _shut_down(client, socket.SHUT_RDWR)
     except OSError:  # ENOTCONN, which still shuts it down; or the peer, or the owner, was first
         return
