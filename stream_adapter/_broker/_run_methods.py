@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
@@ -153,7 +154,8 @@ class RunMethods:
         """Produce a run on this event loop; see `produce`. Cancelling it cancels the run."""
         registry, name, content, options = self._producing(key, source, lease)
         state = await aask(registry.engine, restarting(registry.engine, name, options))
-        production = registry.launch(name, state, content, lease=lease, timeout=None)
+        here = asyncio.get_running_loop()
+        production = registry.launch(name, state, content, lease=lease, timeout=None, loop=here)
         await production.wait_closed()
         return Run(Joining(registry, name, None, state, production))
 

@@ -131,3 +131,36 @@ def test_source_has_no_database_connection_of_the_request(client: httpx2.Client,
     items = [event.json() for event in events(client.get(f"/database/{kind}"))]
     assert items[:-1] == [{"is_the_request_s": False}] * 3
     assert items[-1] == {"status": "done"}
+
+
+def test_run_that_an_async_view_starts_outlives_its_request(client: httpx2.Client, host: Host, key: str) -> None:
+    if host.name.startswith("plain"):
+        pytest.skip("views are those of frameworks")
+    started = client.get(f"/start/{key}?n=20&pause=0.02")
+    assert started.status_code == 200
+    with client.stream("GET", f"/join/{key}") as response:
+        read = list(events(response))
+    assert [event.json()["n"] for event in read[:-1]] == list(range(20))
+    assert (read[-1].event, read[-1].json()) == ("stream-end", {"status": "done"})
+
+
+def test_run_that_an_async_view_of_django_starts_has_a_database_connection_of_its_own(
+    client: httpx2.Client, host: Host, key: str
+) -> None:
+    if not host.name.startswith("django"):
+        pytest.skip("of Django")
+    assert client.get(f"/start-database/{key}").status_code == 200
+    with client.stream("GET", f"/join/{key}") as response:
+        *items, end = events(response)
+    assert [item.json() for item in items] == [{"is_the_request_s": False}] * 3
+    assert end.event == "stream-end"
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_source_has_the_language_and_the_time_zone_of_the_request(client: httpx2.Client, host: Host, kind: str) -> None:
+    if not host.name.startswith("django"):
+        pytest.skip("of Django")
+    with client.stream("GET", f"/language/{kind}") as response:
+        *items, end = events(response)
+    assert [item.json() for item in items] == [["de", "Asia/Tokyo"]] * (1 if kind == "sync" else 3)
+    assert end.event == "stream-end"

@@ -14,7 +14,7 @@ from stream_adapter._log import log_stream
 from stream_adapter._pump import lease, run
 from stream_adapter._source import Kind, Source
 
-from ._frameworks import close_connections, own_thread
+from ._frameworks import close_connections, own_thread, take_locals
 from ._options import Work
 from ._outbox import Outbox
 
@@ -38,22 +38,29 @@ async def drive(work: Work | Source, outbox: Outbox, in_threads: set[asyncio.Fut
         Stopped: the run is over.
     """
     async with own_thread():
-        source: Source | None
-        if isinstance(work, Source):
-            source = work
-        elif work.is_async:
-            source = Source(work.factory(*work.arguments))
-        else:
-            source = await _in_thread(lambda: _begin_in_thread(work, outbox), in_threads)
-        while source is not None and source.kind is Kind.AWAITABLE:
-            source = Source(await source.content)
-        if source is None:
-            return
-        sync_source = source
-        if source.kind in _IN_A_THREAD:
-            await _in_thread(lambda: drive_here(sync_source, outbox), in_threads)
-        else:
-            await _drive_async(source, outbox)
+        try:
+            await _drive(work, outbox, in_threads)
+        except (SystemExit, KeyboardInterrupt) as error:  # a task that raises it ends its loop, and with it the server
+            raise RuntimeError(f"the source raised {type(error).__name__}") from error
+
+
+async def _drive(work: Work | Source, outbox: Outbox, in_threads: set[asyncio.Future[Any]]) -> None:
+    source: Source | None
+    if isinstance(work, Source):
+        source = work
+    elif work.is_async:
+        source = Source(work.factory(*work.arguments))
+    else:
+        source = await _in_thread(lambda: _begin_in_thread(work, outbox), in_threads)
+    while source is not None and source.kind is Kind.AWAITABLE:
+        source = Source(await source.content)
+    if source is None:
+        return
+    sync_source = source
+    if source.kind in _IN_A_THREAD:
+        await _in_thread(lambda: drive_here(sync_source, outbox), in_threads)
+    else:
+        await _drive_async(source, outbox)
 
 
 def _begin_in_thread(work: Work, outbox: Outbox) -> Source | None:
@@ -120,11 +127,15 @@ async def _in_thread(function: Callable[[], Any], in_threads: set[asyncio.Future
     done: Future[Any] = Future()
     context = contextvars.copy_context()
 
+    def run_function() -> Any:
+        take_locals()
+        return function()
+
     def job() -> None:
         if not done.set_running_or_notify_cancel():
             return
         try:
-            result = context.run(function)
+            result = context.run(run_function)
         except BaseException as error:  # noqa: BLE001  # raised in the task
             done.set_exception(error)
         else:

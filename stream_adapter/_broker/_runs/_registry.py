@@ -19,6 +19,7 @@ from stream_adapter._source import Source
 from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError
 
+from ._frameworks import is_of_a_view
 from ._keeper import Keeper
 from ._options import Work
 from ._production import END_GRACE, Production
@@ -76,15 +77,20 @@ class Registry:
         Raises:
             UnsupportedError: gevent has patched the threads.
         """
-        if current_loop() is None:
-            background_loop()
+        _own_loop()
 
     def launch(
-        self, name: ChannelName, state: RunState, work: Work | Source, *, lease: float, timeout: float | None
+        self,
+        name: ChannelName,
+        state: RunState,
+        work: Work | Source,
+        *,
+        lease: float,
+        timeout: float | None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> Production:
-        """Produce a run that was claimed, on the loop that runs here, or else on the library's own."""
-        here = current_loop()
-        loop = here or background_loop()
+        """Produce a run that was claimed: on `loop`; None: on the one that runs here, or else on the library's own."""
+        loop = loop or _own_loop()
         production = Production(
             self.engine,
             name,
@@ -108,7 +114,7 @@ class Registry:
             leave = _nothing
         with self._lock:
             self._productions[production] = leave
-        production.start(copy_context(), is_here=here is not None)
+        production.start(copy_context(), is_here=loop is current_loop())
         return production
 
     def _keeper(self, loop: asyncio.AbstractEventLoop) -> Keeper:
@@ -189,6 +195,12 @@ class Registry:
             if production.can_end_itself(here):
                 production.closed.wait(max(until - time.monotonic(), 0))
             production.give_up()
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop for a run that outlives its caller."""
+    here = current_loop()
+    return background_loop() if here is None or is_of_a_view(here) else here
 
 
 def _nothing() -> None:

@@ -10,13 +10,14 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path, re_path
+from django.utils import timezone, translation
 
 import stream_adapter as sa
 from stream_adapter_django import stream_response
-from tests.runs.apps import live, respond
+from tests.runs.apps import live, respond, run_of
 
 
 def get(request: HttpRequest) -> HttpResponseBase:
@@ -48,7 +49,43 @@ def get_database(_: HttpRequest, kind: str) -> HttpResponseBase:
     return stream_response(sa.sse(live.run(f"database-{kind}", factory, connection)))
 
 
-urlpatterns = [path("database/<kind>", get_database), re_path("", get)]
+def spoken() -> list[str]:
+    """Return the language and the time zone that are active."""
+    return [str(translation.get_language()), timezone.get_current_timezone_name()]
+
+
+def speak() -> Generator[Any]:
+    yield spoken()
+
+
+async def aspeak() -> AsyncGenerator[Any]:
+    yield spoken()
+    yield await sync_to_async(spoken)()
+    yield spoken()
+
+
+def get_language(_: HttpRequest, kind: str) -> HttpResponseBase:
+    translation.activate("de")
+    timezone.activate("Asia/Tokyo")
+    return stream_response(sa.sse(live.run(f"language-{kind}", speak if kind == "sync" else aspeak)))
+
+
+async def start(request: HttpRequest, key: str) -> HttpResponse:
+    return HttpResponse((await run_of(key, request.GET.dict()).astart()).id)
+
+
+async def start_database(_: HttpRequest, key: str) -> HttpResponse:
+    connection = await sync_to_async(lambda: connections["default"])()
+    return HttpResponse((await live.run(key, answer, connection).astart()).id)
+
+
+urlpatterns = [
+    path("database/<kind>", get_database),
+    path("language/<kind>", get_language),
+    path("start/<key>", start),
+    path("start-database/<key>", start_database),
+    re_path("", get),
+]
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
