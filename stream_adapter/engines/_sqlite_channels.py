@@ -18,6 +18,7 @@ __all__ = ["Channels", "checked"]
 _KEPT = 86400.0  # seconds that the epoch and offset of an idle channel are kept, and at least ten times its age
 _CHANGES_KEPT = 60.0  # seconds that a note of a change is kept for the processes that look
 _SWEEP = 60.0  # seconds between two looks for what is to be forgotten
+_CHANNEL = f"SELECT {COLUMNS} FROM stream_adapter_channels WHERE name = ?"  # noqa: S608  # a text of a module here
 
 
 class Channels(Database):
@@ -27,7 +28,7 @@ class Channels(Database):
 
     def _find(self, name: str, now: float) -> Row | None:
         """Return a channel; None if it does not exist, or it is a run that is past its time."""
-        values = self._connection.execute(f"SELECT {COLUMNS} FROM channels WHERE name = ?", (name,)).fetchone()  # noqa: S608  # columns of this module
+        values = self._connection.execute(_CHANNEL, (name,)).fetchone()
         if values is None:
             return None
         row = Row(*values)
@@ -39,15 +40,17 @@ class Channels(Database):
     def _begin(self, name: str, now: float, before: Row | None = None) -> Row:
         if before is not None:
             self._forget(before.id)
-        self._connection.execute("INSERT INTO channels (name, epoch, used) VALUES (?, ?, ?)", (name, new_epoch(), now))
+        self._connection.execute(
+            "INSERT INTO stream_adapter_channels (name, epoch, used) VALUES (?, ?, ?)", (name, new_epoch(), now)
+        )
         found = self._find(name, now)
         assert found is not None  # noqa: S101  # it was inserted in this transaction
         return found
 
     def _forget(self, channel: int) -> None:
-        self._connection.execute("DELETE FROM entries WHERE channel = ?", (channel,))
-        self._connection.execute("DELETE FROM keys WHERE channel = ?", (channel,))
-        self._connection.execute("DELETE FROM channels WHERE id = ?", (channel,))
+        self._connection.execute("DELETE FROM stream_adapter_entries WHERE channel = ?", (channel,))
+        self._connection.execute("DELETE FROM stream_adapter_keys WHERE channel = ?", (channel,))
+        self._connection.execute("DELETE FROM stream_adapter_channels WHERE id = ?", (channel,))
 
     def _append(self, row: Row, frames: Frames, now: float, history: History | None) -> list[Position]:
         top, size, newest = row.top, row.size, None
@@ -60,7 +63,7 @@ class Channels(Database):
             key = frame.key if planned is None else None
             if key is not None:
                 stored = self._one(
-                    "SELECT offset FROM keys WHERE channel = ? AND key = ? AND time > ?",
+                    "SELECT offset FROM stream_adapter_keys WHERE channel = ? AND key = ? AND time > ?",
                     row.id,
                     key,
                     now - KEY_SECONDS,
@@ -70,16 +73,19 @@ class Channels(Database):
                     continue
             top += 1
             newest = self._connection.execute(
-                "INSERT INTO entries (channel, offset, time, before, payload) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO stream_adapter_entries (channel, offset, time, before, payload) VALUES (?, ?, ?, ?, ?)",
                 (row.id, top, now, size, frame.payload),
             ).lastrowid
             size += len(frame.payload)
             if key is not None:
-                self._connection.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)", (row.id, key, top, now))
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO stream_adapter_keys VALUES (?, ?, ?, ?)", (row.id, key, top, now)
+                )
             positions.append(Position(row.epoch, top))
         age = row.age if history is None else history.age
         self._connection.execute(
-            "UPDATE channels SET top = ?, size = ?, age = ?, used = ? WHERE id = ?", (top, size, age, now, row.id)
+            "UPDATE stream_adapter_channels SET top = ?, size = ?, age = ?, used = ? WHERE id = ?",
+            (top, size, age, now, row.id),
         )
         if history is not None and row.status is None:
             self._trim(row._replace(top=top, size=size, age=age), now, history)
@@ -94,12 +100,12 @@ class Channels(Database):
         count = row.top if history is None else history.count
         most = row.size if history is None else history.bytes
         first = self._one(
-            "SELECT offset FROM entries WHERE channel = ? AND offset > ? AND time > ?"
+            "SELECT offset FROM stream_adapter_entries WHERE channel = ? AND offset > ? AND time > ?"
             " AND (? - before <= ? OR offset = ?) ORDER BY offset LIMIT 1",
             *(row.id, row.top - count, now - row.age, row.size, most, row.top),
         )
         keep = row.top + 1 if first is None else first[0]
-        self._connection.execute("DELETE FROM entries WHERE channel = ? AND offset < ?", (row.id, keep))
+        self._connection.execute("DELETE FROM stream_adapter_entries WHERE channel = ? AND offset < ?", (row.id, keep))
 
     def append(self, append: Append, now: float) -> list[Position]:
         """Append frames."""
@@ -137,11 +143,14 @@ class Channels(Database):
         row = self._find(name, now) or self._begin(name, now)
         if row.status is None:
             self._trim(row, now, None)
-        oldest = self._one("SELECT offset FROM entries WHERE channel = ? ORDER BY offset LIMIT 1", row.id)
+        oldest = self._one(
+            "SELECT offset FROM stream_adapter_entries WHERE channel = ? ORDER BY offset LIMIT 1", row.id
+        )
         earliest = row.top + 1 if oldest is None else int(str(oldest[0]))
         first = max(0, row.top - limit) if since is None else since
         found = self._connection.execute(
-            "SELECT offset, time, payload FROM entries WHERE channel = ? AND offset > ? ORDER BY offset LIMIT ?",
+            "SELECT offset, time, payload FROM stream_adapter_entries"
+            " WHERE channel = ? AND offset > ? ORDER BY offset LIMIT ?",
             (row.id, min(first, 1 << 62), limit),
         )
         return Page(row.epoch, row.top, earliest, tuple(Entry(*values) for values in found))
@@ -158,13 +167,14 @@ class Channels(Database):
             return
         self._swept = now
         idle = self._connection.execute(
-            "SELECT id FROM channels WHERE used < ? - max(?, 10 * age) AND (status IS NULL OR status != 'running')",
+            "SELECT id FROM stream_adapter_channels"
+            " WHERE used < ? - max(?, 10 * age) AND (status IS NULL OR status != 'running')",
             (now, _KEPT),
         ).fetchall()
         for (channel,) in idle:
             self._forget(channel)
-        self._connection.execute("DELETE FROM keys WHERE time <= ?", (now - KEY_SECONDS,))
-        self._connection.execute("DELETE FROM changes WHERE time <= ?", (now - _CHANGES_KEPT,))
+        self._connection.execute("DELETE FROM stream_adapter_keys WHERE time <= ?", (now - KEY_SECONDS,))
+        self._connection.execute("DELETE FROM stream_adapter_changes WHERE time <= ?", (now - _CHANGES_KEPT,))
 
 
 def checked(row: Row | None, token: int) -> Row:

@@ -1,5 +1,7 @@
 """The file of the SQLite engine: its tables, and one connection to it.
 
+The names of the tables have a prefix: a file that holds tables of others, too, keeps them.
+
 An epoch ends where the file may have lost what it held: it is another file than the one that the channels were written
 to (a backup was put in its place), it holds less than was written (a backup was copied over it), or the machine was
 started again (commits are not synced one by one).
@@ -20,8 +22,8 @@ __all__ = ["COLUMNS", "Database", "Row"]
 _RETRY = 0.005  # seconds until a database that others are opening, too, is tried again
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS store (identity TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS channels (
+CREATE TABLE IF NOT EXISTS stream_adapter_store (identity TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS stream_adapter_channels (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     epoch TEXT NOT NULL,
@@ -35,7 +37,7 @@ CREATE TABLE IF NOT EXISTS channels (
     retain REAL,
     cancelled INTEGER NOT NULL DEFAULT 0
 );
-CREATE TABLE IF NOT EXISTS entries (
+CREATE TABLE IF NOT EXISTS stream_adapter_entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     channel INTEGER NOT NULL,
     offset INTEGER NOT NULL,
@@ -44,19 +46,19 @@ CREATE TABLE IF NOT EXISTS entries (
     payload BLOB NOT NULL,
     UNIQUE (channel, offset)
 );
-CREATE TABLE IF NOT EXISTS keys (
+CREATE TABLE IF NOT EXISTS stream_adapter_keys (
     channel INTEGER NOT NULL,
     key TEXT NOT NULL,
     offset INTEGER NOT NULL,
     time REAL NOT NULL,
     PRIMARY KEY (channel, key)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS changes (
+CREATE TABLE IF NOT EXISTS stream_adapter_changes (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     channel INTEGER NOT NULL,
     time REAL NOT NULL
 );
-CREATE TABLE IF NOT EXISTS listeners (address TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS stream_adapter_listeners (address TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 COLUMNS = "id, epoch, top, size, age, status, token, expires, retain, cancelled"
 
@@ -112,7 +114,7 @@ class Database:
             self._use_wal(time.monotonic() + timeout)
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self.inode: int = path.stat().st_ino
-            self._written = HighWater(path)
+            self._written = HighWater(path.resolve())  # one for all links to the file
             self._prepare(_identity_of(path), self._written)
         except BaseException:
             self.close()
@@ -135,10 +137,10 @@ class Database:
             for statement in SCHEMA.split(";"):
                 self._connection.execute(statement)
             newest, _ = self.mark()
-            if self._one("SELECT identity FROM store") != (identity,) or newest < written.get():
+            if self._one("SELECT identity FROM stream_adapter_store") != (identity,) or newest < written.get():
                 for table in ("channels", "entries", "keys", "listeners", "store"):
-                    self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  # names of this module
-                self._connection.execute("INSERT INTO store VALUES (?)", (identity,))
+                    self._connection.execute(f"DELETE FROM stream_adapter_{table}")  # noqa: S608  # names of this module
+                self._connection.execute("INSERT INTO stream_adapter_store VALUES (?)", (identity,))
                 written.set(newest)
 
     def close(self) -> None:
@@ -165,8 +167,8 @@ class Database:
     def mark(self) -> tuple[int, int]:
         """Return the newest entry and change, after which `changes_since` looks."""
         found = self._one(
-            "SELECT (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'entries'),"
-            " (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes')"
+            "SELECT (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'stream_adapter_entries'),"
+            " (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'stream_adapter_changes')"
         )
         entry, change = found or (0, 0)
         return int(str(entry)), int(str(change))

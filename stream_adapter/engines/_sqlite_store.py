@@ -98,7 +98,7 @@ class Store(Channels):
             if row is None:
                 return None
             if row.status == "running" and row.epoch == epoch:
-                self._connection.execute("UPDATE channels SET cancelled = 1 WHERE id = ?", (row.id,))
+                self._connection.execute("UPDATE stream_adapter_channels SET cancelled = 1 WHERE id = ?", (row.id,))
                 self._note(row.id, now)
                 row = row._replace(cancelled=1)
             return row.state()
@@ -111,28 +111,29 @@ class Store(Channels):
 
     def _update(self, row: Row, status: str, token: int, expires: float, retain: float | None = None) -> None:
         self._connection.execute(
-            "UPDATE channels SET status = ?, token = ?, expires = ?, retain = coalesce(?, retain) WHERE id = ?",
+            "UPDATE stream_adapter_channels SET status = ?, token = ?, expires = ?, retain = coalesce(?, retain)"
+            " WHERE id = ?",
             (status, token, expires, retain, row.id),
         )
 
     def _note(self, channel: int, now: float) -> None:
-        self._connection.execute("INSERT INTO changes (channel, time) VALUES (?, ?)", (channel, now))
+        self._connection.execute("INSERT INTO stream_adapter_changes (channel, time) VALUES (?, ?)", (channel, now))
 
     # notices
 
     def addresses(self) -> list[str]:
         """Return where listening processes want to be woken."""
-        return [address for (address,) in self._connection.execute("SELECT address FROM listeners")]
+        return [address for (address,) in self._connection.execute("SELECT address FROM stream_adapter_listeners")]
 
     def register(self, address: str) -> None:
         """Have this address woken after each commit."""
         with self._transaction():
-            self._connection.execute("INSERT OR IGNORE INTO listeners VALUES (?)", (address,))
+            self._connection.execute("INSERT OR IGNORE INTO stream_adapter_listeners VALUES (?)", (address,))
 
     def unregister(self, address: str) -> None:
         """Remove an address."""
         with self._transaction():
-            self._connection.execute("DELETE FROM listeners WHERE address = ?", (address,))
+            self._connection.execute("DELETE FROM stream_adapter_listeners WHERE address = ?", (address,))
 
     def version(self) -> int:
         """Return a number that another connection's commit changes."""
@@ -142,7 +143,7 @@ class Store(Channels):
     def changes_since(self, mark: tuple[int, int], names: Sequence[str]) -> tuple[tuple[int, int], list[Change]]:
         """Return what happened to some channels after a mark, in one read transaction, and the next mark."""
         marks = dict.fromkeys(names)
-        chosen = ", ".join("?" * len(marks)) if len(marks) <= 500 else "SELECT name FROM channels"
+        chosen = ", ".join("?" * len(marks)) if len(marks) <= 500 else "SELECT name FROM stream_adapter_channels"
         values = tuple(marks) if len(marks) <= 500 else ()
         entries: list[tuple[str, str, int, float, bytes]] = []
         changed: list[tuple[str, str]] = []
@@ -153,13 +154,14 @@ class Store(Channels):
                 if newest[0] > mark[0]:
                     entries = cursor.execute(
                         "SELECT c.name, c.epoch, e.offset, e.time, e.payload"  # noqa: S608  # placeholders only
-                        " FROM entries e JOIN channels c ON c.id = e.channel"
+                        " FROM stream_adapter_entries e JOIN stream_adapter_channels c ON c.id = e.channel"
                         f" WHERE e.id > ? AND e.id <= ? AND c.name IN ({chosen}) ORDER BY e.id",
                         (mark[0], newest[0], *values),
                     ).fetchall()
                 if newest[1] > mark[1]:
                     changed = cursor.execute(
-                        "SELECT DISTINCT c.name, c.epoch FROM changes n JOIN channels c ON c.id = n.channel"  # noqa: S608  # as above
+                        "SELECT DISTINCT c.name, c.epoch FROM stream_adapter_changes n"  # noqa: S608  # as above
+                        " JOIN stream_adapter_channels c ON c.id = n.channel"
                         f" WHERE n.id > ? AND n.id <= ? AND c.name IN ({chosen})",
                         (mark[1], newest[1], *values),
                     ).fetchall()

@@ -226,6 +226,30 @@ def test_file_that_is_not_a_database_is_named_in_the_error(path: Path) -> None:
         live.publish("a", "x")
 
 
+def test_tables_of_others_in_the_same_file_are_left_alone(path: Path) -> None:
+    names = ("channels", "entries", "keys", "changes", "listeners", "store")
+    with closing(sqlite3.connect(path)) as connection:
+        for name in names:
+            connection.execute(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY AUTOINCREMENT, mine TEXT)")
+            connection.execute(f"INSERT INTO {name} (mine) VALUES ('kept')")
+        connection.commit()
+    with broker(path) as live:
+        live.publish("a", 1)
+        with listening(live, "a", since="earliest") as heard:
+            assert heard.next().data == 1
+    with closing(sqlite3.connect(path)) as connection:
+        for name in names:
+            assert connection.execute(f"SELECT mine FROM {name}").fetchall() == [("kept",)]
+
+
+def test_link_to_the_file_shares_the_number_of_its_newest_event(path: Path, folder: Path) -> None:
+    link = folder / "link.db"
+    link.symlink_to(path)
+    with broker(path) as live, broker(link) as linked:
+        assert linked.publish("a", 1) == live.last_event_id("a")
+    assert sorted(name.name for name in folder.glob("*-top")) == ["broker.db-top"]
+
+
 def test_path_too_long_for_a_socket_is_served_from_the_temporary_folder(path: Path) -> None:
     deep = path.parent / ("d" * 100) / "broker.db"
     deep.parent.mkdir()
@@ -273,7 +297,7 @@ def test_address_of_a_listener_that_was_killed_is_removed(path: Path) -> None:
 
 def addresses(path: Path) -> list[object]:
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT address FROM listeners").fetchall()
+        return connection.execute("SELECT address FROM stream_adapter_listeners").fetchall()
 
 
 def test_closed_broker_leaves_neither_socket_nor_address(path: Path) -> None:
