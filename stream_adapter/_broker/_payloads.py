@@ -23,6 +23,7 @@ from stream_adapter.formats._event import event_of, is_event
 __all__ = ["ENDING", "MAX_BYTES", "Parts", "pack", "unpack"]
 
 MAX_BYTES = 1 << 20  # of an event's data
+_MAX_META = 8192  # bytes of its name and comment
 ENDING = b"x"  # the kind of a run's last record, whose meta says how it ended
 _RESERVED = frozenset({"stream-open", "stream-reset", "stream-end"})
 
@@ -62,14 +63,19 @@ def pack(data: object, event: str | None) -> bytes:
             event = ServerSentEvent(event=event).event  # checks it
     if event in _RESERVED:
         raise ValueError(f"event: expected a name that streams do not use themselves, got {event!r}")
-    if len(encoded) > MAX_BYTES:
-        raise _too_large(encoded)
-    meta = {name: value for name, value in (("e", event), ("r", retry), ("c", comment)) if value is not None}
-    return b"%b%b\n%b" % (kind, orjson.dumps(meta) if meta else b"", encoded)
+    fields = {name: value for name, value in (("e", event), ("r", retry), ("c", comment)) if value is not None}
+    meta = orjson.dumps(fields) if fields else b""
+    if len(encoded) > MAX_BYTES or len(meta) > _MAX_META:
+        raise _too_large(encoded) if len(meta) <= _MAX_META else _too_long(meta)
+    return b"%b%b\n%b" % (kind, meta, encoded)
 
 
 def _too_large(encoded: bytes) -> ValueError:
     return ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
+
+
+def _too_long(meta: bytes) -> ValueError:
+    return ValueError(f"event: expected at most {_MAX_META} bytes for an event's name and comment, got {len(meta)}")
 
 
 def _encoded(data: Any) -> tuple[bytes, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from inspect import iscoroutinefunction
 from typing import Any, Literal, overload
 
 from stream_adapter._encode import kind_of
@@ -182,8 +183,8 @@ def _connection_of(using: object) -> object:
         from django.db import connections  # noqa: PLC0415  # who names an alias has Django
 
         return connections[using]
-    if not hasattr(using, "cursor"):
-        raise TypeError(f"using: expected a Django alias or a connection, got {type(using).__name__}")
+    if not hasattr(using, "cursor") or iscoroutinefunction(getattr(using, "commit", None)):
+        raise TypeError(f"using: expected a Django alias or a connection that is not async, got {type(using).__name__}")
     return using
 
 

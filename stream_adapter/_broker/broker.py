@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, Self
 
 from stream_adapter._lifecycle import close_at_exit
-from stream_adapter._limits import check_seconds
 from stream_adapter.engines import Engine, History, engine_of
 from stream_adapter.errors import BrokerUnavailableError
 
@@ -24,7 +24,8 @@ from ._subscription import Subscription, options_of
 __all__ = ["Broker", "BrokerStats"]
 
 _ENGINE_METHODS = ("bind", "append_many", "read", "positions", "watch", "unwatch", "close")
-_MAX_PREFIX = 64
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LONGEST_TIMEOUT = 86400.0  # seconds: what waits for the store counts in milliseconds
 
 
 class Broker(PublishMethods, RunMethods):
@@ -61,9 +62,7 @@ class Broker(PublishMethods, RunMethods):
         self._prefix = _check_prefix(prefix)
         if history is not None and not isinstance(history, History):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"history: expected History(…), got {type(history).__name__}")
-        check_seconds("publish_timeout", publish_timeout)
-        if publish_timeout is None:  # pyright: ignore[reportUnnecessaryComparison]  # callers need not be typed
-            raise TypeError("publish_timeout: expected seconds, got None")
+        _check_timeout(publish_timeout)
         self._history = history or History()
         self._timeout = publish_timeout
         self._engine: Engine = engine_of(url) if isinstance(url, str) else url
@@ -207,7 +206,13 @@ class Broker(PublishMethods, RunMethods):
 def _check_prefix(prefix: object) -> str:
     if not isinstance(prefix, str):
         raise TypeError(f"prefix: expected text, got {type(prefix).__name__}")
-    letters = prefix.replace("_", "").replace("-", "").replace(".", "")
-    if not 1 <= len(prefix) <= _MAX_PREFIX or not (letters.isascii() and letters.isalnum()):
-        raise ValueError(f"prefix: expected 1 to {_MAX_PREFIX} letters, digits, '_', '-' and '.', got {prefix[:80]!r}")
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError(f"prefix: expected 1 to 64 letters, digits, '_', '-' and '.', got {prefix[:80]!r}")
     return prefix
+
+
+def _check_timeout(seconds: object) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"publish_timeout: expected seconds, got {type(seconds).__name__}")
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise ValueError(f"publish_timeout: expected more than 0 and at most {_LONGEST_TIMEOUT:.0f}, got {seconds!r}")

@@ -16,12 +16,18 @@ from stream_adapter._log import logger
 from stream_adapter.errors import BrokerUnavailableError, FencedError, PublishTimeoutError
 
 from ._postgres_schema import FENCED, IDENTITY, IS_INSTALLED, SCHEMA
+from ._urls import has_secrets, shown_url
 
 __all__ = ["Connection", "Connections", "unavailable"]
 
 _POOL_SIZE = 4
 _LOCK = 0x5374_7265_616D  # the advisory lock under which the tables are made: "Stream"
-_OPTIONS = {"keepalives_idle": "15", "keepalives_interval": "5", "keepalives_count": "3"}
+_OPTIONS = {
+    "application_name": "stream_adapter",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
@@ -75,11 +81,10 @@ class Connections:
             given = conninfo_to_dict(url)
             _ = urlsplit(url).port  # raises ValueError unless it is a number
         except (psycopg.Error, ValueError) as error:
-            shown = "postgresql://…" if "@" in url else url
-            problem = str(error).strip() if "@" not in url else "libpq does not understand it"
+            problem = "libpq does not understand it" if has_secrets(url) else str(error).strip()
             expected = "postgresql://[user[:password]@]host[:port]/database[?option=…]"
-            raise ValueError(f"url: expected {expected}, got {shown!r} ({problem})") from None
-        self._conninfo = make_conninfo("", **{**_OPTIONS, "application_name": "stream_adapter", **given})
+            raise ValueError(f"url: expected {expected}, got {shown_url(url)} ({problem})") from None
+        self._conninfo = make_conninfo("", **{**_OPTIONS, **given, "client_encoding": "utf8"})
         self.forget()
 
     def forget(self) -> None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary
 
 import redis
@@ -25,12 +25,25 @@ from ._batches import Batch, Batches
 from ._redis_commands import Command
 from ._redis_replies import checked, lost, outcome_of, read_reply, read_reply_async, run_id_of, unavailable
 from ._redis_script import SCRIPT
+from ._urls import shown_url
 
 __all__ = ["Connections"]
 
 _SyncPool: Any = redis.BlockingConnectionPool
 _AsyncPool: Any = aioredis.BlockingConnectionPool
 _POOL_SIZE = 8  # connections for each timeout in use: one for publishers, one for reads
+_OURS = frozenset(
+    {
+        *("protocol", "decode_responses", "encoding", "encoding_errors", "redis_connect_func"),  # how replies are read
+        *(
+            "timeout",
+            "socket_timeout",
+            "socket_connect_timeout",
+            "health_check_interval",
+        ),  # times, which are the caller's
+        *("retry", "retry_on_timeout", "retry_on_error", "max_connections"),
+    }
+)
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
 
 
@@ -46,7 +59,7 @@ class Connections:
 
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
-        self._url = f"{_SCHEMES.get(scheme, scheme)}://{rest}"
+        self._url = f"{_SCHEMES.get(scheme, scheme)}://{_without_ours(rest)}"
         self._guard = threading.Lock()
         self._caller = threading.local()  # `until`: when the time of the call in this thread is over
         self._servers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of each connection: its server's run_id
@@ -55,16 +68,12 @@ class Connections:
         self._writes = Batches[Command, Any](self._write)
         self._closing: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None]] = WeakKeyDictionary()
         try:
-            parts = urlsplit(self._url)
-            _ = parts.port  # raises ValueError unless it is a number
-            if parts.scheme != "unix" and parts.path.strip("/") and not parts.path.strip("/").isdecimal():
-                raise ValueError("a database that is a number")  # noqa: TRY301  # reported with the others
+            _check_parts(self._url)
             pool = self._sync_pool(1.0)
             pool.connection_class(**pool.connection_kwargs)  # the options in the query are those of its constructor
         except (ValueError, TypeError, RedisError) as error:
-            shown = f"{scheme}://…" if "@" in url else url
             place = "/path" if scheme == "unix" else "[user:password@]host[:port][/database]"
-            raise ValueError(f"url: expected {scheme}://{place}[?option=…], got {shown!r} ({error})") from None
+            raise ValueError(f"url: expected {scheme}://{place}[?option=…], got {shown_url(url)} ({error})") from None
 
     def forget(self) -> None:
         """Begin without connections, in a forked child; those of the parent stay open."""
@@ -268,6 +277,27 @@ class Connections:
         await connection.send_packed_command(connection.pack_commands(_GREETING))
         self._servers[connection] = run_id_of(await connection.read_response())
         await connection.read_response()
+
+
+def _without_ours(url: str) -> str:
+    """Return a URL without the options that this module gives itself, for redis-py prefers those of the URL."""
+    place, _, query = url.partition("?")
+    kept = [option for option in query.split("&") if option and unquote(option.partition("=")[0]) not in _OURS]
+    return f"{place}?{'&'.join(kept)}" if kept else place
+
+
+def _check_parts(url: str) -> None:
+    """Raise ValueError for a URL that redis-py would take for another one; the error quotes no part of it."""
+    parts = urlsplit(url)
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("a port that is a number; in a password write / as %2F, ? as %3F and # as %23") from None
+    database = parts.path.strip("/")
+    if parts.scheme != "unix" and database and not database.isdecimal():
+        raise ValueError("a database that is a number")
+    if parts.scheme == "unix" and not database:
+        raise ValueError("the path of a socket")
 
 
 async def _close_with_loop(pools: dict[float, Any]) -> AsyncGenerator[None]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ._protocol import Engine
+from ._urls import shown_url
 
 __all__ = ["engine_of"]
 
@@ -46,7 +47,7 @@ def engine_of(url: str) -> Engine:
     scheme = _scheme_of(url)
     place = _SCHEMES.get(scheme)
     if place is None:
-        raise ValueError(f"url: expected one of {', '.join(f'{name}://' for name in _SCHEMES)}, got {_shown(url)}")
+        raise ValueError(f"url: expected one of {', '.join(f'{name}://' for name in _SCHEMES)}, got {shown_url(url)}")
     for client in place.clients:
         try:
             import_module(client)
@@ -69,8 +70,3 @@ def _scheme_of(url: str) -> str:
         return urlsplit(url).scheme
     except ValueError:
         return ""
-
-
-def _shown(url: str) -> str:
-    """Return what an error may show of a URL: not its password."""
-    return repr(url) if "@" not in url else f"'{_scheme_of(url)}://…'"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ KEY_SECONDS = 300.0
 
 RunStatus: TypeAlias = Literal["running", "done", "error", "cancelled", "lost"]
 
+_LONGEST = 1e9  # seconds of a history
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -129,7 +129,7 @@ class History:
         bytes: of the stored events together; the newest event is kept in any case.
 
     Raises:
-        ValueError: a bound is not positive, or the count is more than 1,000,000.
+        ValueError: a bound is not positive, or too large: more than 1,000,000 events, or 1,000,000,000 seconds.
         TypeError: a bound is not a number.
     """
 
@@ -147,8 +147,8 @@ class History:
         age: object = self.age
         if not isinstance(age, (int, float)) or isinstance(age, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"history.age: expected seconds, got {type(age).__name__}")
-        if not (math.isfinite(age) and age > 0):
-            raise ValueError(f"history.age: expected a positive number of seconds, got {age}")
+        if not 0 < age <= _LONGEST:  # stores count in milliseconds
+            raise ValueError(f"history.age: expected a positive number of seconds, at most {_LONGEST:.0f}, got {age}")
 
 
 @dataclass(frozen=True, slots=True)

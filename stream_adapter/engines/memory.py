@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from stream_adapter.errors import FencedError
 
 from ._base import BaseEngine
+from ._urls import shown_url
 from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["MemoryEngine"]
@@ -292,5 +293,5 @@ def engine_from_url(url: str) -> MemoryEngine:
     """
     parts = urlsplit(url)
     if parts.netloc or parts.path or parts.query or parts.fragment:
-        raise ValueError(f"url: expected memory://, got {url!r}")
+        raise ValueError(f"url: expected memory://, got {shown_url(url)}")
     return MemoryEngine()

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from stream_adapter.errors import FencedError
 
@@ -123,11 +124,11 @@ class PostgresEngine(BaseEngine):
         """
         self.check_process()
         self._connections.prepare(_TIMEOUT)
-        with using.cursor() as cursor:
+        with _cursor_of(using) as cursor:
             cursor.execute(IDENTITY)
-            [identity] = cursor.fetchone()
+            [identity] = _values_of(cursor.fetchone())
             cursor.execute(_APPEND, self._append_values(channel, identity, frames, history, None))
-            rows = cursor.fetchall()
+            rows = [_values_of(row) for row in cursor.fetchall()]
             cursor.execute(NOTIFY)  # in the transaction: it is sent when that commits
         return [Position(epoch, offset) for epoch, offset in rows]
 
@@ -284,6 +285,16 @@ class PostgresEngine(BaseEngine):
             super().close()
             self._listener.close()
             self._connections.close()
+
+
+def _cursor_of(using: Any) -> Any:
+    """Return a cursor that takes our statements, whichever kind the caller's own cursors are."""
+    return psycopg.Cursor(using, row_factory=tuple_row) if isinstance(using, psycopg.Connection) else using.cursor()
+
+
+def _values_of(row: Any) -> tuple[Any, ...]:
+    """Return a row's values in their order; psycopg2's RealDictCursor returns a dict."""
+    return tuple(row.values() if isinstance(row, Mapping) else row)
 
 
 def _key(frame: Frame, token: int | None) -> str | None:

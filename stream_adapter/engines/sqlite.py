@@ -22,6 +22,7 @@ from ._base import BaseEngine
 from ._batches import Batch
 from ._sqlite_notices import Listener, wake
 from ._sqlite_store import Store
+from ._urls import shown_url
 from ._values import Append, Frames, History, Page, Position, RunState, RunStatus
 
 __all__ = ["SQLiteEngine", "engine_from_url"]
@@ -221,5 +222,5 @@ def engine_from_url(url: str) -> SQLiteEngine:
     parts = urlsplit(url)
     path = unquote(parts.path[1:])
     if parts.netloc or parts.query or parts.fragment or not path or path == ":memory:" or path.endswith("/"):
-        raise ValueError(f"url: expected sqlite:///path.db, or sqlite:////absolute/path.db, got {url!r}")
+        raise ValueError(f"url: expected sqlite:///path.db, or sqlite:////absolute/path.db, got {shown_url(url)}")
     return SQLiteEngine(path)

@@ -97,10 +97,33 @@ def test_engine_of_bad_url_names_what_is_expected(url: str) -> None:
         engine_of(url)
 
 
-def test_engine_of_bad_url_does_not_show_a_password() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rdis://user:secret@host",
+        "rdis://host/0?password=secret",
+        "redis://user:secret/word@host:6379/0",  # not percent-encoded: a part of it stands where a port does
+        "redis://:secret#word@host",
+        "redis://host:port?password=secret",
+        "redis://host/0?password=secret&nonsense=1",
+        "rediss://host/zero?ssl_password=secret",
+        "unix://user:secret@host",
+        "memory://user:secret@host",
+        "sqlite://user:secret@host/path.db",
+        "postgresql://host/db?password=secret&nonsense=1",
+        "postgresql:///db?password=secret%zz",
+        "postgresql://user:secret/word@host/db",
+    ],
+)
+def test_engine_of_bad_url_does_not_show_a_password(url: str) -> None:
     with pytest.raises(ValueError, match="url: expected") as caught:
-        engine_of("rdis://user:secret@host")
+        engine_of(url)
     assert "secret" not in str(caught.value)
+
+
+def test_bad_url_without_a_password_is_shown_with_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match=r"got 'redis://host/0\?nonsense=1' .*'nonsense'"):
+        engine_of("redis://host/0?nonsense=1")
 
 
 def test_missing_client_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import args_row, dict_row, scalar_row
 
 import stream_adapter as sa
 from stream_adapter.errors import BrokerError, BrokerUnavailableError, PublishTimeoutError
@@ -192,6 +196,58 @@ def test_failed_publish_in_a_transaction_raises_and_needs_a_rollback(url: str) -
             live.publish("a", "x" * (1 << 21), using=connection)
         live.publish("a", "y", using=connection)  # the transaction was not touched
         connection.commit()
+
+
+class _Anything:
+    def __init__(self, *values: object) -> None:
+        del values
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"row_factory": dict_row},
+        {"row_factory": scalar_row},
+        {"row_factory": args_row(_Anything)},
+        {"cursor_factory": psycopg.RawCursor},
+    ],
+    ids=["dict", "scalar", "object", "raw"],
+)
+def test_publish_in_a_transaction_takes_a_connection_with_rows_of_any_kind(url: str, options: dict[str, Any]) -> None:
+    with sa.Broker(url) as live, psycopg.connect(url, **options) as connection:
+        first = live.publish("a", "first")
+        stored = live.publish("a", "stored", using=connection)
+        connection.commit()
+        assert stored == live.last_event_id("a")
+        with listening(live, "a", since=first) as heard:  # no epoch has begun
+            assert heard.next().data == "stored"
+
+
+def test_publish_in_a_transaction_takes_a_connection_of_psycopg2_with_rows_as_dicts(url: str) -> None:
+    psycopg2 = pytest.importorskip("psycopg2")
+    extras = pytest.importorskip("psycopg2.extras")
+    with sa.Broker(url) as live, closing(psycopg2.connect(url, cursor_factory=extras.RealDictCursor)) as connection:
+        first = live.publish("a", "first")
+        stored = live.publish("a", "stored", using=connection)
+        connection.commit()
+        assert stored == live.last_event_id("a")
+        with listening(live, "a", since=first) as heard:
+            assert heard.next().data == "stored"
+
+
+def test_publish_in_a_transaction_refuses_an_async_connection(url: str) -> None:
+    async def publish() -> None:
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            live.publish("a", "x", using=connection)
+
+    with sa.Broker(url) as live, pytest.raises(TypeError, match="not async, got AsyncConnection"):
+        asyncio.run(publish())
+
+
+def test_channel_is_named_in_any_script_whatever_encoding_the_url_asks_for(url: str) -> None:
+    with sa.Broker(f"{url}?client_encoding=latin1") as live, listening(live, "ордера:🎈%{}") as heard:
+        live.publish("ордера:🎈%{}", "x")
+        assert heard.next().data == "x"
 
 
 @pytest.mark.parametrize("using", [7, object()])

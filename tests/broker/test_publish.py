@@ -117,6 +117,8 @@ REFUSED: list[tuple[Callable[[sa.Broker], Any], type[Exception], str]] = [
     (lambda live: live.publish("a", "\ud800"), ChunkEncodingError, "surrogate"),
     (lambda live: live.publish("a", "x" * (1 << 20) + "y"), ValueError, "data: expected at most 1048576 bytes"),
     (lambda live: live.publish("a", 1, event="a\nb"), ValueError, "event"),
+    (lambda live: live.publish("a", 1, event="e" * 8192), ValueError, "event: expected at most 8192 bytes"),
+    (lambda live: live.publish("a", sa.ServerSentEvent(1, comment="c" * 8192)), ValueError, "event: expected at most"),
     (lambda live: live.publish("a", 1, event="stream-reset"), ValueError, "event: expected a name"),
     (lambda live: live.publish("a", sa.ServerSentEvent(1), event="b"), ValueError, "event: expected None"),
     (lambda live: live.publish("a", 1, key=""), ValueError, "key: expected 1 to 255"),
@@ -137,10 +139,18 @@ REFUSED: list[tuple[Callable[[sa.Broker], Any], type[Exception], str]] = [
     (lambda live: sa.Broker("ftp://x"), ValueError, "url: expected one of"),
     (lambda live: sa.Broker(history=5), TypeError, "history: expected History"),  # type: ignore[arg-type]
     (lambda live: sa.Broker(publish_timeout=0), ValueError, "publish_timeout"),
+    (
+        lambda live: sa.Broker(publish_timeout=1e10),
+        ValueError,
+        "publish_timeout: expected more than 0 and at most 86400",
+    ),
+    (lambda live: sa.Broker(publish_timeout=None), TypeError, "publish_timeout: expected seconds, got NoneType"),  # type: ignore[arg-type]
     (lambda live: sa.Broker(publish_timeout="1"), TypeError, "publish_timeout"),  # type: ignore[arg-type]
     (lambda live: sa.Broker(prefix=""), ValueError, "prefix: expected"),
     (lambda live: sa.History(count=0), ValueError, "history.count: expected 1 to"),
     (lambda live: sa.History(age=float("inf")), ValueError, "history.age: expected"),
+    (lambda live: sa.History(age=1e300), ValueError, "history.age: expected"),  # Redis would store, and then refuse
+    (lambda live: sa.History(age=10**400), ValueError, "history.age: expected"),
     (lambda live: sa.History(bytes=1.5), TypeError, "history.bytes: expected a whole number"),  # type: ignore[arg-type]
 ]
 
@@ -151,6 +161,19 @@ def test_bad_option_is_refused_at_the_call(
 ) -> None:
     with sa.Broker() as live, pytest.raises(error, match=message):
         use(live)
+
+
+def test_longest_history_and_timeout_are_taken(make_broker: MakeBroker) -> None:
+    live = make_broker(history=sa.History(age=1e9), publish_timeout=86400)
+    assert all_of(live, "a", 0) == []
+    live.publish("a", 1)
+    assert all_of(live, "a", 1)[0].data == 1
+
+
+@pytest.mark.parametrize("prefix", ["___", "-", ".", "A.b-c_1", "p" * 64])
+def test_prefix_of_each_allowed_character_is_taken(prefix: str) -> None:
+    with sa.Broker(prefix=prefix) as live:
+        assert live.publish("a", 1)
 
 
 def test_event_of_one_mebibyte_is_published(live: sa.Broker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +98,12 @@ def test_replica_that_takes_over_resets_every_cursor(server: RedisServer) -> Non
             assert heard.next(30).data == "after"
         with listening(live, "a", since=cursor) as late:
             assert next_reset(late) == "epoch"
+
+
+def test_options_of_the_url_do_not_change_how_replies_are_read_nor_the_times(server: RedisServer) -> None:
+    options = "decode_responses=true&protocol=3&encoding=utf-16&socket_timeout=0.001&retry_on_timeout=true&timeout=60"
+    with sa.Broker(f"{server.url}?{options}&client_name=shop") as live, listening(live, "a") as heard:
+        live.publish("a", "1")
+        asyncio.run(live.apublish("a", "2"))
+        assert [heard.next(30).data, heard.next(30).data] == ["1", "2"]
+        assert b"name=shop" in server.command("CLIENT", "LIST")
