@@ -13,10 +13,11 @@ import _thread
 import atexit
 import os
 import signal
+import sys
 import threading
 import time
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
 from ._limits import check_seconds
@@ -28,6 +29,7 @@ __all__ = [
     "Shared",
     "active_stream_count",
     "close_at_exit",
+    "close_with_child",
     "configure",
     "drain",
     "drain_on_signal",
@@ -76,6 +78,7 @@ class _Registry:
         self.live: WeakValueDictionary[int, Drainable] = WeakValueDictionary()
         self.stream_closed = threading.Condition()
         self.draining = 0
+        self.ends_with_child = False  # what is done at exit is done where a child of multiprocessing ends, too
 
 
 _EXIT_GRACE = 2.0  # seconds that streams have at the end of the process
@@ -110,6 +113,19 @@ def _live() -> list[Drainable]:
 def close_at_exit(shared: Shared) -> None:
     """Close a broker at the end of the process, and end its subscriptions when the process is drained."""
     _shared.add(shared)
+
+
+def close_with_child() -> None:
+    """Close brokers at the end of this process if `multiprocessing` has started it; such a child ends without atexit.
+
+    Its own list of what to do then is emptied when the child begins, so this is called in the child.
+    """
+    process: Any = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None or _registry.ends_with_child:
+        return
+    _registry.ends_with_child = True
+    util: Any = sys.modules["multiprocessing.util"]  # the child's own code has imported it
+    util.Finalize(None, _at_exit, exitpriority=0)
 
 
 def is_draining() -> bool:

@@ -80,8 +80,11 @@ class RunMethods:
         Raises:
             BrokerUnavailableError: the engine cannot be reached.
             ValueError: an argument has a value that is not allowed.
+            RuntimeError: called on a running event loop, to wait; `await ajoin(…)` there.
         """
         registry, name = self._found(key, wait)
+        if wait and current_loop() is not None:
+            raise RuntimeError("wait: this would block the event loop that runs here; use `await ajoin(…)`")
         return _joined(registry, name, ask(finding(registry.engine, name, float(wait))))
 
     async def ajoin(self, key: str, wait: float = 0.0) -> Run | None:

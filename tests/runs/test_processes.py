@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
 import subprocess
 import sys
@@ -193,6 +194,41 @@ def test_runs_are_ended_as_cancelled_when_their_process_exits(shared_url: str) -
     with sa.Broker(shared_url, prefix="exit") as live:
         runs = {key: live.join(key) for key in ("async", "sync")}
         assert {key: run and run.status for key, run in runs.items()} == {"async": "cancelled", "sync": "cancelled"}
+
+
+_CHILDREN = """
+import multiprocessing, sys
+import stream_adapter as sa
+
+def endless():
+    try:
+        while True:
+            yield 1
+    finally:
+        print("closed")
+
+def child(url, key):
+    live = sa.Broker(url, prefix="exit")
+    next(iter(live.run(key, endless, lease=60).start()))
+
+if __name__ == "__main__":
+    for method in multiprocessing.get_all_start_methods():
+        process = multiprocessing.get_context(method).Process(target=child, args=(sys.argv[1], method))
+        process.start()
+        process.join()
+"""
+
+
+def test_run_is_ended_as_cancelled_when_a_child_of_multiprocessing_ends(shared_url: str, tmp_path: Path) -> None:
+    program = tmp_path / "children.py"
+    program.write_text(_CHILDREN)
+    command = [sys.executable, str(program), shared_url]
+    process = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_BOUND)
+    methods = multiprocessing.get_all_start_methods()
+    assert process.stdout.split() == ["closed"] * len(methods), process.stderr
+    with sa.Broker(shared_url, prefix="exit") as live:
+        runs = {method: live.join(method) for method in methods}
+        assert {method: run and run.status for method, run in runs.items()} == dict.fromkeys(methods, "cancelled")
 
 
 _DRAINED = """

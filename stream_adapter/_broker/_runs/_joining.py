@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._listening import AsyncStream, Listening, SyncStream
 from stream_adapter._broker._records import Event
 from stream_adapter._broker._waiters import is_gevent
+from stream_adapter._pump import current_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._source_protocols import OpenedSource
 from stream_adapter.engines import RunState
@@ -25,11 +27,13 @@ from ._registry import Registry
 
 __all__ = ["Joining"]
 
+_POLL = 0.01  # seconds between two looks at a run that another client begins
+
 
 class Joining(Listening):
     """One `Run` object's side of a run: it stays with the run that it met first."""
 
-    __slots__ = ("_production", "_registry", "_state", "_status", "_work", "name")
+    __slots__ = ("_beginner", "_production", "_registry", "_state", "_status", "_work", "name")
 
     def __init__(
         self,
@@ -45,6 +49,7 @@ class Joining(Listening):
         self._state = state
         self._status: str | None = None  # once its end is known
         self._production = production
+        self._beginner = threading.Lock()  # held while one client begins or joins the run
         self.log_name: str = f"run {name.public}"
 
     @property
@@ -71,21 +76,31 @@ class Joining(Listening):
 
     def _beginning(self) -> Asking[Place | None]:
         """Begin or join, once; return the start of the run, None if it is there no more."""
-        if self._state is None:
-            assert self._work is not None  # noqa: S101  # one that was joined has a state
-            options = self._work.options
-            self._registry.check_loop()
-            state = yield from claiming(self._registry.engine, self.name, options)
-            self._state = state
-            if state.granted:
-                self._production = self._registry.launch(
-                    self.name, state, self._work, lease=options.lease, timeout=options.timeout
-                )
-            else:
-                self._production = self._registry.production(self.name, state)
-            return Place(state, 0)
+        while self._state is None:
+            if self._beginner.acquire(blocking=False):
+                try:
+                    if self._state is None:
+                        return Place((yield from self._begun()), 0)
+                finally:
+                    self._beginner.release()
+            else:  # by another client of this object, whose claim is this one's, too
+                yield _POLL
         state_now = yield from present(self._registry.engine, self.name)
         return self._placed(None if state_now is None else Place(state_now, 0))
+
+    def _begun(self) -> Asking[RunState]:
+        assert self._work is not None  # noqa: S101  # one that was joined has a state
+        options = self._work.options
+        self._registry.check_loop()
+        state = yield from claiming(self._registry.engine, self.name, options)
+        self._state = state
+        if state.granted:
+            self._production = self._registry.launch(
+                self.name, state, self._work, lease=options.lease, timeout=options.timeout
+            )
+        else:
+            self._production = self._registry.production(self.name, state)
+        return state
 
     def opening(self, cursor: str | None) -> Asking[Place | None]:
         """Return where a client goes on, and begin the run if it has no cursor; None if nothing is left for it."""
@@ -129,6 +144,8 @@ class Joining(Listening):
 
     def items(self, cursor: str | None) -> Generator[Item]:
         """Read it in this thread."""
+        if current_loop() is not None:
+            raise RuntimeError("this would block the event loop that runs here; use `async for`")
         place = ask(self.opening(cursor))
         if place is not None:
             client = self.follow(place)

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from stream_adapter._broker._hub import Hub
 from stream_adapter._broker._ids import ChannelName
+from stream_adapter._lifecycle import close_with_child
 from stream_adapter._pump import background_loop, current_loop
 from stream_adapter._source import Source
 from stream_adapter.engines import Engine, RunState
@@ -52,6 +53,7 @@ class Registry:
         self._followers: dict[tuple[str, str], int] = {}
         self._ends_with_them: set[tuple[str, str]] = set()  # runs that one of their clients has left early
         self._watchdog: Watchdog | None = None
+        close_with_child()
 
     def name(self, key: object) -> ChannelName:
         """Return the channel of a run's key.
