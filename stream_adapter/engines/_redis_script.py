@@ -220,6 +220,7 @@ if method == 'renew' then  -- token, lease
   expires = now + tonumber(ARGV[6])
   redis.call('HSET', head, 'expires', text(expires))
   keep(tonumber(ARGV[6]) + retain)
+  redis.call('PEXPIRE', body, DAY * 1000)  -- its source may wait for days
   return state(0)
 end
 

@@ -167,9 +167,9 @@ class Channels(Database):
             return
         self._swept = now
         idle = self._connection.execute(
-            "SELECT id FROM stream_adapter_channels"
-            " WHERE used < ? - max(?, 10 * age) AND (status IS NULL OR status != 'running')",
-            (now, _KEPT),
+            "SELECT id FROM stream_adapter_channels WHERE CASE WHEN status IS NULL THEN used < ? - max(?, 10 * age)"
+            " WHEN status = 'running' THEN expires <= ? ELSE expires <= ? END",
+            (now, _KEPT, now - _KEPT, now),
         ).fetchall()
         for (channel,) in idle:
             self._forget(channel)

@@ -29,7 +29,7 @@ _REMEDY = "listeners of other processes receive nothing; use redis:// or sqlite:
 class _Channel:
     """One channel's entries; touched under the engine's lock."""
 
-    __slots__ = ("age", "bytes", "entries", "epoch", "keys", "retain", "run", "top", "used")
+    __slots__ = ("age", "bytes", "entries", "epoch", "is_of_runs", "keys", "retain", "run", "top", "used")
 
     def __init__(self, now: float) -> None:
         self.epoch = new_epoch()
@@ -39,6 +39,7 @@ class _Channel:
         self.keys: OrderedDict[str, tuple[float, Position]] = OrderedDict()  # the oldest first
         self.age = History().age
         self.run: RunState | None = None
+        self.is_of_runs = False  # nothing of it is kept after a run: the next one has an epoch of its own in any case
         self.retain = 0.0
         self.used = now
 
@@ -81,9 +82,9 @@ class _Channel:
             self._drop()
 
     def expire(self, now: float) -> None:
-        """Drop entries past their age, and a run that has ended and is past its own."""
+        """Drop entries past their age, and a run that has ended and is past its own, or that has long been lost."""
         if self.run is not None:
-            if self.run.status != "running" and self.run.expires <= now:
+            if self.run.expires <= (now if self.run.status != "running" else now - _KEPT):
                 self.run = None
                 self.begin(new_epoch())
             return
@@ -150,11 +151,11 @@ class MemoryEngine(BaseEngine):
         return found, now
 
     def _sweep(self, now: float) -> None:
-        """Forget idle channels: a name that a user makes up must not stay."""
+        """Forget idle channels, and those of runs that are over: a name that a user makes up must not stay."""
         self._swept = now
         for name, channel in list(self._channels.items()):
             channel.expire(now)
-            kept = max(_KEPT, 10 * channel.age)
+            kept = 0.0 if channel.is_of_runs else max(_KEPT, 10 * channel.age)
             if channel.used < now - kept and channel.run is None and name not in self._watched:
                 del self._channels[name]
 
@@ -223,6 +224,7 @@ class MemoryEngine(BaseEngine):
             if before is not None and (before.status == "running" or not restart):
                 return before
             found.begin(new_epoch())
+            found.is_of_runs = True
             found.retain = retain
             token = max(1 if before is None else before.token + 1, time.time_ns())
             found.run = RunState(found.epoch, token, "running", now + lease)
@@ -255,6 +257,8 @@ class MemoryEngine(BaseEngine):
         """Ask the producer of a run to end."""
         self.check_process()
         with self._guard:
+            if channel not in self._channels:
+                return None
             found, _ = self._channel(channel)
             if found.run is not None and found.run.epoch == epoch and found.run.status == "running":
                 found.run = replace(found.run, cancelled=True)
@@ -265,7 +269,7 @@ class MemoryEngine(BaseEngine):
         """Return the state of the channel's newest run."""
         self.check_process()
         with self._guard:
-            return self._channel(channel)[0].run
+            return self._channel(channel)[0].run if channel in self._channels else None
 
     def _notify(self, channel: str) -> None:
         if channel in self._watched:

@@ -159,9 +159,11 @@ class PostgresEngine(BaseEngine):
         with suppress(psycopg.Error):
             connection.execute(
                 "DELETE FROM stream_adapter_channels WHERE id IN (SELECT id FROM stream_adapter_channels"
-                " WHERE used < extract(epoch FROM clock_timestamp()) - greatest(%s, 10 * age)"
-                " AND status IS DISTINCT FROM 'running' LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-                (_KEPT,),
+                " WHERE CASE WHEN status IS NULL"
+                " THEN used < extract(epoch FROM clock_timestamp()) - greatest(%(kept)s, 10 * age)"
+                " WHEN status = 'running' THEN expires < extract(epoch FROM clock_timestamp()) - %(kept)s"
+                " ELSE expires < extract(epoch FROM clock_timestamp()) END LIMIT 1000 FOR UPDATE SKIP LOCKED)",
+                {"kept": _KEPT},
             )
             connection.execute(
                 "DELETE FROM stream_adapter_keys WHERE time < extract(epoch FROM clock_timestamp()) - %s",

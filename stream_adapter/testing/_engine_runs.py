@@ -170,3 +170,17 @@ class RunPromises(EngineSetup):
         new = self.engine.claim(self.channel, lease=15, retain=60)
         assert new.granted
         assert new.epoch != run.epoch
+
+    def test_ended_run_is_kept_for_days_if_that_was_asked(self) -> None:
+        if not self.carries_runs:
+            return
+        run = self.engine.claim(self.channel, lease=15, retain=7 * 86400)
+        self.engine.append_many(self.channel, [Frame(b"item")], history=History(), token=run.token)
+        self.engine.finish(self.channel, run.token, "done", [Frame(b"end")])
+        for _ in range(3):
+            self.advance(2 * 86400)
+            self.append(b"another", channel=f"{self.channel}-other")  # what is past its time is looked for then
+        assert payloads_of(self.engine.read(self.channel, 0, 10)) == [b"item", b"end"]
+        state = self.engine.run_state(self.channel)
+        assert state is not None
+        assert state.status == "done"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -170,4 +172,37 @@ def test_memory_engine_forgets_idle_channels() -> None:
     clock.advance(2 * 86400)
     engine.read("another", None, 0)
     assert len(engine._channels) == 1  # pyright: ignore[reportPrivateUsage]
+    engine.close()
+
+
+def test_memory_engine_forgets_runs_that_are_over_and_keys_that_are_made_up() -> None:
+    clock = ManualClock()
+    engine = MemoryEngine(clock)
+    for n in range(1000):
+        run = engine.claim(f"answer:{n}", lease=15, retain=300)
+        engine.finish(f"answer:{n}", run.token, "done", [Frame(b"end")])
+        assert engine.run_state(f"made:up:{n}") is None
+        assert engine.cancel(f"made:up:{n}", "epoch") is None
+    clock.advance(301)
+    engine.read("another", None, 0)
+    assert list(engine._channels) == ["another"]  # pyright: ignore[reportPrivateUsage]
+    engine.close()
+
+
+def test_sqlite_engine_forgets_runs_that_are_over_and_those_long_lost(tmp_path: Path) -> None:
+    clock = ManualClock()
+    engine = SQLiteEngine(tmp_path / "a.db", clock)
+
+    def names() -> set[str]:
+        engine.append_many("another", [Frame(b"x")], history=History())
+        with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+            return {name for (name,) in connection.execute("SELECT name FROM stream_adapter_channels")} - {"another"}
+
+    run = engine.claim("done", lease=15, retain=300)
+    engine.finish("done", run.token, "done", [Frame(b"end")])
+    engine.claim("without a reader", lease=15, retain=300)
+    clock.advance(301)
+    assert names() == {"without a reader"}
+    clock.advance(2 * 86400)
+    assert names() == set()
     engine.close()

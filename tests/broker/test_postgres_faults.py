@@ -310,3 +310,19 @@ def test_bad_url_is_an_error_without_its_password(bad: str) -> None:
     with pytest.raises(ValueError, match="url: expected postgresql://") as caught:
         sa.Broker(bad)
     assert "geheim" not in str(caught.value)
+
+
+def test_runs_are_deleted_when_their_time_is_over_and_not_before(url: str) -> None:
+    with sa.Broker(url, prefix="p") as live, psycopg.connect(url, autocommit=True) as connection:
+        for key, retain in (("over", 300.0), ("kept for a week", 7 * 86400.0)):
+            assert [event.data for event in live.run(key, lambda: [1], retain=retain)][:1] == [1]
+        live._engine.claim("long lost", lease=15.0, retain=300.0)  # pyright: ignore[reportPrivateUsage]
+        live._engine.claim("just lost", lease=15.0, retain=300.0)  # pyright: ignore[reportPrivateUsage]
+        connection.execute(
+            "UPDATE stream_adapter_channels SET used = used - 172800,"  # two days have passed
+            " expires = expires - CASE WHEN name = 'just lost' THEN 60 ELSE 172800 END"
+        )
+        with sa.Broker(url, prefix="p") as another:
+            another.publish("a", "what is past its time is looked for")
+        found = connection.execute("SELECT name FROM stream_adapter_channels WHERE status IS NOT NULL").fetchall()
+        assert {name for (name,) in found} == {"p@run:kept for a week", "just lost"}

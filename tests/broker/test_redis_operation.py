@@ -11,6 +11,8 @@ import pytest
 import trustme
 
 import stream_adapter as sa
+from stream_adapter.engines import Frame, History
+from stream_adapter.engines.redis import RedisEngine
 from stream_adapter.testing import Listening, listening
 from tests.support.redis_server import KINDS, RedisServer, binary_of
 
@@ -107,3 +109,13 @@ def test_options_of_the_url_do_not_change_how_replies_are_read_nor_the_times(ser
         asyncio.run(live.apublish("a", "2"))
         assert [heard.next(30).data, heard.next(30).data] == ["1", "2"]
         assert b"name=shop" in server.command("CLIENT", "LIST")
+
+
+def test_items_of_a_run_stay_while_its_source_is_silent_for_days(server: RedisServer) -> None:
+    engine = RedisEngine(server.url)
+    run = engine.claim("a", lease=15, retain=60)
+    engine.append_many("a", [Frame(b"item")], history=History(), token=run.token)
+    server.command("PEXPIRE", "{a}:s", "1000")  # nearly a day has passed
+    engine.renew("a", run.token, lease=15)
+    assert int(server.command("PTTL", "{a}:s")[1:]) > 86_000_000
+    engine.close()
