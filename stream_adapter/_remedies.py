@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import UserList, deque
 from collections.abc import Callable, Iterable, ValuesView
-from pathlib import PurePath
 from types import NoneType, SimpleNamespace
 from typing import Any
 
@@ -95,7 +94,7 @@ _REMEDIES: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
 
 _CONTENT: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
     (lambda cls: "ServerSentEvent" in cls.__name__, "send it by sa.sse([event])"),
-    (_is_any(PurePath), "send the file by sa.file(path)"),
+    (_of("pathlib", "PurePath"), "send the file by sa.file(path)"),
     (_of("asyncio", "Queue"), "write an async generator that yields what its get() returns"),
     (_has("get_nowait", "get"), "iterate it until an item that ends it: iter(queue.get, None)"),
     (_of("subprocess", "Popen"), "give its stdout"),

@@ -20,7 +20,7 @@ Submit: TypeAlias = Callable[[Callable[[], object]], object]
 """Runs a job, which does not raise, in a thread."""
 
 
-@dataclass(slots=True)  # not frozen, which takes six times as long to make, for each request
+@dataclass(slots=True, eq=False, repr=False)  # not frozen, which takes six times as long to make, for each request
 class Flow:
     """The options with which the items of a resolved response are sent. It is not changed once it is made.
 
@@ -67,7 +67,7 @@ class OpenFile(Protocol):
     def is_at_path(self) -> bool: ...
 
 
-@dataclass(slots=True)  # not frozen, for the same reason
+@dataclass(slots=True, eq=False, repr=False)  # not frozen, for the same reason
 class Resolved:
     """What is sent for one request. It is not changed once it is made.
 

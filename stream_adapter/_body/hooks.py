@@ -12,7 +12,7 @@ from stream_adapter._pump import StepContext
 __all__ = ["NO_HOOKS", "Hooks", "Host"]
 
 
-@dataclass(slots=True)  # not frozen, which takes five times as long to make, for each request
+@dataclass(slots=True, eq=False, repr=False)  # not frozen, which takes five times as long to make, for each request
 class Hooks:
     """What a framework contributes to a stream. Every field is optional. It is not changed once it is made.
 

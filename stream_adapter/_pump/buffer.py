@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 __all__ = ["Buffer"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Buffer:
     """A bounded queue of chunks.
 

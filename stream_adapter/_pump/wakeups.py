@@ -157,7 +157,7 @@ class Interrupted(Exception):  # noqa: N818  # control flow, not an error
     """The stream was interrupted: its consumer takes nothing more."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Interruption:
     """The one signal that ends a stream before its source: a disconnect, a passed deadline, a drain.
 

@@ -47,7 +47,7 @@ def undecided(_: Any) -> bytes:
     raise NotImplementedError
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Pipe:
     """The connection of a source with a consumer.
 
