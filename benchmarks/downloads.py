@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.client import discard
 from benchmarks.rounds import Timing, take_turns
+from benchmarks.serving import cpu_seconds
 from benchmarks.table import Goal, Table
 from tests.support.servers import Server, granian, gunicorn, uvicorn
 
@@ -22,6 +23,8 @@ __all__ = ["measure"]
 _LARGE_MIB = 1024
 _SMALL = 65536
 _REQUESTS = 2000  # for the small file, in a round
+_CARRIED_MIB = 20
+_CARRIED_TIMES = 20
 _MORE_MIB = 4.0
 
 _QUIET = ("--log-level", "error")
@@ -58,6 +61,16 @@ _SENDERS = (
     _Sender("file", "gunicorn", "downloads:adapted_wsgi", "gunicorn"),
     _Sender("file in Flask", "gunicorn", "downloads_flask:adapted", "flask"),
 )
+_CARRIED = (  # an application's own file under the other protocol, beside the kernel that sends it
+    _Sender("Flask", "gunicorn", "downloads_flask:wsgi", "flask"),
+    _Sender("Flask by to_asgi", "uvicorn", "downloads_flask:by_to_asgi", "flask"),
+    _Sender("raw pathsend", "granian", "downloads:pathsend", "granian"),
+    _Sender("Flask by to_asgi", "granian", "downloads_flask:by_to_asgi", "flask"),
+)
+_CARRIED_GOALS = (
+    (("Flask by to_asgi", "uvicorn"), ("Flask", "gunicorn"), 3.0),
+    (("Flask by to_asgi", "granian"), ("raw pathsend", "granian"), 1.5),
+)
 _LARGE_GOALS = (
     ("uvicorn", "file", "Starlette", 1 / 3),
     ("uvicorn", "file", "raw reads", 1.1),
@@ -86,6 +99,7 @@ def measure(rows: int, rounds: int) -> Iterator[Table]:
         _write(Path(files) / "small", _SMALL)
         yield _large(files, mebibytes, rounds)
         yield _small(files, requests, rounds)
+        yield _carried(files, rounds)
         yield _memory(files, mebibytes)
 
 
@@ -153,6 +167,33 @@ def _memory(files: str, mebibytes: int) -> Table:
         if sender.name.startswith("file"):
             table.goals.append(Goal(f"{sender.server}: {sender.name}, more", more, _MORE_MIB, "MiB"))
     return table
+
+
+def _carried(files: str, rounds: int) -> Table:
+    """Compare the CPU time that a server takes for a file of an application under the other protocol."""
+    _write(Path(files) / "carried", _CARRIED_MIB << 20)
+    table = Table(f"A file of {_CARRIED_MIB} MiB of a Flask application: ms of CPU", ["", "server", "best"])
+    best: dict[tuple[str, str], float] = {}
+    for sender in _CARRIED:
+        if not (find_spec(sender.requires) and find_spec(sender.server)):
+            continue
+        with sender.serve(files) as server:
+            discard(server.port, "/carried")  # when this is answered, the server is up
+            best[sender.name, sender.server] = min(_cpu_of(server, "/carried") for _ in range(rounds))
+        table.rows.append([sender.name, sender.server, best[sender.name, sender.server] * 1e3])
+    for name, beside, at_most in _CARRIED_GOALS:
+        if name in best and beside in best:
+            what = f"{name[1]}: {name[0]} / {beside[0]} on {beside[1]}, CPU"
+            table.goals.append(Goal(what, best[name] / best[beside], at_most))
+    return table
+
+
+def _cpu_of(server: Server, path: str) -> float:
+    """Return the CPU seconds of one download; the clock of processes has ticks of 10 ms, so it is of many."""
+    begun = cpu_seconds(server)
+    for _ in range(_CARRIED_TIMES):
+        discard(server.port, path)
+    return (cpu_seconds(server) - begun) / _CARRIED_TIMES
 
 
 def _ask_again(port: int, path: str, size: int, times: int) -> None:

@@ -1,4 +1,4 @@
-"""Files, by Flask, and by stream_adapter in Flask."""
+"""Files, by Flask, by stream_adapter in Flask, and by Flask under ASGI."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from flask import Flask, Response, send_file
 
 import stream_adapter as sa
 from benchmarks.apps.downloads import path_of
+from stream_adapter.types import ASGIApp
 from stream_adapter_flask import stream_response
 
-__all__ = ["adapted", "wsgi"]
+__all__ = ["adapted", "by_to_asgi", "wsgi"]
 
 
 def wsgi() -> Flask:
@@ -31,3 +32,8 @@ def adapted() -> Flask:
         return stream_response(sa.file(path_of(name)))
 
     return app
+
+
+def by_to_asgi() -> ASGIApp:
+    """Send each by Flask's send_file, under ASGI."""
+    return sa.to_asgi(wsgi())

@@ -1,19 +1,26 @@
-"""`wsgi.file_wrapper` of the adapter to ASGI (PEP 3333): an application's open file, read in large blocks.
+"""`wsgi.file_wrapper` of the adapter to ASGI (PEP 3333): an application's open file.
 
-Applications read files in blocks of 8 KiB, and each would cross from the thread to the loop by itself.
+A server that sends files by their path is given that of a whole file. Otherwise the file is read in large blocks:
+applications read files in blocks of 8 KiB, and each would cross from the thread to the loop by itself.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from stream_adapter._resolved import OpenFile
+from stream_adapter._serve.server_file import ServerFile
+from stream_adapter.files._handles import DescriptorHandle
+
 __all__ = ["FileWrapper"]
 
 _BLOCK = 262144  # bytes of a regular file that are read at once, as `files` reads them under ASGI
+_READERS = (io.BufferedReader, io.FileIO)  # what `open(path, "rb")` returns; a subclass may do anything to `read`
 
 
 class FileWrapper(Iterator[bytes]):
@@ -27,7 +34,8 @@ class FileWrapper(Iterator[bytes]):
     def __init__(self, file: Any, block_size: int = 8192) -> None:
         self._file: Any = file
         self._read = file.read
-        self._size = max(block_size, _BLOCK) if _is_regular(file) else block_size
+        self._is_regular = _is_regular(file)
+        self._size = max(block_size, _BLOCK) if self._is_regular else block_size
 
     def __next__(self) -> bytes:
         block: bytes = self._read(self._size)
@@ -39,6 +47,16 @@ class FileWrapper(Iterator[bytes]):
         if name in {"close", "seek", "seekable", "tell"}:
             return getattr(self._file, name)
         raise AttributeError(name)
+
+    def whole_file(self) -> OpenFile | None:
+        """Return the file if all of it is sent, and it was opened by a path; otherwise None."""
+        file = self._file
+        if isinstance(file, ServerFile):
+            return file.whole_file()
+        if not self._is_regular or type(file) not in _READERS or not isinstance(file.name, (str, bytes)):
+            return None
+        handle = DescriptorHandle(file.fileno(), path=os.path.abspath(os.fsdecode(file.name)), start=file.tell())
+        return handle if handle.is_whole else None
 
 
 def _is_regular(file: Any) -> bool:

@@ -10,7 +10,7 @@ from stream_adapter._resolved import Flow
 from stream_adapter.formats import Format
 from stream_adapter.formats._base import ChunkFormat
 
-__all__ = ["flow_of"]
+__all__ = ["flow_of", "is_untimed"]
 
 
 class _Sized(ChunkFormat):
@@ -43,5 +43,16 @@ def flow_of(
             encoder.format = _SIZED
         return status, headers
 
-    is_default = limits.send_timeout == _SEND_TIMEOUT
+    is_default = _has_default_send_timeout(limits)
     return Flow(encoder, limits, "auto", None, None, on_close, head_of, default_limits=is_default)
+
+
+def is_untimed(limits: Limits) -> bool:
+    """Return True if no deadline applies to a body with a Content-Length: a server may send it by itself."""
+    return (limits.idle_timeout, limits.total_timeout) == (None, None) and (
+        limits.send_timeout is None or _has_default_send_timeout(limits)
+    )
+
+
+def _has_default_send_timeout(limits: Limits) -> bool:
+    return limits.send_timeout == _SEND_TIMEOUT

@@ -16,8 +16,8 @@ from stream_adapter._headers import checked_headers, content_length, outgoing_he
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
-from stream_adapter._resolved import Resolved
-from stream_adapter._serve.asgi import deliver, refuse
+from stream_adapter._resolved import OpenFile, Resolved
+from stream_adapter._serve.asgi import deliver, offers_pathsend, refuse
 from stream_adapter._serve.other_scopes import answer_other
 from stream_adapter._source import Kind, Source
 from stream_adapter._status import is_bodiless
@@ -26,7 +26,8 @@ from stream_adapter.errors import RefusalError
 from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp
 
 from .environ import environ_of
-from .flow import flow_of
+from .file_wrapper import FileWrapper
+from .flow import flow_of, is_untimed
 from .request_body import RequestBody
 
 __all__ = ["to_asgi"]
@@ -68,6 +69,7 @@ def to_asgi(
         environ["stream_adapter.connection"] = request.connection
         source = _WSGISource(app, environ, request.want)
         flow = flow_of(source.head, limits, on_close)
+        source.leaves_files = offers_pathsend(scope) and on_close is None and is_untimed(limits)
         head = RequestHead.from_scope(scope)
         resolved = Resolved(
             status=200, headers=[], source=Source(source, Kind.SYNC), flow=flow, body=None, request=head
@@ -77,7 +79,7 @@ def to_asgi(
         request.is_held = body.is_held
         source.body = body
         try:
-            await deliver(body, request.receive, send)
+            await deliver(body, request.receive, send, pathsend=source.leaves_files)
         except RefusalError as error:  # all threads are in use, or the client withholds its body
             if body.begun:
                 raise
@@ -104,10 +106,12 @@ class _WSGISource:
     Attributes:
         log_name: what it is in the log.
         body: the response, which is made of this source.
+        leaves_files: whether the server may send a whole file by its path.
     """
 
     log_name = "WSGI application"
     body: AsyncBody
+    leaves_files = False
 
     def __init__(self, app: WSGIApp, environ: Environ, on_commit: Callable[[], object]) -> None:
         self._app = app
@@ -124,6 +128,7 @@ class _WSGISource:
     def __iter__(self) -> Iterator[bytes]:
         """Call the application, up to its first chunk that is not empty: until then it may replace its head."""
         self._chunks = self._app(self._environ, self._start_response)
+        whole = self._whole_file()
         chunks = iter(self._chunks)
         first: Iterable[bytes] = ()
         if not self._start_response.committed:
@@ -134,8 +139,15 @@ class _WSGISource:
             self._commit()
         if self._is_bodiless():
             return iter(())
+        if whole is not None and whole.size == self._length:
+            self.body.file = whole  # before the first chunk, with which the event loop looks at it
         chunks = chain(first, chunks)
         return chunks if self._length is None else self._up_to(self._length, chunks)
+
+    def _whole_file(self) -> OpenFile | None:
+        """Return the file that the body is, before it is read, if the server may send it."""
+        is_untouched = self.leaves_files and not self._start_response.committed
+        return self._chunks.whole_file() if is_untouched and type(self._chunks) is FileWrapper else None
 
     def close(self) -> None:
         """Close what the application returned."""

@@ -78,7 +78,7 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
         body: not yet started.
         receive: watched for the disconnect; the rest of the request's body is drained.
         send: its OSError is a disconnect too.
-        pathsend: whether the server may send a whole file by its path.
+        pathsend: whether the server may send a whole file by its path. The source may turn out to be one.
 
     Raises:
         Exception: what ended the source. `body.begun` says whether something was sent; a RefusalError can be answered
@@ -96,7 +96,7 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
                 await delivery.run_pathsend(body.file)
             elif not body.is_streaming:
                 await delivery.run()
-            elif (run := Begun(delivery.run())).begin():  # what never waits is not watched
+            elif (run := Begun(delivery.run(pathsend=pathsend))).begin():  # what never waits is not watched
                 await delivery.watched(run, receive)
             else:
                 run.result()
@@ -162,13 +162,16 @@ class _Delivery:
                 self._watch.timer.cancel()
                 self._watch = None  # they refer to each other
 
-    async def run(self) -> None:
-        """Pull and send."""
+    async def run(self, *, pathsend: bool = False) -> None:
+        """Pull and send; what turns out to be a whole file, by its path."""
         body = self._body
         await body.start()
         if self._is_watched:
             self._begin_watching()
         self._handed_head = True
+        if pathsend and body.file is not None and await _is_at_path(body.file):
+            await self.run_pathsend(body.file)
+            return
         await self._put(_start(body.status, body.headers))
         body.begun = True
         block = await body.next()

@@ -52,6 +52,10 @@ class ServerFile:
         wrapper: Callable[[ServerFile, int], Iterable[bytes]] = environ["wsgi.file_wrapper"]
         return wrapper(self, BLOCK)
 
+    def whole_file(self) -> OpenFile | None:
+        """Return the file, unless it is sent from a later position on."""
+        return None if self._position else self._file
+
     def fileno(self) -> int:
         """Return the descriptor, at the position of this object: a server uses either."""
         descriptor = self._file.fileno()

@@ -88,12 +88,12 @@ async def exchange(
 
 
 def messages_of(app: ASGIApp, parts: Iterable[bytes] = (), **scope: Any) -> list[Message]:
-    """Return all that an application sends, blocks of the body joined."""
+    """Return all that an application sends: its start, and blocks of the body or the path of a file."""
 
     async def ask() -> list[Message]:
         messages: list[Message] = []
         async with exchange(app, parts, **scope) as asked:
-            while not messages or messages[-1].get("more_body", True):
+            while not messages or ("path" not in messages[-1] and messages[-1].get("more_body", True)):
                 messages.append(await asked.next())
             await asked.end()
         return messages

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,8 +14,8 @@ from flask import Flask, Response, send_file
 
 import stream_adapter as sa
 from stream_adapter._adapters.file_wrapper import FileWrapper
-from stream_adapter.types import Environ, StartResponse
-from tests.adapters.asgi_client import messages_of
+from stream_adapter.types import ASGIApp, Environ, StartResponse, WSGIApp
+from tests.adapters.asgi_client import exchange, messages_of
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -73,6 +74,104 @@ def test_file_of_a_response_is_sent_whole(path: Path) -> None:
     start, *blocks = messages_of(sa.to_asgi(sa.file(path).wsgi))
     assert start["status"] == 200
     assert b"".join(block["body"] for block in blocks) == CONTENT
+
+
+PATHSEND: dict[str, Any] = {"extensions": {"http.response.pathsend": {}}}
+
+
+def wsgi_of(file: Any, *fields: tuple[str, str]) -> WSGIApp:
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", list(fields))
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](file)
+        return wrapped
+
+    return app
+
+
+LENGTH = ("Content-Length", str(len(CONTENT)))
+
+
+def test_server_that_sends_by_path_is_given_the_file_of_flask(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    start, sent = messages_of(sa.to_asgi(app_of(path)), **PATHSEND)
+    assert (b"content-length", str(len(CONTENT)).encode()) in [
+        (name.lower(), value) for name, value in start["headers"]
+    ]
+    assert sent == {"type": "http.response.pathsend", "path": str(path)}
+    assert not caplog.records
+
+
+def test_server_that_sends_by_path_is_given_the_file_of_a_response(path: Path) -> None:
+    _, sent = messages_of(sa.to_asgi(sa.file(path).wsgi), **PATHSEND)
+    assert sent == {"type": "http.response.pathsend", "path": str(path)}
+
+
+def test_file_that_is_sent_by_path_is_closed_after_it_was_sent(path: Path) -> None:
+    file = path.open("rb")
+
+    async def ask() -> None:
+        async with exchange(sa.to_asgi(wsgi_of(file, LENGTH)), **PATHSEND) as asked:
+            assert (await asked.next())["type"] == "http.response.start"
+            assert (await asked.next())["type"] == "http.response.pathsend"
+            await asked.end()
+
+    asyncio.run(ask())
+    assert file.closed
+
+
+def test_relative_path_is_given_as_an_absolute_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(path.parent)
+    file = open(path.name, "rb")  # noqa: SIM115  # a name that is relative; the application closes it
+    _, sent = messages_of(sa.to_asgi(wsgi_of(file, LENGTH)), **PATHSEND)
+    assert sent["path"] == str(path)
+
+
+def replaced(path: Path) -> Any:
+    file = path.open("rb")
+    path.unlink()
+    path.write_bytes(b"of another" * 102_400)
+    return file
+
+
+def after_a_byte(path: Path) -> Any:
+    file = path.open("rb")
+    file.read(1)
+    return file
+
+
+NOT_BY_PATH: dict[str, Callable[[Path], ASGIApp]] = {
+    "replaced": lambda path: sa.to_asgi(wsgi_of(replaced(path), LENGTH)),
+    "without a length": lambda path: sa.to_asgi(wsgi_of(path.open("rb"))),
+    "with another length": lambda path: sa.to_asgi(wsgi_of(path.open("rb"), ("Content-Length", "1000"))),
+    "from its second byte": lambda path: sa.to_asgi(wsgi_of(after_a_byte(path))),
+    "by its descriptor": lambda path: sa.to_asgi(wsgi_of(os.fdopen(os.open(path, os.O_RDONLY), "rb"), LENGTH)),
+    "of another class": lambda path: sa.to_asgi(wsgi_of(Reads(path.read_bytes()), LENGTH)),
+    "below a root": lambda path: sa.to_asgi(sa.file(path.name, root=path.parent).wsgi),
+    "watched": lambda path: sa.to_asgi(wsgi_of(path.open("rb"), LENGTH), on_close=lambda _: None),
+    "timed": lambda path: sa.to_asgi(wsgi_of(path.open("rb"), LENGTH), limits=sa.Limits(total_timeout=60)),
+    "with a send timeout": lambda path: sa.to_asgi(wsgi_of(path.open("rb"), LENGTH), limits=sa.Limits(send_timeout=9)),
+}
+
+
+@pytest.mark.parametrize("make", NOT_BY_PATH.values(), ids=NOT_BY_PATH)
+def test_server_that_sends_by_path_is_given_blocks_of_any_other_file(
+    path: Path, make: Callable[[Path], ASGIApp]
+) -> None:
+    _, *blocks = messages_of(make(path), **PATHSEND)
+    body = b"".join(block["body"] for block in blocks)
+    assert body
+    assert body in CONTENT
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_answer_without_a_body_is_not_sent_by_path(path: Path, method: str) -> None:
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("304 Not Modified" if method == "GET" else "200 OK", [LENGTH])
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](path.open("rb"))
+        return wrapped
+
+    start, end = messages_of(sa.to_asgi(app), method=method, **PATHSEND)
+    assert start["status"] in {200, 304}
+    assert (end["type"], end["body"]) == ("http.response.body", b"")
 
 
 def test_pipe_is_read_as_it_comes() -> None:

@@ -24,6 +24,7 @@ HOSTS: dict[str, tuple[Callable[..., AbstractContextManager[Server]], str]] = {
     "ASGI, granian": (granian, "plain:asgi"),
     "Flask, gunicorn": (gunicorn, "flask_app:app"),
     "Flask, waitress": (waitress, "flask_app:app"),
+    "Flask by to_asgi, granian": (granian, "flask_app:by_to_asgi"),
     "Django WSGI, gunicorn": (gunicorn, "django_app:wsgi"),
     "Django ASGI, uvicorn": (uvicorn, "django_app:asgi"),
     "FastAPI, uvicorn": (uvicorn, "fastapi_app:app"),
@@ -85,6 +86,16 @@ def test_a_file_arrives_whole_and_in_parts_again_and_again(client: httpx2.Client
         assert (part.status_code, part.content) == (206, LARGE[1000003:7000001])
         assert part.headers["content-range"] == f"bytes 1000003-7000000/{len(LARGE)}"
         assert client.get(f"{prefix}small.txt").content == SMALL
+    wait_until_none_is_open(client)
+
+
+def test_file_of_flask_itself_arrives_whole_by_to_asgi_on_granian(serve: Serve) -> None:
+    client = serve("Flask by to_asgi, granian")
+    for _ in range(2):
+        whole = client.get("/own/large.bin")
+        assert (whole.status_code, whole.headers["content-length"]) == (200, str(len(LARGE)))
+        assert whole.content == LARGE
+    assert client.get("/own/large.bin", headers={"Range": "bytes=5-9"}).content == LARGE[5:10]
     wait_until_none_is_open(client)
 
 
