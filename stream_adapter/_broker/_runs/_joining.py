@@ -113,7 +113,7 @@ class Joining(Listening):
         """Stay with the run that was found first."""
         if place is None or (self._state is not None and self._state.epoch != place.state.epoch):
             return None
-        self._state = place.state
+        self._state, self._status = place.state, None
         return place
 
     async def _apart(self, steps: Asking[Place | None]) -> Place | None:

@@ -11,6 +11,7 @@ from functools import partial
 
 from stream_adapter._broker._channel import Channel
 from stream_adapter._broker._hub import Hub
+from stream_adapter._log import logger
 from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError, FencedError
 
@@ -35,52 +36,63 @@ class Watchdog:
     def __init__(self, hub: Hub, engine: Engine) -> None:
         self.hub = hub
         self._engine = engine
-        self._until: dict[
-            str, float
-        ] = {}  # by channel: when its lease must have ended, monotonic; under the hub's lock
+        # both under the hub's lock
+        self._watched: dict[str, tuple[str, float]] = {}  # by channel: the run, and when its lease must have ended
         self._given_up: set[tuple[str, str]] = set()
 
     def watch(self, channel: Channel, state: RunState) -> None:
-        """Watch the lease of a run as long as its channel has listeners."""
+        """Watch the lease of a run as long as its channel has listeners; the engine has just said that it runs."""
         with self.hub.lock:
-            if channel.key in self._until:
-                return
+            is_watched = channel.key in self._watched
             self._note(channel, state)
-        self.hub.after(self._pause(state), partial(self._look, channel, state.epoch))
+        if not is_watched:
+            self.hub.after(self._pause(state), partial(self._look, channel.key))
 
     def is_given_up(self, key: str, epoch: str) -> bool:
         """Return True if the run counts as lost although the engine has not reported it."""
         return (key, epoch) in self._given_up
 
     def _note(self, channel: Channel, state: RunState) -> None:
-        self._until[channel.key] = time.monotonic() + max(state.expires - time.time(), 0) + _GRACE
+        until = time.monotonic() + max(state.expires - time.time(), 0) + _GRACE
+        self._watched[channel.key] = state.epoch, until
+        self._given_up.discard((channel.key, state.epoch))
 
-    def _forget(self, channel: Channel) -> None:
-        with self.hub.lock:
-            self._until.pop(channel.key, None)
-            self._given_up = {given_up for given_up in self._given_up if given_up[0] != channel.key}
+    def _forget(self, key: str) -> None:
+        self._watched.pop(key, None)
+        self._given_up = {given_up for given_up in self._given_up if given_up[0] != key}
 
-    def _look(self, channel: Channel, epoch: str) -> None:
+    def _look(self, key: str) -> None:
         """Look at a run's lease, and end the run if the lease has."""
-        if not channel.listeners or self.hub.channels.get(channel.key) is not channel:
-            self._forget(channel)
-            return
+        with self.hub.lock:  # a listener that comes now is either seen here, or watches again
+            channel = self.hub.channels.get(key)
+            if channel is None or not channel.listeners:
+                self._forget(key)
+                return
+            epoch, until = self._watched[key]
         try:
-            state = self._engine.run_state(channel.key)
+            state = self._engine.run_state(key)
             if state is not None and state.status == "running" and state.expires <= time.time():
                 state = self._end(channel, state)
-        except BrokerError:
-            if time.monotonic() > self._until[channel.key]:
-                self._given_up.add((channel.key, epoch))
+        except Exception as error:  # noqa: BLE001  # the engine is asked again: clients must learn of the end
+            if not isinstance(error, BrokerError):
+                logger.exception("looking at the lease of a run failed; trying again")
+            if time.monotonic() > until:
+                with self.hub.lock:
+                    self._given_up.add((key, epoch))
                 self.hub.wake(channel)
-            self.hub.after(_SOON, partial(self._look, channel, epoch))
+            self.hub.after(_SOON, partial(self._look, key))
             return
         if state is None or state.status != "running":
-            self.hub.changed(channel.key)  # its end may have been reported while the engine was away
-            self._forget(channel)
+            self.hub.changed(key)  # its end may have been reported while the engine was away
+            with self.hub.lock:
+                if self._watched[key][0] == epoch:
+                    self._forget(key)
+                    return
+            self.hub.after(_SOON, partial(self._look, channel.key))  # a newer run has a listener by now
             return
-        self._note(channel, state)
-        self.hub.after(self._pause(state), partial(self._look, channel, state.epoch))
+        with self.hub.lock:
+            self._note(channel, state)
+        self.hub.after(self._pause(state), partial(self._look, channel.key))
 
     def _end(self, channel: Channel, state: RunState) -> RunState | None:
         try:
