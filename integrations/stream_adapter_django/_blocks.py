@@ -93,7 +93,7 @@ class Blocks(AsyncIterator[bytes]):
     async def aclose(self) -> None:
         """Close the body: the source is closed when this returns."""
         if self._watch is not None:
-            self._watch.timer.cancel()
+            self._watch.close()
         if self._body is not None:
             self._closed = True
             await self._body.aclose()

@@ -7,10 +7,10 @@
 After start() `status` and `headers` are final. The code that creates a body must close it, started or not.
 """
 
-from .asynchronous import AsyncBody
+from .asynchronous import WAIT, AsyncBody
 from .base import CLIENT_CLOSED_REQUEST
 from .hooks import NO_HOOKS, Hooks, Host
 from .pushed import PushedBody
 from .sync import SyncBody
 
-__all__ = ["CLIENT_CLOSED_REQUEST", "NO_HOOKS", "AsyncBody", "Hooks", "Host", "PushedBody", "SyncBody"]
+__all__ = ["CLIENT_CLOSED_REQUEST", "NO_HOOKS", "WAIT", "AsyncBody", "Hooks", "Host", "PushedBody", "SyncBody"]

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import inspect
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from enum import Enum, auto
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from stream_adapter._lifecycle import register, unregister
 from stream_adapter._pump import (
@@ -32,9 +33,18 @@ from stream_adapter.types import Reason
 from .base import Body, raisable, result_of
 from .hooks import NO_HOOKS, Hooks
 
-__all__ = ["AsyncBody"]
+__all__ = ["WAIT", "AsyncBody", "Wait"]
 
 T = TypeVar("T")
+
+
+class Wait(Enum):
+    """What `AsyncBody.take` returns in place of a block."""
+
+    FOR_A_BLOCK = auto()
+
+
+WAIT: Final = Wait.FOR_A_BLOCK
 
 
 class AsyncBody(Body):
@@ -44,7 +54,7 @@ class AsyncBody(Body):
         begun: whether the head was sent, after which a refusal is a failure like any other. `deliver` sets it.
     """
 
-    __slots__ = ("_consumer", "_holds_log", "_loop", "_pending", "_unlogged", "begun")
+    __slots__ = ("_consumer", "_gives_way", "_holds_log", "_loop", "_pending", "_unlogged", "begun")
 
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
@@ -52,6 +62,7 @@ class AsyncBody(Body):
         self._loop: asyncio.AbstractEventLoop | None = None
         self.begun: bool = False
         self._pending: list[bytes] = []  # no deque: an empty one is 700 bytes, and two thousand streams are silent
+        self._gives_way = False  # other tasks run before the next of `_pending`, however many are ready
         self._holds_log = False
         self._unlogged: Callable[[], None] | None = None
 
@@ -144,33 +155,47 @@ class AsyncBody(Body):
     async def _in_context(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return await asyncio.get_running_loop().create_task(coroutine, context=for_task(self._context))
 
-    async def next(self) -> bytes | None:  # noqa: C901  # the steps of every block: a call for some of them costs as much as they do
+    async def next(self) -> bytes | None:
         """Return the next block; None at the end."""
-        if self._error is not None:
-            raise raisable(self._error)
         if not self._started:
             await self.start()
+        while (block := self.take()) is WAIT:
+            await self.wait()
+        return block
+
+    def take(self) -> bytes | Wait | None:
+        """Return what `next` would return after the start, without a wait; WAIT if `wait` must be awaited before."""
+        if self._error is not None:
+            raise raisable(self._error)
+        if self._gives_way:
+            self._gives_way = False
+            return WAIT
         consumer, pending = self._consumer, self._pending
         if consumer is not None:
             try:
                 if not pending:
                     self._buffer.max_items = self._flow.limits.max_items  # the prefetch limit is over
-                    pending = self._pending = await consumer.next()
+                    batch = consumer.take()
+                    if batch is None:
+                        return WAIT
+                    pending = self._pending = batch
                     if not pending:
                         self._raise_source_error()
                 if self.length is not None:
                     self._check_length(self.length, pending)
-            except asyncio.CancelledError:
-                raise
             except BaseException as error:  # noqa: BLE001  # raised now, or by the next call
                 return self._last_record(error)
         if not pending:
             self._done = True
             return None
         block = self._next_block(pending)
-        if pending:
-            await asyncio.sleep(0)  # other tasks run between blocks, however many are ready
+        self._gives_way = bool(pending)
         return block
+
+    def wait(self) -> Awaitable[None]:
+        """Return what to await until there may be a block. No coroutine: thousands of silent streams stand here."""
+        consumer = self._consumer
+        return asyncio.sleep(0) if self._pending or consumer is None else consumer.wait()
 
     @property
     def can_send_early(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeAlias, TypeVar
 
 from stream_adapter.errors import StreamTimeoutError
@@ -131,7 +131,7 @@ def _tail(before: bytes, batch: list[bytes]) -> bytes:
 class AsyncConsumer(Consumer[LoopWaker]):
     """Consumes in a task."""
 
-    __slots__ = ("_has_unsent", "_is_pulled", "_send_early")
+    __slots__ = ("_gives_way", "_has_unsent", "_is_pulled", "_send_early")
 
     def __init__(
         self,
@@ -146,6 +146,7 @@ class AsyncConsumer(Consumer[LoopWaker]):
         self._is_pulled = producer.is_pulled
         self._send_early: SendEarly | None = None
         self._has_unsent = False  # what `_send_early` has begun to send is not sent
+        self._gives_way = False  # other tasks run before what is ready is taken
 
     def is_ready(self) -> bool:
         """Return True if `next` would return, or raise, at once."""
@@ -163,30 +164,48 @@ class AsyncConsumer(Consumer[LoopWaker]):
             Interrupted: the stream was interrupted.
             StreamTimeoutError: a deadline passed.
         """
-        if not self.buffer.items and self._is_pulled:
-            self.producer.pull()
-        if self.buffer.items and self.buffer.taken_count:
-            await asyncio.sleep(0)  # a source that is always ready must not keep the loop to itself
-        waker = self._waker
-        batch = self._take()
-        while batch is None:
-            if self._is_timed and not waker.has_timer:
-                self._set_timer()
-            waiter = waker.begin()  # `waker.wait`, without a coroutine: thousands may stand here
-            try:
-                if not (waker.is_threadsafe and self.is_ready()):
-                    await waiter
-            finally:
-                waker.end()
-            if self._has_unsent:
-                self._has_unsent = False
-                return [b""]
-            if self._is_polled:
-                self.producer.pull()
-            batch = self._take()
-            if batch is None and self._is_timed:
-                batch = self._due_keepalive()
+        while (batch := self.take()) is None:
+            await self.wait()
         return batch
+
+    def take(self) -> list[bytes] | None:
+        """Return what `next` would return, without a wait; None if `wait` must be awaited before.
+
+        Raises:
+            Interrupted, StreamTimeoutError: as `next`.
+        """
+        waker, buffer = self._waker, self.buffer
+        if waker.waiter is not None:
+            return self._take_after_wait()
+        if self._is_pulled and not buffer.items:
+            self.producer.pull()
+        # a source that is always ready must not keep the loop to itself
+        self._gives_way = bool(buffer.items and buffer.taken_count) and not self._gives_way
+        return None if self._gives_way else self._take()
+
+    def _take_after_wait(self) -> list[bytes] | None:
+        self._waker.end()
+        if self._has_unsent:
+            self._has_unsent = False
+            return [b""]
+        if self._is_polled:
+            self.producer.pull()
+        batch = self._take()
+        if batch is None and self._is_timed:
+            batch = self._due_keepalive()
+        return batch
+
+    def wait(self) -> Awaitable[None]:
+        """Return what to await until something may be ready. No coroutine: thousands may stand here."""
+        if self._gives_way:
+            return asyncio.sleep(0)
+        waker = self._waker
+        if self._is_timed and not waker.has_timer:
+            self._set_timer()
+        waiter = waker.begin()
+        if waker.is_threadsafe and self.is_ready():
+            waiter.set_result(None)
+        return waiter
 
     @property
     def can_send_early(self) -> bool:

@@ -95,37 +95,32 @@ class Begun(Generic[T]):
         finally:
             del ending  # its traceback has this frame
 
-    @coroutine
-    def first_wait(self, cancelled: asyncio.CancelledError | None = None) -> Generator[Any, Any, bool]:
-        """Wait for what the first step waits for; return True if the coroutine is then awaited to its end.
+    def first_wait(self, cancelled: asyncio.CancelledError | None = None) -> FirstWait:
+        """Return what waits for what the first step waits for: True if the coroutine is then awaited to its end.
 
         Args:
             cancelled: of a task that did not know what it waits for, and would have cancelled that.
         """
-        if cancelled is not None and not self._cancel_wait(cancelled) and not self._throw(cancelled):
-            return False
-        while True:
-            waits_for, self._waits_for = self._waits_for, None
-            try:
-                yield waits_for
-            except GeneratorExit:
-                self._coroutine.close()
-                raise
-            except BaseException as error:  # noqa: BLE001  # raised where the coroutine waits
-                if not self._throw(error):
-                    return False
-            else:
-                return True
+        if cancelled is not None and not self._cancel_wait(cancelled):
+            self.throw(cancelled)
+        return FirstWait(self)
 
     def _cancel_wait(self, cancelled: asyncio.CancelledError) -> bool:
         return self._waits_for is not None and self._waits_for.cancel(*cancelled.args)
 
-    def _throw(self, error: BaseException) -> bool:
+    def take_wait(self) -> Any:
+        """Return what the coroutine waits for, once."""
+        waits_for, self._waits_for = self._waits_for, None
+        return waits_for
+
+    def throw(self, error: BaseException) -> None:
+        """Raise an error where the coroutine waits; it then waits for something else, or has ended."""
         try:
             self._waits_for = self._coroutine.throw(error)
         except StopIteration as ending:
             self._ending = ending.with_traceback(None)  # which has this frame
-        return self.waits
+        finally:
+            del error  # its traceback has this frame
 
     def close(self) -> None:
         """Close the coroutine where it waits."""
@@ -134,6 +129,43 @@ class Begun(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         """Go on after `first_wait`."""
         return self._coroutine.__await__()
+
+
+class FirstWait(Generator[Any, None, bool]):
+    """The first wait of a coroutine that has begun, in the task that awaits this.
+
+    A silent stream stays in it, and a generator function's would take four times the memory.
+    """
+
+    __slots__ = ("_begun", "_is_over")
+
+    def __init__(self, begun: Begun[Any]) -> None:
+        self._begun = begun
+        self._is_over = not begun.waits
+
+    def __await__(self) -> FirstWait:
+        return self
+
+    def send(self, _: None, /) -> Any:
+        """Return what the task waits for; at the end, whether the coroutine is to be awaited."""
+        if self._is_over:
+            raise StopIteration(self._begun.waits)
+        self._is_over = True
+        return self._begun.take_wait()
+
+    def throw(self, error: Any, value: object = None, traceback: object = None, /) -> Any:
+        """Raise an error where the coroutine waits."""
+        del value, traceback  # of callers before Python 3.12
+        try:
+            self._begun.throw(error)
+        finally:
+            del error  # its traceback has this frame
+        self._is_over = not self._begun.waits
+        return self.send(None)
+
+    def close(self) -> None:
+        """Close the coroutine where it waits."""
+        self._begun.close()
 
 
 def step_as(task: asyncio.Task[Any], context: Context, step: Callable[..., T], *arguments: Any) -> T:

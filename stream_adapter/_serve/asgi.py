@@ -1,10 +1,12 @@
 """A response to an ASGI 3.0 server.
 
 Who owns what: the request's own task pulls blocks and sends them. When it first waits, for the source or for `send`,
-one more task is made, which watches `receive`; a response that never waits needs none. After a disconnect
-it sets the body's `interruption`, which ends what the first task waits for: the source, or a `send` that no longer
-returns. No other task uses the body. What a polled source has while the first task waits for it is sent as a step of
-that task, which is not resumed for it.
+one more task is made, which watches `receive` (watched.py); a response that never waits needs none. No other task uses
+the body. What a polled source has while the first task waits for it is sent as a step of that task, which is not
+resumed for it.
+
+Thousands of silent streams stand in `deliver` and in `run`, where each awaits a future. What only the start needs has
+returned by then.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
-from functools import lru_cache, partial
+from collections.abc import Coroutine
+from functools import lru_cache
 from typing import Any
 
-from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, AsyncBody
+from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, WAIT, AsyncBody
 from stream_adapter._headers import outgoing_head
 from stream_adapter._log import describe_stream, log_stream
 from stream_adapter._pump import Begun, in_file_thread, running_loop
@@ -30,6 +32,7 @@ from .early_send import EarlySend
 from .other_scopes import answer_other
 from .refusal import bare_refusal
 from .send_timeout import SendWatch
+from .watched import Watched
 
 __all__ = ["deliver", "deliver_plain", "offers_pathsend", "refuse", "serve"]
 
@@ -92,15 +95,22 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
     body.hold_log()
     try:
         try:
-            if pathsend and body.file is not None and await _is_at_path(body.file):
-                await delivery.run_pathsend(body.file)
-            elif not body.is_streaming:
-                await delivery.run()
-            elif (run := Begun(delivery.run(pathsend=pathsend))).begin():  # what never waits is not watched
-                await delivery.watched(run, receive)
-            else:
+            file = await _sent_by_path(body) if pathsend else None
+            is_watched = body.is_streaming and file is None
+            run = Begun(delivery.run(pathsend=pathsend) if file is None else delivery.run_pathsend(file))
+            if not run.begin():  # what never waits is not watched
                 run.result()
+            else:
+                if is_watched:
+                    delivery.watch(receive)
+                if await run.first_wait():
+                    await run
+        except asyncio.CancelledError:
+            if delivery.end_watch():
+                raise body.ending() from None
+            raise
         finally:
+            delivery.end_watch()
             await body.aclose()
     except (ClientDisconnected, StreamAborted) as ending:
         await delivery.end(ending)
@@ -124,85 +134,73 @@ async def deliver_plain(resolved: Resolved, send: Send) -> None:
         log_stream(logging.DEBUG, stream, "the client disconnected", "nothing more is sent")
 
 
-class _Delivery:
-    __slots__ = ("_body", "_early", "_handed_head", "_is_sending", "_is_watched", "_send", "_sent_bytes", "_watch")
+class _Delivery(Watched):
+    """One response."""
+
+    __slots__ = ("_early", "_handed_head", "_is_sending", "_send", "_sent_bytes", "_watch")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
-        self._body = body
+        super().__init__(body)
         self._send = send
-        self._watch: SendWatch | None = None
+        self._watch: SendWatch | None = None  # made by the first `send` that is watched
         self._early: EarlySend | None = None
-        self._is_watched = self._handed_head = self._is_sending = False
+        self._handed_head = self._is_sending = False
         self._sent_bytes = 0
 
-    async def watched(self, run: Begun[None], receive: Receive) -> None:
-        """Go on with `run` to its end, or until the client disconnects or stops reading."""
-        body = self._body
-        self._is_watched = True
+    def watch(self, receive: Receive) -> None:
+        """Watch the client of a response that waits, and how much it takes; call it in the task that sends."""
+        super().watch(receive)
         if self._handed_head:
-            self._begin_watching()
-        watcher = asyncio.create_task(_watch(receive, self._on_disconnect, body.log_receive_failure))
-        interruptible = asyncio.timeout(None)
-        try:
-            async with interruptible:
-                body.interruption.callback = partial(_expire, interruptible)
-                if await run.first_wait():
-                    await run
-        except TimeoutError:
-            if not interruptible.expired():
-                raise
-            raise body.ending() from None
-        finally:
-            body.interruption.callback = None
-            watcher.cancel()
-            if self._early is not None:
-                self._early.close()
-                self._early = None  # they refer to each other
-            if self._watch is not None:
-                self._watch.timer.cancel()
-                self._watch = None  # they refer to each other
+            self._send_early()
+        if self._is_sending:
+            self._begin_send(self._sent_bytes)
+
+    def end_watch(self) -> bool:
+        """Watch no longer; return True if the interruption has cancelled the task."""
+        if self._early is not None:
+            self._early.close()
+            self._early = None  # they refer to each other
+        if self._watch is not None:
+            self._watch.close()
+        return super().end_watch()
 
     async def run(self, *, pathsend: bool = False) -> None:
         """Pull and send; what turns out to be a whole file, by its path."""
         body = self._body
         await body.start()
-        if self._is_watched:
-            self._begin_watching()
+        if self.is_watched:
+            self._send_early()
         self._handed_head = True
-        if pathsend and body.file is not None and await _is_at_path(body.file):
-            await self.run_pathsend(body.file)
+        file = await _sent_by_path(body) if pathsend else None
+        if file is not None:
+            await self.run_pathsend(file)
             return
         await self._put(_start(body.status, body.headers))
         body.begun = True
-        block = await body.next()
         if not body.is_streaming:
-            await self._put(_block(block or b"", more=False))
+            await self._put(_block(await body.next() or b"", more=False))
             return
-        while block is not None:
-            if block:
+        while (block := body.take()) is not None:
+            if block is WAIT:
+                await body.wait()
+            elif block:
                 await self._put(_block(block, more=True))
             elif self._early is not None:
                 await self._early.finish()
-            block = await body.next()
         await self._put(_block(b"", more=False))
 
-    def _begin_watching(self) -> None:
-        """Watch the client of a body that has started, and do not wait for this task, from now on.
+    def _send_early(self) -> None:
+        """Do not wait for this task to send what comes while it waits, from now on."""
+        if self._body.can_send_early:
+            self._early = EarlySend(self._task, self._put_early)
+            self._body.send_early(self._early)
 
-        A body that is complete is not watched.
-        """
-        body = self._body
-        if not body.is_streaming:
-            return
-        watch = self._watch = SendWatch.of(body)
-        if watch is not None:
-            watch.begin_send(self._sent_bytes)
-            if not self._is_sending:
-                watch.end_send()
-        task = asyncio.current_task() if body.can_send_early else None
-        if task is not None:
-            self._early = EarlySend(task, self._put_early)
-            body.send_early(self._early)
+    def _begin_send(self, size: int) -> None:
+        if self._watch is None and self._body.is_streaming:
+            self._watch = SendWatch.of(self._body)
+            size = self._sent_bytes
+        if self._watch is not None:
+            self._watch.begin_send(size)
 
     def _put_early(self, block: bytes) -> Coroutine[Any, Any, None]:
         self._body.count(block)
@@ -238,8 +236,8 @@ class _Delivery:
         size = len(message.get("body", b""))
         self._sent_bytes += size
         self._is_sending = True
-        if self._watch is not None:
-            self._watch.begin_send(size)
+        if self.is_watched:
+            self._begin_send(size)
         try:
             await self._send(message)
         except OSError as error:
@@ -249,8 +247,11 @@ class _Delivery:
         if self._watch is not None:
             self._watch.end_send()
 
-    def _on_disconnect(self) -> None:
-        self._body.interrupt("disconnect")
+
+async def _sent_by_path(body: AsyncBody) -> OpenFile | None:
+    """Return the file that the server may send by its path; None if it may not."""
+    file = body.file
+    return file if file is not None and await _is_at_path(file) else None
 
 
 async def _is_at_path(file: OpenFile) -> bool:
@@ -274,27 +275,6 @@ async def _send_499(send: Send) -> None:
         async with asyncio.timeout(_DISCONNECTED_GRACE):
             await send(_start(CLIENT_CLOSED_REQUEST, []))
             await send(_block(b"", more=False))
-
-
-def _expire(scope: asyncio.Timeout) -> None:
-    if not scope.expired():  # the callback can be called more than once
-        scope.reschedule(asyncio.get_running_loop().time())
-
-
-async def _watch(receive: Receive, on_disconnect: Callable[[], None], log: Callable[[Exception], None]) -> None:
-    """Drain the request's body, then wait for the disconnect."""
-    complete = False
-    try:
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                break
-            if complete:  # the body ended twice: this server does not report disconnects
-                return
-            complete = not message.get("more_body", False)
-    except Exception as error:  # noqa: BLE001  # logged; a receive that fails has no client
-        log(error)
-    on_disconnect()
 
 
 def _start(status: int, headers: list[tuple[str, str]]) -> Message:

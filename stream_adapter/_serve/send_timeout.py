@@ -37,7 +37,9 @@ Address = tuple[str, int]
 
 
 class SendWatch:
-    """Watches one client, on one loop. The sender calls `begin_send` and `end_send`.
+    """Watches one client, on one loop. The sender calls `begin_send`, `end_send`, and `close` at the end.
+
+    There is a timer only where something is sent: thousands of streams may be silent.
 
     Args:
         client: its address, as in the scope; None if unknown.
@@ -45,9 +47,6 @@ class SendWatch:
         on_stalled: called when it has passed, once.
         deadline: the time of the loop when `total_timeout` passes, also while a `send` waits; None for never.
         on_deadline: called then, once.
-
-    Attributes:
-        timer: of the next look; cancel it to end the watch.
     """
 
     __slots__ = (
@@ -61,7 +60,7 @@ class SendWatch:
         "_progress_at",
         "_sent_bytes",
         "_since",
-        "timer",
+        "_timer",
     )
 
     def __init__(
@@ -82,7 +81,7 @@ class SendWatch:
         self._progress_at = 0.0
         self._since: float | None = None  # when the `send` that waits now began
         self._sent_bytes = 0
-        self.timer: asyncio.TimerHandle = self._look_again(self._loop.time())
+        self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def of(cls, body: AsyncBody) -> SendWatch | None:
@@ -98,21 +97,36 @@ class SendWatch:
 
     def begin_send(self, size: int) -> None:
         """Record that a `send` of `size` bytes begins."""
-        self._since = self._loop.time()
+        now = self._since = self._loop.time()
         self._sent_bytes += size
+        if self._timer is None:
+            self._timer = self._look_again(now)
 
     def end_send(self) -> None:
         """Record that the `send` has returned."""
         self._since = None
 
+    def close(self) -> None:
+        """End the watch."""
+        self.timer.cancel()
+        self._timer = None
+
+    @property
+    def timer(self) -> asyncio.TimerHandle:
+        """The timer of the next look, if there is to be one; `close` cancels it."""
+        return self._timer or asyncio.TimerHandle(0.0, int, (), self._loop)
+
     def _look(self) -> None:
         now, since = self._loop.time(), self._since
-        if since is not None and self._deadline is not None and now >= self._deadline:
+        self._timer = None
+        if since is None:
+            return  # nothing is sent; the next `send` sets a timer
+        if self._deadline is not None and now >= self._deadline:
             self._on_deadline()
-        elif since is not None and self.is_stalled(since, now):
+        elif self.is_stalled(since, now):
             self._on_stalled()
         else:
-            self.timer = self._look_again(now)
+            self._timer = self._look_again(now)
 
     def _look_again(self, now: float) -> asyncio.TimerHandle:
         at = now + (self._limit or _INTERVAL * _LOOKS) / _LOOKS
