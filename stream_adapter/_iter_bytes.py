@@ -52,6 +52,9 @@ class _Bytes(Iterator[bytes]):
     def close(self) -> None:
         self._body.close()
 
+    def __del__(self) -> None:
+        self.close()  # the body is in a cycle, which is collected later, and in any thread
+
 
 class AsyncBytes(AsyncIterator[bytes]):
     """The async iterator that `aiter_bytes` returns."""

@@ -25,6 +25,7 @@ from stream_adapter._pump import (
     TaskProducer,
     ThreadWaker,
     background_loop,
+    current_loop,
     for_task,
     run,
     undecided,
@@ -292,7 +293,7 @@ class SyncBody(WatchedBody):
                 self._close_source()
             else:
                 self._consumer.stop()
-                if not self._consumer.wait_ended(self._flow.limits.close_timeout):
+                if not self._is_on_sources_loop and not self._consumer.wait_ended(self._flow.limits.close_timeout):
                     self._warn_stuck()
         finally:
             self._give_back_connection()
@@ -301,6 +302,11 @@ class SyncBody(WatchedBody):
             if self._flow.on_close is not None:
                 self._finish_report(self._report())
             unregister(self)  # after the report: after a drain the process may end
+
+    @property
+    def _is_on_sources_loop(self) -> bool:
+        """Whether this is the source's own loop, as where garbage is collected: to wait for it would block it."""
+        return isinstance(self._producer, TaskProducer) and current_loop() is self._producer.loop
 
     def _finish_report(self, report: object) -> None:
         if not inspect.iscoroutine(report):

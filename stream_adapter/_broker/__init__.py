@@ -15,6 +15,7 @@ _readings.py         the base of that: histories are read, many together
 _repairs.py          the base of that: holes are read again, positions compared
 _waiters.py          how listeners of event loops and of threads are woken
 _listener.py         one subscription's steps, without I/O
+_frameworks.py       what frameworks keep for a request: threads, connections, a language
 _steps.py            what a step is, and how one goes on after it
 _listening.py        the lazy source, and the sync and the async loop around those steps
 _subscription.py     that of a subscription, and its options

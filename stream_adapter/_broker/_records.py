@@ -225,7 +225,8 @@ class Control(Published):
 
     def sse(self) -> bytes:
         """Return it as a server-sent event."""
-        return ServerSentEvent(self._data, event=self._name, id=self._id).encoded
+        data = "null" if self._data is None else self._data  # clients drop an event without a line of data
+        return ServerSentEvent(data, event=self._name, id=self._id).encoded
 
     def sse_part(self) -> bytes:
         """Return nothing: profiles have no such parts."""

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol, TypeAlias
 from stream_adapter._pump import run
 from stream_adapter.formats._published import Item
 
+from ._frameworks import call_in_thread
+
 __all__ = ["BATCH", "WAIT", "Call", "Step", "Steps", "aresult_of", "go_on", "result_of", "sent", "thrown"]
 
 BATCH = 64  # records that are delivered before other tasks run
@@ -83,7 +85,7 @@ async def aresult_of(step: Any) -> Any:
     """Return what comes of a step, on this event loop."""
     if isinstance(step, Call):
         function = step.function
-        result = function() if inspect.iscoroutinefunction(function) else await asyncio.to_thread(function)
+        result = function() if inspect.iscoroutinefunction(function) else await call_in_thread(function)
         return await result if inspect.isawaitable(result) else result
     future: Future[Any] = step
     if future.done():

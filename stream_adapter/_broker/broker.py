@@ -69,21 +69,24 @@ class Broker(PublishMethods, RunMethods):
         self._relay = Relay()
         self._engine.bind(self._relay)
         self._is_closed = False
+        self._changing_process = threading.Lock()
         self._reset()
         close_at_exit(self)
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._relay.hub = None
         self._registry: Registry | None = None
         self._reset_counts()
+        self._pid = os.getpid()  # last: from now on other threads use what is new
 
     def _check_process(self) -> None:
         if self._is_closed:
             raise BrokerUnavailableError("the broker is closed")
         if self._pid != os.getpid():
-            self._reset()
+            with self._changing_process:
+                if self._pid != os.getpid():
+                    self._reset()
 
     def _hub(self) -> Hub:
         self._check_process()

@@ -93,8 +93,12 @@ class Listener:
         """
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="stream_adapter.postgres", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="stream_adapter.postgres", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has not got a thread for it; the next caller tries again
+                    raise unavailable(error) from error
+                self._thread = thread
         if not self._has_tried.wait(timeout):
             raise BrokerUnavailableError(f"the broker's database did not confirm LISTEN within {timeout:g} s")
         failure = self._failure
@@ -144,6 +148,10 @@ class Listener:
                 longest = max(_FIRST, min(_FIRST * 2**failures, _LONGEST))
                 failures += 1
                 self._closed.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311  # spreads processes in time
+            except Exception:  # noqa: BLE001  # logged; the thread must go on
+                logger.exception("broker: news could not be reported; listening again")
+                is_lost = True
+                self._closed.wait(_LONGEST)
             finally:
                 if connection is not None:
                     connection.close()

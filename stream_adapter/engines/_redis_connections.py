@@ -32,7 +32,7 @@ __all__ = ["Connections"]
 _SyncPool: Any = redis.BlockingConnectionPool
 _AsyncPool: Any = aioredis.BlockingConnectionPool
 _POOL_SIZE = 8  # connections for each timeout in use: one for publishers, one for reads
-_OURS = frozenset(
+_FIXED = frozenset(
     {
         *("protocol", "decode_responses", "encoding", "encoding_errors", "redis_connect_func"),  # how replies are read
         *(
@@ -59,7 +59,7 @@ class Connections:
 
     def __init__(self, url: str) -> None:
         scheme, _, rest = url.partition("://")
-        self._url = f"{_SCHEMES.get(scheme, scheme)}://{_without_ours(rest)}"
+        self._url = f"{_SCHEMES.get(scheme, scheme)}://{_without_fixed(rest)}"
         self._guard = threading.Lock()
         self._caller = threading.local()  # `until`: when the time of the call in this thread is over
         self._servers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of each connection: its server's run_id
@@ -279,10 +279,10 @@ class Connections:
         await connection.read_response()
 
 
-def _without_ours(url: str) -> str:
+def _without_fixed(url: str) -> str:
     """Return a URL without the options that this module gives itself, for redis-py prefers those of the URL."""
     place, _, query = url.partition("?")
-    kept = [option for option in query.split("&") if option and unquote(option.partition("=")[0]) not in _OURS]
+    kept = [option for option in query.split("&") if option and unquote(option.partition("=")[0]) not in _FIXED]
     return f"{place}?{'&'.join(kept)}" if kept else place
 
 

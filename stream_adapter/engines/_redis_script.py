@@ -150,6 +150,7 @@ if method == 'append' then  -- token or '', count, age, bytes, seconds of a key,
   local wanted, seconds = ARGV[5], tonumber(ARGV[9])
   if not exists then
     if wanted ~= '' then return redis.error_reply('FENCED') end
+    redis.call('HSET', head, 'epoch', fresh)  -- a server that is full refuses it, but not after the first write
     begin()
   end
   if wanted ~= '' then

@@ -71,8 +71,14 @@ class Subscriber:
             self._names.update(dict.fromkeys(new))
             self._unconfirmed.update(new)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="stream_adapter.redis", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="stream_adapter.redis", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the system has not got a thread for it; the next caller tries again
+                    self._names.clear()
+                    self._unconfirmed.clear()
+                    raise unavailable(error) from error
+                self._thread = thread
             else:
                 for some in _parts_of(new):
                     self._send("SUBSCRIBE", *some)

@@ -291,12 +291,14 @@ class PostgresEngine(BaseEngine):
 
 def _cursor_of(using: Any) -> Any:
     """Return a cursor that takes our statements, whichever kind the caller's own cursors are."""
-    return psycopg.Cursor(using, row_factory=tuple_row) if isinstance(using, psycopg.Connection) else using.cursor()
+    if isinstance(using, psycopg.Connection):
+        return psycopg.Cursor(cast("psycopg.Connection[Any]", using), row_factory=tuple_row)
+    return using.cursor()
 
 
 def _values_of(row: Any) -> tuple[Any, ...]:
     """Return a row's values in their order; psycopg2's RealDictCursor returns a dict."""
-    return tuple(row.values() if isinstance(row, Mapping) else row)
+    return tuple(cast("Mapping[str, Any]", row).values() if isinstance(row, Mapping) else row)
 
 
 def _key(frame: Frame, token: int | None) -> str | None:

@@ -196,13 +196,11 @@ class RedisEngine(BaseEngine):
         if data == CHANGED:
             self.receiver.changed(channel)
             return
-        head, _, rest = data.partition(b"\n")
-        epoch, first, time, lengths = head.decode().split(" ")
-        entries: list[Entry] = []
-        at = 0
-        for offset, length in enumerate(map(int, lengths.split(",")), int(first)):
-            entries.append(Entry(offset, float(time), rest[at : at + length]))
-            at += length
+        try:
+            epoch, entries = _announced(data)
+        except ValueError:  # another program's, or another version's: read what there is
+            self.receiver.changed(channel)
+            return
         self.receiver.received(channel, epoch, entries)
 
     def close(self) -> None:
@@ -217,6 +215,24 @@ class RedisEngine(BaseEngine):
         """Close them, on an event loop."""
         await self._connections.aclose()
         await super().aclose()
+
+
+def _announced(data: bytes) -> tuple[str, list[Entry]]:
+    """Return the epoch and the entries of a message.
+
+    Raises:
+        ValueError: the script has not written it.
+    """
+    head, _, rest = data.partition(b"\n")
+    epoch, first, time, lengths = head.decode().split(" ")
+    entries: list[Entry] = []
+    at = 0
+    for offset, length in enumerate(map(int, lengths.split(",")), int(first)):
+        entries.append(Entry(offset, float(time), rest[at : at + length]))
+        at += length
+    if at != len(rest):
+        raise ValueError("a message that was cut")
+    return epoch, entries
 
 
 def _flag(frame: Frame, planned: int | None) -> bytes:

@@ -164,7 +164,7 @@ class SQLiteEngine(BaseEngine):
             )
             try:
                 listener.start()
-            except (sqlite3.Error, OSError) as error:
+            except (sqlite3.Error, OSError, RuntimeError) as error:  # RuntimeError: the system has no thread for it
                 self._watched = before
                 raise BrokerUnavailableError(f"the broker's database cannot be used: {error}") from error
             self._listener = listener

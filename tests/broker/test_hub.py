@@ -8,7 +8,7 @@ import asyncio
 import random
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -344,6 +344,27 @@ def test_subscription_raises_what_opening_its_channel_raised_and_the_next_one_op
         with pytest.raises(RuntimeError, match="thread"):
             next(iter(live.subscribe("a", replay=1)))
         assert next(iter(live.subscribe("a", replay=1))).data == 1
+
+
+def test_engine_whose_thread_cannot_start_refuses_and_the_next_listener_starts_it(live: sa.Broker) -> None:
+    refused: list[str] = []
+    start = threading.Thread.start
+
+    def starting(thread: threading.Thread) -> None:
+        if thread.name in {"stream_adapter.redis", "stream_adapter.sqlite", "stream_adapter.postgres"} and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    live.publish("a", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", starting)
+        with suppress(BrokerUnavailableError):  # memory has no thread
+            next(iter(live.subscribe("a", replay=1)))
+        events = iter(live.subscribe("a", replay=1))
+        assert next(events).data == 1
+        live.publish("a", 2)
+        assert next(events).data == 2
 
 
 def test_event_is_encoded_once_for_all_listeners_of_a_format(live: sa.Broker, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -15,6 +15,8 @@ import pytest
 from psycopg.rows import args_row, dict_row, scalar_row
 
 import stream_adapter as sa
+from stream_adapter._broker._hub import Hub
+from stream_adapter.engines import Entry
 from stream_adapter.errors import BrokerError, BrokerUnavailableError, PublishTimeoutError
 from stream_adapter.testing import FaultProxy, Listening, listening
 from tests.broker.reading import BOUND, wait_until
@@ -95,6 +97,29 @@ def test_new_subscription_without_a_server_is_refused_at_once(
                     next(iter(live.subscribe("b")))
         finally:
             server.start()
+
+
+def test_listener_thread_goes_on_after_an_error_that_is_not_the_databases(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures: list[Exception] = []
+    received = Hub.received
+
+    def failing(self: Hub, channel: str, epoch: str, entries: Sequence[Entry]) -> None:
+        if failures:
+            raise failures.pop()
+        received(self, channel, epoch, entries)
+
+    monkeypatch.setattr("stream_adapter.engines._postgres_listener._LONGEST", 0.2)
+    with sa.Broker(url) as live, listening(live, "a") as heard:
+        live.publish("a", "1")
+        assert heard.next(30).data == "1"
+        failures.append(RuntimeError("a fault of the receiver"))
+        monkeypatch.setattr(Hub, "received", failing)
+        live.publish("a", "2")
+        live.publish("a", "3")
+        assert [heard.next(20).data, heard.next(20).data] == ["2", "3"]
+    assert "news could not be reported" in caplog.text
 
 
 def test_events_that_are_trimmed_before_the_listener_looks_are_a_reset(server: PostgresServer, url: str) -> None:

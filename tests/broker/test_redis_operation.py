@@ -72,6 +72,32 @@ def test_full_redis_without_eviction_refuses_to_publish_and_keeps_its_events(ser
             assert heard.next(30).data == "again"
 
 
+def test_full_redis_refuses_an_event_of_a_new_channel_as_well(server: RedisServer) -> None:
+    with sa.Broker(server.url) as live:
+        live.publish("a", "kept")
+        server.command("CONFIG", "SET", "maxmemory", "1mb")
+        with pytest.raises(sa.BrokerUnavailableError, match="maxmemory"):
+            live.publish("new", "x")
+
+
+def test_message_of_another_program_does_not_interrupt_the_subscription(server: RedisServer) -> None:
+    with sa.Broker(server.url) as live, listening(live, "a") as heard:
+        live.publish("a", "first")
+        assert heard.next(30).data == "first"
+        clients = server.command("INFO", "stats")
+        for message in ("", "garbage", "a b c d\nx", "epoch 2 1.5 9\ncut", "epoch 2 1.5 x\n"):
+            server.command("PUBLISH", "{stream:a}:n", message)
+        live.publish("a", "second")
+        assert heard.next(30).data == "second"
+        assert live.stats().reconnects == 0
+        assert connections(server.command("INFO", "stats")) == connections(clients) + 6  # those of the commands here
+
+
+def connections(stats: bytes) -> int:
+    [line] = [line for line in stats.splitlines() if line.startswith(b"total_connections_received:")]
+    return int(line.partition(b":")[2])
+
+
 def test_publish_is_stored_twice_after_its_deduplication_key_was_evicted(server: RedisServer) -> None:
     """That is why no key may be evicted."""
     with sa.Broker(server.url, prefix="app") as live:

@@ -13,13 +13,14 @@ import orjson
 import pytest
 
 import stream_adapter as sa
+from stream_adapter._pump import background_loop
 from stream_adapter.engines import MemoryEngine
 from stream_adapter.errors import GoneError
 from stream_adapter.integration import RequestHead
 from stream_adapter.testing import ManualClock
 
 from .conftest import MakeBroker
-from .reading import BOUND, reading, request
+from .reading import BOUND, reading, request, wait_until
 
 
 def test_stream_without_a_cursor_begins_with_its_position(live: sa.Broker) -> None:
@@ -121,6 +122,27 @@ def test_subscription_that_is_never_read_watches_no_channel(live: sa.Broker) -> 
     assert sa.sse(live.subscribe("a")).resolve(RequestHead("HEAD")).body == b""
     iter(live.subscribe("a"))
     assert live.stats().channels == 0
+
+
+def test_bytes_of_a_subscription_that_are_dropped_leave_its_channel(live: sa.Broker) -> None:
+    received = next(sa.iter_bytes(sa.sse(live.subscribe("a"))))
+    assert received.startswith(b"retry:")
+    wait_until(lambda: live.stats().listeners == 0)
+
+
+def test_response_that_is_collected_on_the_loop_of_its_source_does_not_block_it(
+    live: sa.Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocks = sa.iter_bytes(sa.sse(live.subscribe("a")))
+    next(blocks)
+
+    async def close() -> None:
+        blocks.close()  # what a collection of garbage does there
+        await asyncio.sleep(0)
+
+    asyncio.run_coroutine_threadsafe(close(), background_loop()).result(BOUND)
+    wait_until(lambda: live.stats().listeners == 0)
+    assert "did not close" not in caplog.text
 
 
 def test_one_subscription_serves_any_number_of_requests(live: sa.Broker) -> None:
@@ -276,6 +298,15 @@ def test_snapshot_comes_first_and_again_after_a_gap(live: sa.Broker, is_async: b
             snapshot, following = await reader.events(2)
             assert (snapshot["event"], snapshot["data"]) == ("snapshot", {"total": 7})
             assert following["data"] == "while loading"
+
+    asyncio.run(use())
+
+
+def test_snapshot_of_nothing_is_an_event_that_clients_do_not_drop(live: sa.Broker) -> None:
+    async def use() -> None:
+        async with reading(sa.sse(live.subscribe("a", snapshot=lambda: None))) as reader:
+            received = await reader.until(lambda received: b"snapshot" in received and received.endswith(b"\n\n"))
+            assert b"data: null\n" in received.partition(b"event: snapshot\n")[2]
 
     asyncio.run(use())
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest
 from django.test import TestCase, override_settings
 from django.urls import path
+from django.utils import translation
 
 import stream_adapter as sa
 from stream_adapter_django import stream_response, streaming
@@ -60,6 +61,20 @@ def views() -> Iterator[tuple[str, Callable[[HttpRequest], Any]]]:
 VIEWS = dict(views())
 
 
+def snapshot_views(live: sa.Broker) -> list[Any]:
+    def load() -> object:
+        return {"rows": Row.objects.count(), "language": translation.get_language()}
+
+    def view(request: HttpRequest) -> Any:
+        translation.activate("de")
+        return stream_response(sa.sse(live.subscribe("a", snapshot=load)))
+
+    async def async_view(request: HttpRequest) -> Any:
+        return view(request)
+
+    return [path("snapshot", view), path("snapshot-async-view", async_view)]
+
+
 @override_settings(ROOT_URLCONF=urlconf([path(name, view) for name, view in VIEWS.items()]), MIDDLEWARE=[ADAPTER])
 class RowsOfTheTest(TestCase):
     def setUp(self) -> None:
@@ -82,6 +97,26 @@ class RowsOfTheTest(TestCase):
                 response: Any = await self.async_client.get(f"/{name}")
                 body = b"".join([block async for block in response])
                 assert [body.count(f"row {number}".encode()) for number in range(3)] == [1, 1, 1]
+
+    def test_snapshot_of_a_subscription_loads_rows_of_the_test_case(self) -> None:
+        with sa.Broker() as live, override_settings(ROOT_URLCONF=urlconf(snapshot_views(live))):
+            response: Any = self.client.get("/snapshot")
+            received = b""
+            while b"snapshot" not in received:
+                received += next(iter(response.streaming_content))
+            response.close()
+            assert b'data: {"rows":3,"language":"de"}' in received
+            assert connection.in_atomic_block
+
+    async def test_snapshot_loads_rows_of_the_test_case_for_the_async_test_client(self) -> None:
+        with sa.Broker() as live, override_settings(ROOT_URLCONF=urlconf(snapshot_views(live))):
+            for name in ("snapshot", "snapshot-async-view"):
+                response: Any = await self.async_client.get(f"/{name}")
+                blocks, received = aiter(response.streaming_content), b""
+                while b"snapshot" not in received:
+                    received += await anext(blocks)
+                response.close()
+                assert b'data: {"rows":3,"language":"de"}' in received
 
     def test_database_writes_of_a_stream_are_rolled_back_with_the_test_case(self) -> None:
         def writes(request: HttpRequest) -> Any:

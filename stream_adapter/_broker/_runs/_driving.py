@@ -9,12 +9,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from stream_adapter._broker._frameworks import close_connections, own_thread, take_locals
 from stream_adapter._broker._payloads import pack
 from stream_adapter._log import log_stream
 from stream_adapter._pump import lease, run
 from stream_adapter._source import Kind, Source
 
-from ._frameworks import close_connections, own_thread, take_locals
 from ._options import Work
 from ._outbox import Outbox
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from stream_adapter._broker._frameworks import is_of_a_view
 from stream_adapter._broker._hub import Hub
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._lifecycle import close_with_child
@@ -20,7 +21,6 @@ from stream_adapter._source import Source
 from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError
 
-from ._frameworks import is_of_a_view
 from ._keeper import Keeper
 from ._options import Work
 from ._production import END_GRACE, Production
