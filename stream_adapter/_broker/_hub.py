@@ -68,7 +68,7 @@ class Hub(Openings, Receiver):
         self._groups: dict[asyncio.AbstractEventLoop, LoopGroup] = {}
         self.resets: dict[str, int] = {}
         self.reconnects: int = 0
-        self.lag: float = 0.0
+        self._lag = 0.0  # below zero if a clock was set
 
     # what listeners ask
 
@@ -186,9 +186,9 @@ class Hub(Openings, Receiver):
         """Splice entries into the channel's ring, and wake its listeners."""
         with self.lock:
             found = self.channels.get(channel)
-            ring = None if found is None else found.ring
             if found is None:
                 return
+            ring = found.ring
             if ring is None or ring.epoch != epoch:  # None: it may be newer than the position that is being read
                 self._catch_up_soon(found)
                 return
@@ -196,7 +196,7 @@ class Hub(Openings, Receiver):
             has_hole = ring.add(entries)
             if ring.top > top:
                 self.received_count += ring.top - top
-                self.lag = max(0.0, time.time() - entries[-1].time)
+                self._lag = time.time() - entries[-1].time
                 found.wake()
             if has_hole:
                 self._catch_up_soon(found)
@@ -237,7 +237,7 @@ class Hub(Openings, Receiver):
                 "listeners": sum(channel.listeners for channel in self.channels.values()),
                 "channels": len(self.channels),
                 "received": self.received_count,
-                "lag": self.lag,
+                "lag": max(0.0, self._lag),
                 "resets": dict(self.resets),
                 "reconnects": self.reconnects,
                 "is_connected": not self.is_disconnected,

@@ -42,20 +42,25 @@ class Event:
 
 
 class Record(Published):
-    """One event in a ring: its id, and its encoded forms, each made when it is first asked for."""
+    """One event in a ring, and its encoded forms, each made when it is first asked for."""
 
-    __slots__ = ("_encoded", "_json", "_part", "_parts", "_sse", "_sse_ends", "entry", "id", "name")
+    __slots__ = ("_encoded", "_json", "_part", "_parts", "_sse", "_sse_ends", "entry", "epoch", "name")
 
     def __init__(self, name: ChannelName, epoch: str, entry: Entry) -> None:
         self.name = name
+        self.epoch = epoch
         self.entry = entry
-        self.id: str = name.id_of(epoch, entry.offset)
-        self._parts: Parts | None = None
         self._sse: bytes | None = None
         self._part: bytes | None = None
+        self._parts: Parts | None = None
         self._sse_ends: tuple[bytes, bytes] | None = None
         self._json: bytes | None = None
         self._encoded: dict[object, bytes] | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id, with which a listener of its channel alone goes on."""
+        return self.name.id_of(self.epoch, self.entry.offset)
 
     @property
     def size(self) -> int:

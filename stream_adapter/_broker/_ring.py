@@ -56,22 +56,22 @@ class Ring:
 
     def add(self, entries: Iterable[Entry]) -> bool:
         """Append what follows the top, and keep what comes too early; return True if a hole is left."""
-        early = self._early
         for entry in entries:
             if entry.offset == self.top + 1:
                 self._append(entry)
-            elif entry.offset > self.top and len(early) < _MAX_RECORDS:
-                early[entry.offset] = entry
-        while self.top + 1 in early:
-            self._append(early.pop(self.top + 1))
-        if early:
-            self._early = {offset: entry for offset, entry in early.items() if offset > self.top}
+            elif entry.offset > self.top and len(self._early) < _MAX_RECORDS:
+                self._early[entry.offset] = entry
+        if not self._early:
+            return False
+        while self.top + 1 in self._early:
+            self._append(self._early.pop(self.top + 1))
+        self._early = {offset: entry for offset, entry in self._early.items() if offset > self.top}
         return bool(self._early)
 
     def _append(self, entry: Entry) -> None:
-        record = Record(self._name, self.epoch, entry)
-        self._records[entry.offset] = record
-        self.top = entry.offset
+        offset = entry.offset
+        self._records[offset] = Record(self._name, self.epoch, entry)
+        self.top = offset
         self._bytes += len(entry.payload)
         while len(self._records) > _MAX_RECORDS or (self._bytes > _MAX_BYTES and len(self._records) > 1):
             self._bytes -= self._records[self.first].size

@@ -16,7 +16,7 @@ from stream_adapter.errors import FencedError
 
 from ._base import BaseEngine
 from ._urls import shown_url
-from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
+from ._values import KEY_SECONDS, Entry, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["MemoryEngine"]
 
@@ -49,31 +49,30 @@ class _Channel:
         self.entries.clear()
         self.keys.clear()
 
-    def append_to_run(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
-        """Return the position of a run's frame, and the entry that it became unless its offset was there."""
-        planned = None if frame.key is None else frame.planned
-        if planned is not None and planned <= self.top:
-            return Position(self.epoch, planned), None
-        return self._store(frame.payload, now)
+    def append(self, frames: Frames, now: float, *, is_run: bool) -> tuple[list[Position], list[Entry]]:
+        """Return the position of each frame, and the entries that they became: those that were there did not."""
+        positions: list[Position] = []
+        entries: list[Entry] = []
+        for frame in frames:
+            payload, key = frame
+            position = None if key is None else self._found(key, frame.planned if is_run else None)
+            if position is None:
+                self.top += 1
+                entry = Entry(self.top, now, payload)
+                position = Position(self.epoch, self.top)
+                self.entries.append(entry)
+                self.bytes += len(payload)
+                entries.append(entry)
+                if key is not None and not is_run:
+                    self.keys[key] = now, position
+            positions.append(position)
+        return positions, entries
 
-    def append(self, frame: Frame, now: float) -> tuple[Position, Entry | None]:
-        """Return the frame's position, and the entry that it became unless its key was there."""
-        keys = self.keys
-        while keys and next(iter(keys.values()))[0] <= now - KEY_SECONDS:
-            keys.popitem(last=False)
-        if frame.key is not None and frame.key in keys:
-            return keys[frame.key][1], None
-        position, entry = self._store(frame.payload, now)
-        if frame.key is not None:
-            keys[frame.key] = now, position
-        return position, entry
-
-    def _store(self, payload: bytes, now: float) -> tuple[Position, Entry]:
-        self.top += 1
-        entry = Entry(self.top, now, payload)
-        self.entries.append(entry)
-        self.bytes += len(payload)
-        return Position(self.epoch, self.top), entry
+    def _found(self, key: str, planned: int | None) -> Position | None:
+        """Return the position of a frame that is there: at the place planned for it, or with the same key."""
+        if planned is not None:
+            return Position(self.epoch, planned) if planned <= self.top else None
+        return self.keys[key][1] if key in self.keys else None
 
     def trim(self, history: History) -> None:
         """Drop what is more than the history's count and bytes."""
@@ -82,7 +81,7 @@ class _Channel:
             self._drop()
 
     def expire(self, now: float) -> None:
-        """Drop entries past their age, and a run that has ended and is past its own, or that has long been lost."""
+        """Drop entries and keys past their age, and a run that ended and is past its own, or was lost long ago."""
         if self.run is not None:
             if self.run.expires <= (now if self.run.status != "running" else now - _KEPT):
                 self.run = None
@@ -90,6 +89,8 @@ class _Channel:
             return
         while self.entries and self.entries[0].time <= now - self.age:
             self._drop()
+        while self.keys and next(iter(self.keys.values()))[0] <= now - KEY_SECONDS:
+            self.keys.popitem(last=False)
 
     def _drop(self) -> None:
         self.bytes -= len(self.entries.popleft().payload)
@@ -171,24 +172,15 @@ class MemoryEngine(BaseEngine):
             found, now = self._channel(channel)
             if token is not None:
                 _check_token(found.run, token)
-            return self._append(channel, found, frames, now, None if token is not None else history)
+            positions, entries = found.append(frames, now, is_run=token is not None)
+            if token is None:
+                found.trim(history)
+            self._report(channel, found.epoch, entries)
+            return positions
 
-    def _append(
-        self, name: str, channel: _Channel, frames: Frames, now: float, history: History | None
-    ) -> list[Position]:
-        append = channel.append_to_run if history is None else channel.append
-        positions: list[Position] = []
-        entries: list[Entry] = []
-        for frame in frames:
-            position, entry = append(frame, now)
-            positions.append(position)
-            if entry is not None:
-                entries.append(entry)
-        if history is not None:
-            channel.trim(history)
-        if entries and name in self._watched:
-            self.receiver.received(name, channel.epoch, entries)
-        return positions
+    def _report(self, channel: str, epoch: str, entries: list[Entry]) -> None:
+        if entries and channel in self._watched:
+            self.receiver.received(channel, epoch, entries)
 
     def read(self, channel: str, since: int | None, limit: int) -> Page:
         """Read entries."""
@@ -248,7 +240,8 @@ class MemoryEngine(BaseEngine):
             if status == "lost" and run.expires > now:
                 return run
             found.run = replace(run, status=status, expires=now + found.retain)
-            self._append(channel, found, frames, now, None)
+            _, entries = found.append(frames, now, is_run=True)
+            self._report(channel, found.epoch, entries)
             if status == "lost" or not frames:  # else it is the producer that ends it, and the others have its end
                 self._notify(channel)
             return found.run

@@ -20,7 +20,7 @@ run.py          Run, the public face
 Who owns what, and who may touch it:
 
     a source        its driver alone: one task of the run's loop, or one thread, which also closes it
-    the outbox      its driver puts, its production takes; under the outbox's lock
+    the outbox      its driver puts, its production takes, each its own fields
     a production    the run's loop: a task that writes. `stop` is called in any thread
     the lease       the loop's keeper renews it; any process may finish a run whose lease has ended; the engine
                     decides which one did

@@ -62,7 +62,7 @@ class Journal:
             FencedError: the run is not this producer's any more.
             BrokerError: there was not an answer; they can be appended again.
         """
-        frames = list(map(Frame, payloads))  # without keys: its requests are not late
+        frames = [Frame(payload) for payload in payloads]  # without keys: its requests are not late
         self._engine.append_many(self._key, frames, history=_ENTRIES, token=self._token)
         self._top += len(payloads)
 

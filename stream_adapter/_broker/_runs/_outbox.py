@@ -2,6 +2,12 @@
 
 Its driver, a task or a thread, puts; the production takes, on its loop. Items that are there together are taken
 together: after each step of a task, and as soon as the loop comes to it for a thread.
+
+Each field has one writer, as in the pump's buffer, so that an item takes no lock. A source that waits for room says so
+and checks once more; what makes room, or ends the wait, does so first and then checks whether one waits.
+
+    driver        payloads (append), count, total, is_waited_for
+    production    payloads (from the front), taken
 """
 
 from __future__ import annotations
@@ -36,13 +42,12 @@ class Outbox:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
-        self._lock = threading.Lock()
-        self._has_room = threading.Condition(self._lock)
+        self._has_room = threading.Condition()
         self._is_waited_for = False  # by a thread
+        self._on_room: Callable[[], None] | None = None  # of a task that waits
         self._payloads: list[bytes] = []
-        self._bytes = 0
+        self._taken = 0  # of the total
         self._is_closed = False
-        self._on_room: Callable[[], None] | None = None
         self.count: int = 0
         self.total: int = 0
 
@@ -58,21 +63,20 @@ class Outbox:
             LimitError: it is one too many.
             Stopped: the run is over.
         """
-        with self._lock:
-            if self._is_closed:
-                raise Stopped
-            self.count += 1
-            self.total += len(payload) - _FRAMING
-            if self.count > MAX_RECORDS:
-                raise LimitError(f"the run has more than {MAX_RECORDS:,} records")
-            if self.total > MAX_BYTES:
-                raise LimitError(f"the run has more than {MAX_BYTES >> 20} MiB")
-            self._payloads.append(payload)
-            self._bytes += len(payload)
-            return len(self._payloads) >= _PENDING or self._bytes >= _PENDING_BYTES  # `_is_full`, without a call
+        if self._is_closed:
+            raise Stopped
+        self.count += 1
+        self.total += len(payload) - _FRAMING
+        if self.count > MAX_RECORDS:
+            raise LimitError(f"the run has more than {MAX_RECORDS:,} records")
+        if self.total > MAX_BYTES:
+            raise LimitError(f"the run has more than {MAX_BYTES >> 20} MiB")
+        self._payloads.append(payload)
+        return len(self._payloads) >= _PENDING or self.total - self._taken >= _PENDING_BYTES
 
-    def _is_full(self) -> bool:
-        return len(self._payloads) >= _PENDING or self._bytes >= _PENDING_BYTES
+    def _must_wait(self) -> bool:
+        is_full = len(self._payloads) >= _PENDING or self.total - self._taken >= _PENDING_BYTES
+        return is_full and not self._is_closed
 
     def put_in_thread(self, payload: bytes) -> None:
         """Add an item, in a thread, and wait for room.
@@ -88,39 +92,34 @@ class Outbox:
             self._wait()
 
     def _wait(self) -> None:
-        with self._lock:
-            while self._is_full() and not self._is_closed:
-                self._is_waited_for = True
-                self._has_room.wait()
+        with self._has_room:
+            self._is_waited_for = True
+            self._has_room.wait_for(lambda: not self._must_wait())
+            self._is_waited_for = False
 
     def when_room(self, callback: Callable[[], None]) -> None:
-        """Call back once there is room: at once, or in the production's task."""
-        with self._lock:
-            if self._is_full() and not self._is_closed:
-                self._on_room = callback
-                return
-        callback()
+        """Call back once there is room: at once, or in the production's task. It may be called twice."""
+        self._on_room = callback
+        if not self._must_wait():
+            self._wake_source()
 
     def take(self) -> list[bytes]:
         """Take all that is there."""
-        with self._lock:
-            payloads, self._payloads, self._bytes = self._payloads, [], 0
-            callback, self._on_room = self._on_room, None
-            if self._is_waited_for:
-                self._wake_thread()
-        if callback is not None:
-            callback()
+        payloads = self._payloads[:]
+        del self._payloads[: len(payloads)]
+        self._taken = self.total
+        self._wake_source()
         return payloads
 
-    def _wake_thread(self) -> None:
-        self._is_waited_for = False
-        self._has_room.notify_all()
+    def _wake_source(self) -> None:
+        callback, self._on_room = self._on_room, None
+        if callback is not None:
+            callback()
+        if self._is_waited_for:
+            with self._has_room:
+                self._has_room.notify_all()
 
     def close(self) -> None:
         """Take nothing more from the source; what is there can still be taken."""
-        with self._lock:
-            self._is_closed = True
-            callback, self._on_room = self._on_room, None
-            self._wake_thread()
-        if callback is not None:
-            callback()
+        self._is_closed = True
+        self._wake_source()

@@ -85,8 +85,7 @@ class Production:
         self._lease = Lease(name.key, state, lease, timeout, self._stop_here)
         self._journal = Journal(engine, name, state, self._lease, append_timeout, self._log_name)
         self._outbox = Outbox(self._wake)
-        self._must_wait = engine.blocks  # for an append: a task of its own does
-        self._is_appending = False
+        self._never_waits = self._appends_here = not engine.blocks  # for an append; if it does, the writer's task does
         self._unanswered: list[bytes] = []
         self._stop: Stop | None = None
         self._source: asyncio.Task[None] | None = None
@@ -180,7 +179,7 @@ class Production:
         """Append what a step of the source has put: here if the engine never blocks, else in the writer's task."""
         if self._outbox.is_empty:
             return
-        if self._must_wait or self._is_appending or self.ended.is_set():
+        if not self._appends_here:
             self._changed.set()
             return
         payloads = self._outbox.take()
@@ -191,6 +190,7 @@ class Production:
             self._stop_here("fenced")
         except Exception:  # noqa: BLE001  # the writer tries again, and raises what it cannot handle
             self._unanswered = payloads
+            self._appends_here = False  # until those are stored
             self._changed.set()
 
     async def wait_closed(self) -> None:
@@ -236,9 +236,8 @@ class Production:
                 if is_over:
                     break
                 if last:
-                    self._is_appending = True
                     await self._journal.append(last)
-                    self._is_appending = False
+                    self._appends_here = self._never_waits
                     last = []
         except FencedError:
             self._stop_here("fenced")
@@ -286,6 +285,7 @@ class Production:
 
     def _set_ended(self, status: RunStatus) -> None:
         self.status = status
+        self._appends_here = False
         self.ended.set()
 
     @property
