@@ -141,6 +141,7 @@ class SocketConnection(Connection):
         self._client: socket.socket | None = client
         self._is_duplicate = is_duplicate
         self._buffered = buffered
+        self._is_reset = False
         self._lock = threading.Lock()
 
     def sample(self) -> Sample:
@@ -163,7 +164,10 @@ class SocketConnection(Connection):
         deadline = time.monotonic() + grace
         while self._holds_back(framed=framed) and time.monotonic() < deadline:
             time.sleep(_LOOK_AGAIN)
-        self._do(shut_down if framed else reset)
+        if framed:
+            self._do(shut_down)
+        else:
+            self.reset()
 
     def _holds_back(self, *, framed: bool) -> bool:
         """Return True if bytes would be lost that the client may still receive."""
@@ -173,8 +177,15 @@ class SocketConnection(Connection):
         return sample.peer is not Peer.CLOSED and (sample.has_unsent or self._buffered() > 0)
 
     def reset(self) -> None:
-        """Reset the connection; a blocked `send` fails."""
-        self._do(reset)
+        """Reset the connection; a blocked `send` fails. Does nothing the second time.
+
+        That would open the socket for a moment to the server, which reads on after its `send` has failed: a read then
+        raises ENOTCONN in place of the end, and Werkzeug does not close the body.
+        """
+        with self._lock:
+            if self._client is not None and not self._is_reset:
+                self._is_reset = True
+                reset(self._client)
 
     def silence(self) -> float | None:
         """Ask the kernel."""

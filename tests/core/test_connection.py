@@ -291,6 +291,28 @@ def test_reset_connection_is_a_departure() -> None:
     assert samples(Client(0.0), (0.1, Sample(Peer.CLOSED))) == ["disconnect"]
 
 
+@pytest.mark.parametrize("again", ["reset", "abort"])
+def test_connection_is_reset_once(again: str) -> None:
+    """Werkzeug reads on after its `send` has failed, and a second reset makes a read raise for a moment."""
+    off = struct.pack("ii", 0, 0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), BOUND)
+        server, _ = listener.accept()
+    with client, server:
+        connection = connection_of({"gunicorn.socket": server, "SERVER_PROTOCOL": "HTTP/1.0"})
+        connection.reset()
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) != off
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, off)
+        if again == "reset":
+            connection.reset()
+        else:
+            connection.abort(framed=False, grace=0)
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == off
+        with pytest.raises(ConnectionResetError):
+            server.send(b"a chunk")
+        assert server.recv(100) == b""
+
+
 @pytest.mark.parametrize(("headers", "reset"), [({}, True), ({"Content-Length": "100"}, False)])
 @pytest.mark.parametrize("swallows", [True, False])
 @pytest.mark.parametrize("way", ["sync", "async"])
