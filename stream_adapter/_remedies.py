@@ -61,6 +61,10 @@ _REMEDIES: Iterable[tuple[Callable[[type[Any]], bool], str]] = (
     (_is_any(NoneType), "leave the chunk out, or yield b''"),
     (is_proxy, "it stands for another value: write str(value), dict(value) or the like of that"),
     (lambda cls: "ServerSentEvent" in cls.__name__, "send events by sa.sse(…)"),
+    (
+        _has("sse_part"),  # an item of a broker's
+        "a run or a subscription goes by sse, ndjson, json_seq or json_array; or iterate it, and send each event.data",
+    ),
     (_has("__anext__"), 'did you mean "async for chunk in …: yield chunk"?'),
     (_has("__aiter__", "__iter__"), 'did you mean "yield from", or "async for chunk in …: yield chunk"?'),
     (_has("__aiter__"), 'did you mean "async for chunk in …: yield chunk"?'),

@@ -85,12 +85,12 @@ class RunMethods:
         registry, name = self._found(key, wait)
         if wait and current_loop() is not None:
             raise RuntimeError("wait: this would block the event loop that runs here; use `await ajoin(…)`")
-        return _joined(registry, name, ask(finding(registry.engine, name, float(wait))))
+        return _joined(registry, name, ask(finding(registry, name, float(wait))))
 
     async def ajoin(self, key: str, wait: float = 0.0) -> Run | None:
         """Return the newest run of a key, on an event loop; see `join`."""
         registry, name = self._found(key, wait)
-        return _joined(registry, name, await aask(registry.engine, finding(registry.engine, name, float(wait))))
+        return _joined(registry, name, await aask(registry.engine, finding(registry, name, float(wait))))
 
     def _found(self, key: str, wait: float) -> tuple[Registry, ChannelName]:
         check_seconds("wait", wait, zero=True)
@@ -113,12 +113,12 @@ class RunMethods:
             ValueError: the key is empty, too long, or holds a character that cannot be printed.
         """
         registry, name, epoch = self._named(key, run)
-        return epoch is not None and ask(cancelling(registry.engine, name, epoch))
+        return epoch is not None and ask(cancelling(registry, name, epoch))
 
     async def acancel(self, key: str, run: str) -> bool:
         """Ask the producer of a run to end, on an event loop; see `cancel`."""
         registry, name, epoch = self._named(key, run)
-        return epoch is not None and await aask(registry.engine, cancelling(registry.engine, name, epoch))
+        return epoch is not None and await aask(registry.engine, cancelling(registry, name, epoch))
 
     def _named(self, key: str, run: object) -> tuple[Registry, ChannelName, str | None]:
         if not isinstance(run, str):
@@ -148,7 +148,7 @@ class RunMethods:
         if current_loop() is not None:
             raise RuntimeError("this would block the event loop that runs here; use `await aproduce(…)`")
         registry, name, content, options = self._producing(key, source, lease)
-        state = ask(restarting(registry.engine, name, options))
+        state = ask(restarting(registry, name, options))
         production = registry.launch(name, state, content, lease=lease, timeout=None)
         production.wait_here()
         return Run(Joining(registry, name, None, state, production))
@@ -156,7 +156,7 @@ class RunMethods:
     async def aproduce(self, key: str, source: Any, lease: float = 15.0) -> Run:
         """Produce a run on this event loop; see `produce`. Cancelling it cancels the run."""
         registry, name, content, options = self._producing(key, source, lease)
-        state = await aask(registry.engine, restarting(registry.engine, name, options))
+        state = await aask(registry.engine, restarting(registry, name, options))
         here = asyncio.get_running_loop()
         production = registry.launch(name, state, content, lease=lease, timeout=None, loop=here)
         await production.wait_closed()

@@ -110,3 +110,33 @@ def test_loop_that_has_ended_is_not_kept_by_its_leases() -> None:
         loop = asyncio.run(use(live))
         gc.collect()
         assert loop() is None
+
+
+def test_run_goes_on_after_its_loop_was_blocked_for_longer_than_the_lease(live: sa.Broker) -> None:
+    source = Source(1, 2, before=1)
+
+    async def use() -> None:
+        run = await live.run("a", source.asynchronous, lease=0.2).astart()
+        reader = aiter(run)
+        assert (await anext(reader)).data == 1
+        time.sleep(0.6)  # noqa: ASYNC251  # what it is about
+        joined = await live.ajoin("a")
+        assert joined is not None
+        assert joined.status == "running"
+        source.gate.open()
+        assert [event.data async for event in reader] == [2, {"status": "done"}]
+
+    asyncio.run(use())
+
+
+def test_run_whose_loop_has_gone_without_ending_it_is_lost(live: sa.Broker) -> None:
+    source = Source(1, before=1)
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(live.run("a", source.asynchronous, lease=0.2).astart())
+    joined = live.join("a")
+    assert joined is not None
+    assert [event.data for event in joined][-1]["run"] == "lost"
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0.01))
+    loop.close()

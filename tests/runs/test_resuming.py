@@ -184,6 +184,12 @@ def test_text_refuses_a_subscription_whose_gaps_it_could_not_tell(live: sa.Broke
         asyncio.run(body_of(sa.text(live.subscribe("a"))))
 
 
+@pytest.mark.parametrize("media_type", ["text/csv", "application/json", "application/problem+json"])
+def test_format_that_cannot_carry_a_run_names_those_that_can(live: sa.Broker, media_type: str) -> None:
+    with pytest.raises(sa.ChunkEncodingError, match=r"a run or a subscription goes by sse, ndjson"):
+        asyncio.run(body_of(sa.Response(live.run("a", Source({"n": 1}).sync), media_type=media_type)))
+
+
 def test_run_longer_than_a_page_of_history_is_replayed_complete(live: sa.Broker, peer: Peer) -> None:
     source = Source(*range(2500))
 

@@ -22,8 +22,8 @@ Who owns what, and who may touch it:
     a source        its driver alone: one task of the run's loop, or one thread, which also closes it
     the outbox      its driver puts, its production takes, each its own fields
     a production    the run's loop: a task that writes. `stop` is called in any thread
-    the lease       the loop's keeper renews it; any process may finish a run whose lease has ended; the engine
-                    decides which one did
+    the lease       the loop's keeper renews it; any process but its producer's may finish a run whose lease has ended;
+                    the engine decides which one did
     a watchdog      the hub's worker thread
     a follower      its own loop or thread, as a listener of the hub
 

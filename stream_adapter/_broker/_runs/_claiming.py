@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stream_adapter._broker._ids import ChannelName, cursors_of
-from stream_adapter.engines import Engine, RunState
+from stream_adapter.engines import RunState
 from stream_adapter.errors import FencedError, RunConflictError
 
 from ._asking import Asking
 from ._ending import frame_of_end
 from ._options import Options
+
+if TYPE_CHECKING:
+    from ._registry import Registry
 
 __all__ = ["Place", "cancelling", "claiming", "finding", "present", "restarting", "resuming"]
 
@@ -27,38 +30,40 @@ class Place(NamedTuple):
     offset: int
 
 
-def present(engine: Engine, name: ChannelName) -> Asking[RunState | None]:
-    """Return the newest run of a key; one whose lease has ended is lost from now on."""
-    state: RunState | None = yield partial(engine.run_state, name.key)
-    return None if state is None else (yield from _settled(engine, name, state))
+def present(runs: Registry, name: ChannelName) -> Asking[RunState | None]:
+    """Return the newest run of a key; one whose lease has ended is lost from now on, unless this process produces it."""
+    state: RunState | None = yield partial(runs.engine.run_state, name.key)
+    return None if state is None else (yield from _settled(runs, name, state))
 
 
-def _settled(engine: Engine, name: ChannelName, state: RunState) -> Asking[RunState]:
+def _settled(runs: Registry, name: ChannelName, state: RunState) -> Asking[RunState]:
     if state.status != "running" or state.granted or state.expires > time.time():
         return state
+    if runs.is_own(name.key, state.epoch):  # it was late, with its loop or with all of this machine: it will renew it
+        return state
     try:
-        settled: RunState = yield partial(engine.finish, name.key, state.token, "lost", [frame_of_end("lost")])
+        settled: RunState = yield partial(runs.engine.finish, name.key, state.token, "lost", [frame_of_end("lost")])
     except FencedError:  # another reader was the first
-        settled = (yield partial(engine.run_state, name.key)) or state
+        settled = (yield partial(runs.engine.run_state, name.key)) or state
     return settled
 
 
-def claiming(engine: Engine, name: ChannelName, options: Options) -> Asking[RunState]:
+def claiming(runs: Registry, name: ChannelName, options: Options) -> Asking[RunState]:
     """Begin a run, `granted`, or return the one to join.
 
     Raises:
         RunConflictError: one runs, and `if_running` is "reject"; or it does not end although it was cancelled.
     """
-    claim = partial(engine.claim, name.key, lease=options.lease, retain=options.retain)
+    claim = partial(runs.engine.claim, name.key, lease=options.lease, retain=options.retain)
     state: RunState = yield claim
-    state = yield from _settled(engine, name, state)
+    state = yield from _settled(runs, name, state)
     if state.granted:
         return state
     if state.status == "running":
         # one that is stopped already is not what a restart wants to join
         if options.if_running == "cancel" or (state.cancelled and options.if_done == "restart"):
-            yield partial(engine.cancel, name.key, state.epoch)
-            yield from _end_of(engine, name, state)
+            yield partial(runs.engine.cancel, name.key, state.epoch)
+            yield from _end_of(runs, name, state)
             state = yield partial(claim, restart=True)
     elif options.if_done == "restart":
         state = yield partial(claim, restart=True)
@@ -67,24 +72,24 @@ def claiming(engine: Engine, name: ChannelName, options: Options) -> Asking[RunS
     return state
 
 
-def restarting(engine: Engine, name: ChannelName, options: Options) -> Asking[RunState]:
+def restarting(runs: Registry, name: ChannelName, options: Options) -> Asking[RunState]:
     """Begin a run in any case, unless one runs.
 
     Raises:
         RunConflictError: one runs.
     """
-    yield from present(engine, name)
-    claim = partial(engine.claim, name.key, lease=options.lease, retain=options.retain, restart=True)
+    yield from present(runs, name)
+    claim = partial(runs.engine.claim, name.key, lease=options.lease, retain=options.retain, restart=True)
     state: RunState = yield claim
     if not state.granted:
         raise RunConflictError(f"a run of {name.public!r} is there already, and has another producer")
     return state
 
 
-def _end_of(engine: Engine, name: ChannelName, state: RunState) -> Asking[None]:
+def _end_of(runs: Registry, name: ChannelName, state: RunState) -> Asking[None]:
     until = time.monotonic() + _LONGEST_WAIT
     while True:
-        newest = yield from present(engine, name)
+        newest = yield from present(runs, name)
         if newest is None or newest.epoch != state.epoch or newest.status != "running":
             return
         if time.monotonic() > until:
@@ -92,32 +97,32 @@ def _end_of(engine: Engine, name: ChannelName, state: RunState) -> Asking[None]:
         yield _POLL
 
 
-def cancelling(engine: Engine, name: ChannelName, epoch: str) -> Asking[bool]:
+def cancelling(runs: Registry, name: ChannelName, epoch: str) -> Asking[bool]:
     """Ask the producer of a run to end; return True if that run runs."""
-    state: RunState | None = yield partial(engine.cancel, name.key, epoch)
+    state: RunState | None = yield partial(runs.engine.cancel, name.key, epoch)
     return state is not None and state.epoch == epoch and state.status == "running"
 
 
-def finding(engine: Engine, name: ChannelName, wait: float) -> Asking[RunState | None]:
+def finding(runs: Registry, name: ChannelName, wait: float) -> Asking[RunState | None]:
     """Return the newest run of a key; wait so many seconds for one to begin."""
     until = time.monotonic() + wait
     while True:
-        state = yield from present(engine, name)
+        state = yield from present(runs, name)
         left = until - time.monotonic()
         if state is not None or left <= 0:
             return state
         yield min(_POLL, left)
 
 
-def resuming(engine: Engine, name: ChannelName, cursor: str) -> Asking[Place | None]:
+def resuming(runs: Registry, name: ChannelName, cursor: str) -> Asking[Place | None]:
     """Return the place after a client's cursor; None if it has all that there is, or its run is there no more."""
     [position] = cursors_of(cursor, [name])
     if position is None:
         return None
-    state = yield from present(engine, name)
+    state = yield from present(runs, name)
     if state is None or state.epoch != position.epoch:
         return None
-    page = yield partial(engine.read, name.key, None, 0)
+    page = yield partial(runs.engine.read, name.key, None, 0)
     if page.epoch != state.epoch or position.offset > page.top:
         return None
     if state.status != "running" and position.offset == page.top:

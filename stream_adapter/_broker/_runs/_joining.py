@@ -85,14 +85,14 @@ class Joining(Listening):
                     self._beginner.release()
             else:  # by another client of this object, whose claim is this one's, too
                 yield _POLL
-        state_now = yield from present(self._registry.engine, self.name)
+        state_now = yield from present(self._registry, self.name)
         return self._placed(None if state_now is None else Place(state_now, 0))
 
     def _begun(self) -> Asking[RunState]:
         assert self._work is not None  # noqa: S101  # one that was joined has a state
         options = self._work.options
         self._registry.check_loop()
-        state = yield from claiming(self._registry.engine, self.name, options)
+        state = yield from claiming(self._registry, self.name, options)
         self._state = state
         if state.granted:
             self._production = self._registry.launch(
@@ -106,7 +106,7 @@ class Joining(Listening):
         """Return where a client goes on, and begin the run if it has no cursor; None if nothing is left for it."""
         if cursor is None:
             return (yield from self._beginning())
-        place = yield from resuming(self._registry.engine, self.name, cursor)
+        place = yield from resuming(self._registry, self.name, cursor)
         return self._placed(place)
 
     def _placed(self, place: Place | None) -> Place | None:

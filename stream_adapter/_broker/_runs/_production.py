@@ -108,6 +108,11 @@ class Production:
         """The engine's name of its channel."""
         return self._name.key
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended, and can go on: its loop is there."""
+        return not self.ended.is_set() and self.loop.is_running()
+
     def report_to(self, received: Callable[[Sequence[Entry]], object], watch: Callable[[], object]) -> None:
         """Report what the engine has stored: listeners of this process need not wait for its own notice.
 

@@ -69,7 +69,7 @@ class Registry:
         hub = self.hub()
         with self._lock:
             if self._watchdog is None or self._watchdog.hub is not hub:
-                self._watchdog = Watchdog(hub, self.engine)
+                self._watchdog = Watchdog(hub, self.engine, self.is_own)
             return self._watchdog
 
     @staticmethod
@@ -130,6 +130,10 @@ class Registry:
         """Return the producer of a run, if it is in this process."""
         found = (own for own in self._own() if own.key == name.key and own.epoch == state.epoch)
         return next(found, None)
+
+    def is_own(self, key: str, epoch: str) -> bool:
+        """Return True if this process produces a run: it is not lost, however late its lease is renewed."""
+        return any(own.key == key and own.epoch == epoch and own.is_alive for own in self._own())
 
     def _ended(self, production: Production) -> None:
         with self._lock:

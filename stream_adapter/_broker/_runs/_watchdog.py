@@ -7,6 +7,7 @@ run whose engine cannot be reached is given up by its listeners some seconds aft
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from stream_adapter._broker._channel import Channel
@@ -31,11 +32,13 @@ class Watchdog:
     Args:
         hub: its listeners are those of the runs.
         engine: where the leases are.
+        is_own: tells by channel and run whether this process produces it, and will renew its lease.
     """
 
-    def __init__(self, hub: Hub, engine: Engine) -> None:
+    def __init__(self, hub: Hub, engine: Engine, is_own: Callable[[str, str], bool]) -> None:
         self.hub = hub
         self._engine = engine
+        self._is_own = is_own
         # both under the hub's lock
         self._watched: dict[str, tuple[str, float]] = {}  # by channel: the run, and when its lease must have ended
         self._given_up: set[tuple[str, str]] = set()
@@ -71,7 +74,12 @@ class Watchdog:
             epoch, until = self._watched[key]
         try:
             state = self._engine.run_state(key)
-            if state is not None and state.status == "running" and state.expires <= time.time():
+            if (
+                state is not None
+                and state.status == "running"
+                and state.expires <= time.time()
+                and not self._is_own(key, state.epoch)
+            ):
                 state = self._end(channel, state)
         except Exception as error:  # noqa: BLE001  # the engine is asked again: clients must learn of the end
             if not isinstance(error, BrokerError):
