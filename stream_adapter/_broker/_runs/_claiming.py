@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 def present(runs: Registry, name: ChannelName) -> Asking[RunState | None]:
-    """Return the newest run of a key; one whose lease has ended is lost from now on, unless this process produces it."""
+    """Return the newest run of a key; one whose lease has ended is lost from now on, unless it is produced here."""
     state: RunState | None = yield partial(runs.engine.run_state, name.key)
     return None if state is None else (yield from _settled(runs, name, state))
 
