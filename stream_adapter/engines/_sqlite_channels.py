@@ -89,10 +89,8 @@ class Channels(Database):
         )
         if history is not None and row.status is None:
             self._trim(row._replace(top=top, size=size, age=age), now, history)
-        if newest is not None and self._written is not None:
-            self._written.set(
-                newest
-            )  # before the commit: if that fails, listeners are reset for nothing, but miss nothing
+        if newest is not None:
+            self._newest = newest
         return positions
 
     def _trim(self, row: Row, now: float, history: History | None) -> None:

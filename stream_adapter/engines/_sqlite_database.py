@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,6 +112,7 @@ class Database:
             path, timeout=self._timeout / 1000, isolation_level=None, check_same_thread=False
         )
         self._written: HighWater | None = None
+        self._newest: int | None = None  # the number of the entry that the transaction under way has written last
         try:
             self._use_wal(time.monotonic() + timeout)
             self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -158,7 +161,15 @@ class Database:
             self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
     def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection)
+        self._newest = None  # of one that was rolled back
+        return _Transaction(self._connection, self._note_commit)
+
+    def _note_commit(self) -> None:
+        """Note what is written, after its commit: a transaction that fails, or is killed, must not count as lost."""
+        newest, self._newest = self._newest, None
+        if newest is not None and self._written is not None:
+            with suppress(OSError):  # the commit stands
+                self._written.set(newest)
 
     def _one(self, statement: str, *values: object) -> tuple[object, ...] | None:
         row: tuple[object, ...] | None = self._connection.execute(statement, values).fetchone()
@@ -177,11 +188,16 @@ class Database:
 class _Transaction:
     """Writes are serialized from the beginning, so a transaction never fails for what it has read."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, on_commit: Callable[[], None]) -> None:
         self._connection = connection
+        self._on_commit = on_commit
 
     def __enter__(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        if kind is None:
+            self._connection.execute("COMMIT")
+            self._on_commit()
+        else:
+            self._connection.execute("ROLLBACK")

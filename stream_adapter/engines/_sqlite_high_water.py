@@ -14,7 +14,7 @@ _SIZE = 8  # bytes
 
 
 class HighWater:
-    """A number that processes share. It is set and read under the database's write lock.
+    """A number that processes share. It is read under the database's write lock, and set just after it.
 
     Args:
         path: the database; the file is `<path>-top`.

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 import stream_adapter as sa
+from stream_adapter.engines import Frame
 from stream_adapter.engines import _sqlite_notices as notices
 from stream_adapter.engines._sqlite_store import Store
 from stream_adapter.errors import BrokerUnavailableError
@@ -197,6 +198,37 @@ def test_failure_after_the_commit_is_not_an_error_of_publish(path: Path, monkeyp
     with broker(path) as live:
         monkeypatch.setattr("stream_adapter.engines.sqlite.wake", wake)
         assert live.publish("a", "stored") == live.last_event_id("a")
+
+
+_FULL = """
+import resource, signal, sys
+from pathlib import Path
+import stream_adapter as sa
+
+live = sa.Broker(f"sqlite:///{sys.argv[1]}", publish_timeout=20.0)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (Path(f"{sys.argv[1]}-wal").stat().st_size, limits[1]))
+try:
+    live.publish("a", "too much")
+except sa.BrokerUnavailableError:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    print(live.publish("a", "second"))
+"""
+
+
+def test_commit_that_fails_on_a_full_disk_loses_nothing_of_what_is_stored(path: Path) -> None:
+    with broker(path) as live:
+        run = live._engine.claim("answer", lease=60.0, retain=60.0)  # pyright: ignore[reportPrivateUsage]
+        first = live.publish("a", "first")
+        process = subprocess.run(
+            [sys.executable, "-W", "error", "-c", _FULL, str(path)], capture_output=True, text=True, check=True
+        )
+        assert process.stdout.strip() == f"{first.rpartition('.')[0]}.2"
+        assert live._engine.run_state("answer") is not None  # pyright: ignore[reportPrivateUsage]
+        assert live._engine.append_many("answer", [Frame(b"x")], history=sa.History(), token=run.token)  # pyright: ignore[reportPrivateUsage]
+        with listening(live, "a", since="earliest") as heard:
+            assert [heard.next(30).data, heard.next(30).data] == ["first", "second"]
 
 
 # where the file is
