@@ -22,6 +22,7 @@ __all__ = ["Connection", "Connections", "unavailable"]
 
 _POOL_SIZE = 4
 _LOCK = 0x5374_7265_616D  # the advisory lock under which the tables are made: "Stream"
+_INHERITED: list[Connection] = []  # of parents of this process: they must not be closed, nor collected, here
 _OPTIONS = {
     "application_name": "stream_adapter",
     "keepalives_idle": "15",
@@ -85,12 +86,14 @@ class Connections:
             expected = "postgresql://[user[:password]@]host[:port]/database[?option=…]"
             raise ValueError(f"url: expected {expected}, got {shown_url(url)} ({problem})") from None
         self._conninfo = make_conninfo("", **{**_OPTIONS, **given, "client_encoding": "utf8"})
+        self._free: list[Connection] = []
         self.forget()
 
     def forget(self) -> None:
         """Begin without connections, in a forked child; those of the parent stay open."""
+        _INHERITED.extend(self._free)
         self._is_closed = False
-        self._free: list[Connection] = []
+        self._free = []
         self._guard = threading.Lock()
         self._slots = threading.BoundedSemaphore(_POOL_SIZE)
         self._is_checked = False

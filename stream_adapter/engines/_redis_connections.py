@@ -61,6 +61,7 @@ class Connections:
         scheme, _, rest = url.partition("://")
         self._url = f"{_SCHEMES.get(scheme, scheme)}://{_without_fixed(rest)}"
         self._guard = threading.Lock()
+        self._is_closed = False
         self._caller = threading.local()  # `until`: when the time of the call in this thread is over
         self._servers: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of each connection: its server's run_id
         self._pools: dict[float, Any] = {}  # redis-py leaves some methods of its pools without types
@@ -138,6 +139,8 @@ class Connections:
             raise
         finally:
             pool.release(connection)
+            if self._is_closed:  # while it was in use
+                pool.disconnect(inuse_connections=False)
         if any(isinstance(reply, NoScriptError) for reply in replies):  # SCRIPT FLUSH: nothing of it was done
             pool.disconnect(inuse_connections=False)  # each loads the script when it connects again
             return self._replies(commands, timeout, writes=writes)
@@ -201,11 +204,15 @@ class Connections:
         return replies
 
     def close(self) -> None:
-        """Close the sync pools, and have each loop close its own, which are touched there only."""
+        """Close the sync pools, and have each loop close its own, which are touched there only.
+
+        A connection that another thread uses is closed when it is given back.
+        """
         with self._guard:
+            self._is_closed = True
             pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
-            pool.disconnect()
+            pool.disconnect(inuse_connections=False)
         for loop, closing in list(self._closing.items()):
             if loop.is_running():
                 asyncio.run_coroutine_threadsafe(closing.aclose(), loop)

@@ -13,7 +13,8 @@ What a channel is there, under one hash tag, so that both keys are on one node o
 An epoch ends where the store has lost what it held: the hash is missing (FLUSHALL, eviction, expiry), or it was written
 under another `run_id`: the server came back from a snapshot or a log that may be older than what it once confirmed.
 
-Every key expires: the hash after a day and at least ten times the history's age, the stream with its newest entry. The
+Every key expires: the hash a day, and at least ten times the history's age, after the last event or the last look of a
+listener's process (which renews it once half a day has passed), the stream with its newest entry. The
 times are compared as well, since a test's clock is not the server's.
 """
 
@@ -57,6 +58,11 @@ local function begin()
   epoch, top, age, sum, status, token, cancelled = fresh, 0, 300, 0, false, nil, false
   redis.call('HSET', head, 'epoch', epoch, 'top', 0, 'server', server)
   keep(0)
+end
+
+-- A channel that a process watches is kept, also without events: its epoch does not end while it is listened to.
+local function keep_watched()
+  if not status and redis.call('PTTL', head) < DAY * 500 then keep(0) end
 end
 
 local function state(granted)
@@ -168,7 +174,12 @@ if method == 'append' then  -- token or '', count, age, bytes, seconds of a key,
 end
 
 if method == 'read' then  -- since or '', limit
-  if exists then expire(nil) else begin() end
+  if exists then
+    expire(nil)
+    keep_watched()
+  else
+    begin()
+  end
   local since, limit = tonumber(ARGV[5]), tonumber(ARGV[6])
   local oldest = redis.call('XRANGE', body, '-', '+', 'COUNT', 1)
   local earliest = #oldest > 0 and string.match(oldest[1][1], '^%d+') or whole(top + 1)
@@ -182,7 +193,7 @@ if method == 'read' then  -- since or '', limit
 end
 
 if method == 'position' then
-  if not exists then begin() end
+  if exists then keep_watched() else begin() end
   return {epoch, whole(top)}
 end
 

@@ -141,6 +141,7 @@ class Channels(Database):
         row = self._find(name, now) or self._begin(name, now)
         if row.status is None:
             self._trim(row, now, None)
+        self._keep(row, now)
         oldest = self._one(
             "SELECT offset FROM stream_adapter_entries WHERE channel = ? ORDER BY offset LIMIT 1", row.id
         )
@@ -157,7 +158,14 @@ class Channels(Database):
         """Return the newest position of each channel."""
         with self._transaction():
             rows = {name: self._find(name, now) or self._begin(name, now) for name in names}
+            for row in rows.values():
+                self._keep(row, now)
             return {name: Position(row.epoch, row.top) for name, row in rows.items()}
+
+    def _keep(self, row: Row, now: float) -> None:
+        """Keep a channel that is listened to, also without events."""
+        if row.used < now - _KEPT / 2:
+            self._connection.execute("UPDATE stream_adapter_channels SET used = ? WHERE id = ?", (now, row.id))
 
     def _sweep(self, now: float) -> None:
         """Delete what is past its time; once a minute."""

@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS stream_adapter_changes (
 );
 CREATE TABLE IF NOT EXISTS stream_adapter_listeners (address TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-COLUMNS = "id, epoch, top, size, age, status, token, expires, retain, cancelled"
+COLUMNS = "id, epoch, top, size, age, status, token, expires, retain, cancelled, used"
 
 
 class Row(NamedTuple):
@@ -78,6 +78,7 @@ class Row(NamedTuple):
     expires: float | None
     retain: float | None
     cancelled: int
+    used: float
 
     def state(self, *, granted: bool = False) -> RunState | None:
         """Return the state of its run, if it has one."""
@@ -152,6 +153,11 @@ class Database:
         written, self._written = self._written, None
         if written is not None:
             written.close()
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """Whether a transaction has begun and not ended."""
+        return self._connection.in_transaction
 
     def wait_for(self, timeout: float) -> None:
         """Wait for another writer for so many seconds from now on."""

@@ -38,8 +38,13 @@ _NOW = "coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp()))"
 _USABLE = f"c.store = %(store)s AND (c.status IS NULL OR c.status = 'running' OR c.expires > {_NOW})"
 _KEPT_EVENT = f"(c.status IS NOT NULL OR e.time > {_NOW} - c.age)"
 _PLACES = (
-    f"SELECT c.name, c.id, c.epoch, c.top, c.changes FROM stream_adapter_channels c"  # noqa: S608  # texts of this module
+    f"SELECT c.used < {_NOW} - {_KEPT / 2}, c.name, c.id, c.epoch, c.top, c.changes FROM stream_adapter_channels c"  # noqa: S608  # texts of this module
     f" WHERE c.name = ANY(%(names)s) AND {_USABLE}"
+)
+# A channel that a process watches is kept, also without events. A row that is locked has an event
+_KEEP = (
+    f"UPDATE stream_adapter_channels SET used = {_NOW} WHERE id IN (SELECT id FROM stream_adapter_channels"  # noqa: S608  # as above
+    " WHERE id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED)"
 )
 _PAGE = (
     "SELECT c.epoch, c.top,"  # noqa: S608  # texts of this module
@@ -199,9 +204,12 @@ class PostgresEngine(BaseEngine):
         with self._connections.use(_TIMEOUT, writes=False) as connection:
             wanted = {"names": names, "store": connection.identity, "now": self._now()}
             while len(rows := connection.execute(cast("Any", _PLACES), wanted).fetchall()) < len(names):
-                there = {row[0] for row in rows}
+                there = {row[1] for row in rows}
                 self._open(connection, [name for name in names if name not in there])
-        return {name: Place(*place) for name, *place in rows}
+            idle = [row[2] for row in rows if row[0]]
+            if idle:
+                connection.execute(cast("Any", _KEEP), {"ids": idle, "now": self._now()})
+        return {name: Place(*place) for _, name, *place in rows}
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         """Return the newest position of each channel, in one round trip."""
@@ -292,7 +300,8 @@ class PostgresEngine(BaseEngine):
 def _cursor_of(using: Any) -> Any:
     """Return a cursor that takes our statements, whichever kind the caller's own cursors are."""
     if isinstance(using, psycopg.Connection):
-        return psycopg.Cursor(cast("psycopg.Connection[Any]", using), row_factory=tuple_row)
+        connection: psycopg.Connection[Any] = using
+        return psycopg.Cursor(connection, row_factory=tuple_row)
     return using.cursor()
 
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from stream_adapter._log import logger
-from stream_adapter.errors import BrokerUnavailableError, FencedError
+from stream_adapter.errors import BrokerError, BrokerUnavailableError, FencedError
 
 from ._base import BaseEngine
 from ._batches import Batch
@@ -71,14 +71,23 @@ class SQLiteEngine(BaseEngine):
         if not self._guard.acquire(timeout=timeout):
             raise BrokerUnavailableError(f"the broker's database was busy for {timeout:.3g} s")
         try:
+            if self._store is not None and self._store.is_in_transaction:
+                raise BrokerUnavailableError(  # noqa: TRY301  # the guard is given back below
+                    "the broker's database is in use by what this signal handler has interrupted; publish in a thread"
+                )
             store = self._opened(until - time.monotonic())
             store.wait_for(until - time.monotonic())
             result = method(store)
             if writes:
                 self._wake(store)
+        except BrokerError:  # before OSError, which one of them is, too
+            raise
         except (sqlite3.Error, OSError) as error:
             self._drop()
             raise BrokerUnavailableError(f"the broker's database cannot be used: {error}") from error
+        except BaseException:
+            self._drop()  # a signal handler has raised it, at any line: the database must not stay locked
+            raise
         else:
             return result
         finally:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.testing import EngineConformance, ManualClock
 from tests.support.postgres_server import PostgresServer, binaries
 from tests.support.redis_server import RedisServer, binary_of
+
+from .conftest import sqlite_url
 
 
 class TestMemory(EngineConformance):
@@ -161,6 +164,23 @@ def test_memory_engine_warns_once_in_a_process_that_serves_nothing(monkeypatch: 
     with pytest.warns(RuntimeWarning, match="serves no listeners"):
         engine.append_many("a", [Frame(b"x")], history=History())
     engine.append_many("a", [Frame(b"y")], history=History())  # a second warning would be an error
+    engine.close()
+
+
+def sqlite_engine(clock: ManualClock) -> Engine:
+    return SQLiteEngine(sqlite_url().removeprefix("sqlite:///"), clock)
+
+
+@pytest.mark.parametrize("make", [MemoryEngine, sqlite_engine])
+def test_channel_whose_position_is_looked_at_keeps_its_epoch_without_events(make: Callable[..., Engine]) -> None:
+    clock = ManualClock()
+    engine = make(clock)
+    engine.append_many("watched", [Frame(b"x")], history=History())
+    before = engine.positions(["watched"])["watched"]
+    for _ in range(5):
+        clock.advance(0.6 * 86400)
+        engine.append_many("other", [Frame(b"x")], history=History())  # it forgets what is idle
+        assert engine.positions(["watched"])["watched"] == before
     engine.close()
 
 

@@ -28,7 +28,7 @@ from stream_adapter.testing import listening
 from tests.runs.sources import eventually
 
 from .conftest import MakeBroker
-from .reading import reading, request, wait_until
+from .reading import BOUND, reading, request, wait_until
 
 
 def has(part: bytes) -> Callable[[bytes], bool]:
@@ -506,6 +506,29 @@ def test_listener_that_is_not_read_yet_begins_where_its_channel_was_opened() -> 
             await unread.until(has(b"data: first"))
 
     asyncio.run(use())
+
+
+def test_broker_that_is_closed_while_threads_publish_raises_its_own_errors(make_broker: MakeBroker) -> None:
+    live = make_broker()
+    begun, errors = threading.Barrier(5), list[BaseException]()
+
+    def publish() -> None:
+        begun.wait(BOUND)
+        try:
+            while True:
+                live.publish("a", 1)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=publish) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait(BOUND)
+    wait_until(lambda: live.stats().published > 8)
+    live.close()
+    for thread in threads:
+        thread.join(BOUND)
+    assert [str(error) for error in errors] == ["the broker is closed"] * 4
 
 
 def test_two_brokers_cannot_share_an_engine() -> None:

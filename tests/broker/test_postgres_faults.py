@@ -16,9 +16,10 @@ from psycopg.rows import args_row, dict_row, scalar_row
 
 import stream_adapter as sa
 from stream_adapter._broker._hub import Hub
-from stream_adapter.engines import Entry
+from stream_adapter.engines import Entry, Frame
+from stream_adapter.engines.postgres import PostgresEngine
 from stream_adapter.errors import BrokerError, BrokerUnavailableError, PublishTimeoutError
-from stream_adapter.testing import FaultProxy, Listening, listening
+from stream_adapter.testing import FaultProxy, Listening, ManualClock, listening
 from tests.broker.reading import BOUND, wait_until
 from tests.support.postgres_server import PostgresServer, binaries
 
@@ -132,6 +133,18 @@ def test_events_that_are_trimmed_before_the_listener_looks_are_a_reset(server: P
             connection.commit()
         event = heard.next(10)
         assert (event.event, event.data["reason"]) == ("stream-reset", "trimmed")
+
+
+def test_row_of_a_channel_that_is_watched_is_used_without_events(url: str) -> None:
+    clock = ManualClock()
+    engine = PostgresEngine(url, clock)
+    engine.append_many("a", [Frame(b"x")], history=sa.History())
+    before = engine.positions(["a"])
+    clock.advance(0.6 * 86400)
+    assert engine.positions(["a"]) == before
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT used FROM stream_adapter_channels").fetchone() == (clock(),)
+    engine.close()
 
 
 def test_frozen_server_is_an_error_within_the_timeout(server: PostgresServer, url: str) -> None:

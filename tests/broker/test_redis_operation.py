@@ -93,6 +93,14 @@ def test_message_of_another_program_does_not_interrupt_the_subscription(server: 
         assert connections(server.command("INFO", "stats")) == connections(clients) + 6  # those of the commands here
 
 
+def test_key_of_a_channel_that_is_watched_does_not_expire_for_want_of_events(server: RedisServer) -> None:
+    with sa.Broker(server.url, prefix="app") as live:
+        cursor = live.publish("a", 1)
+        server.command("PEXPIRE", "{app:a}:h", "40000000")  # less than half a day is left
+        assert live.last_event_id("a") == cursor
+        assert int(server.command("PTTL", "{app:a}:h").strip(b":\r\n")) > 86_000_000
+
+
 def connections(stats: bytes) -> int:
     [line] = [line for line in stats.splitlines() if line.startswith(b"total_connections_received:")]
     return int(line.partition(b":")[2])

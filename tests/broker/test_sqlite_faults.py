@@ -1,5 +1,7 @@
 """What can happen to the file of the SQLite engine, and to the processes that share it."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
@@ -16,6 +18,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -23,6 +26,7 @@ import stream_adapter as sa
 from stream_adapter.engines import Frame
 from stream_adapter.engines import _sqlite_notices as notices
 from stream_adapter.engines._sqlite_store import Store
+from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.testing import Listening, listening
 
@@ -250,6 +254,60 @@ def test_missing_folder_of_the_database_raises_broker_unavailable(path: Path) ->
             live.publish("a", "x")
         with pytest.raises(BrokerUnavailableError, match="unable to open"):
             next(iter(live.subscribe("a")))
+
+
+def test_publish_in_a_signal_handler_does_not_disturb_what_it_interrupts(path: Path) -> None:
+    outcomes: list[object] = []
+
+    def clock() -> float:  # called within a publish, as a signal may come there
+        if outcomes == ["interrupted"]:
+            outcomes.clear()
+            try:
+                outcomes.append(engine.append_many("a", [Frame(b"handler")], history=sa.History()))
+            except BrokerUnavailableError as error:
+                outcomes.append(str(error))
+        return time.time()
+
+    engine = SQLiteEngine(path, clock)
+    engine.append_many("a", [Frame(b"1")], history=sa.History())
+    store = engine._opened(1.0)
+    append = store.append
+
+    def interrupted(*arguments: Any) -> Any:
+        store._connection.execute("BEGIN IMMEDIATE")  # as far as a publish may have come
+        outcomes.append("interrupted")
+        clock()
+        store._connection.execute("COMMIT")
+        return append(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "append", interrupted)
+        [position] = engine.append_many("a", [Frame(b"2")], history=sa.History())
+    assert position.offset == 2
+    assert "publish in a thread" in str(outcomes[0])
+    engine.close()
+
+
+def test_exception_of_a_signal_handler_leaves_the_file_unlocked(path: Path) -> None:
+    class TimeLimit(Exception):
+        pass
+
+    engine = SQLiteEngine(path)
+    engine.append_many("a", [Frame(b"1")], history=sa.History())
+    store = engine._opened(1.0)
+
+    def interrupted(*_: object) -> Any:
+        store._connection.execute("BEGIN IMMEDIATE")  # before its `with` is entered
+        raise TimeLimit
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "append", interrupted)
+        with pytest.raises(TimeLimit):
+            engine.append_many("a", [Frame(b"2")], history=sa.History())
+    with broker(path, TIMEOUT) as other:
+        other.publish("a", "not locked")
+    engine.append_many("a", [Frame(b"3")], history=sa.History())
+    engine.close()
 
 
 def test_file_that_is_not_a_database_is_named_in_the_error(path: Path) -> None:
