@@ -308,13 +308,23 @@ def _check_parts(url: str) -> None:
 
 
 async def _close_with_loop(pools: dict[float, Any]) -> AsyncGenerator[None]:
-    """Close pools when this generator is closed, which a loop does for its generators when it shuts down."""
+    """Close pools when this generator is closed, which a loop does for its generators when it shuts down.
+
+    All are closed if that is cancelled, as it is where the process ends meanwhile.
+    """
     try:
         yield
     finally:
+        cancelled: asyncio.CancelledError | None = None
         for pool in pools.values():
-            await pool.disconnect()
+            try:
+                await pool.disconnect()
+            except asyncio.CancelledError as error:
+                cancelled = error
+                await pool.disconnect()  # it may not have begun with all of its connections
         pools.clear()
+        if cancelled is not None:
+            raise cancelled
 
 
 _GREETING = [("INFO", "server"), ("SCRIPT", "LOAD", SCRIPT)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,3 +154,19 @@ def test_items_of_a_run_stay_while_its_source_is_silent_for_days(server: RedisSe
     engine.renew("a", run.token, lease=15)
     assert int(server.command("PTTL", "{a}:s")[1:]) > 86_000_000
     engine.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_connections_are_closed_though_that_is_cancelled_as_it_is_when_a_process_ends(turns: int) -> None:
+    async def run(url: str) -> None:
+        live = sa.Broker(url)
+        await live.apublish("a", "1")
+        closing = asyncio.create_task(live.aclose())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+
+    with RedisServer() as server:
+        asyncio.run(run(server.url))
+        gc.collect()  # what is left open warns
