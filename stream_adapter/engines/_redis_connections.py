@@ -44,6 +44,7 @@ _FIXED = frozenset(
         *("retry", "retry_on_timeout", "retry_on_error", "max_connections"),
     }
 )
+_LOST = (RedisError, OSError, ValueError)  # the last from redis-py, whose connection another thread closes meanwhile
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
 
 
@@ -120,7 +121,7 @@ class Connections:
         self._caller.until = until
         try:
             connection = pool.get_connection()
-        except RedisError as error:
+        except _LOST as error:
             raise unavailable(error) from error
         finally:
             self._caller.until = None
@@ -134,7 +135,7 @@ class Connections:
                 replies.append(read_reply(connection.read_response))
         except BaseException as error:
             connection.disconnect()  # a reply that comes later must not be taken for another's
-            if isinstance(error, (RedisError, OSError)):
+            if isinstance(error, _LOST):
                 raise (lost(error, timeout) if writes else unavailable(error)) from error
             raise
         finally:
@@ -185,11 +186,11 @@ class Connections:
                 replies.extend([await read_reply_async(connection) for _ in commands])
         except BaseException as error:
             if connection is None:
-                if isinstance(error, (RedisError, OSError)):
+                if isinstance(error, _LOST):
                     raise unavailable(error) from error
                 raise
             await connection.disconnect(nowait=True)
-            if isinstance(error, (RedisError, OSError)):
+            if isinstance(error, _LOST):
                 raise (lost(error, timeout) if writes else unavailable(error)) from error
             raise
         finally:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
+import redis
 
 import stream_adapter as sa
 from stream_adapter.errors import BrokerError, BrokerUnavailableError, PublishTimeoutError
@@ -341,6 +342,21 @@ def test_script_that_was_flushed_is_loaded_again(server: RedisServer) -> None:
         server.command("SCRIPT", "FLUSH")
         live.publish("a", "2")
         assert data_of(history(live, "a")) == ["1", "2"]
+
+
+@pytest.mark.parametrize("server", ["valkey"], indirect=True)
+def test_connection_that_another_thread_closes_while_it_connects_is_unavailable(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a broker that is closed does; redis-py raises ValueError then."""
+    with sa.Broker(server.url) as live:
+
+        def on_connect(_: redis.Connection) -> None:
+            raise ValueError("I/O operation on closed file.")
+
+        monkeypatch.setattr(redis.Connection, "on_connect", on_connect)
+        with pytest.raises(BrokerUnavailableError, match="closed file"):
+            live.join("a")
 
 
 def test_user_with_few_rights_can_do_all_that_a_broker_needs(server: RedisServer) -> None:
