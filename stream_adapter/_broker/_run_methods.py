@@ -68,7 +68,7 @@ class RunMethods:
         options = Options(on_disconnect, if_running, if_done, retain, timeout, lease)
         work = work_of(factory, args, options)
         registry = self._runs()
-        return Run(Joining(registry, registry.name(key), work))
+        return Run(Joining(self._runs, registry.name(key), work))
 
     def join(self, key: str, wait: float = 0.0) -> Run | None:
         """Return the newest run of a key, running or ended and kept; None without one.
@@ -85,12 +85,15 @@ class RunMethods:
         registry, name = self._found(key, wait)
         if wait and current_loop() is not None:
             raise RuntimeError("wait: this would block the event loop that runs here; use `await ajoin(…)`")
-        return _joined(registry, name, ask(finding(registry, name, float(wait))))
+        return self._joined(name, ask(finding(registry, name, float(wait))))
 
     async def ajoin(self, key: str, wait: float = 0.0) -> Run | None:
         """Return the newest run of a key, on an event loop; see `join`."""
         registry, name = self._found(key, wait)
-        return _joined(registry, name, await aask(registry.engine, finding(registry, name, float(wait))))
+        return self._joined(name, await aask(registry.engine, finding(registry, name, float(wait))))
+
+    def _joined(self, name: ChannelName, state: RunState | None) -> Run | None:
+        return None if state is None else Run(Joining(self._runs, name, None, state))
 
     def _found(self, key: str, wait: float) -> tuple[Registry, ChannelName]:
         check_seconds("wait", wait, zero=True)
@@ -151,7 +154,7 @@ class RunMethods:
         state = ask(restarting(registry, name, options))
         production = registry.launch(name, state, content, lease=lease, timeout=None)
         production.wait_here()
-        return Run(Joining(registry, name, None, state, production))
+        return Run(Joining(self._runs, name, None, state, production))
 
     async def aproduce(self, key: str, source: Any, lease: float = 15.0) -> Run:
         """Produce a run on this event loop; see `produce`. Cancelling it cancels the run."""
@@ -160,7 +163,7 @@ class RunMethods:
         here = asyncio.get_running_loop()
         production = registry.launch(name, state, content, lease=lease, timeout=None, loop=here)
         await production.wait_closed()
-        return Run(Joining(registry, name, None, state, production))
+        return Run(Joining(self._runs, name, None, state, production))
 
     def _producing(self, key: str, source: Any, lease: float) -> tuple[Registry, ChannelName, Source, Options]:
         options = Options(lease=lease)
@@ -170,7 +173,3 @@ class RunMethods:
         registry = self._runs()
         registry.check_loop()
         return registry, registry.name(key), content, options
-
-
-def _joined(registry: Registry, name: ChannelName, state: RunState | None) -> Run | None:
-    return None if state is None else Run(Joining(registry, name, None, state))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import stream_adapter as sa
+from stream_adapter.engines import RunState
+from stream_adapter.engines.sqlite import SQLiteEngine
+from tests.broker.reading import BOUND
 
-from .sources import Source
+from .sources import Source, eventually
 
 _OPTIONS: list[dict[str, Any]] = [{"if_running": "reject"}, {"if_running": "cancel"}, {"if_done": "restart"}]
 _END = {"status": "done"}
@@ -69,3 +76,66 @@ def test_join_that_would_wait_on_an_event_loop_is_an_error(live: sa.Broker) -> N
             live.join("a", wait=1.0)
 
     asyncio.run(use())
+
+
+class _SlowClaim(SQLiteEngine):
+    """An engine whose claims wait."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked, self.goes_on = threading.Event(), threading.Event()
+
+    def claim(self, channel: str, *, lease: float, retain: float, restart: bool = False) -> RunState:
+        self.asked.set()
+        self.goes_on.wait(BOUND)
+        return super().claim(channel, lease=lease, retain=retain, restart=restart)
+
+
+def test_reader_that_leaves_while_its_run_begins_cancels_it_if_that_was_asked(tmp_path: Path) -> None:
+    engine = _SlowClaim(tmp_path / "broker.db")
+    source = Source(1, before=1)
+
+    async def use() -> None:
+        async with sa.Broker(engine) as live:
+            run = live.run("a", source.asynchronous, on_disconnect="cancel", lease=60.0)
+            reader = asyncio.ensure_future(anext(aiter(run)))
+            await eventually(engine.asked.is_set)
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+            engine.goes_on.set()
+            await eventually(lambda: run.status == "cancelled")
+
+    asyncio.run(use())
+
+
+_FORKED = """
+import os, sys
+import stream_adapter as sa
+
+def endless():
+    try:
+        while True:
+            yield 1
+    finally:
+        print("closed", flush=True)
+
+live = sa.Broker(sys.argv[1], prefix="fork")
+run = live.run("a", endless, lease=60)
+live.join("another")  # the parent uses its runs, too
+pid = os.fork()
+if pid == 0:
+    next(iter(run))
+    sys.exit()
+os.waitpid(pid, 0)
+"""
+
+
+def test_run_object_of_before_a_fork_begins_a_run_that_ends_with_the_child(shared_url: str) -> None:
+    command = [sys.executable, "-c", _FORKED, shared_url]
+    process = subprocess.run(command, capture_output=True, text=True, check=True, timeout=BOUND)
+    assert process.stdout == "closed\n", process.stderr
+    with sa.Broker(shared_url, prefix="fork") as live:
+        run = live.join("a")
+        assert run is not None
+        assert run.status == "cancelled"

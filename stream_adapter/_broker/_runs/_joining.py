@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import suppress
 from typing import Any, Literal
 
 from stream_adapter._broker._ids import ChannelName
@@ -15,6 +16,7 @@ from stream_adapter._pump import current_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._source_protocols import OpenedSource
 from stream_adapter.engines import RunState
+from stream_adapter.errors import BrokerError
 from stream_adapter.formats._base import problem_of
 from stream_adapter.formats._published import Ending, Item
 
@@ -33,17 +35,17 @@ _POLL = 0.01  # seconds between two looks at a run that another client begins
 class Joining(Listening):
     """One `Run` object's side of a run: it stays with the run that it met first."""
 
-    __slots__ = ("_beginner", "_production", "_registry", "_state", "_status", "_work", "name")
+    __slots__ = ("_beginner", "_production", "_runs", "_state", "_status", "_work", "name")
 
     def __init__(
         self,
-        registry: Registry,
+        runs: Callable[[], Registry],
         name: ChannelName,
         work: Work | None,
         state: RunState | None = None,
         production: Production | None = None,
     ) -> None:
-        self._registry = registry
+        self._runs = runs
         self.name: ChannelName = name
         self._work = work
         self._state = state
@@ -51,6 +53,11 @@ class Joining(Listening):
         self._production = production
         self._beginner = threading.Lock()  # held while one client begins or joins the run
         self.log_name: str = f"run {name.public}"
+
+    @property
+    def _registry(self) -> Registry:
+        """The runs of this process: a fork may have made it another one since."""
+        return self._runs()
 
     @property
     def id(self) -> str | None:
@@ -116,11 +123,27 @@ class Joining(Listening):
         self._state, self._status = place.state, None
         return place
 
+    async def opened_apart(self, cursor: str | None) -> Place | None:
+        """Open in a task of its own; the run begins even if the client has left by then, and then it counts as left."""
+        opening = self._begin_apart(self.opening(cursor))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._left_early)
+            raise
+
+    def _left_early(self, opening: asyncio.Task[Place | None]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            place = opening.result()
+            if place is not None:
+                with suppress(BrokerError):  # it is closed by now, with its runs
+                    self.follow(place).close()
+
     async def _apart(self, steps: Asking[Place | None]) -> Place | None:
         """Ask in a task of its own: a claim must be followed by its producer, though its request has ended."""
-        return await asyncio.shield(self.begin_apart(steps))
+        return await asyncio.shield(self._begin_apart(steps))
 
-    def begin_apart(self, steps: Asking[Place | None]) -> asyncio.Task[Place | None]:
+    def _begin_apart(self, steps: Asking[Place | None]) -> asyncio.Task[Place | None]:
         """Ask in a task that no request owns."""
         task = asyncio.get_running_loop().create_task(aask(self._registry.engine, steps))
         self._registry.keep(task)
@@ -156,7 +179,7 @@ class Joining(Listening):
 
     async def aitems(self, cursor: str | None) -> AsyncGenerator[Item]:
         """Read it on this event loop."""
-        place = await self._apart(self.opening(cursor))
+        place = await self.opened_apart(cursor)
         if place is None:
             return
         client = self.follow(place)
@@ -180,14 +203,12 @@ class Joining(Listening):
 class _RunStream(AsyncStream, OpenedSource):
     """One request's stream of a run, which is opened before the head of the response is decided."""
 
-    __slots__ = ("_client", "_is_closed", "_joining", "_opening")
+    __slots__ = ("_client", "_joining")
 
     def __init__(self, joining: Joining, cursor: str | None) -> None:
         super().__init__(joining, cursor)
         self._joining = joining
         self._client: Client | None = None
-        self._opening: asyncio.Task[Place | None] | None = None
-        self._is_closed = False
 
     def open(self) -> bool:
         """Begin or join the run, in a server's thread; return False if the client has all of it."""
@@ -195,24 +216,13 @@ class _RunStream(AsyncStream, OpenedSource):
 
     async def aopen(self) -> bool:
         """Begin or join the run on an event loop. It begins even if the request ends before this returns."""
-        self._opening = self._joining.begin_apart(self._joining.opening(self._cursor))
-        try:
-            return self._opened(await asyncio.shield(self._opening))
-        except asyncio.CancelledError:
-            self._opening.add_done_callback(self._left_early)
-            raise
+        return self._opened(await self._joining.opened_apart(self._cursor))
 
     def _opened(self, place: Place | None) -> bool:
         if place is None:
             return False
         self._listening = self._client = self._joining.follow(place)
         return True
-
-    def _left_early(self, opening: asyncio.Task[Place | None]) -> None:
-        if not opening.cancelled() and opening.exception() is None and self._client is None:
-            place = opening.result()
-            if place is not None:
-                self._joining.follow(place).close()
 
     def close(self) -> None:
         """Leave the run."""
