@@ -44,7 +44,7 @@ _FIXED = frozenset(
         *("retry", "retry_on_timeout", "retry_on_error", "max_connections"),
     }
 )
-_LOST = (RedisError, OSError, ValueError)  # the last from redis-py, whose connection another thread closes meanwhile
+_LOST = (RedisError, OSError, ValueError)  # the last from redis-py, when another thread closes its connection
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
 
 
