@@ -109,6 +109,8 @@ class Outbox:
         del self._payloads[: len(payloads)]
         self._taken = self.total
         self._wake_source()
+        if self._payloads:  # put by a thread just now, which did not wake the production: there were others before
+            self._wake()
         return payloads
 
     def _wake_source(self) -> None:
