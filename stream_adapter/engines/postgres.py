@@ -299,10 +299,10 @@ class PostgresEngine(BaseEngine):
 
 def _cursor_of(using: Any) -> Any:
     """Return a cursor that takes our statements, whichever kind the caller's own cursors are."""
-    if isinstance(using, psycopg.Connection):
-        connection: psycopg.Connection[Any] = using
-        return psycopg.Cursor(connection, row_factory=tuple_row)
-    return using.cursor()
+    connection = using  # of no type still
+    return (
+        psycopg.Cursor(connection, row_factory=tuple_row) if isinstance(using, psycopg.Connection) else using.cursor()
+    )
 
 
 def _values_of(row: Any) -> tuple[Any, ...]:
