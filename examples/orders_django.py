@@ -33,7 +33,7 @@ django.setup()
 
 from django.core.asgi import get_asgi_application  # noqa: E402  # Django must be configured first
 from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.db import close_old_connections, models, transaction  # noqa: E402
+from django.db import models, transaction  # noqa: E402
 from django.http import HttpRequest, HttpResponse, JsonResponse  # noqa: E402
 from django.http.response import HttpResponseBase  # noqa: E402
 from django.urls import path  # noqa: E402
@@ -77,10 +77,7 @@ def events(_: HttpRequest, number: int) -> HttpResponseBase:
     """Send the state first, then what follows it; after a reconnect, what was missed, or the state again."""
 
     def load() -> dict[str, int]:
-        try:
-            return (Order.objects.filter(id=number).first() or Order(id=number)).state()
-        finally:
-            close_old_connections()  # it runs in a thread, after the view; that thread has a connection of its own
+        return (Order.objects.filter(id=number).first() or Order(id=number)).state()
 
     return stream_response(sa.sse(live.subscribe(f"orders:{number}", snapshot=load)))
 

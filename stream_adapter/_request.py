@@ -116,6 +116,8 @@ class RequestHead:
         had: it counts as absent, so that such a client starts from the beginning instead of being turned away.
         """
         header = self.headers.get("last-event-id")
+        if header is not None:
+            header = header.strip(" \t")  # around a field's value; some servers leave it there (RFC 9110, 5.5)
         return _event_id(header) or _event_id(self._last_event_id_of_query())
 
     @property

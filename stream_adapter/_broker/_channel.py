@@ -49,6 +49,11 @@ class Channel:
         self.opened: Future[None] | None = None
         self.reads: dict[tuple[int | None, int], Future[Read]] = {}
 
+    @property
+    def count(self) -> int:
+        """The number of its listeners, without observers."""
+        return self.listeners - len(self.observers)
+
     def wake(self) -> None:
         """Wake its listeners; under the hub's lock."""
         for group, waiters in self.by_group.items():

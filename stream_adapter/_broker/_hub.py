@@ -234,7 +234,7 @@ class Hub(Openings, Receiver):
         """Return its counts for `Broker.stats`."""
         with self.lock:
             return {
-                "listeners": sum(channel.listeners for channel in self.channels.values()),
+                "listeners": sum(channel.count for channel in self.channels.values()),
                 "channels": len(self.channels),
                 "received": self.received_count,
                 "lag": max(0.0, self._lag),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from math import ceil
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -44,15 +45,25 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         """Consume one of psycopg's generators."""
-        return super().wait(_bounded(gen, self), *arguments, **options)
+        return super().wait(_bounded(gen, lambda: self.until), *arguments, **options)
+
+    @classmethod
+    def _connect_gen(cls, *arguments: Any, **options: Any) -> Any:
+        """Connect to one address; psycopg itself would take two seconds at least, for each."""
+        until = getattr(_dialing, "until", None)
+        return _bounded(super()._connect_gen(*arguments, **options), lambda: until)
 
 
-def _bounded(gen: Generator[Any, Any, Any], connection: Connection) -> Generator[Any, Any, Any]:
-    """Pass on what psycopg waits for, until the connection's moment. It looks ten times a second by itself."""
+_dialing = threading.local()  # `until`: when the time of the thread that connects is over
+
+
+def _bounded(gen: Generator[Any, Any, Any], until: Callable[[], float | None]) -> Generator[Any, Any, Any]:
+    """Pass on what psycopg waits for, until a moment. It looks ten times a second by itself."""
     wanted = next(gen)
     while True:
         ready = yield wanted
-        if not ready and connection.until is not None and time.monotonic() > connection.until:
+        moment = until()
+        if not ready and moment is not None and time.monotonic() > moment:
             gen.close()
             raise psycopg.OperationalError("no answer in time")
         try:
@@ -104,12 +115,15 @@ class Connections:
         Raises:
             BrokerUnavailableError: the server is not there, or the tables are not and must not be made.
         """
+        until = _dialing.until = time.monotonic() + timeout
         try:
-            connection = Connection.connect(self._conninfo, autocommit=True, connect_timeout=max(2, int(timeout)))
+            connection = Connection.connect(self._conninfo, autocommit=True, connect_timeout=max(2, ceil(timeout)))
         except psycopg.Error as error:
             raise unavailable(error) from error
+        finally:
+            _dialing.until = None
         try:
-            connection.until = time.monotonic() + timeout
+            connection.until = until
             self._check(connection)
             connection.identity = str(_one(connection, IDENTITY))
         except psycopg.Error as error:

@@ -237,6 +237,7 @@ class Connections:
                     retry=Retry(NoBackoff(), 0),
                     redis_connect_func=self._greet,
                 )
+                pool.connection_class = _in_time(pool.connection_class, self._caller, timeout)
             return pool
 
     async def _async_pool(self, timeout: float) -> Any:
@@ -285,6 +286,20 @@ class Connections:
         await connection.send_packed_command(connection.pack_commands(_GREETING))
         self._servers[connection] = run_id_of(await connection.read_response())
         await connection.read_response()
+
+
+def _in_time(connection_class: Any, caller: threading.local, longest: float) -> Any:
+    """Return a class of connections that connect within the time of the call in their thread, to whatever addresses."""
+
+    def timeout(_: object) -> float:
+        until = getattr(caller, "until", None)
+        return longest if until is None else min(longest, max(until - time.monotonic(), 0.001))
+
+    return type("InTime", (connection_class,), {"socket_connect_timeout": property(timeout, _ignore)})
+
+
+def _ignore(*_: object) -> None:
+    pass
 
 
 def _without_fixed(url: str) -> str:

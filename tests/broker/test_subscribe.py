@@ -102,6 +102,16 @@ def test_subscription_resumes_after_the_cursor_of_the_request(live: sa.Broker, p
     asyncio.run(use())
 
 
+def test_blanks_around_the_header_are_not_of_the_cursor(live: sa.Broker) -> None:
+    async def use() -> None:
+        cursor = live.publish("a", 1)
+        live.publish("a", 2)
+        async with reading(sa.ndjson(live.subscribe("a")), request(last_event_id=f" {cursor} \t")) as reader:
+            assert [record["data"] for record in await reader.lines(1)] == [2]
+
+    asyncio.run(use())
+
+
 def test_stream_that_is_resumed_at_the_top_sends_its_head_at_once(live: sa.Broker) -> None:
     cursor = live.publish("a", 1)
 

@@ -109,3 +109,19 @@ def test_cancellation_from_before_the_channel_is_watched_is_seen_once_it_is(engi
 
     with sa.Broker(engine) as live, sa.Broker(f"sqlite:///{tmp_path}/broker.db") as other:
         asyncio.run(use(live, other))
+
+
+def test_run_without_clients_is_not_counted_as_a_listener() -> None:
+    source = Source("one", "two", before=1)
+
+    async def use(live: sa.Broker) -> None:
+        run = await live.run("a", source.asynchronous).astart()
+        assert live.stats().listeners == 0
+        events = aiter(run)
+        assert (await anext(events)).data == "one"
+        assert live.stats().listeners == 1
+        source.gate.open()
+        assert [event.data async for event in events] == ["two", {"status": "done"}]
+
+    with sa.Broker() as live:
+        asyncio.run(asyncio.wait_for(use(live), BOUND))
