@@ -18,7 +18,7 @@ import threading
 import time
 from types import FrameType
 from typing import Any, Protocol
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakSet, ref
 
 from ._limits import check_seconds
 from ._pump import current_loop, set_max_threads, set_warn_blocking
@@ -74,8 +74,8 @@ class _Registry:
 
     def reset(self) -> None:
         """Empty the registry; a forked child does not own its parent's streams."""
-        # by id, and weakly: a stream that is never closed must not be kept alive here
-        self.live: WeakValueDictionary[int, Drainable] = WeakValueDictionary()
+        # weakly: a stream that is never closed must not be kept alive here
+        self.live: dict[ref[Drainable], None] = {}
         self.stream_closed = threading.Condition()
         self.draining = 0
         self.ends_with_child = False  # what is done at exit is done where a child of multiprocessing ends, too
@@ -91,23 +91,25 @@ os.register_at_fork(after_in_child=_registry.reset)
 
 def register(stream: Drainable) -> None:
     """Add a stream to the registry."""
-    _registry.live[id(stream)] = stream
+    _registry.live[ref(stream, _forget)] = None
 
 
 def unregister(stream: Drainable) -> None:
     """Remove a closed stream from the registry."""
-    _registry.live.pop(id(stream), None)
+    _forget(ref(stream))
     if _registry.draining:
         with _registry.stream_closed:
             _registry.stream_closed.notify_all()
 
 
-def _live() -> list[Drainable]:
-    """Return the live streams, the last first: a stream within another (`to_asgi`) ends before that one closes it.
+def _forget(reference: ref[Drainable]) -> None:
+    _registry.live.pop(reference, None)
 
-    `valuerefs` is safe while other threads register and unregister.
-    """
-    return [stream for reference in reversed(_registry.live.valuerefs()) if (stream := reference()) is not None]
+
+def _live() -> list[Drainable]:
+    """Return the live streams, the last first: a stream within another (`to_asgi`) ends before that one closes it."""
+    references = list(_registry.live)  # at once: other threads register and unregister
+    return [stream for reference in reversed(references) if (stream := reference()) is not None]
 
 
 def close_at_exit(shared: Shared) -> None:

@@ -40,6 +40,8 @@ _NO_HEADERS = _NoHeaders()
 
 
 class _EnvironHeaders:
+    __slots__ = ("_environ",)
+
     def __init__(self, environ: Environ) -> None:
         self._environ = environ
 
@@ -57,8 +59,11 @@ class _EnvironHeaders:
 
 
 class _ScopeHeaders:
+    __slots__ = ("_pairs",)
+
     def __init__(self, scope: Scope) -> None:
-        self._pairs: list[tuple[bytes, bytes]] = list(scope.get("headers", ()))
+        pairs = scope.get("headers", ())  # an iterable (ASGI 3.0); servers have a list, which a silent stream shares
+        self._pairs: list[tuple[bytes, bytes]] = pairs if isinstance(pairs, list) else list(pairs)
 
     def __contains__(self, name: str) -> bool:
         return bool(self._values(name))

@@ -254,7 +254,10 @@ class Response:
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve it as an ASGI 3.0 application."""
-        await asgi.serve(self, scope, receive, send)
+        body = await asgi.opened(self, scope, receive, send)
+        del self  # a silent stream may be the only one that holds it, and its options
+        if body is not None:
+            await asgi.deliver(body, receive, send, pathsend=asgi.offers_pathsend(scope), refuses=True)
 
     @overload
     def __call__(self, environ: Environ, start_response: StartResponse, /) -> Iterable[bytes]: ...

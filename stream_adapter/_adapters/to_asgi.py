@@ -17,12 +17,11 @@ from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolved
-from stream_adapter._serve.asgi import deliver, offers_pathsend, refuse
+from stream_adapter._serve.asgi import deliver, offers_pathsend
 from stream_adapter._serve.other_scopes import answer_other
 from stream_adapter._source import Kind, Source
 from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead
-from stream_adapter.errors import RefusalError
 from stream_adapter.types import ASGIApp, Environ, Receive, Scope, Send, WSGIApp
 
 from .environ import environ_of
@@ -78,12 +77,8 @@ def to_asgi(
         body.expect_reports()
         request.is_held = body.is_held
         source.body = body
-        try:
-            await deliver(body, request.receive, send, pathsend=source.leaves_files)
-        except RefusalError as error:  # all threads are in use, or the client withholds its body
-            if body.begun:
-                raise
-            await refuse(error, send)
+        # refused, where all threads are in use or the client withholds its body
+        await deliver(body, request.receive, send, pathsend=source.leaves_files, refuses=True)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         running_loop()  # raises on other event loops than asyncio's

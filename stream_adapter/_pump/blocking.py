@@ -2,7 +2,10 @@
 
 A supervisor thread looks at the loops of live async sources, ten times per second. A loop that has not answered since
 the last look is blocked; the stack of its thread shows where, and whether within a source. Nothing is measured in the
-loop itself, so that a source that does not block costs two entries in a dictionary.
+loop itself, and nothing is kept for a source but its hold on what is known of its loop.
+
+Who owns what: producers hold the WatchedLoop of their loop, and the supervisor holds it weakly: soon after the last
+producer it is gone. `asked` is set by the supervisor's thread, and cleared in the loop.
 """
 
 from __future__ import annotations
@@ -11,13 +14,15 @@ import asyncio
 import linecache
 import os
 import sys
+import threading
 import time
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, cast
+from weakref import WeakValueDictionary
 
 from .supervisor import Supervisor
 
-__all__ = ["Stepping", "set_warn_blocking", "unwatch", "watch"]
+__all__ = ["Stepping", "WatchedLoop", "set_warn_blocking", "watch"]
 
 _INTERVAL = 0.1  # seconds between looks: a loop that is blocked for less is not noticed
 _SIGHTINGS = 3  # looks that must find the same source, so that a busy machine does not look like a blocking source
@@ -28,25 +33,27 @@ _OWN = "stream_adapter."
 
 
 class Stepping(Protocol):
-    """A producer of an async source, as the watcher sees it."""
+    """A producer of an async source, as the watcher sees it.
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-    @property
-    def thread_id(self) -> int: ...
-    @property
-    def frame(self) -> FrameType | None: ...
+    Attributes:
+        watched: what `watch` has returned to it.
+    """
+
+    watched: object | None
+
     def block(self, where: str | None) -> None:
         """Handle a source that blocks; `where` is to be logged, and None after the first time."""
         ...
 
 
-class _Loop:
-    """The state of one loop. `asked` is set by the watcher, and cleared by the loop."""
+class WatchedLoop:
+    """One loop in which there are sources."""
 
-    __slots__ = ("asked",)
+    __slots__ = ("__weakref__", "asked", "loop", "thread_id")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.thread_id = 0  # where the loop runs
         self.asked = False
 
     def answer(self) -> None:
@@ -58,56 +65,57 @@ class _Watcher:
 
     def __init__(self) -> None:
         self.is_on = True
-        self.supervisor: Supervisor[Stepping] = Supervisor(
+        self._supervisor: Supervisor[WatchedLoop] = Supervisor(
             "stream_adapter.blocking", self._look, interval=_INTERVAL, idle_looks=_IDLE_LOOKS
         )
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
-        self._loops: dict[asyncio.AbstractEventLoop, _Loop] = {}
+        self._loops: WeakValueDictionary[asyncio.AbstractEventLoop, WatchedLoop] = WeakValueDictionary()
+        self._recent: WatchedLoop | None = None  # until the next look: short streams follow each other
         self._sightings: dict[str, list[float]] = {}
         self._named: set[str] = set()
 
-    def watch(self, producer: Stepping) -> None:
-        if self.is_on:
-            self.supervisor.add(producer)
+    def watch(self, loop: asyncio.AbstractEventLoop) -> WatchedLoop | None:
+        """Watch the loop that runs here as long as what this returns is held; None if blocking is not to be found."""
+        if not self.is_on:
+            return None
+        watched = self._recent
+        if watched is not None and watched.loop is loop:
+            return watched
+        watched = self._recent = self._loops.get(loop)
+        if watched is None:
+            watched = self._recent = self._loops[loop] = WatchedLoop(loop)
+            self._supervisor.add(watched)
+        watched.thread_id = threading.get_ident()
+        return watched
 
-    def unwatch(self, producer: Stepping) -> None:
-        self.supervisor.discard(producer)
-
-    def _look(self, stepping: list[Stepping]) -> None:
-        """Look at each loop that has sources."""
-        by_loop: dict[asyncio.AbstractEventLoop, list[Stepping]] = {}
-        for producer in stepping:
-            by_loop.setdefault(producer.loop, []).append(producer)
-        self._loops = {loop: self._loops.get(loop) or _Loop() for loop in by_loop}
-        for loop, producers in by_loop.items():
-            state = self._loops[loop]
-            if state.asked:
-                self._find(producers)
+    def _look(self, loops: list[WatchedLoop]) -> None:
+        self._recent = None
+        for watched in loops:
+            if watched.asked:
+                self._find(watched)
                 continue
-            state.asked = True
+            watched.asked = True
             try:
-                loop.call_soon_threadsafe(state.answer)
+                watched.loop.call_soon_threadsafe(watched.answer)
             except RuntimeError:  # it is closed
-                state.asked = False
+                watched.asked = False
 
-    def _find(self, producers: list[Stepping]) -> None:
+    def _find(self, watched: WatchedLoop) -> None:
         """Find the source that blocks the thread of a loop."""
-        tasks = {id(frame): producer for producer in producers if (frame := producer.frame) is not None}
         frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it is documented
-        frame = frames.get(producers[0].thread_id)
+        frame = frames.get(watched.thread_id)
         del frames  # of all threads, with what their locals hold
         step: FrameType | None = None
         while frame is not None:
-            producer = tasks.get(id(frame))
-            if producer is not None:
-                if step is not None:
-                    self._see(producer, step)
-                return
             if not frame.f_globals.get("__name__", "").startswith(_OWN):
                 step = frame
+            elif getattr(producer := frame.f_locals.get("self"), "watched", None) is watched:
+                if step is not None:
+                    self._see(cast("Stepping", producer), step)
+                return
             frame = frame.f_back
 
     def _see(self, producer: Stepping, step: FrameType) -> None:
@@ -129,7 +137,7 @@ def _place(frame: FrameType) -> str:
 
 
 _watcher = _Watcher()
-watch, unwatch = _watcher.watch, _watcher.unwatch
+watch = _watcher.watch
 
 
 def set_warn_blocking(*, is_on: bool) -> None:

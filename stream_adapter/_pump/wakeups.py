@@ -14,13 +14,26 @@ import asyncio
 import contextlib
 import queue
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from stream_adapter.types import Reason
 
 from .tasks import running_loop
 
 __all__ = ["Interrupted", "Interruption", "LoopWaker", "ThreadWaker", "Waker"]
+
+
+_contexts: WeakKeyDictionary[asyncio.AbstractEventLoop, Context] = WeakKeyDictionary()
+
+
+def _timer_context(loop: asyncio.AbstractEventLoop) -> Context:
+    """Return the context in which the timers of a loop run, which call no user's code: each would copy one."""
+    context = _contexts.get(loop)
+    if context is None:
+        context = _contexts[loop] = Context()
+    return context
 
 
 class Waker:
@@ -119,7 +132,7 @@ class LoopWaker(Waker):
 
     def set_timer(self, seconds: float) -> None:
         """End the wait that is under way in so many seconds, if one is then: a timer serves many waits."""
-        self._timer = self._loop.call_later(seconds, self._on_timer)
+        self._timer = self._loop.call_later(seconds, self._on_timer, context=_timer_context(self._loop))
 
     def _on_timer(self) -> None:
         self._timer = None

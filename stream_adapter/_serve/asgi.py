@@ -34,13 +34,15 @@ from .refusal import bare_refusal
 from .send_timeout import SendWatch
 from .watched import Watched
 
-__all__ = ["deliver", "deliver_plain", "offers_pathsend", "refuse", "serve"]
+__all__ = ["deliver", "deliver_plain", "offers_pathsend", "opened", "refuse"]
 
 _DISCONNECTED_GRACE = 1.0  # seconds that a server has to receive a response after its client has disconnected
 
 
-async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send `response`. A lifespan is completed, a websocket is refused.
+async def opened(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> AsyncBody | None:
+    """Return the body of a stream, to be delivered; what is answered at once is answered here.
+
+    A lifespan is completed, a websocket is refused.
 
     Raises:
         UnsupportedError: no asyncio event loop runs.
@@ -48,19 +50,16 @@ async def serve(response: Resolvable, scope: Scope, receive: Receive, send: Send
     running_loop()
     if scope["type"] != "http":
         await answer_other(scope, receive, send)
-        return
-    body: AsyncBody | None = None
+        return None
     try:
         resolved = await response.aresolve(RequestHead.from_scope(scope))
-        if resolved.is_plain:
-            await deliver_plain(resolved, send)
-            return
-        body = AsyncBody(resolved, NO_HOOKS)
-        await deliver(body, receive, send, pathsend=offers_pathsend(scope))
     except RefusalError as error:
-        if body is not None and body.begun:
-            raise
         await refuse(error, send)
+        return None
+    if resolved.is_plain:
+        await deliver_plain(resolved, send)
+        return None
+    return AsyncBody(resolved, NO_HOOKS)
 
 
 async def refuse(error: RefusalError, send: Send) -> None:
@@ -74,7 +73,9 @@ def offers_pathsend(scope: Scope) -> bool:
     return "http.response.pathsend" in (scope.get("extensions") or {})
 
 
-async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bool = False) -> None:
+async def deliver(
+    body: AsyncBody, receive: Receive, send: Send, *, pathsend: bool = False, refuses: bool = False
+) -> None:
     """Send a body and close it.
 
     Args:
@@ -82,6 +83,7 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
         receive: watched for the disconnect; the rest of the request's body is drained.
         send: its OSError is a disconnect too.
         pathsend: whether the server may send a whole file by its path. The source may turn out to be one.
+        refuses: whether a RefusalError that comes before anything was sent is answered here.
 
     Raises:
         Exception: what ended the source. `body.begun` says whether something was sent; a RefusalError can be answered
@@ -114,12 +116,9 @@ async def deliver(body: AsyncBody, receive: Receive, send: Send, *, pathsend: bo
             await body.aclose()
     except (ClientDisconnected, StreamAborted) as ending:
         await delivery.end(ending)
-    except asyncio.CancelledError:
-        raise
     except BaseException as error:
-        if body.begun:
-            await abort_response(send, error, body.log_failure)
-        raise
+        if not await delivery.answers(error, refuses=refuses):
+            raise
     finally:
         body.log_failure()
 
@@ -231,6 +230,15 @@ class _Delivery(Watched):
             await _send_499(self._send)
         if body.ended_by_client:
             body.log_disconnect()
+
+    async def answers(self, error: BaseException, *, refuses: bool) -> bool:
+        """Answer a refusal that comes in time, and return True; abort a response that has begun."""
+        if self._body.begun and not isinstance(error, asyncio.CancelledError):
+            await abort_response(self._send, error, self._body.log_failure)
+        if self._body.begun or not (refuses and isinstance(error, RefusalError)):
+            return False
+        await refuse(error, self._send)
+        return True
 
     async def _put(self, message: Message) -> None:
         size = len(message.get("body", b""))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from types import FrameType
 from typing import Any
 
 from stream_adapter._pump import blocking
@@ -50,19 +48,20 @@ class TaskProducer(Producer):
         loop: where the task runs.
         threadsafe: whether the consumer is in another thread.
         async_context: entered around the source, in its task.
+
+    Attributes:
+        watched: while it runs: the loop as it is watched; None if it is not.
     """
 
     __slots__ = (
-        "__weakref__",  # for the watcher of blocking sources
         "_async_context",
         "_blocks",
-        "_coroutine",
         "_iterating",
+        "_loop",
         "_room",
         "_task",
         "_threadsafe",
-        "loop",
-        "thread_id",
+        "watched",
     )
 
     def __init__(
@@ -74,14 +73,13 @@ class TaskProducer(Producer):
         async_context: Callable[[], AbstractAsyncContextManager[object]] | None,
     ) -> None:
         super().__init__(pipe)
-        self.loop: asyncio.AbstractEventLoop = loop
+        self._loop = loop
         self._threadsafe = threadsafe
         self._async_context = async_context
-        self._task: asyncio.Task[None] | None = None
-        self._coroutine: Coroutine[Any, Any, None] | None = None  # of the task
+        self._task: asyncio.Task[object] | None = None
         self._iterating = False
         self._blocks = False  # whether the source blocks the loop
-        self.thread_id: int = 0
+        self.watched: object | None = None
         self._room: LoopWaker | None = None
 
     def start(self) -> None:
@@ -103,20 +101,15 @@ class TaskProducer(Producer):
             act()
             return
         try:
-            self.loop.call_soon_threadsafe(act)
+            self._loop.call_soon_threadsafe(act)
         except RuntimeError:  # the loop is closed, and every task of it has ended
             self.buffer.end()
 
     def _begin(self) -> None:
-        self.thread_id = threading.get_ident()
-        self._coroutine = self._run()
-        blocking.watch(self)
-        self._task = eager_task(self.loop, self._coroutine, for_task(self.context))
-
-    @property
-    def frame(self) -> FrameType | None:
-        """The outermost frame of the task: frames below it belong to the source."""
-        return getattr(self._coroutine, "cr_frame", None)
+        self.watched = blocking.watch(self._loop)
+        around = self._async_context
+        run: Coroutine[Any, Any, object] = self._run() if around is None else self._run_within(around)
+        self._task = eager_task(self._loop, run, for_task(self.context))
 
     def block(self, where: str | None) -> None:
         """Let other tasks run after each item from now on, because the source does not."""
@@ -139,25 +132,21 @@ class TaskProducer(Producer):
         if self._room is not None:
             self._room.wake()
 
-    async def _run(self) -> None:
+    async def _run_within(self, async_context: Callable[[], AbstractAsyncContextManager[object]]) -> None:
         error: BaseException | None = None
         try:
-            if self._async_context is None:
-                error = await self._own()
-            else:
-                async with self._async_context():
-                    error = await self._own()
+            async with async_context():
+                error = await self._run()
         except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
-        if self.stopping and isinstance(error, asyncio.CancelledError):
-            error = None
-        blocking.unwatch(self)
-        self.buffer.end(error)
+        self._end(error)
         del error  # its traceback may have this frame
-        self.waker.wake()
 
-    async def _own(self) -> BaseException | None:
-        """Iterate until the source is exhausted, or the stream is stopped, and close it; return what ended it."""
+    async def _run(self) -> BaseException | None:
+        """Iterate until the source is exhausted, or the stream is stopped, and close it; return what ended it.
+
+        It ends the buffer too, unless something is around it: a silent source waits in a coroutine less.
+        """
         error: BaseException | None = None
         try:
             if not self.stopping:
@@ -174,9 +163,20 @@ class TaskProducer(Producer):
         except BaseException as problem:  # noqa: BLE001  # it is logged, and the stream has ended
             self.source.close_failed(problem)
         try:
-            return error
+            if self._async_context is not None:
+                return error
+            self._end(error)
         finally:
             del error  # its traceback has this frame
+        return None
+
+    def _end(self, error: BaseException | None) -> None:
+        if self.stopping and isinstance(error, asyncio.CancelledError):
+            error = None
+        self.watched = None
+        self.buffer.end(error)
+        del error  # its traceback may have this frame
+        self.waker.wake()
 
     async def _put_items(  # noqa: C901  # a hot loop
         self, iterator: AsyncIterator[object]
@@ -228,6 +228,6 @@ class TaskProducer(Producer):
     async def _wait_for_room(self) -> None:
         buffer = self.buffer
         if self._room is None:
-            self._room = LoopWaker(threadsafe=self._threadsafe, loop=self.loop)
+            self._room = LoopWaker(threadsafe=self._threadsafe, loop=self._loop)
         while buffer.is_full() and not self.stopping:
             await self._room.wait(lambda: not buffer.is_full())
