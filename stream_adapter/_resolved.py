@@ -22,7 +22,10 @@ Submit: TypeAlias = Callable[[Callable[[], object]], object]
 
 @dataclass(slots=True, eq=False, repr=False)  # not frozen, which takes six times as long to make, for each request
 class Flow:
-    """The options with which the items of a resolved response are sent. It is not changed once it is made.
+    """The options with which the items of a resolved response are sent.
+
+    It is not changed once it is made, but for `head_of`, which is dropped, with all that it holds of the request, when
+    the head is final.
 
     Attributes:
         limits: its bounds.

@@ -9,6 +9,7 @@ Read at FastAPI 0.138 to 0.165 and Starlette 1.10:
     get_route_handler     called for a route and, with a context variable set, once more by each router that includes it
                           (by 0.138 at each request); "integrations may wrap dependant.call" there, says FastAPI
     get_typed_*           a view's parameters and return annotation, with names resolved where they were written
+    fastapi_inner_astack  in the scope: the exit stack of a request, on which FastAPI puts dependencies that yield
     Request._receive      what `stream`, `body` and `form` read from, looked up at each message
     _exception_handler    and `middleware`: where Starlette awaits the responses of handlers and of middleware
     original_router, app  where included routers, mounted applications and the middleware of a route keep what is below
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import cached_property, partial
 from importlib.metadata import version
 from types import FrameType, GenericAlias
@@ -63,6 +65,7 @@ __all__ = [
     "call_in",
     "call_of",
     "call_where_prepared",
+    "close_after",
     "declared_model",
     "get_stream_item_type",
     "get_typed_return_annotation",
@@ -189,3 +192,9 @@ def answers_for_view() -> bool:
 def set_receive(request: Request, receive: Receive) -> None:
     """Make a request read its body from something else, also where it has begun to read."""
     request._receive = receive  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it has no setter
+
+
+def close_after(request: Request, opened: AbstractAsyncContextManager[object]) -> None:
+    """Close something at the end of a request, as if a dependency had yielded it here."""
+    stack: AsyncExitStack = request.scope["fastapi_inner_astack"]
+    stack.push_async_exit(opened)

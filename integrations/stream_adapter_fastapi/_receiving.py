@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from typing import Any
 
 from anyio import current_effective_deadline
@@ -41,12 +40,25 @@ class _SharedReceive:
         is_watched: whether there is a watcher.
     """
 
+    __slots__ = (
+        "_disconnect",
+        "_has_room",
+        "_is_complete",
+        "_kept",
+        "_lock",
+        "_look_after",
+        "_look_at",
+        "_size",
+        "is_watched",
+        "server",
+    )
+
     def __init__(self, receive: Receive) -> None:
         self.server: Receive = receive
         self._lock = asyncio.Lock()
-        self._kept = deque[Message]()
+        self._kept: list[Message] = []  # few; an empty deque has 700 bytes, and thousands of streams are silent
         self._size = 0
-        self._has_room = asyncio.Event()
+        self._has_room: asyncio.Event | None = None  # while the watcher waits for room
         self._is_complete = False  # the end of the body has come from the server
         self._disconnect: Message | None = None
         self.is_watched = False
@@ -70,13 +82,17 @@ class _SharedReceive:
 
     async def watch(self) -> Message:
         """Return the disconnect once it comes. Ask for it in one task only."""
-        patience = _PATIENCE
+        patience, lock = _PATIENCE, self._lock
         while self._disconnect is None:
-            if not await self._wait_for_room(patience):
+            if self._size >= _LIMIT and not await self._wait_for_room(patience):
                 patience *= 2
-            async with self._lock:
-                if self._disconnect is None:
-                    await self._ask_ahead()
+            await lock.acquire()
+            try:
+                # `_ask_ahead`, without a coroutine: thousands of silent streams stand here
+                if self._disconnect is None and not self._keep(await self.server()):
+                    await asyncio.get_running_loop().create_future()
+            finally:
+                lock.release()
         return self._disconnect
 
     async def _look(self) -> Message:
@@ -101,38 +117,48 @@ class _SharedReceive:
 
     async def _ask(self) -> Message:
         message = await self.server()
+        self._note(message)
+        return message
+
+    async def _ask_ahead(self) -> None:
+        if not self._keep(await self.server()):
+            await asyncio.get_running_loop().create_future()
+
+    def _keep(self, message: Message) -> bool:
+        """Keep what has come; return False if it was a second end of the body: this server reports no disconnect."""
+        was_complete = self._is_complete
+        self._note(message)
+        if self._disconnect is not None:
+            return True
+        if was_complete:
+            return False
+        self._kept.append(message)
+        self._size += _length(message)
+        return True
+
+    def _note(self, message: Message) -> None:
         if message["type"] == "http.disconnect":
             self._disconnect = message
         elif not message.get("more_body", False):
             self._is_complete = True
-        return message
-
-    async def _ask_ahead(self) -> None:
-        was_complete = self._is_complete
-        message = await self._ask()
-        if self._disconnect is not None:
-            return
-        if was_complete:  # a second end of the body: this server never says that the client has left
-            await asyncio.get_running_loop().create_future()
-        self._kept.append(message)
-        self._size += _length(message)
 
     def _take(self) -> Message:
-        message = self._kept.popleft()
+        message = self._kept.pop(0)
         self._size -= _length(message)
-        self._has_room.set()
+        if self._has_room is not None:
+            self._has_room.set()
         return message
 
     async def _wait_for_room(self, patience: float) -> bool:
         """Wait until less is kept than may be; return False if that took too long."""
-        if self._size < _LIMIT:
-            return True
-        self._has_room.clear()
+        self._has_room = asyncio.Event()
         try:
             async with asyncio.timeout(patience):
                 await self._has_room.wait()
         except TimeoutError:
             return False
+        finally:
+            self._has_room = None
         return True
 
 

@@ -110,8 +110,18 @@ class StreamResponse(StreamingResponse):
             HTTPException: the stream was refused: 503, no thread is left for another sync source; 404, no such file.
             Exception: what ended the source; before the first item nothing was sent.
         """
+        body: AsyncBody | None = None
         try:
-            await self._serve(scope, receive, send)
+            body = await self._opened(scope, send)
+            if body is not None:
+                if body.is_streaming:  # a complete body is not watched
+                    receive = watched_receive(self.request, receive)
+                await deliver(body, receive, send, pathsend=offers_pathsend(scope))
+        except RefusalError:
+            if body is None or not body.begun:
+                with AnsweringRefusals(scope):
+                    raise
+            raise
         finally:
             await self.aclose()
             if self._injected is not None and self._injected.is_sent and self._injected.look():
@@ -123,24 +133,14 @@ class StreamResponse(StreamingResponse):
         if self.background is not None:
             await self.background()
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body: AsyncBody | None = None
-        try:
-            resolved = await self._resolve(RequestHead.from_scope(scope), contract_of(scope))
-            if resolved.is_plain and self._replacement is None:
-                await deliver_plain(resolved, send)
-                return
-            body = self._open(resolved)
-            if self._replacement is not None:
-                body = await self._replaced(body, self._replacement)
-            if body.is_streaming:  # a complete body is not watched
-                receive = watched_receive(self.request, receive)
-            await deliver(body, receive, send, pathsend=offers_pathsend(scope))
-        except RefusalError:
-            if body is None or not body.begun:
-                with AnsweringRefusals(scope):
-                    raise
-            raise
+    async def _opened(self, scope: Scope, send: Send) -> AsyncBody | None:
+        """Return the body; None if it was sent at once."""
+        resolved = await self._resolve(RequestHead.from_scope(scope), contract_of(scope))
+        if resolved.is_plain and self._replacement is None:
+            await deliver_plain(resolved, send)
+            return None
+        body = self._open(resolved)
+        return body if self._replacement is None else await self._replaced(body, self._replacement)
 
     async def _resolve(self, head: RequestHead, contract: Contract | None = None) -> Resolved:
         response = self._response if contract is None else self._response.with_encoder(contract.encoder)
@@ -218,6 +218,8 @@ class _Injected:
     Attributes:
         is_sent: whether the head went out, with what was set by then.
     """
+
+    __slots__ = ("_first_status", "_response", "_seen", "is_sent")
 
     def __init__(self, response: StarletteResponse) -> None:
         self._response = response

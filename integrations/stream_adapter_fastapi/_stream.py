@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, TypeAlias, Unpack
+from typing import Annotated, Any, Self, TypeAlias, Unpack
 
 from fastapi import Depends
 from fastapi.responses import FileResponse, RedirectResponse
@@ -21,7 +20,7 @@ from stream_adapter.integration import (
 )
 from stream_adapter.types import Scope, Source
 
-from ._compat import DefaultPlaceholder, EventSourceResponse
+from ._compat import DefaultPlaceholder, EventSourceResponse, close_after
 from ._openapi import DocumentedResponse
 from ._receiving import share_receive
 from ._refusals import AnsweringRefusals
@@ -30,6 +29,30 @@ from ._response import StreamResponse
 __all__ = ["Injected", "Stream", "Streamer", "make_streamer", "options_of"]
 
 _NONE = checked_options()
+
+
+class Made:
+    """What was made for one request, which its end closes if it was never called.
+
+    Attributes:
+        responses: what was made.
+    """
+
+    __slots__ = ("responses",)
+
+    def __init__(self) -> None:
+        self.responses: list[StreamResponse] = []
+
+    async def aclose(self) -> None:
+        """Close what was never called."""
+        for made in self.responses:
+            await made.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
 
 class Streamer:
@@ -47,7 +70,7 @@ class Streamer:
         self._request = request
         self._scope: Scope = {} if request is None else request.scope
         self._injected = injected
-        self._made: list[StreamResponse] = []
+        self.made: Made = Made()
 
     @shows_options()
     def __call__(self, content: Source, **options: Unpack[ResponseKeywords]) -> StreamResponse:
@@ -61,7 +84,7 @@ class Streamer:
         for defaults in (self._of_route(), self.app_defaults or _NONE):
             response = response.with_defaults(defaults)
         made = StreamResponse(response, self._injected, self._request)
-        self._made.append(made)
+        self.made.responses.append(made)
         return made
 
     def with_request(self, response: Response) -> Response:
@@ -104,8 +127,7 @@ class Streamer:
 
     async def aclose(self) -> None:
         """Close what was made and never called: a view may raise after it, or return something else."""
-        for made in self._made:
-            await made.aclose()
+        await self.made.aclose()
 
 
 def _path_of(route: Any) -> str:
@@ -161,11 +183,9 @@ async def make_streamer(request: Request, response: Response) -> Streamer:
 Injected: TypeAlias = Annotated[Streamer, Depends(make_streamer)]
 
 
-async def _open_stream(streamer: Injected) -> AsyncIterator[Streamer]:
-    try:
-        yield streamer
-    finally:
-        await streamer.aclose()
+async def _open_stream(streamer: Injected, request: Request) -> Streamer:
+    close_after(request, streamer.made)  # a generator, which FastAPI would close, takes a kilobyte for each request
+    return streamer
 
 
 Stream: TypeAlias = Annotated[Streamer, Depends(_open_stream)]

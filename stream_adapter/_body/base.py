@@ -172,6 +172,7 @@ class Body(Report):
         format = self._flow.encoder.settle()
         if self._flow.head_of is not None:
             self.status, self.headers = self._flow.head_of(format)
+            self._flow.head_of = None
         if self._complete_body is None:
             if self._flow.keeps_length:
                 self.length = content_length(self.headers)
