@@ -37,6 +37,7 @@ __all__ = [
 Encode: TypeAlias = Callable[[Any], bytes]
 Kind: TypeAlias = Literal["bytes", "text", "number", "json"]
 
+_MOST_TYPES = 256  # in a table: one may outlive its streams, and a type is not to be held for that long
 _EXPECTED = "expected bytes, text, number or JSON value"
 
 
@@ -80,6 +81,8 @@ class ChunkTable(dict[type, Encode]):
         self._flush = flush
 
     def __missing__(self, cls: type) -> Encode:
+        if len(self) >= _MOST_TYPES:
+            self.clear()
         encode = self[cls] = self._resolve(cls)
         return encode
 

@@ -118,7 +118,7 @@ class AsyncBody(Body):
         if kind is Kind.SYNC:
             return self._thread_producer(pipe), waker
         if self._source.is_polled:
-            return PolledProducer(pipe, open_source=self._source.open, close_source=self._source.close_now), waker
+            return PolledProducer(pipe), waker
         return TaskProducer(pipe, loop=loop, threadsafe=False, async_context=None), waker
 
     async def _first_batch(self, consumer: AsyncConsumer) -> list[bytes]:

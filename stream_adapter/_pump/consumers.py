@@ -216,9 +216,9 @@ class AsyncConsumer(Consumer[LoopWaker]):
         """Send what comes while the task waits in `next` by this, if it can be."""
         if isinstance(self.producer, PolledProducer):
             self._send_early = send
-            self.producer.send_early = self._send_ready
+            self.producer.sender = self
 
-    def _send_ready(self) -> bool:
+    def send_ready(self) -> bool:
         """Send what is ready while the task waits; return False if it must go on: to finish that, for more, to end."""
         producer, buffer, send, waiter = self.producer, self.buffer, self._send_early, self._waker.waiter
         if send is None or waiter is None or waiter.done():
@@ -247,7 +247,7 @@ class AsyncConsumer(Consumer[LoopWaker]):
     def stop(self) -> None:
         """End the stream, and keep no timer: nothing more is taken."""
         if self._send_early is not None and isinstance(self.producer, PolledProducer):
-            self._send_early = self.producer.send_early = None  # they refer to each other
+            self._send_early = self.producer.sender = None  # they refer to each other
         super().stop()
         self._waker.drop_timer()
 

@@ -191,7 +191,7 @@ class _Delivery(Watched):
     def _send_early(self) -> None:
         """Do not wait for this task to send what comes while it waits, from now on."""
         if self._body.can_send_early:
-            self._early = EarlySend(self._task, self._put_early)
+            self._early = EarlySend(self._task, self)
             self._body.send_early(self._early)
 
     def _begin_send(self, size: int) -> None:
@@ -201,7 +201,8 @@ class _Delivery(Watched):
         if self._watch is not None:
             self._watch.begin_send(size)
 
-    def _put_early(self, block: bytes) -> Coroutine[Any, Any, None]:
+    def put_early(self, block: bytes) -> Coroutine[Any, Any, None]:
+        """Send a block while the task waits."""
         self._body.count(block)
         return self._put(_block(block, more=True))
 

@@ -8,29 +8,37 @@ task is woken, and goes on where the step has come to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextvars import Context
-from typing import Any
+from typing import Any, Protocol
 
 from stream_adapter._pump import Begun, context_of, step_as
 
 __all__ = ["EarlySend"]
 
 
+class Sender(Protocol):
+    """What has a task that sends."""
+
+    def put_early(self, block: bytes) -> Coroutine[Any, Any, None]:
+        """Send a block."""
+        ...
+
+
 class EarlySend:
-    """The sends of one task, which makes this.
+    """The sends of one task.
 
     Args:
-        task: the one that runs.
-        put: sends a block.
+        task: the sender's.
+        sender: holds this, until it closes it.
     """
 
-    __slots__ = ("_context", "_error", "_put", "_task", "_unsent")
+    __slots__ = ("_context", "_error", "_sender", "_task", "_unsent")
 
-    def __init__(self, task: asyncio.Task[Any], put: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, task: asyncio.Task[Any], sender: Sender) -> None:
         self._task = task
         self._context: Context | None = None
-        self._put = put
+        self._sender = sender
         self._unsent: Begun[None] | None = None
         self._error: BaseException | None = None
 
@@ -38,7 +46,7 @@ class EarlySend:
         """Send a block while the task waits; return False if the task must finish that. Call it on the task's loop."""
         if self._context is None:
             self._context = context_of(self._task, waits_for)
-        putting = self._put(block)
+        putting = self._sender.put_early(block)
         try:
             put_waits_for = step_as(self._task, self._context, putting.send, None)
         except StopIteration:

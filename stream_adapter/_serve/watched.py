@@ -45,7 +45,7 @@ class Watched:
         assert task is not None  # noqa: S101  # a coroutine that waits on an asyncio loop runs in one
         self._task, self._cancellations = task, task.cancelling()
         self._watcher = asyncio.create_task(_receive(receive, self._body))
-        self._body.interruption.callback = self._expire
+        self._body.interruption.callback = self
 
     def end_watch(self) -> bool:
         """Watch no longer; return True if the interruption has cancelled the task. Does nothing the second time."""
@@ -58,7 +58,8 @@ class Watched:
             self._expiry.cancel()
         return self._is_cancelled and self._task.uncancel() <= self._cancellations
 
-    def _expire(self) -> None:
+    def __call__(self) -> None:
+        """Cancel the task soon, unless it ends by itself before; called when the stream is interrupted."""
         if self._expiry is None:  # the callback can be called more than once
             self._expiry = self._task.get_loop().call_soon(self._cancel)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter, methodcaller
 from types import MappingProxyType
 from typing import Any
@@ -132,13 +132,13 @@ class SSE(Format):
         return self._encode_json
 
     def _encode_opening(self, item: Opening) -> bytes:
-        """Encode what begins a broker's stream: clients that lose it together do not come back together."""
-        spread = "" if self.retry is None else f"retry: {round(self.retry * random.uniform(1, _SPREAD))}\n"  # noqa: S311
-        return spread.encode() + item.sse() or self.keepalive_frame
+        return _encode_opening(self.retry, self.keepalive_frame, item)
 
     def encoder(self, *, strict: bool, charset: str) -> FormatEncoder:
         """Make the encoder of one stream; event streams are always UTF-8."""
         del strict, charset
+        if self.__class__ is SSE and self.end is None and self._encode_json is dump_json_event:
+            return FormatEncoder(self, _shared_table(self.retry, self.keepalive_frame))
         return _EventEncoder(self)
 
     def is_over(self, head: RequestHead) -> bool:
@@ -160,6 +160,25 @@ class SSE(Format):
         if self.end is not None:
             return b""
         return ServerSentEvent({"status": ending.status}, event="stream-end", id=ending.id).encoded
+
+
+def _encode_opening(retry: int | None, otherwise: bytes, item: Opening) -> bytes:
+    """Encode what begins a broker's stream: clients that lose it together do not come back together."""
+    spread = "" if retry is None else f"retry: {round(retry * random.uniform(1, _SPREAD))}\n"  # noqa: S311
+    return spread.encode() + item.sse() or otherwise
+
+
+@lru_cache(maxsize=64)
+def _shared_table(retry: int | None, keepalive_frame: bytes) -> ChunkTable:
+    """Return the table of streams that differ in nothing which their events show, and keep no state in it."""
+
+    def function_of(cls: type[Any]) -> Encode:
+        if issubclass(cls, Opening):
+            return partial(_encode_opening, retry, keepalive_frame)
+        return plain.encode_ending if issubclass(cls, Ending) else plain.encode_of(cls)
+
+    plain = SSE(retry=None)
+    return ChunkTable(function_of)
 
 
 class _EventEncoder(FormatEncoder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from stream_adapter._pump.buffer import Buffer
 from stream_adapter._pump.context import StepContext
 from stream_adapter._pump.wakeups import Waker
 
-__all__ = ["AnySource", "Encoder", "Pipe", "Producer", "undecided"]
+__all__ = ["AnySource", "Encoder", "Pipe", "Polled", "Producer", "undecided"]
 
 
 class _End:
@@ -22,6 +22,24 @@ class _End:
 _END = _End()
 
 
+class Polled(Protocol):
+    """The interface of a polled source. Methods are called on its loop, and return at once.
+
+    Attributes:
+        has_more: whether `poll` may return more without a change.
+    """
+
+    has_more: bool
+
+    def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
+        """Begin. `changed` is called on the loop where `poll` may return more; `start` runs a coroutine of a user's."""
+        ...
+
+    def poll(self) -> Sequence[object] | None:
+        """Return the items that are ready; an empty sequence while there are not any, None at the end."""
+        ...
+
+
 class AnySource(Protocol):
     """A source, as the pump sees it."""
 
@@ -29,6 +47,8 @@ class AnySource(Protocol):
     def aiterate(self) -> AsyncIterator[object]: ...
     def close(self, run: Callable[[Coroutine[Any, Any, Any]], object]) -> None: ...
     async def aclose(self) -> None: ...
+    def open(self) -> Polled: ...
+    def close_now(self) -> None: ...
     def close_failed(self, error: BaseException) -> None: ...
     def blocks(self, where: str) -> None: ...
 

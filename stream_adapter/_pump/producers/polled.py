@@ -6,32 +6,22 @@ Thousands of listeners that are silent cost one object each, and an event costs 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import Context
 from typing import Any, Protocol
 
 from stream_adapter._pump.tasks import for_task
 
-from .base import Pipe, Producer, undecided
+from .base import Pipe, Polled, Producer, undecided
 
-__all__ = ["Polled", "PolledProducer"]
+__all__ = ["EarlySender", "PolledProducer"]
 
 
-class Polled(Protocol):
-    """The interface of a polled source. Methods are called on its loop, and return at once.
+class EarlySender(Protocol):
+    """A consumer that can send while its task waits."""
 
-    Attributes:
-        has_more: whether `poll` may return more without a change.
-    """
-
-    has_more: bool
-
-    def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
-        """Begin. `changed` is called on the loop where `poll` may return more; `start` runs a coroutine of a user's."""
-        ...
-
-    def poll(self) -> Sequence[object] | None:
-        """Return the items that are ready; an empty sequence while there are not any, None at the end."""
+    def send_ready(self) -> bool:
+        """Send what is ready; return False if the task must be woken."""
         ...
 
 
@@ -43,32 +33,26 @@ class PolledProducer(Producer):
 
     Args:
         pipe: what it connects.
-        open_source: opens the source, and returns it.
-        close_source: closes it, at once.
 
     Attributes:
-        send_early: the consumer's; returns False if its task must be woken. None: it always is.
+        sender: the consumer, if it can send early; None: its task is always woken.
     """
 
     is_pulled = True
     is_polled = True
     __slots__ = (
-        "_close_source",
         "_encode",
         "_items",
         "_last",
         "_loop",
-        "_open_source",
         "_polled",
         "_task_context",
         "has_more",
-        "send_early",
+        "sender",
     )
 
-    def __init__(self, pipe: Pipe, *, open_source: Callable[[], Polled], close_source: Callable[[], None]) -> None:
+    def __init__(self, pipe: Pipe) -> None:
         super().__init__(pipe)
-        self._open_source = open_source
-        self._close_source = close_source
         self._polled: Polled | None = None
         self._loop: asyncio.AbstractEventLoop
         self._task_context: Context
@@ -76,13 +60,13 @@ class PolledProducer(Producer):
         self._items: Iterator[object] | None = None  # that were polled, and are not in the buffer yet
         self._last: type | None = None
         self._encode: Callable[[Any], bytes] = undecided
-        self.send_early: Callable[[], bool] | None = None
+        self.sender: EarlySender | None = None
 
     def start(self) -> None:
         """Open the source, and poll it."""
         self._loop, self._task_context = asyncio.get_running_loop(), for_task(self.context)
         try:
-            polled = self._polled = self.context.run(self._open_source)
+            polled = self._polled = self.context.run(self.source.open)
             polled.begin(self._changed, self._start_task)
         except BaseException as error:  # noqa: BLE001  # the consumer raises it
             self._end(error)
@@ -96,8 +80,8 @@ class PolledProducer(Producer):
         self.has_more = True
         if self._last is None:  # until the first item it is polled soon: it then notes where it begins
             self._loop.call_soon(self.pull)
-        waker, send_early = self.waker, self.send_early
-        if waker.waiting and (send_early is None or not send_early()):
+        waker, sender = self.waker, self.sender
+        if waker.waiting and (sender is None or not sender.send_ready()):
             waker.wake()
 
     def pull(self) -> bool:
@@ -160,7 +144,7 @@ class PolledProducer(Producer):
 
     def _end(self, error: BaseException | None) -> None:
         try:
-            self._close_source()
+            self.source.close_now()
         except BaseException as problem:  # noqa: BLE001  # it is logged, and the stream has ended
             self.source.close_failed(problem)
         self.buffer.end(error)
