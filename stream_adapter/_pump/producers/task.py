@@ -57,10 +57,10 @@ class TaskProducer(Producer):
         "_async_context",
         "_blocks",
         "_iterating",
-        "_loop",
         "_room",
         "_task",
         "_threadsafe",
+        "loop",
         "watched",
     )
 
@@ -73,7 +73,7 @@ class TaskProducer(Producer):
         async_context: Callable[[], AbstractAsyncContextManager[object]] | None,
     ) -> None:
         super().__init__(pipe)
-        self._loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self._threadsafe = threadsafe
         self._async_context = async_context
         self._task: asyncio.Task[object] | None = None
@@ -101,15 +101,15 @@ class TaskProducer(Producer):
             act()
             return
         try:
-            self._loop.call_soon_threadsafe(act)
+            self.loop.call_soon_threadsafe(act)
         except RuntimeError:  # the loop is closed, and every task of it has ended
             self.buffer.end()
 
     def _begin(self) -> None:
-        self.watched = blocking.watch(self._loop)
+        self.watched = blocking.watch(self.loop)
         around = self._async_context
         run: Coroutine[Any, Any, object] = self._run() if around is None else self._run_within(around)
-        self._task = eager_task(self._loop, run, for_task(self.context))
+        self._task = eager_task(self.loop, run, for_task(self.context))
 
     def block(self, where: str | None) -> None:
         """Let other tasks run after each item from now on, because the source does not."""
@@ -228,6 +228,6 @@ class TaskProducer(Producer):
     async def _wait_for_room(self) -> None:
         buffer = self.buffer
         if self._room is None:
-            self._room = LoopWaker(threadsafe=self._threadsafe, loop=self._loop)
+            self._room = LoopWaker(threadsafe=self._threadsafe, loop=self.loop)
         while buffer.is_full() and not self.stopping:
             await self._room.wait(lambda: not buffer.is_full())
