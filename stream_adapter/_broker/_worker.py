@@ -58,12 +58,16 @@ class Worker:
             self._changed.notify()
 
     def _run(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                job()
-            except Exception:  # noqa: BLE001  # the thread goes on to the next job
-                logger.exception("a job of %s failed; going on", self._name)
-            del job  # what it holds must not live on in an idle thread
+        try:
+            while (job := self._next()) is not None:
+                try:
+                    job()
+                except Exception:  # noqa: BLE001  # the thread goes on to the next job
+                    logger.exception("a job of %s failed; going on", self._name)
+                del job  # what it holds must not live on in an idle thread
+        finally:
+            with self._changed:
+                self._thread = None  # something has interrupted it: the next job starts another
 
     def _next(self) -> Callable[[], None] | None:
         with self._changed:

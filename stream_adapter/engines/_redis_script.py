@@ -2,7 +2,7 @@
 
 What a channel is there, under one hash tag, so that both keys are on one node of a cluster:
 
-    {name}:h   a hash: epoch, top, server, age, sum, and of a run status, token, expires, retain, cancelled
+    {name}:h   a hash: epoch, top, server, age, sum, seen, and of a run status, token, expires, retain, cancelled
     {name}:s   a stream with the ids `<offset>-0`; fields `t`, the time, `b`, the bytes of all entries before, `p`, the
                payload
     {name}:k:… a string for each key that was published lately: epoch, offset, time
@@ -43,10 +43,12 @@ local function text(number) return string.format('%.6f', number) end
 local function whole(number) return string.format('%.0f', number) end
 
 local got = redis.call(
-  'HMGET', head, 'epoch', 'top', 'server', 'age', 'sum', 'status', 'token', 'expires', 'retain', 'cancelled')
+  'HMGET', head, 'epoch', 'top', 'server', 'age', 'sum', 'status', 'token', 'expires', 'retain', 'cancelled',
+  'seen')
 local epoch, top, age, sum = got[1], tonumber(got[2]), tonumber(got[4]) or 300, tonumber(got[5]) or 0
 local status, token, expires, retain, cancelled =
   got[6], tonumber(got[7]), tonumber(got[8]), tonumber(got[9]), got[10] == '1'
+local seen = tonumber(got[11]) or 0
 local exists = epoch and got[3] == server and not (status and status ~= 'running' and expires <= now)
 
 local function keep(seconds)
@@ -56,13 +58,16 @@ end
 local function begin()
   redis.call('DEL', head, body)
   epoch, top, age, sum, status, token, cancelled = fresh, 0, 300, 0, false, nil, false
-  redis.call('HSET', head, 'epoch', epoch, 'top', 0, 'server', server)
+  redis.call('HSET', head, 'epoch', epoch, 'top', 0, 'server', server, 'seen', text(now))
   keep(0)
 end
 
 -- A channel that a process watches is kept, also without events: its epoch does not end while it is listened to.
 local function keep_watched()
-  if not status and redis.call('PTTL', head) < DAY * 500 then keep(0) end
+  if not status and seen < now - DAY / 2 then
+    redis.call('HSET', head, 'seen', text(now))
+    keep(0)
+  end
 end
 
 local function state(granted)

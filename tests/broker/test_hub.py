@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -529,6 +530,19 @@ def test_broker_that_is_closed_while_threads_publish_raises_its_own_errors(make_
     for thread in threads:
         thread.join(BOUND)
     assert [str(error) for error in errors] == ["the broker is closed"] * 4
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # which ends it here
+def test_thread_of_a_hub_that_something_has_ended_is_started_again(make_broker: MakeBroker) -> None:
+    live = make_broker()
+    live.publish("a", 1)
+    with listening(live, "a") as heard:
+        live.publish("a", 2)
+        assert heard.next(30).data == 2
+        worker = live._hub()._worker
+        worker.submit(sys.exit)  # an exception that is not an Exception, as job queues and gevent raise them
+        wait_until(lambda: worker._thread is None)
+        assert next(iter(live.subscribe("b", snapshot=lambda: "state"))).data == "state"
 
 
 def test_two_brokers_cannot_share_an_engine() -> None:

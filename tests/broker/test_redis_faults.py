@@ -362,11 +362,13 @@ def test_connection_that_another_thread_closes_while_it_connects_is_unavailable(
 def test_user_with_few_rights_can_do_all_that_a_broker_needs(server: RedisServer) -> None:
     commands = "evalsha script|load info subscribe unsubscribe publish ping hmget hset del xadd xrange xrevrange xtrim"
     rights = [f"+{name}" for name in f"{commands} pexpire set get time select".split()]
-    server.command("ACL", "SETUSER", "app", "on", ">secret", "~{app:*", "&{app:*", *rights)
+    names = ("~{app:*", "~{app@run:*", "&{app:*", "&{app@run:*")
+    server.command("ACL", "SETUSER", "app", "on", ">secret", *names, *rights)
     url = f"redis://app:secret@127.0.0.1:{server.port}/0"
     with sa.Broker(url, prefix="app") as live, listening(live, "a") as heard:
         live.publish("a", "1", key="k")
         assert heard.next().data == "1"
+        assert [event.data for event in live.run("k", lambda: iter(["x"]))] == ["x", {"status": "done"}]
     with sa.Broker(url, prefix="other") as live, pytest.raises(BrokerError):
         live.publish("a", "1")
 

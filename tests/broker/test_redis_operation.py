@@ -14,7 +14,7 @@ import trustme
 import stream_adapter as sa
 from stream_adapter.engines import Frame, History
 from stream_adapter.engines.redis import RedisEngine
-from stream_adapter.testing import Listening, listening
+from stream_adapter.testing import Listening, ManualClock, listening
 from tests.support.redis_server import KINDS, RedisServer, binary_of
 
 
@@ -95,11 +95,16 @@ def test_message_of_another_program_does_not_interrupt_the_subscription(server: 
 
 
 def test_key_of_a_channel_that_is_watched_does_not_expire_for_want_of_events(server: RedisServer) -> None:
-    with sa.Broker(server.url, prefix="app") as live:
-        cursor = live.publish("a", 1)
-        server.command("PEXPIRE", "{app:a}:h", "40000000")  # less than half a day is left
-        assert live.last_event_id("a") == cursor
-        assert int(server.command("PTTL", "{app:a}:h").strip(b":\r\n")) > 86_000_000
+    clock = ManualClock()
+    engine = RedisEngine(server.url, clock)
+    engine.append_many("app:a", [Frame(b"x")], history=sa.History())
+    before = engine.positions(["app:a"])
+    server.command("PEXPIRE", "{app:a}:h", "40000000")
+    for days, is_renewed in ((0.4, False), (0.2, True)):
+        clock.advance(days * 86400)
+        assert engine.positions(["app:a"]) == before
+        assert (int(server.command("PTTL", "{app:a}:h").strip(b":\r\n")) > 86_000_000) is is_renewed
+    engine.close()
 
 
 def connections(stats: bytes) -> int:
