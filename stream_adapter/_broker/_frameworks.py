@@ -17,9 +17,11 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
+from inspect import signature
 from typing import Any, TypeVar
 
 from stream_adapter._log import log_close_failure
+from stream_adapter._pump import is_on_background_loop
 
 __all__ = ["call_in_thread", "close_connections", "is_of_a_view", "own_thread", "take_locals"]
 
@@ -100,7 +102,12 @@ def _is_waited_for(asgiref: Any) -> bool:
 
 
 def _has_thread(asgiref: Any) -> bool:
-    """Return True if asgiref has a thread for this request already: one more for each listener would be too many."""
+    """Return True if asgiref has a thread for this request already: one more for each listener would be too many.
+
+    Before 3.13 it waits on the server's loop for that thread when the request ends, however long the function takes.
+    """
+    if not is_on_background_loop() and "executor" not in signature(asgiref.ThreadSensitiveContext).parameters:
+        return False
     context = asgiref.SyncToAsync.thread_sensitive_context.get(None)
     executor = asgiref.SyncToAsync.context_to_thread_executor.get(context) if context is not None else None
     return bool(getattr(executor, "_threads", None))

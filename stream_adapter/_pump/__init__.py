@@ -13,7 +13,7 @@ Who owns what:
 This package knows errors and limits. Of sources and formats it knows only the Protocols in producers/base.py.
 """
 
-from .background_loop import background_loop, run
+from .background_loop import background_loop, is_on_background_loop, run
 from .blocking import set_warn_blocking
 from .buffer import Buffer
 from .consumers import AsyncConsumer, SendEarly
@@ -61,6 +61,7 @@ __all__ = [
     "for_task",
     "in_file_thread",
     "in_thread",
+    "is_on_background_loop",
     "lease",
     "run",
     "running_loop",

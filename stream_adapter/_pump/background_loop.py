@@ -19,7 +19,7 @@ from stream_adapter.errors import UnsupportedError
 
 from .context import copy_variables
 
-__all__ = ["background_loop", "run"]
+__all__ = ["background_loop", "is_on_background_loop", "run"]
 
 T = TypeVar("T")
 
@@ -90,6 +90,11 @@ os.register_at_fork(after_in_child=_background.after_fork)
 atexit.register(_background.close)
 
 
+def is_on_background_loop() -> bool:
+    """Return True in the loop's own thread."""
+    return threading.current_thread() is _background.thread
+
+
 def background_loop() -> asyncio.AbstractEventLoop:
     """Return the loop, running in its thread, to a caller that will wait for it.
 
@@ -97,7 +102,7 @@ def background_loop() -> asyncio.AbstractEventLoop:
         RuntimeError: called in the loop's own thread, which would wait for itself without end.
         UnsupportedError: gevent has patched the threads.
     """
-    if threading.current_thread() is _background.thread:
+    if is_on_background_loop():
         raise RuntimeError("this would block the event loop on which it is to run; use the async form")
     return _background.loop()
 
