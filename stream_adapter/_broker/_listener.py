@@ -281,9 +281,12 @@ class Listener:
     def _send_snapshot(self) -> _Steps:
         """Send the state. It is loaded after the place was noted, so that what follows the place is in no hole."""
         assert self._options.snapshot is not None  # noqa: S101  # it was checked
-        for track in self._tracks:
-            if track.backlog:  # the state has them
-                track.stand(Position(track.epoch, track.backlog[-1].entry.offset), track.ring)
+        for track in self._tracks:  # what is known of by now, the state has
+            ring = track.ring
+            known = track.backlog[-1].entry.offset if track.backlog else track.offset
+            if ring.epoch == track.epoch:
+                known = max(known, ring.top)
+            track.stand(Position(track.epoch, known), ring)
         position = self._id
         state: Any = yield Call(self._options.snapshot)
         yield [Control("snapshot", state, position, time.time())]

@@ -17,7 +17,7 @@ from stream_adapter._pump import background_loop
 from stream_adapter.engines import MemoryEngine
 from stream_adapter.errors import GoneError
 from stream_adapter.integration import RequestHead
-from stream_adapter.testing import ManualClock
+from stream_adapter.testing import ManualClock, listening
 
 from .conftest import MakeBroker
 from .reading import BOUND, reading, request, wait_until
@@ -376,6 +376,21 @@ def test_gap_in_one_of_several_channels_resets_that_one(live: sa.Broker) -> None
     assert (event.data, event.channel) == (2, "a")
     live.publish("b", 3)
     assert next(events).data == 3
+
+
+def test_snapshot_after_a_gap_in_one_of_several_channels_is_followed_by_nothing_older(make_broker: MakeBroker) -> None:
+    live = make_broker(history=sa.History(bytes=1))
+    cursor = f"{live.publish('a', 'a0')}~{live.publish('b', 'b0')}"
+    live.publish_many("a", ["a1", "a2"])
+    with listening(live, "b") as heard:  # the process has what follows the cursor there
+        live.publish("b", "b1")
+        assert heard.next(30).data == "b1"
+        events = iter(live.subscribe(["a", "b"], since=cursor, snapshot=lambda: "state"))
+        snapshot = next(events)
+        assert (snapshot.event, snapshot.data) == ("snapshot", "state")
+        assert snapshot.id == f"{live.last_event_id('a')}~{live.last_event_id('b')}"
+        live.publish("b", "b2")
+        assert next(events).data == "b2"
 
 
 def test_sixteen_channels_have_a_cursor_of_256_characters(live: sa.Broker) -> None:
