@@ -23,7 +23,7 @@ from ._ring import Ring
 from ._steps import BATCH, WAIT, Call, Step
 from ._waiters import Waiter
 
-__all__ = ["Listener", "Options"]
+__all__ = ["Listener", "OnGap", "Options"]
 
 OnGap: TypeAlias = Literal["reset", "snapshot", "gone"]
 Reason: TypeAlias = Literal["trimmed", "epoch", "unknown", "slow"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import lru_cache
 from typing import Any, cast
 
 from stream_adapter._encode import kind_of
@@ -13,7 +14,7 @@ from stream_adapter.formats._published import Item
 from ._channel import MAX_REPLAY
 from ._hub import Hub
 from ._ids import MAX_CHANNELS, ChannelName
-from ._listener import Listener, Options
+from ._listener import Listener, OnGap, Options
 from ._listening import EventSource, Listening
 from ._waiters import LoopWaiter, ThreadWaiter
 
@@ -43,7 +44,14 @@ def options_of(  # noqa: PLR0917  # in the order of the public function's
         raise ValueError(f"on_gap: expected 'reset', 'snapshot' or 'gone', got {on_gap!r}")
     if on_gap == "snapshot" and snapshot is None:
         raise ValueError("on_gap: 'snapshot' needs snapshot=, a function that loads the state")
+    if since is None and replay is None and snapshot is None:
+        return _plain_options(names, cast("Any", on_gap))
     return Options(names, since, cast("Any", replay), cast("Any", snapshot), cast("Any", on_gap))
+
+
+@lru_cache(1024)  # thousands of listeners have the same
+def _plain_options(names: tuple[ChannelName, ...], on_gap: OnGap) -> Options:
+    return Options(names, None, None, None, on_gap)
 
 
 def _check_replay(replay: object, since: str | None) -> None:

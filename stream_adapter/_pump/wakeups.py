@@ -132,9 +132,10 @@ class LoopWaker(Waker):
 
     def set_timer(self, seconds: float) -> None:
         """End the wait that is under way in so many seconds, if one is then: a timer serves many waits."""
-        self._timer = self._loop.call_later(seconds, self._on_timer, context=_timer_context(self._loop))
+        self._timer = self._loop.call_later(seconds, self, context=_timer_context(self._loop))
 
-    def _on_timer(self) -> None:
+    def __call__(self) -> None:
+        """End the wait: the timer's time has come. A bound method would be one more object for each silent stream."""
         self._timer = None
         self._set()
 
