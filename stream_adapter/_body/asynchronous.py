@@ -204,13 +204,9 @@ class AsyncBody(Body):
         return consumer is not None and self.length is None and consumer.can_send_early
 
     def send_early(self, send: SendEarly) -> None:
-        """Send what comes while `next` waits by this, and count it. `next` returns b"" to have it finished."""
+        """Send what comes while `next` waits by this, which counts it. `next` returns b"" to have it finished."""
         if self._consumer is not None:
             self._consumer.send_early(send)
-
-    def count(self, block: bytes) -> None:
-        """Count a block that is sent early."""
-        self._bytes += len(block)
 
     def _last_record(self, raised: BaseException) -> bytes:
         """Return what a stream that failed sends last; the next call raises.
@@ -222,7 +218,7 @@ class AsyncBody(Body):
         try:
             record = self._fail(error)
             if record:
-                self._bytes += len(record)
+                self.bytes_sent += len(record)
                 return record
             if error is raised:
                 raise error
@@ -236,13 +232,13 @@ class AsyncBody(Body):
         else:
             block = b"".join(pending)
             pending.clear()
-        self._bytes += len(block)
+        self.bytes_sent += len(block)
         self._done = self._consumer is None  # a whole body is one block
         return block
 
     def _check_length(self, length: int, pending: list[bytes]) -> None:
         """Raise if the body is longer than its Content-Length, or ends before that."""
-        total = self._bytes + sum(map(len, pending))
+        total = self.bytes_sent + sum(map(len, pending))
         if total > length or (total < length and not pending):
             raise ContentLengthError(length, total, complete=not pending)
 

@@ -39,7 +39,6 @@ class Report:
     __slots__ = ("_error", "_reason")
 
     _buffer: Buffer
-    _bytes: int
     _context: StepContext
     _done: bool
     _error: BaseException | None
@@ -51,6 +50,7 @@ class Report:
     _source: Source
     _started: bool
     _started_at: float
+    bytes_sent: int
     interruption: Interruption
     length: int | None
 
@@ -138,7 +138,7 @@ class Report:
             reason=reason,
             error=self._error,
             chunks=self._buffer.count,
-            bytes_sent=self._bytes,
+            bytes_sent=self.bytes_sent,
             time_to_first_chunk=None if self._first_at is None else self._first_at - self._started_at,
             duration=now - self._started_at,
         )
@@ -164,7 +164,7 @@ class Report:
 
     @property
     def _progress(self) -> tuple[int, int]:
-        return self._buffer.count, self._bytes
+        return self._buffer.count, self.bytes_sent
 
     def _log(self, level: int, happened: str, then: str, error: BaseException | None = None) -> None:
         log_stream(level, self._name, happened, then, progress=self._progress, error=error)

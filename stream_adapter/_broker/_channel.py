@@ -31,7 +31,7 @@ class Channel:
 
     Attributes:
         ring: its newest events; None until its position is known.
-        by_group: its waiters, by their loop; None for those of threads.
+        by_group: its waiters, and what wakes each, by their loop; None for those of threads.
         observers: called when the engine reports a change, in any thread: those of runs that are produced here.
         listeners: how many there are, and observers.
         opened: done when it is watched and `ring` is there.
@@ -43,7 +43,7 @@ class Channel:
         self.name: ChannelName = name
         self.key: str = name.key
         self.ring: Ring | None = None
-        self.by_group: dict[LoopGroup | None, dict[Waiter, None]] = {}
+        self.by_group: dict[LoopGroup | None, dict[Waiter, Callable[[], None]]] = {}
         self.observers: dict[Callable[[], object], None] = {}
         self.listeners: int = 0
         self.opened: Future[None] | None = None
@@ -60,5 +60,5 @@ class Channel:
             if group is not None:
                 group.schedule(self)
             else:
-                for waiter in waiters:
-                    waiter.wake()
+                for wake in waiters.values():
+                    wake()

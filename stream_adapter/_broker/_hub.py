@@ -92,7 +92,7 @@ class Hub(Openings, Receiver):
         group = waiter.group if isinstance(waiter, LoopWaiter) else None
         with self.lock:
             channel = self._counted(name, group)
-            channel.by_group.setdefault(group, {})[waiter] = None
+            channel.by_group.setdefault(group, {})[waiter] = waiter.wake
             is_known = epoch is not None and channel.ring is not None and channel.ring.epoch == epoch
         return channel, _DONE if is_known else self.opening(channel)
 

@@ -20,7 +20,7 @@ from ._hub import Hub
 from ._ids import ChannelName, cursors_of
 from ._records import Control, Delivery, Record, StreamOpen
 from ._ring import Ring
-from ._steps import BATCH, WAIT, Call, Step
+from ._steps import BATCH, FOLLOW, WAIT, Call, Step
 from ._waiters import Waiter
 
 __all__ = ["Listener", "OnGap", "Options"]
@@ -91,7 +91,6 @@ class Listener:
         self._patience = _PATIENCE if is_patient else 0.0
         self._tracks = [_Track(name) for name in options.names]
         self._is_single = len(self._tracks) == 1
-        self._is_idle = False  # waits for what comes next in the one channel
 
     def steps(self) -> Generator[Step, Any, None]:
         """Enter the channels, catch up, and follow them. Closing it leaves them.
@@ -128,18 +127,14 @@ class Listener:
             opened = self._hub.opening(channel)
 
     def newest(self) -> Sequence[Item] | None:
-        """Return the records that came while the steps wait; None if the steps must say what is next."""
-        if not self._is_idle or self._hub.is_closed:
-            return None
+        """Return the records that came in the one channel; None if the steps must say what is next."""
         track = self._tracks[0]
         ring = track.ring
-        if track.channel.ring is not ring:
+        if track.channel.ring is not ring or self._hub.is_closed:
             return None
-        if ring.top <= track.offset:
-            return []
         records = ring.after(track.offset, BATCH)
         if not records:
-            return None
+            return None if ring.top > track.offset else records
         track.offset = records[-1].entry.offset
         return records
 
@@ -216,9 +211,7 @@ class Listener:
                     yield from self._catch_up(track, "slow")
                 is_idle = False
             if is_idle:
-                self._is_idle = self._is_single
-                yield WAIT
-                self._is_idle = False
+                yield FOLLOW if self._is_single else WAIT
 
     def _change_ring(self, track: _Track, ring: Ring) -> _Steps:
         """Continue in the ring that replaced a broken one."""

@@ -26,7 +26,7 @@ from stream_adapter._source_protocols import Opener, PolledSource, RequestSource
 from stream_adapter.formats._published import Item, Opening
 
 from ._records import Control, Delivery, Event, Record
-from ._steps import BATCH, WAIT, Call, Step, Steps, aresult_of, go_on, sent, thrown
+from ._steps import BATCH, FOLLOW, Call, Step, Steps, Wait, aresult_of, go_on, sent, thrown
 from ._waiters import LoopWaiter, ThreadWaiter, is_gevent
 
 __all__ = ["AsyncStream", "EventSource", "Listening", "SyncStream"]
@@ -66,7 +66,7 @@ class Listening(Opener):
                 if isinstance(step, list):
                     yield from step
                     step = next(steps, None)
-                elif step is WAIT:
+                elif isinstance(step, Wait):
                     waiter.wait()
                     step = next(steps, None)
                 else:
@@ -82,7 +82,7 @@ class Listening(Opener):
         try:
             step: Step | None = next(steps, None)
             while step is not None:
-                if step is WAIT:
+                if isinstance(step, Wait):
                     await waiter.wait()
                     step = next(steps, None)
                 elif isinstance(step, list):
@@ -145,10 +145,11 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
     __slots__ = (
         "_changed",
         "_cursor",
+        "_follows",
         "_items",
+        "_listener",
         "_listening",
         "_loop",
-        "_newest",
         "_pending",
         "_start",
         "_steps",
@@ -161,9 +162,10 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         self._items: AsyncGenerator[Item] | None = None
         self._steps: Generator[Step, Any, None] | None = None
         self._pending: Future[Any] | asyncio.Task[Any] | None = None
+        self._follows = False  # the listener says what has come, without its steps
         self.has_more: bool = True
         self._changed: Callable[[], None]
-        self._newest: Callable[[], Sequence[Item] | None]
+        self._listener: Steps
         self._start: Callable[[Any], asyncio.Task[Any]]
 
     @property
@@ -175,23 +177,22 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         """Make the listener; it enters its channels when it is polled."""
         self._changed, self._start = changed, start
         self._loop = asyncio.get_running_loop()
-        listener, waiter = self._listening.listener(self._cursor)
+        self._listener, waiter = self._listening.listener(self._cursor)
         assert isinstance(waiter, LoopWaiter)  # noqa: S101  # a loop runs here
         waiter.changed = changed
-        self._steps = listener.steps()
-        self._newest = listener.newest
+        self._steps = self._listener.steps()
 
     def poll(self) -> Sequence[Item] | None:
         """Return the newest items, or run the listener's steps until one has items, or must wait."""
+        if self._follows:
+            newest = self._listener.newest()
+            if newest is not None:
+                self.has_more = len(newest) == BATCH
+                return newest
+            self._follows = False
+        self.has_more = True
         steps = self._steps
-        if steps is None:
-            return None
-        newest = None if self._pending is not None else self._newest()
-        if newest is None:
-            self.has_more = True
-            return self._step(steps)
-        self.has_more = len(newest) == BATCH
-        return newest
+        return None if steps is None else self._step(steps)
 
     def _step(self, steps: Generator[Step, Any, None]) -> Sequence[Item] | None:
         pending = self._pending
@@ -205,7 +206,8 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         while not isinstance(step, list):
             if step is None:
                 return None
-            if step is WAIT:
+            if isinstance(step, Wait):
+                self._follows = step is FOLLOW
                 return ()
             self._pending = pending = self._started(step)
             if not pending.done():
@@ -228,7 +230,7 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
 
     def close(self) -> None:
         """Leave the channels."""
-        steps, self._steps = self._steps, None
+        steps, self._steps, self._follows = self._steps, None, False
         if isinstance(self._pending, asyncio.Task):
             self._pending.cancel()
         if steps is not None:

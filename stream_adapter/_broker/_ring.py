@@ -45,13 +45,13 @@ class Ring:
     def after(self, offset: int, most: int) -> list[Record]:
         """Return up to `most` records after `offset`, as far as they are contiguous."""
         get = self._records.get
-        found: list[Record] = []
-        offset += 1
-        while (record := get(offset)) is not None:
+        record = get(offset + 1)
+        if record is None:
+            return []
+        found = [record]
+        last = min(self.top, offset + most)
+        while record.entry.offset < last and (record := get(record.entry.offset + 1)) is not None:
             found.append(record)
-            if len(found) >= most:
-                break
-            offset += 1
         return found
 
     def add(self, entries: Iterable[Entry]) -> bool:

@@ -14,16 +14,31 @@ from stream_adapter.formats._published import Item
 
 from ._frameworks import call_in_thread
 
-__all__ = ["BATCH", "WAIT", "Call", "Step", "Steps", "aresult_of", "go_on", "result_of", "sent", "thrown"]
+__all__ = [
+    "BATCH",
+    "FOLLOW",
+    "WAIT",
+    "Call",
+    "Step",
+    "Steps",
+    "Wait",
+    "aresult_of",
+    "go_on",
+    "result_of",
+    "sent",
+    "thrown",
+]
 
 BATCH = 64  # records that are delivered before other tasks run
 
 
-class _Wait:
+class Wait:
     """A step that waits until the listener is woken."""
 
 
-WAIT: Final = _Wait()
+WAIT: Final = Wait()
+FOLLOW: Final = Wait()
+"""The same, where `Steps.newest` may be asked what has come, in place of the steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +48,7 @@ class Call:
     function: Callable[[], Any]
 
 
-Step: TypeAlias = list[Item] | Future[Any] | Call | _Wait
+Step: TypeAlias = list[Item] | Future[Any] | Call | Wait
 
 
 class Steps(Protocol):
@@ -44,7 +59,7 @@ class Steps(Protocol):
         ...
 
     def newest(self) -> Sequence[Item] | None:
-        """Return what came while the steps wait, at most `BATCH` items; None if the steps must say what is next."""
+        """Return what came since `FOLLOW`, at most `BATCH` items; None if the steps must say what is next."""
         ...
 
 

@@ -33,7 +33,7 @@ class LoopWaiter:
 
     Attributes:
         group: those of its loop.
-        changed: called when it is woken, if it does not wait in a task.
+        changed: called to wake it, if it does not wait in a task.
     """
 
     __slots__ = ("_future", "changed", "group")
@@ -43,11 +43,12 @@ class LoopWaiter:
         self.changed: Callable[[], None] | None = None
         self._future: asyncio.Future[None] | None = None
 
-    def wake(self) -> None:
-        """Wake the listener if it waits. Call it on its loop."""
-        if self.changed is not None:
-            self.changed()
-            return
+    @property
+    def wake(self) -> Callable[[], None]:
+        """What wakes the listener if it waits. Call it on its loop."""
+        return self.changed or self._end_wait
+
+    def _end_wait(self) -> None:
         future = self._future
         if future is not None and not future.done():
             future.set_result(None)
@@ -71,9 +72,10 @@ class ThreadWaiter:
         # a greenlet is interrupted at once, and thousands of them would keep the loop of gevent busy
         self._wait = _wait_at_once if is_gevent() else wait_interruptibly
 
-    def wake(self) -> None:
-        """Wake it, from any thread; it checks again even if it did not wait."""
-        self._event.set()
+    @property
+    def wake(self) -> Callable[[], None]:
+        """What wakes it, from any thread; it checks again even if it did not wait."""
+        return self._event.set
 
     def wait(self) -> None:
         """Wait until it is woken. The caller checks its condition afterwards."""
@@ -101,10 +103,10 @@ Waiter: TypeAlias = LoopWaiter | ThreadWaiter
 
 
 class Waiters(Protocol):
-    """What has listeners that wait."""
+    """What has listeners that wait, and for each of them what wakes it."""
 
     @property
-    def by_group(self) -> dict[LoopGroup | None, dict[Waiter, None]]: ...
+    def by_group(self) -> dict[LoopGroup | None, dict[Waiter, Callable[[], None]]]: ...
 
 
 class LoopGroup:
@@ -140,15 +142,15 @@ class LoopGroup:
         with self._lock:
             self._is_called = False
             due, self._due = self._due, {}
-            waiters: list[Waiter] = []
+            wakes: list[Callable[[], None]] = []
             for channel in due:
-                waiters += channel.by_group.get(self, ())
-        self._wake_some(waiters)
+                wakes += channel.by_group.get(self, {}).values()
+        self._wake_some(wakes)
 
-    def _wake_some(self, waiters: list[Waiter]) -> None:
+    def _wake_some(self, wakes: list[Callable[[], None]]) -> None:
         """Wake listeners, a few at a time: other tasks of the loop run between them."""
-        for waiter in waiters[-_AT_A_TIME:]:
-            waiter.wake()
-        del waiters[-_AT_A_TIME:]
-        if waiters:
-            self.loop.call_soon(self._wake_some, waiters)
+        for wake in wakes[-_AT_A_TIME:]:
+            wake()
+        del wakes[-_AT_A_TIME:]
+        if wakes:
+            self.loop.call_soon(self._wake_some, wakes)

@@ -50,6 +50,11 @@ class Buffer:
         self.items.append(chunk)
         return not self.credit(len(chunk))
 
+    def put_all(self, chunks: list[bytes]) -> None:
+        """Append chunks, however full it is."""
+        self.items += chunks
+        self.put_bytes += sum(map(len, chunks))
+
     def put_frame(self, frame: bytes) -> None:
         """Append bytes that are not a chunk of the source: the end of a format."""
         self.frames += 1

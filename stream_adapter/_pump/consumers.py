@@ -100,11 +100,18 @@ class Consumer(Generic[W]):
         batch = buffer.take() if self._one_by_one else [buffer.take_joined()]
         if not self._is_polled:
             self.producer.resume()
-        # also of the first batch, before keepalives start; most are whole frames
+        self._note_taken(batch)
+        return batch
+
+    def _note_taken(self, batch: list[bytes]) -> None:
+        """Note what is sent next, also before keepalives start: these follow whole frames, and deadlines begin again.
+
+        Raises:
+            StreamTimeoutError: total_timeout has passed.
+        """
         self._tail = _WHOLE if batch[-1].endswith(_WHOLE) else _tail(self._tail, batch)
         if self._is_timed:
             self.deadlines.sent(time.monotonic())
-        return batch
 
     def _time_left(self) -> float | None:
         return self.deadlines.time_left(time.monotonic()) if self._is_timed else None
@@ -223,14 +230,18 @@ class AsyncConsumer(Consumer[LoopWaker]):
         producer, buffer, send, waiter = self.producer, self.buffer, self._send_early, self._waker.waiter
         if send is None or waiter is None or waiter.done():
             return False
-        producer.pull()
+        chunks = producer.ready()
         if buffer.ended:
+            buffer.put_all(chunks)
             return False
-        try:
-            batch = self._take()
-        except (Interrupted, StreamTimeoutError):  # the task raises it
-            return False
-        self._has_unsent = batch is not None and not send(batch[0], waiter)
+        if chunks:
+            buffer.taken_count += len(chunks)
+            block = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            try:
+                self._note_taken([block])
+            except StreamTimeoutError:  # the task raises it
+                return False
+            self._has_unsent = not send(block, waiter)
         return not (self._has_unsent or producer.has_more)
 
     def _set_timer(self) -> None:

@@ -174,16 +174,26 @@ def step_as(task: asyncio.Task[Any], context: Context, step: Callable[..., T], *
     What the step enters, such as `asyncio.timeout`, the task may leave.
     """
     loop = task.get_loop()
-    caller = asyncio.current_task(loop)
-    if caller is not None:
-        _leave_task(loop, caller)
-    _enter_task(loop, task)
+    try:
+        _enter_task(loop, task)
+    except RuntimeError:  # a task runs, and goes on afterwards
+        return _step_within(loop, task, context, step, *arguments)
     try:
         return context.run(step, *arguments)
     finally:
         _leave_task(loop, task)
-        if caller is not None:
-            _enter_task(loop, caller)
+
+
+def _step_within(
+    loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], context: Context, step: Callable[..., T], *arguments: Any
+) -> T:
+    caller = asyncio.current_task(loop)
+    assert caller is not None  # noqa: S101  # no step of a task could be entered
+    _leave_task(loop, caller)
+    try:
+        return step_as(task, context, step, *arguments)
+    finally:
+        _enter_task(loop, caller)
 
 
 if sys.version_info >= (3, 12):

@@ -14,9 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any
 
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, WAIT, AsyncBody
 from stream_adapter._headers import outgoing_head
@@ -136,7 +135,7 @@ async def deliver_plain(resolved: Resolved, send: Send) -> None:
 class _Delivery(Watched):
     """One response."""
 
-    __slots__ = ("_early", "_handed_head", "_is_sending", "_send", "_sent_bytes", "_watch")
+    __slots__ = ("_early", "_handed_head", "_is_sending", "_send", "_watch", "_watched_bytes")
 
     def __init__(self, body: AsyncBody, send: Send) -> None:
         super().__init__(body)
@@ -144,7 +143,7 @@ class _Delivery(Watched):
         self._watch: SendWatch | None = None  # made by the first `send` that is watched
         self._early: EarlySend | None = None
         self._handed_head = self._is_sending = False
-        self._sent_bytes = 0
+        self._watched_bytes = 0  # that the watch knows of
 
     def watch(self, receive: Receive) -> None:
         """Watch the client of a response that waits, and how much it takes; call it in the task that sends."""
@@ -152,7 +151,7 @@ class _Delivery(Watched):
         if self._handed_head:
             self._send_early()
         if self._is_sending:
-            self._begin_send(self._sent_bytes)
+            self._begin_send()
 
     def end_watch(self) -> bool:
         """Watch no longer; return True if the interruption has cancelled the task."""
@@ -174,19 +173,19 @@ class _Delivery(Watched):
         if file is not None:
             await self.run_pathsend(file)
             return
-        await self._put(_start(body.status, body.headers))
+        await self._put(self._send, _start(body.status, body.headers))
         body.begun = True
         if not body.is_streaming:
-            await self._put(_block(await body.next() or b"", more=False))
+            await self._put(self._send, _block(await body.next() or b"", more=False))
             return
         while (block := body.take()) is not None:
             if block is WAIT:
                 await body.wait()
             elif block:
-                await self._put(_block(block, more=True))
+                await self._put(self._send, _block(block, more=True))
             elif self._early is not None:
-                await self._early.finish()
-        await self._put(_block(b"", more=False))
+                await self._put(self._early.finish)
+        await self._put(self._send, _block(b"", more=False))
 
     def _send_early(self) -> None:
         """Do not wait for this task to send what comes while it waits, from now on."""
@@ -194,17 +193,10 @@ class _Delivery(Watched):
             self._early = EarlySend(self._task, self)
             self._body.send_early(self._early)
 
-    def _begin_send(self, size: int) -> None:
-        if self._watch is None and self._body.is_streaming:
-            self._watch = SendWatch.of(self._body)
-            size = self._sent_bytes
-        if self._watch is not None:
-            self._watch.begin_send(size)
-
-    def put_early(self, block: bytes) -> Coroutine[Any, Any, None]:
-        """Send a block while the task waits."""
-        self._body.count(block)
-        return self._put(_block(block, more=True))
+    async def put_early(self, block: bytes) -> None:
+        """Send a block as a step of the task, which finishes it, and watches it, only if it waits."""
+        self._body.bytes_sent += len(block)
+        await self._send(_block(block, more=True))
 
     async def run_pathsend(self, file: OpenFile) -> None:
         """Leave the body to the server, which opens the path. It must be the path of the file that the head describes.
@@ -212,10 +204,10 @@ class _Delivery(Watched):
         Raises:
             FileChangedError: it was not, just before the server got the message or just after.
         """
-        await self._put(_start(self._body.status, self._body.headers))
+        await self._put(self._send, _start(self._body.status, self._body.headers))
         self._body.begun = True
         await _check_path(file)
-        await self._put({"type": "http.response.pathsend", "path": file.path})
+        await self._put(self._send, {"type": "http.response.pathsend", "path": file.path})
         await _check_path(file)
 
     async def end(self, ending: ClientDisconnected | StreamAborted) -> None:
@@ -241,20 +233,27 @@ class _Delivery(Watched):
         await refuse(error, self._send)
         return True
 
-    async def _put(self, message: Message) -> None:
-        size = len(message.get("body", b""))
-        self._sent_bytes += size
+    async def _put(self, send: Callable[..., Awaitable[None]], *message: Message) -> None:
+        """Send, and watch the client while that waits."""
         self._is_sending = True
         if self.is_watched:
-            self._begin_send(size)
+            self._begin_send()
         try:
-            await self._send(message)
+            await send(*message)
         except OSError as error:
             self._body.interrupt("disconnect")
             raise ClientDisconnected from error
         self._is_sending = False
         if self._watch is not None:
             self._watch.end_send()
+
+    def _begin_send(self) -> None:
+        body = self._body
+        if self._watch is None and body.is_streaming:
+            self._watch = SendWatch.of(body)
+        if self._watch is not None:
+            self._watch.begin_send(body.bytes_sent - self._watched_bytes)
+            self._watched_bytes = body.bytes_sent
 
 
 async def _sent_by_path(body: AsyncBody) -> OpenFile | None:

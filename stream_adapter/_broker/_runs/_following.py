@@ -10,7 +10,7 @@ from stream_adapter._broker._channel import MAX_REPLAY, Channel, Read
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._records import Record
 from stream_adapter._broker._ring import Ring
-from stream_adapter._broker._steps import BATCH, WAIT, Step
+from stream_adapter._broker._steps import BATCH, FOLLOW, WAIT, Step
 from stream_adapter._broker._waiters import Waiter
 from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.formats._published import Ending, Item, Opening
@@ -73,7 +73,6 @@ class Follower:
         self._waiter = waiter
         self._on_end = on_end
         self._ring: Ring | None = None  # that is read now
-        self._is_idle = False  # waits for what comes next in that ring
 
     def steps(self) -> Generator[Step, Any, None]:
         """Enter the channel, read what is there, and follow it to the run's end. Closing it leaves the channel.
@@ -92,9 +91,9 @@ class Follower:
             self._hub.leave(channel, self._waiter)
 
     def newest(self) -> Sequence[Item] | None:
-        """Return the items that came while the steps wait; None if the steps must say what is next."""
+        """Return the items that came in the ring; None if the steps must say what is next."""
         ring = self._ring
-        if not self._is_idle or ring is None or self._hub.is_closed:
+        if ring is None or self._hub.is_closed:
             return None
         records = ring.after(self._offset, BATCH)
         if not records or is_ending(records[-1]):
@@ -116,9 +115,7 @@ class Follower:
                     yield [self._lost()]
                     return
                 if ring is not None and ring.epoch == self._epoch and ring.top <= self._offset:
-                    self._is_idle = True
-                    yield WAIT
-                    self._is_idle = False
+                    yield FOLLOW
                     continue
                 read = yield from self._read(channel)
                 if read is None:

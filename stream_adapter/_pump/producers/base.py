@@ -117,6 +117,10 @@ class Producer:
         """Fill the empty buffer, if the consumer runs the source itself; return True then."""
         return False
 
+    def ready(self) -> list[bytes]:
+        """Return what a polled source has ready."""
+        return []
+
     def resume(self) -> None:
         """Continue: the consumer has emptied the buffer."""
 

@@ -53,11 +53,11 @@ class PolledProducer(Producer):
 
     def __init__(self, pipe: Pipe) -> None:
         super().__init__(pipe)
-        self._polled: Polled | None = None
+        self._polled: Polled
         self._loop: asyncio.AbstractEventLoop
         self._task_context: Context
         self.has_more: bool = True
-        self._items: Iterator[object] | None = None  # that were polled, and are not in the buffer yet
+        self._items: Iterator[object] | None = None  # that were polled, and had no room
         self._last: type | None = None
         self._encode: Callable[[Any], bytes] = undecided
         self.sender: EarlySender | None = None
@@ -66,8 +66,8 @@ class PolledProducer(Producer):
         """Open the source, and poll it."""
         self._loop, self._task_context = asyncio.get_running_loop(), for_task(self.context)
         try:
-            polled = self._polled = self.context.run(self.source.open)
-            polled.begin(self._changed, self._start_task)
+            self._polled = self.context.run(self.source.open)
+            self._polled.begin(self._changed, self._start_task)
         except BaseException as error:  # noqa: BLE001  # the consumer raises it
             self._end(error)
             return
@@ -78,7 +78,7 @@ class PolledProducer(Producer):
 
     def _changed(self) -> None:
         self.has_more = True
-        if self._last is None:  # until the first item it is polled soon: it then notes where it begins
+        if not self.buffer.taken_count:  # until the first item it is polled soon: it then notes where it begins
             self._loop.call_soon(self.pull)
         waker, sender = self.waker, self.sender
         if waker.waiting and (sender is None or not sender.send_ready()):
@@ -86,56 +86,43 @@ class PolledProducer(Producer):
 
     def pull(self) -> bool:
         """Fill the empty buffer with what is ready; return True if the consumer has something to take."""
-        if not self.has_more:
-            return False
-        polled, buffer = self._polled, self.buffer
-        if polled is None or buffer.ended:
-            return False
+        buffer = self.buffer
+        if self.has_more and not buffer.items and not buffer.ended:
+            buffer.put_all(self.ready())
+        return bool(buffer.items) or buffer.ended
+
+    def ready(self) -> list[bytes]:
+        """Return what is ready, past the buffer, and no more than it holds; end the buffer after the last of it."""
+        chunks: list[bytes] = []
+        room = self.buffer.high_water
         try:
-            room = buffer.high_water
-            while self.has_more and room > 0:
+            while self.has_more:
                 items = self._items
                 if items is None:
-                    ready = polled.poll()
-                    if not ready:
-                        if ready is None:
+                    polled = self._polled.poll()
+                    if polled is None:
+                        if not chunks:
                             self._finish()
                             self._end(None)
-                            return True
-                        self.has_more = False
                         break
-                    items = iter(ready)
-                    self.has_more = polled.has_more
-                room = self._put_items(items, room)
+                    items, self.has_more = iter(polled), self._polled.has_more and bool(polled)
+                for item in items:
+                    if type(item) is not self._last:
+                        self._last, self._encode = type(item), self.encoder.table[type(item)]
+                    try:
+                        chunk = self._encode(item)
+                    except Exception as error:  # noqa: BLE001  # it is raised, explained
+                        problem = self.encoder.explain(error, item)
+                        raise problem from problem.__cause__
+                    chunks.append(chunk)
+                    room -= len(chunk)
+                    if room <= 0:
+                        self._items, self.has_more = items, True
+                        return chunks
+                self._items = None
         except BaseException as error:  # noqa: BLE001  # the consumer raises it, after what came before
             self._end(error)
-            return True
-        return bool(buffer.items)
-
-    def _put_items(self, items: Iterator[object], room: int) -> int:
-        """Put items until the buffer is full, and keep those that are left; return how many bytes it has room for."""
-        buffer = self.buffer
-        chunks = buffer.items
-        self._items = items
-        for item in items:
-            if type(item) is not self._last:
-                self._last = type(item)
-                self._encode = self.encoder.table[type(item)]
-            try:
-                chunk = self._encode(item)
-            except Exception as error:  # noqa: BLE001  # it is raised, explained
-                problem = self.encoder.explain(error, item)
-                raise problem from problem.__cause__
-            chunks.append(chunk)
-            size = len(chunk)
-            buffer.put_bytes += size
-            room -= size
-            if room <= 0 or len(chunks) >= buffer.max_items:
-                self.has_more = True
-                break
-        else:
-            self._items = None
-        return room
+        return chunks
 
     def stop(self) -> None:
         """Close the source at once: it is never in the middle of a step here."""
