@@ -136,7 +136,9 @@ def test_run_whose_loop_has_gone_without_ending_it_is_lost(live: sa.Broker) -> N
     joined = live.join("a")
     assert joined is not None
     assert [event.data for event in joined][-1]["run"] == "lost"
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
-    loop.run_until_complete(asyncio.sleep(0.01))
+    while tasks := asyncio.all_tasks(loop):
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.wait(tasks))
+    loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
