@@ -34,12 +34,14 @@ from ._serve.send_timeout import SendWatch
 from ._serve.server_file import ServerFile, server_file
 from ._server_sockets import client_connection
 from ._shortcut_decorators import FormatDecorators
+from ._source_protocols import RequestSource
 from ._status import is_bodiless
 from ._unopened import aclose_unopened, close_unopened
 from ._views import StreamingDecorator, ViewDecorator, as_response, is_stream, response_of_view
 from .errors import RefusalError
 from .formats._base import FormatEncoder
 from .formats._event import event_of, is_event
+from .formats._published import Ending, Published
 
 # isort: split
 # Names that an integration of this version does not need. They are importable in this version still.
@@ -60,11 +62,14 @@ __all__ = [
     "AsyncBody",
     "ChunkTable",
     "Encode",
+    "Ending",
     "FormatDecorators",
     "FormatEncoder",
     "Hooks",
+    "Published",
     "RefusalError",
     "RequestHead",
+    "RequestSource",
     "Resolved",
     "ResponseKeywords",
     "ResponseOptions",

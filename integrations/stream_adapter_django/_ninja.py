@@ -28,7 +28,7 @@ from django.http.response import HttpResponseBase
 
 from stream_adapter import Response, ServerSentEvent
 from stream_adapter.errors import ChunkValueError
-from stream_adapter.integration import ResponseOptions, checked_options
+from stream_adapter.integration import RequestSource, ResponseOptions, checked_options
 
 from ._requests import holding
 from ._response import StreamResponse
@@ -180,11 +180,12 @@ class Contract:
             context: what the resolvers of a schema are given.
 
         Raises:
-            TypeError: it is a Response, whose items cannot be seen.
+            TypeError: it is a Response, a run or a subscription, whose items cannot be seen.
         """
-        if isinstance(result, Response):
+        if isinstance(result, (Response, RequestSource)):
+            cls = cast("type[object]", result.__class__)
             raise TypeError(
-                f"{self._view}: response= is declared, which cannot be held for a Response that the operation returns;"
+                f"{self._view}: response= is declared, which cannot be held for a {cls.__name__} that the operation returns;"
                 " return or yield its items, with a format for @streaming, or declare no response"
             )
         is_sync, is_async = hasattr(result, "__iter__"), hasattr(result, "__aiter__")

@@ -5,6 +5,8 @@ The contract is the route's `response_model`, or else the view's return annotati
 validated by it, and what is sent is its serialization: fields that the model does not have are not in it. Options alone
 leave out of any item what they name. So the contract stands between the source and the format, whichever that is.
 
+Of a run or a subscription the data of each event is held to it, once more for each listener.
+
 What it does not touch: bytes and text under a media type that the view names (they are framed already, and FastAPI does
 not look into what a `response_class` of one's own streams), files, and what `on_error` returns.
 """
@@ -26,7 +28,16 @@ from starlette.responses import Response
 import stream_adapter as sa
 from stream_adapter.errors import ChunkValueError
 from stream_adapter.formats import SSE, Auto, Format
-from stream_adapter.integration import ChunkTable, Encode, FormatEncoder, event_of, is_event, kind_of
+from stream_adapter.integration import (
+    ChunkTable,
+    Encode,
+    Ending,
+    FormatEncoder,
+    Published,
+    event_of,
+    is_event,
+    kind_of,
+)
 from stream_adapter.types import Scope
 
 from ._compat import (
@@ -151,6 +162,11 @@ class _ContractEncoder(FormatEncoder):
         if is_event(cls):
             encode = self._encode_event
             inner.table[sa.ServerSentEvent]
+        elif issubclass(cls, Published):  # of a run, or a subscription
+            encode = self._encode_published
+            inner.table[cls]
+        elif issubclass(cls, Ending):
+            encode = inner.table[cls]
         else:
             if isinstance(inner.format, Auto):  # the first item decides, by what it is to the model
                 inner.table[contract.cls or cls]
@@ -188,6 +204,13 @@ class _ContractEncoder(FormatEncoder):
                 data = json.dumps(data, ensure_ascii=False)
             event = sa.ServerSentEvent(data, event.event, event.id, event.retry, event.comment)
         return self._inner.table[sa.ServerSentEvent](event)
+
+    def _encode_published(self, item: Any) -> bytes:
+        held = item.with_data(self._held)
+        return self._inner.table[type(held)](held)
+
+    def _held(self, data: Any) -> Any:
+        return self._contract.dump(self._contract.check(data))
 
     def expect_only(self, cls: type) -> None:
         """Expect one item only, of type `cls`."""

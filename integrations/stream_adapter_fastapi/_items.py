@@ -21,7 +21,7 @@ from starlette.responses import Response
 from typing_extensions import TypeAliasType, is_typeddict
 
 import stream_adapter as sa
-from stream_adapter.integration import is_event, kind_of
+from stream_adapter.integration import RequestSource, is_event, kind_of
 
 __all__ = ["class_of", "is_container", "item_of", "may_be_text"]
 
@@ -106,11 +106,11 @@ def _members(declared: Any) -> list[Any]:
 
 
 def _carries(declared: Any) -> bool:
-    """Return True for a response or an event: a class that carries items, rather than one of items."""
+    """Return True for a response, a run or an event: a class that carries items, rather than one of items."""
     if not isinstance(declared, type):
         return False
     cls: type[Any] = declared
-    return issubclass(cls, (Response, sa.Response)) or is_event(cls)
+    return issubclass(cls, (Response, sa.Response, RequestSource)) or is_event(cls)
 
 
 def _union(items: list[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,6 +141,18 @@ class Record(Published):
         kind, data = self.parts[:2]
         return orjson.loads(data) if kind == b"j" else data.decode() if kind == b"t" else None
 
+    def with_data(self, change: Callable[[Any], Any]) -> Record:
+        """Return a record of its own, whose data is text if it was, and JSON otherwise."""
+        head, _, _ = self.entry.payload.partition(b"\n")
+        kind, meta = head[:1], head[1:]
+        if kind not in {b"j", b"t"}:
+            return self
+        data = change(self.data)
+        is_text = kind == b"t" and isinstance(data, str)
+        encoded = data.encode() if is_text else dump_json(data)
+        payload = b"%b%b\n%b" % (b"t" if is_text else b"j", meta, encoded)
+        return Record(self.name, self.epoch, self.entry._replace(payload=payload))
+
     def event(self, event_id: str | None = None) -> Event:
         """Return it for Python code, which may change the data: each caller has its own."""
         return Event(self.data, self.parts.event, event_id or self.id, self.name.public, self.entry.time)
@@ -203,6 +216,10 @@ class Delivery(Published):
         """Return it with the joined id and its channel."""
         return encode(self._record.json_value(self._id, self._record.name.public, plain=key is None))
 
+    def with_data(self, change: Callable[[Any], Any]) -> Delivery:
+        """Return it with other data."""
+        return Delivery(self._record.with_data(change), self._id)
+
     def event(self) -> Event:
         """Return it for Python code."""
         return self._record.event(self._id)
@@ -241,6 +258,12 @@ class Control(Published):
         """Return it as an item."""
         del key
         return encode(_item(self._id, self._name, self._data, self._channel))
+
+    def with_data(self, change: Callable[[Any], Any]) -> Control:
+        """Return a snapshot with other data; what the stream says of itself stays."""
+        if self._name != "snapshot":
+            return self
+        return Control(self._name, change(self._data), self._id, self._time, self._channel)
 
     def event(self) -> Event:
         """Return it for Python code."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from stream_adapter._encode import Encode
 from stream_adapter.errors import ChunkEncodingError
@@ -32,6 +33,15 @@ class Published(ABC):
             key: of the format, for what was encoded once serves again; None for a user's own encoder.
             encode: how the format encodes a value.
         """
+
+    def with_data(self, change: Callable[[Any], Any]) -> Published:
+        """Return it with other data, for one listener; itself if it holds nothing that was published.
+
+        Args:
+            change: given the data, decoded; returns a JSON value.
+        """
+        del change
+        return self
 
     def chunk(self) -> str:
         """Return it as text of a stream that has no frames; "" if it has none.

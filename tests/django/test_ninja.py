@@ -233,6 +233,15 @@ def test_a_response_whose_items_cannot_be_seen_is_an_error_where_one_is_declared
     assert "cannot be held for a Response" in str(caught[0])
 
 
+@both_interfaces
+def test_run_is_an_error_where_a_response_is_declared_and_begins_nothing(interface: Interface) -> None:
+    with sa.Broker() as live, exceptions() as caught:
+        run = live.run("a", lambda: iter(SECRETS))
+        assert interface.get(routes(returns(view_of(run)), response=list[Out])).status == 500
+        assert (run.id, live.join("a")) == (None, None)
+    assert "cannot be held for a Run" in str(caught[0])
+
+
 def test_streaming_on_a_native_ninja_stream_is_an_error() -> None:
     streams = pytest.importorskip("ninja.streaming")
     with pytest.raises(TypeError, match="both @streaming and a stream of django-ninja's own"):
