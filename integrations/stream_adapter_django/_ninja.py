@@ -183,9 +183,9 @@ class Contract:
             TypeError: it is a Response, a run or a subscription, whose items cannot be seen.
         """
         if isinstance(result, (Response, RequestSource)):
-            cls = cast("type[object]", result.__class__)
+            kind = type(cast("object", result)).__name__
             raise TypeError(
-                f"{self._view}: response= is declared, which cannot be held for a {cls.__name__} that the operation returns;"
+                f"{self._view}: response= is declared, which cannot be held for a {kind} that the operation returns;"
                 " return or yield its items, with a format for @streaming, or declare no response"
             )
         is_sync, is_async = hasattr(result, "__iter__"), hasattr(result, "__aiter__")
