@@ -108,11 +108,17 @@ def gunicorn(app: str, *options: str, threads: int = 16, cwd: Path = ROOT, **env
 
 
 @contextmanager
-def uvicorn(app: str, *options: str, cwd: Path = ROOT, **env: str) -> Generator[Server]:
-    """Serve the ASGI application `module:name` by one process, with h11 unless `options` name another parser."""
+def uvicorn(app: str, *options: str, cwd: Path = ROOT, send_buffer: int | None = None, **env: str) -> Generator[Server]:
+    """Serve the ASGI application `module:name` by one process, with h11 unless `options` name another parser.
+
+    `send_buffer`: bytes that the kernel keeps for a connection; None: up to 4 MiB.
+    """
     http = [] if "--http" in options else ["--http", "h11"]  # the default goes by what is installed
     command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *http, *options, app]
-    with _serve(command, _listener(), env, cwd) as server:
+    listener = _listener()
+    if send_buffer is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # connections inherit it
+    with _serve(command, listener, env, cwd) as server:
         yield server
 
 
