@@ -8,7 +8,7 @@ from typing import Any
 
 from stream_adapter._limits import StreamSummary
 from stream_adapter._log import describe_stream, expect_reports, is_first_report, log_close_failure, log_stream
-from stream_adapter._pump import Buffer, Interruption, StepContext
+from stream_adapter._pump import BLOCKING_REMEDY, Buffer, Interruption, StepContext
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import Flow
 from stream_adapter._source import Source
@@ -27,10 +27,6 @@ from .hooks import Hooks
 __all__ = ["CLOSING", "Report"]
 
 CLOSING = "closing the connection"
-_BLOCKING = (
-    "every other request of this loop waits; await an async client or asyncio.sleep instead, or write the source as a"
-    " plain generator (def), which has a thread of its own"
-)
 
 
 class Report:
@@ -191,7 +187,7 @@ class Report:
 
     def log_blocking(self, where: str) -> None:
         """Log that an async source blocks its event loop, and the remedy."""
-        self._log(logging.WARNING, f"the source blocks the event loop, at {where}", _BLOCKING)
+        self._log(logging.WARNING, f"the source blocks the event loop, at {where}", BLOCKING_REMEDY)
 
     def log_close_failure(self, error: BaseException) -> None:
         """Log the exception that closing the source raised: nothing else handles it."""

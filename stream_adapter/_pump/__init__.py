@@ -14,7 +14,7 @@ This package knows errors and limits. Of sources and formats it knows only the P
 """
 
 from .background_loop import background_loop, is_on_background_loop, run
-from .blocking import set_warn_blocking
+from .blocking import BLOCKING_REMEDY, set_warn_blocking, watch
 from .buffer import Buffer
 from .consumers import AsyncConsumer, SendEarly
 from .context import StepContext, copy_variables
@@ -35,6 +35,7 @@ from .thread_pool import in_file_thread, in_thread, lease, set_max_threads, subm
 from .wakeups import Interrupted, Interruption, LoopWaker, ThreadWaker, Waker
 
 __all__ = [
+    "BLOCKING_REMEDY",
     "AsyncConsumer",
     "Begun",
     "Buffer",
@@ -70,4 +71,5 @@ __all__ = [
     "step_as",
     "submit_to_file_thread",
     "undecided",
+    "watch",
 ]

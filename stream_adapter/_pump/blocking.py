@@ -22,7 +22,13 @@ from weakref import WeakValueDictionary
 
 from .supervisor import Supervisor
 
-__all__ = ["Stepping", "WatchedLoop", "set_warn_blocking", "watch"]
+__all__ = ["BLOCKING_REMEDY", "Stepping", "WatchedLoop", "set_warn_blocking", "watch"]
+
+BLOCKING_REMEDY = (
+    "every other request of this loop waits; await an async client or asyncio.sleep instead, or write the source as a"
+    " plain generator (def), which has a thread of its own"
+)
+"""What is logged beside the place where a source blocks."""
 
 _INTERVAL = 0.1  # seconds between looks: a loop that is blocked for less is not noticed
 _SIGHTINGS = 3  # looks that must find the same source, so that a busy machine does not look like a blocking source

@@ -1,16 +1,21 @@
 """What a source may do to its run, and to the process that produces it."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 import pytest
 
 import stream_adapter as sa
+from stream_adapter._pump import blocking
+from tests.broker.reading import BOUND
 
 from .sources import body_of, fields_of
 
@@ -45,3 +50,34 @@ def test_source_that_exits_ends_its_run_with_an_error_and_not_the_server_s_loop(
     assert record.exc_info is not None
     assert isinstance(record.exc_info[1], Exception)
     assert isinstance(record.exc_info[1].__cause__, (SystemExit, KeyboardInterrupt))
+
+
+def test_source_that_blocks_its_loop_is_named_and_its_items_are_sent_as_they_come(
+    live: sa.Broker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking._watcher, "_named", set())  # each source is named once
+    received = asyncio.Event()
+    until = time.monotonic() + BOUND
+
+    async def blocks() -> AsyncGenerator[int]:
+        """Read a sync client, say, and never wait on the loop."""
+        n = 0
+        while not received.is_set() and time.monotonic() < until:
+            time.sleep(0.02)  # noqa: ASYNC251  # what it is about
+            yield (n := n + 1)
+
+    async def use() -> list[Any]:
+        data: list[Any] = []
+        async for event in live.run("a", blocks):
+            data.append(event.data)
+            received.set()
+        return data
+
+    with caplog.at_level(logging.WARNING):
+        *numbers, end = asyncio.run(use())
+    assert end == {"status": "done"}
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) < 200  # a full outbox has more
+    [warning] = [record.getMessage() for record in caplog.records]
+    assert "its source blocks the event loop, at test_sources.py:" in warning
+    assert "plain generator" in warning

@@ -47,6 +47,7 @@ class Outbox:
         self._on_room: Callable[[], None] | None = None  # of a task that waits
         self._payloads: list[bytes] = []
         self._taken = 0  # of the total
+        self._most = _PENDING
         self._is_closed = False
         self.count: int = 0
         self.total: int = 0
@@ -72,10 +73,10 @@ class Outbox:
         if self.total > MAX_BYTES:
             raise LimitError(f"the run has more than {MAX_BYTES >> 20} MiB")
         self._payloads.append(payload)
-        return len(self._payloads) >= _PENDING or self.total - self._taken >= _PENDING_BYTES
+        return len(self._payloads) >= self._most or self.total - self._taken >= _PENDING_BYTES
 
     def _must_wait(self) -> bool:
-        is_full = len(self._payloads) >= _PENDING or self.total - self._taken >= _PENDING_BYTES
+        is_full = len(self._payloads) >= self._most or self.total - self._taken >= _PENDING_BYTES
         return is_full and not self._is_closed
 
     def put_in_thread(self, payload: bytes) -> None:
@@ -120,6 +121,10 @@ class Outbox:
         if self._is_waited_for:
             with self._has_room:
                 self._has_room.notify_all()
+
+    def limit_to_one(self) -> None:
+        """Have the source wait for room after each item; call it in any thread."""
+        self._most = 1
 
     def close(self) -> None:
         """Take nothing more from the source; what is there can still be taken."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._broker._waiters import wait_interruptibly
 from stream_adapter._log import log_stream, printable
+from stream_adapter._pump import BLOCKING_REMEDY, watch
 from stream_adapter._source import Source
 from stream_adapter.engines import Engine, Entry, RunState, RunStatus
 from stream_adapter.errors import FencedError
@@ -132,11 +133,19 @@ class Production:
 
     def _begin(self, context: Context) -> None:
         driving = drive(self._work, self._outbox, self._in_threads)
-        self._source = self._task(Stepped(driving, self._after_step), context)
+        self._source = self._task(Stepped(driving, self._after_step, self._block, watch(self.loop)), context)
         self._source.add_done_callback(lambda _: self._changed.set())
         self._writer = self._task(self._write(), Context())
         if self._watch is not None:
             self.loop.call_later(_WATCH_AFTER, self._watch, context=Context())
+
+    def _block(self, where: str | None) -> None:
+        """Have the source wait after each item from now on: it blocks the loop, in which its items are stored."""
+        self._outbox.limit_to_one()
+        if where is not None:
+            log_stream(
+                logging.WARNING, self._log_name, f"its source blocks the event loop, at {where}", BLOCKING_REMEDY
+            )
 
     def _task(self, coroutine: Coroutine[None, None, None], context: Context) -> asyncio.Task[None]:
         return self.loop.create_task(coroutine, context=context)

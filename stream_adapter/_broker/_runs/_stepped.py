@@ -18,13 +18,23 @@ class Stepped(Coroutine[Any, Any, None]):
     Args:
         coroutine: one that has not begun.
         after: called where the coroutine waits, after each step but the last. It does not raise.
+        block: called in another thread if a step blocks the loop, with the place the first time, and None later.
+        watched: the loop, as the watcher knows it.
     """
 
-    __slots__ = ("_after", "_coroutine")
+    __slots__ = ("_after", "_coroutine", "block", "watched")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], after: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, None],
+        after: Callable[[], object],
+        block: Callable[[str | None], object],
+        watched: object | None,
+    ) -> None:
         self._coroutine = coroutine
         self._after = after
+        self.block = block
+        self.watched = watched
 
     def send(self, value: Any, /) -> Any:
         """Run a step."""
