@@ -55,7 +55,7 @@ def test_source_that_exits_ends_its_run_with_an_error_and_not_the_server_s_loop(
 def test_source_that_blocks_its_loop_is_named_and_its_items_are_sent_as_they_come(
     live: sa.Broker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocking._watcher, "_named", set())  # each source is named once
+    monkeypatch.setattr(blocking._watcher, "_named", set[str]())  # each source is named once
     received = asyncio.Event()
     until = time.monotonic() + BOUND
 

@@ -123,7 +123,7 @@ class Outbox:
                 self._has_room.notify_all()
 
     def limit_to_one(self) -> None:
-        """Have the source wait for room after each item; call it in any thread."""
+        """Let the source wait for room after each item; call it in any thread."""
         self._most = 1
 
     def close(self) -> None:

@@ -140,7 +140,7 @@ class Production:
             self.loop.call_later(_WATCH_AFTER, self._watch, context=Context())
 
     def _block(self, where: str | None) -> None:
-        """Have the source wait after each item from now on: it blocks the loop, in which its items are stored."""
+        """Let the source wait after each item from now on: it blocks the loop, on which its items are stored."""
         self._outbox.limit_to_one()
         if where is not None:
             log_stream(
