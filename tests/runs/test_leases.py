@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import stream_adapter as sa
+from stream_adapter._broker._runs._lease import Lease
 from stream_adapter.engines import MemoryEngine, RunState
 from stream_adapter.engines._together import renew_each
 from stream_adapter.engines.sqlite import SQLiteEngine
@@ -146,3 +147,26 @@ def test_run_whose_loop_has_gone_without_ending_it_is_lost(live: sa.Broker) -> N
         loop.run_until_complete(asyncio.wait(tasks))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.close()
+
+
+def test_lease_that_is_renewed_late_outlives_a_lost_connection_and_not_an_engine_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine has slept: the first attempt fails, for the connection is gone, and the engine answers the next."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    state = RunState("epoch", 1, "running", 0.0, granted=True)
+    away = sa.BrokerUnavailableError("the connection was lost")
+    lease = Lease("a", state, 15.0, None, lambda _: None)
+    now += 3600
+    lease.ask(now)
+    assert lease.answer(away) is None
+    now = lease.due
+    lease.ask(now)
+    assert lease.answer(state) is None
+    for _ in range(100):  # from now on the engine is away
+        now = lease.due
+        lease.ask(now)
+        if lease.answer(away) is not None:
+            break
+    assert 15.0 <= now - 4600 <= 17.0

@@ -19,6 +19,7 @@ __all__ = ["Lease", "Stop"]
 Stop: TypeAlias = Literal["cancelled", "timeout", "fenced"]
 
 _PAUSES = (0.05, 0.1, 0.25, 0.5)  # seconds between two attempts, where the engine cannot be reached
+_LATE = 2.0  # seconds
 _NOTICES = 0.2  # seconds between two looks at a run, however many notices there are
 
 
@@ -65,7 +66,13 @@ class Lease:
         self.due = min(self.due, self._asked + min(_NOTICES, self.seconds / 10))
 
     def ask(self, now: float) -> None:
-        """Note that it is renewed now."""
+        """Note that it is renewed now.
+
+        Where the loop was blocked, or the machine slept, this is late, and the connection may be gone: there is a
+        moment for another attempt, for the engine decides whose the run is.
+        """
+        if now > self._until and now - self.due > _LATE:
+            self._until = now + _LATE
         self._asked = now
         self.due = now + self.seconds / 3
 
@@ -87,6 +94,6 @@ class Lease:
             FencedError: the lease has ended.
         """
         pause = _PAUSES[min(attempt, len(_PAUSES) - 1)]
-        if time.monotonic() + pause > self._until:
+        if attempt and time.monotonic() + pause > self._until:  # the first may have been late: see `ask`
             raise FencedError("the lease has ended while the engine could not be reached") from error
         await asyncio.sleep(pause)
