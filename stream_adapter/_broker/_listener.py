@@ -81,6 +81,16 @@ class Listener:
         is_patient: whether it waits some seconds for an engine that is away, in place of being refused at once.
     """
 
+    __slots__ = (
+        "_cursor",
+        "_hub",
+        "_is_single",
+        "_options",
+        "_patience",
+        "_tracks",
+        "_waiter",
+    )
+
     def __init__(
         self, hub: Hub, options: Options, cursor: str | None, waiter: Waiter, *, is_patient: bool = False
     ) -> None:

@@ -56,6 +56,18 @@ class Follower:
         on_end: called with the end, when it is handed on.
     """
 
+    __slots__ = (
+        "_epoch",
+        "_hub",
+        "_name",
+        "_offset",
+        "_on_end",
+        "_ring",
+        "_state",
+        "_waiter",
+        "_watchdog",
+    )
+
     def __init__(
         self,
         watchdog: Watchdog,
@@ -96,9 +108,9 @@ class Follower:
         if ring is None or self._hub.is_closed:
             return None
         records = ring.after(self._offset, BATCH)
-        if not records or is_ending(records[-1]):
+        if not records or is_ending(last := records[-1]):
             return None
-        self._offset = records[-1].entry.offset
+        self._offset = last.entry.offset
         return records
 
     def _follow(self, channel: Channel) -> Generator[Step, Any, None]:

@@ -41,6 +41,19 @@ class Journal:
         received: called with what an append has stored, when the engine has answered.
     """
 
+    __slots__ = (
+        "_append_timeout",
+        "_clock_ahead",
+        "_engine",
+        "_epoch",
+        "_key",
+        "_lease",
+        "_log_name",
+        "_token",
+        "_top",
+        "received",
+    )
+
     def __init__(  # noqa: PLR0917  # one caller
         self, engine: Engine, name: ChannelName, state: RunState, lease: Lease, append_timeout: float, log_name: str
     ) -> None:

@@ -40,6 +40,19 @@ class Outbox:
         wake: tells the production that a thread has put something.
     """
 
+    __slots__ = (
+        "_has_room",
+        "_is_closed",
+        "_is_waited_for",
+        "_most",
+        "_on_room",
+        "_payloads",
+        "_taken",
+        "_wake",
+        "count",
+        "total",
+    )
+
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._has_room = threading.Condition()

@@ -191,12 +191,13 @@ class Production:
 
     def _after_step(self) -> None:
         """Append what a step of the source has put: here if the engine never blocks, else in the writer's task."""
-        if self._outbox.is_empty:
-            return
         if not self._appends_here:
-            self._changed.set()
+            if not self._outbox.is_empty:
+                self._changed.set()
             return
         payloads = self._outbox.take()
+        if not payloads:
+            return
         try:
             self._journal.append_here(payloads)
         except FencedError:
