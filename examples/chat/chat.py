@@ -92,6 +92,9 @@ async def answer(chat: str, number: int) -> AsyncIterator[str]:
             text += token
             yield token
         status = "done"
+    except Exception:
+        status = "failed"
+        raise
     finally:
         with database() as connection:
             connection.execute(
@@ -101,8 +104,14 @@ async def answer(chat: str, number: int) -> AsyncIterator[str]:
 
 def follow(chat: str, number: int) -> sa.Response | None:
     """Return the stream of an answer; None if it is not being written, nor was lately."""
-    run = live.join(_key(chat, number))
-    return None if run is None else sa.sse(run)
+    run = live.join(_key(chat, number), wait=1.0)  # it may be about to begin
+    if run is not None:
+        return sa.sse(run)
+    with database() as connection:  # of a worker that was killed, and stored nothing
+        connection.execute(
+            "UPDATE messages SET status = 'failed' WHERE chat = ? AND number = ? AND status = 'running'", (chat, number)
+        )
+    return None
 
 
 def news(chat: str) -> sa.Response:

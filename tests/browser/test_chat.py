@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
 from uuid import uuid4
 
 import httpx2
@@ -28,9 +30,14 @@ SERVERS: dict[str, Callable[[str], AbstractContextManager[Server]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chat")
+
+
 @pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with SERVERS[request.param](str(tmp_path_factory.mktemp("chat"))) as server:
+def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[Server]:
+    with SERVERS[request.param](str(folder)) as server:
         yield server
 
 
@@ -86,6 +93,18 @@ def test_failure_of_the_model_is_shown_without_its_text(chat: Page) -> None:
     chat.until(STATUS, "failed")
     assert chat.evaluate(TEXT) == "This answer is written once "
     assert "model is not there" not in chat.evaluate("document.body.textContent")
+    chat.command("Page.reload")
+    chat.until(f"[document.readyState, {STATUS}]", ["complete", "failed"])
+    assert chat.evaluate(TEXT) == "This answer is written once "
+
+
+def test_answer_of_a_worker_that_was_killed_is_shown_as_failed(chat: Page, server: Server, folder: Path) -> None:
+    name = chat.evaluate("location.hash.slice(1)")
+    with closing(sqlite3.connect(folder / "messages.db")) as connection, connection:
+        connection.execute("INSERT INTO messages VALUES (?, 1, 'user', 'hello', 'done')", (name,))
+        connection.execute("INSERT INTO messages VALUES (?, 2, 'assistant', '', 'running')", (name,))
+    chat.command("Page.reload")
+    chat.until(STATUS, "failed")
 
 
 def test_chat_of_another_owner_is_answered_404(chat: Page, server: Server) -> None:

@@ -19,6 +19,7 @@ function show({ number, role, text, status }) {
   article.firstChild.data = text;
   article.querySelector(".note")?.remove();
   if (status === "stopped") note(article, "stopped");
+  if (status === "failed") note(article, "the answer failed");
   return article;
 }
 
