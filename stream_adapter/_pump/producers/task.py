@@ -187,8 +187,9 @@ class TaskProducer(Producer):
             The cancellation that came while the source stood at a `yield`, and that is its own; None at the end.
         """
         buffer, waker, table = self.buffer, self.waker, self.encoder.table
-        items, max_items = buffer.items, buffer.max_items
+        items = buffer.items
         credit = room = buffer.credit(0)
+        left = buffer.max_items - len(items)  # counted down, as `room` is: one len() per round
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
         async for item in iterator:
@@ -202,13 +203,14 @@ class TaskProducer(Producer):
                 raise problem from problem.__cause__
             items.append(chunk)
             room -= len(chunk)
+            left -= 1
             if waker.waiting:
                 waker.wake()
                 if self.stopping:
                     return None
                 if self._blocks:
                     credit, room = credit - room, 0  # as if the buffer was full
-            if room <= 0 or len(items) >= max_items:
+            if room <= 0 or left <= 0:
                 room = buffer.credit(credit - room)
                 try:
                     if room:
@@ -220,7 +222,7 @@ class TaskProducer(Producer):
                 if self.stopping:
                     return None
                 credit = room = room or buffer.credit(0)
-                max_items = buffer.max_items  # less until the prefetch limit is over
+                left = buffer.max_items - len(items)  # less until the prefetch limit is over
         buffer.credit(credit - room)
         self._finish()
         return None
