@@ -22,6 +22,8 @@ from ._urls import has_secrets, shown_url
 __all__ = ["Connection", "Connections", "unavailable"]
 
 _POOL_SIZE = 4
+# A role or database may have a stricter default, at which publishers to one channel would fail each other
+_READ_COMMITTED = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED"
 _LOCK = 0x5374_7265_616D  # the advisory lock under which the tables are made: "Stream"
 _INHERITED: list[Connection] = []  # of parents of this process: they must not be closed, nor collected, here
 _OPTIONS = {
@@ -124,6 +126,7 @@ class Connections:
             _dialing.until = None
         try:
             connection.until = until
+            connection.execute(_READ_COMMITTED)
             self._check(connection)
             connection.identity = str(_one(connection, IDENTITY))
         except psycopg.Error as error:

@@ -31,7 +31,7 @@ _KEPT = 86400.0  # seconds that the epoch and offset of an idle channel are kept
 _SWEEP = 60.0  # seconds between two looks for what is to be forgotten
 _APPEND = (
     "SELECT in_epoch, at FROM stream_adapter_append_1(%s, %s, %s, %s::float8, %s::bigint, %s::bigint, %s::float8,"
-    " %s::bigint, %s::float8, %s::bytea[], %s::text[])"
+    " %s::bigint, %s::float8, %b::bytea[], %s::text[])"  # binary: psycopg's text depends on standard_conforming_strings
 )
 # What is there of some channels, in one statement and so at one moment. Events past their age are left out, not deleted
 _NOW = "coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp()))"
@@ -129,10 +129,11 @@ class PostgresEngine(BaseEngine):
         """
         self.check_process()
         self._connections.prepare(_TIMEOUT)
+        statement = _APPEND if isinstance(using, psycopg.Connection) else _APPEND.replace("%b", "%s")
         with _cursor_of(using) as cursor:
             cursor.execute(IDENTITY)
             [identity] = _values_of(cursor.fetchone())
-            cursor.execute(_APPEND, self._append_values(channel, identity, frames, history, None))
+            cursor.execute(statement, self._append_values(channel, identity, frames, history, None))
             rows = [_values_of(row) for row in cursor.fetchall()]
             cursor.execute(NOTIFY)  # in the transaction: it is sent when that commits
         return [Position(epoch, offset) for epoch, offset in rows]
@@ -260,7 +261,7 @@ class PostgresEngine(BaseEngine):
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
         statement = (
-            f"SELECT {_STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %s::bytea[], %s::text[])"  # noqa: S608  # as above
+            f"SELECT {_STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %b::bytea[], %s::text[])"  # noqa: S608  # as above
         )
         payloads, keys = [frame.payload for frame in frames], [_key(frame, token) for frame in frames]
         return _run(self._state(statement, channel, token, status, payloads, keys))

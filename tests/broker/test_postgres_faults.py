@@ -6,8 +6,8 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -286,6 +286,52 @@ def test_channel_is_named_in_any_script_whatever_encoding_the_url_asks_for(url: 
     with sa.Broker(f"{url}?client_encoding=latin1") as live, listening(live, "ордера:🎈%{}") as heard:
         live.publish("ордера:🎈%{}", "x")
         assert heard.next().data == "x"
+
+
+@pytest.mark.parametrize("setting", ["default_transaction_isolation = 'serializable'", "bytea_output = 'escape'"])
+def test_defaults_of_the_role_do_not_make_concurrent_publishers_fail(url: str, setting: str) -> None:
+    errors: list[Exception] = []
+
+    def publish() -> None:
+        try:
+            for number in range(20):
+                live.publish("a", number)
+        except Exception as error:
+            errors.append(error)
+
+    with changed_role(url, setting), sa.Broker(url, publish_timeout=20.0) as live:
+        threads = [threading.Thread(target=publish) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(BOUND)
+        assert errors == []
+        assert live.last_event_id("a").endswith(".80")
+
+
+def test_event_is_read_as_it_was_published_where_backslashes_are_escapes(url: str) -> None:
+    with (
+        changed_role(url, "standard_conforming_strings = off"),
+        sa.Broker(url) as live,
+        listening(live, "a") as heard,
+        psycopg.connect(url) as connection,
+    ):
+        live.publish("a", "back\\slash")
+        assert heard.next(30).data == "back\\slash"
+        live.publish("a", {"in": "a\\transaction"}, using=connection)
+        connection.commit()
+        assert heard.next(30).data == {"in": "a\\transaction"}
+        assert [event.data for event in live.run("k", lambda: iter(["x"]))] == ["x", {"status": "done"}]
+
+
+@contextmanager
+def changed_role(url: str, setting: str) -> Generator[None]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"ALTER ROLE postgres SET {setting}".encode())
+        try:
+            yield
+        finally:
+            connection.execute("ALTER ROLE postgres RESET ALL")
 
 
 @pytest.mark.parametrize("using", [7, object()])
