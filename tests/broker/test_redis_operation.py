@@ -112,6 +112,20 @@ def connections(stats: bytes) -> int:
     return int(line.partition(b":")[2])
 
 
+def test_brokers_with_one_prefix_on_two_databases_of_a_server_hear_their_own_events(server: RedisServer) -> None:
+    """Pub/Sub knows no databases: a notice of the other one is a look, and no more."""
+    other_url = server.url.replace("/0", "/1")
+    with sa.Broker(server.url) as live, sa.Broker(other_url) as other, listening(live, "a") as heard:
+        live.publish("a", "first")
+        assert heard.next(30).data == "first"
+        for number in range(5):
+            other.publish("a", number)
+        live.publish("a", "second")
+        assert heard.next(30).data == "second"
+        with listening(other, "a", since="earliest") as others:
+            assert [event.data for event in others.take(5)] == [0, 1, 2, 3, 4]
+
+
 def test_publish_is_stored_twice_after_its_deduplication_key_was_evicted(server: RedisServer) -> None:
     """That is why no key may be evicted."""
     with sa.Broker(server.url, prefix="app") as live:
