@@ -55,7 +55,8 @@ SUITES = (
         requires=(
             "anyio[trio] httpx2 httpx dirty-equals flask inline-snapshot pyyaml python-multipart jinja2 "
             "itsdangerous pyjwt pwdlib[argon2] sqlmodel email-validator orjson ujson a2wsgi pydantic-settings "
-            "pydantic-extra-types python-slugify uvicorn typer pytest-codspeed pytest-xdist pytest-timeout"
+            "pydantic-extra-types python-slugify uvicorn typer pytest-codspeed pytest-xdist pytest-timeout "
+            "opentelemetry-sdk"
         ),
         ways=("middleware (ASGI)", "adapter (FastAPI)"),
         # the tutorial's examples (some 430 files) repeat what these test, and need a dozen libraries more

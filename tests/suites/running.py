@@ -68,7 +68,11 @@ def run(prepared: Prepared, way: str) -> Outcomes:
 
 
 def _environment(way: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "VIRTUAL_ENV"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST", "COV", "VIRTUAL_ENV", "DJANGO"))
+    }
     return {**kept, "PYTHONPATH": str(HERE), "SUITE_WAY": way}
 
 
