@@ -89,8 +89,12 @@ class _SharedReceive:
             await lock.acquire()
             try:
                 # `_ask_ahead`, without a coroutine: thousands of silent streams stand here
-                if self._disconnect is None and not self._keep(await self.server()):
-                    await asyncio.get_running_loop().create_future()
+                if self._disconnect is None:
+                    message = await self.server()
+                    if message["type"] == "http.disconnect":
+                        self._disconnect = message
+                    elif not self._keep(message):
+                        await asyncio.get_running_loop().create_future()
             finally:
                 lock.release()
         return self._disconnect

@@ -158,8 +158,8 @@ class _Delivery(Watched):
         if self._early is not None:
             self._early.close()
             self._early = None  # they refer to each other
-        if self._watch is not None:
-            self._watch.close()
+        if self._watch is not None and self._watch.next_look is not None:
+            self._watch.next_look.cancel()
         return super().end_watch()
 
     async def run(self, *, pathsend: bool = False) -> None:

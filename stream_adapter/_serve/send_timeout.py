@@ -47,6 +47,9 @@ class SendWatch:
         on_stalled: called when it has passed, once.
         deadline: the time of the loop when `total_timeout` passes, also while a `send` waits; None for never.
         on_deadline: called then, once.
+
+    Attributes:
+        next_look: the timer of the next look; None if there is not to be one.
     """
 
     __slots__ = (
@@ -60,7 +63,7 @@ class SendWatch:
         "_progress_at",
         "_sent_bytes",
         "_since",
-        "_timer",
+        "next_look",
     )
 
     def __init__(
@@ -81,7 +84,7 @@ class SendWatch:
         self._progress_at = 0.0
         self._since: float | None = None  # when the `send` that waits now began
         self._sent_bytes = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self.next_look: asyncio.TimerHandle | None = None
 
     @classmethod
     def of(cls, body: AsyncBody) -> SendWatch | None:
@@ -99,8 +102,8 @@ class SendWatch:
         """Record that a `send` of `size` bytes begins."""
         now = self._since = self._loop.time()
         self._sent_bytes += size
-        if self._timer is None:
-            self._timer = self._look_again(now)
+        if self.next_look is None:
+            self.next_look = self._look_again(now)
 
     def end_send(self) -> None:
         """Record that the `send` has returned."""
@@ -108,17 +111,17 @@ class SendWatch:
 
     def close(self) -> None:
         """End the watch."""
-        self.timer.cancel()
-        self._timer = None
+        if self.next_look is not None:
+            self.next_look.cancel()
 
     @property
     def timer(self) -> asyncio.TimerHandle:
-        """The timer of the next look, if there is to be one; `close` cancels it."""
-        return self._timer or asyncio.TimerHandle(0.0, int, (), self._loop)
+        """The timer of the next look, by its former name; `close` cancels it."""
+        return self.next_look or asyncio.TimerHandle(0.0, int, (), self._loop)
 
     def _look(self) -> None:
         now, since = self._loop.time(), self._since
-        self._timer = None
+        self.next_look = None
         if since is None:
             return  # nothing is sent; the next `send` sets a timer
         if self._deadline is not None and now >= self._deadline:
@@ -126,7 +129,7 @@ class SendWatch:
         elif self.is_stalled(since, now):
             self._on_stalled()
         else:
-            self._timer = self._look_again(now)
+            self.next_look = self._look_again(now)
 
     def _look_again(self, now: float) -> asyncio.TimerHandle:
         at = now + (self._limit or _INTERVAL * _LOOKS) / _LOOKS
