@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from stream_adapter._limits import check_seconds
-from stream_adapter._pump import current_loop
+from stream_adapter._pump import check_threads, current_loop
 from stream_adapter._source import Kind, Source
 from stream_adapter.engines import RunState
 from stream_adapter.errors import SourceError
@@ -144,6 +144,7 @@ class RunMethods:
 
         Raises:
             RunConflictError: a run of that key runs, and has another producer.
+            CapacityError: the source needs a thread, and all of `configure(max_threads=…)` are taken.
             BrokerUnavailableError: the engine cannot be reached.
             RuntimeError: called on a running event loop; `await aproduce(…)` there.
             SourceError: the source cannot be streamed.
@@ -172,4 +173,6 @@ class RunMethods:
             raise SourceError(f"source: expected a generator, or an iterable, got {type(source).__name__}")
         registry = self._runs()
         registry.check_loop()
+        if content.kind not in {Kind.ASYNC, Kind.AWAITABLE}:
+            check_threads()
         return registry, registry.name(key), content, options

@@ -22,7 +22,15 @@ from stream_adapter.errors import CapacityError
 
 from .tasks import running_loop
 
-__all__ = ["Worker", "in_file_thread", "in_thread", "lease", "set_max_threads", "submit_to_file_thread"]
+__all__ = [
+    "Worker",
+    "check_threads",
+    "in_file_thread",
+    "in_thread",
+    "lease",
+    "set_max_threads",
+    "submit_to_file_thread",
+]
 
 T = TypeVar("T")
 
@@ -68,12 +76,15 @@ class _Pool:
         self._idle: list[Worker] = []
         self._leased = 0
 
+    def check(self) -> None:
+        if self._leased >= self.max_threads:
+            raise CapacityError(
+                f"{self._leased} sync sources are being streamed, the most that configure(max_threads=…) allows"
+            )
+
     def lease(self) -> Worker:
         with self._lock:
-            if self._leased >= self.max_threads:
-                raise CapacityError(
-                    f"{self._leased} sync sources are being streamed, the most that configure(max_threads=…) allows"
-                )
+            self.check()
             self._leased += 1
             worker = self._idle.pop() if self._idle else None
         try:
@@ -147,6 +158,15 @@ _pool = _Pool()
 _file_threads = _FileThreads()
 os.register_at_fork(after_in_child=_pool.after_fork)
 os.register_at_fork(after_in_child=_file_threads.after_fork)
+
+
+def check_threads() -> None:
+    """Look whether a worker could be leased now, for one that is needed a little later.
+
+    Raises:
+        CapacityError: as many are leased as are allowed.
+    """
+    _pool.check()
 
 
 def lease() -> Worker:

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 import stream_adapter as sa
-from stream_adapter._pump import blocking
+from stream_adapter._pump import blocking, thread_pool
+from stream_adapter.errors import CapacityError
 from tests.broker.reading import BOUND
 
-from .sources import body_of, fields_of
+from .sources import Source, body_of, fields_of
 
 
 def _exits() -> Generator[str]:
@@ -81,3 +82,30 @@ def test_source_that_blocks_its_loop_is_named_and_its_items_are_sent_as_they_com
     [warning] = [record.getMessage() for record in caplog.records]
     assert "its source blocks the event loop, at test_sources.py:" in warning
     assert "plain generator" in warning
+
+
+def test_run_without_a_free_thread_is_refused_before_it_begins_and_one_that_is_there_is_joined(
+    live: sa.Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source(1, before=1)
+
+    async def use() -> None:
+        there = await live.run("there", source.sync).astart()
+        assert (await anext(aiter(there))).data == 1
+        monkeypatch.setattr(thread_pool._pool, "max_threads", 0)
+        with pytest.raises(CapacityError):
+            await live.run("new", source.sync).astart()
+        with pytest.raises(CapacityError):
+            await live.run("there", source.sync, if_running="cancel").astart()
+        with pytest.raises(CapacityError):
+            await live.aproduce("new", [1])
+        assert await live.ajoin("new") is None
+        joined = await live.run("there", source.sync).astart()
+        assert (joined.id, joined.status) == (there.id, "running")
+        source.gate.open()
+        assert [event.data async for event in joined] == [1, {"status": "done"}]
+        assert (await live.run("there", source.sync).astart()).id == there.id
+        with pytest.raises(CapacityError):
+            await live.run("there", source.sync, if_done="restart").astart()
+
+    asyncio.run(use())

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream_adapter._broker._ids import ChannelName, cursors_of
+from stream_adapter._pump import check_threads
 from stream_adapter.engines import RunState
-from stream_adapter.errors import FencedError, RunConflictError
+from stream_adapter.errors import CapacityError, FencedError, RunConflictError
 
 from ._asking import Asking
 from ._ending import frame_of_end
@@ -17,7 +18,7 @@ from ._options import Options
 if TYPE_CHECKING:
     from ._registry import Registry
 
-__all__ = ["Place", "cancelling", "claiming", "finding", "present", "restarting", "resuming"]
+__all__ = ["Place", "beginning_in_a_thread", "cancelling", "claiming", "finding", "present", "restarting", "resuming"]
 
 _POLL = 0.05  # seconds between two looks at a run that was asked to end
 _LONGEST_WAIT = 60.0  # seconds for such a run to end; a lease that is longer than that is an odd one
@@ -70,6 +71,21 @@ def claiming(runs: Registry, name: ChannelName, options: Options) -> Asking[RunS
     if options.if_running == "reject" and state.status == "running" and not state.granted:
         raise RunConflictError(f"a run of {name.public!r} is there already, and if_running is 'reject'")
     return state
+
+
+def beginning_in_a_thread(runs: Registry, name: ChannelName, options: Options) -> Asking[None]:
+    """Look for a thread before a run begins that needs one; none is needed to join a run that is there.
+
+    Raises:
+        CapacityError: all threads are taken.
+    """
+    try:
+        check_threads()
+    except CapacityError:
+        state = yield from present(runs, name)
+        joins = options.if_running != "cancel" if state and state.status == "running" else options.if_done == "join"
+        if state is None or not joins:
+            raise
 
 
 def restarting(runs: Registry, name: ChannelName, options: Options) -> Asking[RunState]:

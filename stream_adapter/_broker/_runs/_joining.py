@@ -21,7 +21,7 @@ from stream_adapter.formats._base import problem_of
 from stream_adapter.formats._published import Ending, Item
 
 from ._asking import Asking, aask, ask
-from ._claiming import Place, claiming, present, resuming
+from ._claiming import Place, beginning_in_a_thread, claiming, present, resuming
 from ._client import Client
 from ._options import Work
 from ._production import Production
@@ -99,6 +99,8 @@ class Joining(Listening):
         assert self._work is not None  # noqa: S101  # one that was joined has a state
         options = self._work.options
         self._registry.check_loop()
+        if not self._work.is_async:
+            yield from beginning_in_a_thread(self._registry, self.name, options)
         state = yield from claiming(self._registry, self.name, options)
         self._state = state
         if state.granted:

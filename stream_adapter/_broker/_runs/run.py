@@ -42,6 +42,7 @@ class Run(EventSource[Joining]):
 
         Raises:
             RunConflictError: one runs, and `if_running` is "reject".
+            CapacityError: the factory needs a thread, and all of `configure(max_threads=…)` are taken.
             BrokerUnavailableError: the engine cannot be reached.
         """
         self._opener.start()
