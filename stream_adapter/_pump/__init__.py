@@ -20,6 +20,7 @@ from .consumers import AsyncConsumer, SendEarly
 from .context import StepContext, copy_variables
 from .deadlines import Deadlines
 from .producers import (
+    Cancelled,
     InlineProducer,
     Pipe,
     PolledProducer,
@@ -39,6 +40,7 @@ __all__ = [
     "AsyncConsumer",
     "Begun",
     "Buffer",
+    "Cancelled",
     "Deadlines",
     "InlineProducer",
     "Interrupted",

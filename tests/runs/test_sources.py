@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 import stream_adapter as sa
 from stream_adapter._pump import blocking, thread_pool
+from stream_adapter.engines import Frames, History, MemoryEngine, Position
 from stream_adapter.errors import CapacityError
 from tests.broker.reading import BOUND
 
@@ -109,3 +111,40 @@ def test_run_without_a_free_thread_is_refused_before_it_begins_and_one_that_is_t
             await live.run("there", source.sync, if_done="restart").astart()
 
     asyncio.run(use())
+
+
+class _Busy(MemoryEngine):
+    """An engine whose appends wait."""
+
+    blocks = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+
+    def append_many(
+        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
+    ) -> list[Position]:
+        self.goes_on.wait(5.0)
+        return super().append_many(channel, frames, history=history, token=token, timeout=timeout)
+
+
+def test_timeout_of_a_source_that_waits_for_the_engine_at_a_yield_is_its_own() -> None:
+    engine = _Busy()
+
+    async def source() -> AsyncGenerator[Any]:
+        try:
+            async with asyncio.timeout(0.05):
+                while True:
+                    yield 1  # until the engine has too much to store
+        except TimeoutError:
+            engine.goes_on.set()
+            yield "took too long"
+
+    async def use() -> list[Any]:
+        async with sa.Broker(engine) as live:
+            return [event.data async for event in live.run("a", source)]
+
+    *ones, last, end = asyncio.run(use())
+    assert set(ones) == {1}
+    assert (last, end) == ("took too long", {"status": "done"})

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from typing import Any
 
 from stream_adapter._broker._frameworks import close_connections, own_thread, take_locals
 from stream_adapter._broker._payloads import pack
 from stream_adapter._log import log_stream
-from stream_adapter._pump import lease, run
+from stream_adapter._pump import Cancelled, lease, run
 from stream_adapter._source import Kind, Source
 
 from ._options import Work
@@ -86,14 +86,28 @@ def drive_here(source: Source, outbox: Outbox) -> None:
 
 async def _drive_async(source: Source, outbox: Outbox) -> None:
     try:
-        async for item in source.aiterate():
-            if outbox.put(pack(item, None)):
-                await _room(outbox)
+        iterator = source.aiterate()
+        cancellation = await _put_items(iterator, outbox)
+        while cancellation is not None:
+            cancellation = await _put_items(Cancelled(iterator, cancellation), outbox)
     finally:
         try:
             await source.aclose()
         except Exception as error:  # noqa: BLE001  # it is logged; the run is not to blame
             source.close_failed(error)
+
+
+async def _put_items(iterator: AsyncIterator[object], outbox: Outbox) -> asyncio.CancelledError | None:
+    """Put each item; return a cancellation that came while the source stood at a `yield`, and that is its own."""
+    async for item in iterator:
+        if outbox.put(pack(item, None)):
+            try:
+                await _room(outbox)
+            except asyncio.CancelledError as cancellation:
+                if outbox.is_closed:
+                    raise
+                return cancellation
+    return None
 
 
 async def closing(source: asyncio.Task[None], in_threads: set[asyncio.Future[Any]], log_name: str) -> None:

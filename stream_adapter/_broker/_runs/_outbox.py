@@ -42,7 +42,6 @@ class Outbox:
 
     __slots__ = (
         "_has_room",
-        "_is_closed",
         "_is_waited_for",
         "_most",
         "_on_room",
@@ -50,6 +49,7 @@ class Outbox:
         "_taken",
         "_wake",
         "count",
+        "is_closed",
         "total",
     )
 
@@ -61,7 +61,7 @@ class Outbox:
         self._payloads: list[bytes] = []
         self._taken = 0  # of the total
         self._most = _PENDING
-        self._is_closed = False
+        self.is_closed: bool = False
         self.count: int = 0
         self.total: int = 0
 
@@ -77,7 +77,7 @@ class Outbox:
             LimitError: it is one too many.
             Stopped: the run is over.
         """
-        if self._is_closed:
+        if self.is_closed:
             raise Stopped
         self.count += 1
         self.total += len(payload) - _FRAMING
@@ -90,7 +90,7 @@ class Outbox:
 
     def _must_wait(self) -> bool:
         is_full = len(self._payloads) >= self._most or self.total - self._taken >= _PENDING_BYTES
-        return is_full and not self._is_closed
+        return is_full and not self.is_closed
 
     def put_in_thread(self, payload: bytes) -> None:
         """Add an item, in a thread, and wait for room.
@@ -141,5 +141,5 @@ class Outbox:
 
     def close(self) -> None:
         """Take nothing more from the source; what is there can still be taken."""
-        self._is_closed = True
+        self.is_closed = True
         self._wake_source()

@@ -15,10 +15,11 @@ from .base import Pipe, Producer, undecided
 from .inline import InlineProducer
 from .polled import PolledProducer
 from .push import PushProducer
-from .task import TaskProducer
+from .task import Cancelled, TaskProducer
 from .thread import ThreadProducer
 
 __all__ = [
+    "Cancelled",
     "InlineProducer",
     "Pipe",
     "PolledProducer",

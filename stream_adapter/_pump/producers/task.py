@@ -13,10 +13,10 @@ from stream_adapter._pump.wakeups import LoopWaker
 
 from .base import Pipe, Producer, undecided
 
-__all__ = ["TaskProducer"]
+__all__ = ["Cancelled", "TaskProducer"]
 
 
-class _Cancelled(AsyncIterator[object]):
+class Cancelled(AsyncIterator[object]):
     """A source that goes on with a cancellation of its own: one that came while the task waited for room.
 
     The task that iterates a source is also the one that its `asyncio.timeout`, `anyio.move_on_after` or TaskGroup
@@ -154,7 +154,7 @@ class TaskProducer(Producer):
                 iterator = self.source.aiterate()
                 cancellation = await self._put_items(iterator)
                 while cancellation is not None:
-                    cancellation = await self._put_items(_Cancelled(iterator, cancellation))
+                    cancellation = await self._put_items(Cancelled(iterator, cancellation))
         except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
         self._iterating = False
