@@ -55,14 +55,14 @@ class _Track:
         self.ring: Ring
         self.epoch: str = ""
         self.offset: int = 0
-        self.backlog: list[Record] = []
+        self.backlog: Sequence[Record] = ()
         self.reason: Reason | None = None  # why it is to be reset
 
     def stand(self, position: Position, ring: Ring) -> None:
         """Continue from a position, in the ring that was current when it was looked up."""
         self.epoch, self.offset = position
         self.ring = ring
-        self.backlog = []
+        self.backlog = ()
 
     @property
     def id(self) -> str:
@@ -83,6 +83,8 @@ class Listener:
 
     __slots__ = (
         "_cursor",
+        "_entered",
+        "_follows",
         "_hub",
         "_is_single",
         "_options",
@@ -101,28 +103,36 @@ class Listener:
         self._patience = _PATIENCE if is_patient else 0.0
         self._tracks = [_Track(name) for name in options.names]
         self._is_single = len(self._tracks) == 1
+        self._entered = 0  # channels, of those of the tracks
+        self._follows = False  # has caught up
 
     def steps(self) -> Generator[Step, Any, None]:
-        """Enter the channels, catch up, and follow them. Closing it leaves them.
+        """Enter the channels, catch up, and follow them. Asked again, they follow the channels.
 
         Raises:
             GoneError: `on_gap` is "gone", and there is one.
             BrokerUnavailableError: the engine cannot be asked.
         """
-        entered: list[Channel] = []
-        try:
-            openings: list[Future[None]] = []
-            for track in self._tracks:
-                track.channel, opened = self._hub.enter(track.name, self._waiter)
-                entered.append(track.channel)
-                openings.append(opened)
-            for track, opened in zip(self._tracks, openings, strict=True):
-                yield from self._wait_open(track.channel, opened)
+        if not self._follows:
+            yield from self._enter()
             yield from self._begin()
-            yield from self._follow()
-        finally:
-            for channel in entered:
-                self._hub.leave(channel, self._waiter)
+            self._follows = True
+        yield from self._follow()
+
+    def _enter(self) -> _Steps:
+        openings: list[Future[None]] = []
+        for track in self._tracks:
+            track.channel, opened = self._hub.enter(track.name, self._waiter)
+            self._entered += 1
+            openings.append(opened)
+        for track, opened in zip(self._tracks, openings, strict=True):
+            yield from self._wait_open(track.channel, opened)
+
+    def close(self) -> None:
+        """Leave the channels. Does nothing the second time."""
+        entered, self._entered = self._tracks[: self._entered], 0
+        for track in entered:
+            self._hub.leave(track.channel, self._waiter)
 
     def _wait_open(self, channel: Channel, opened: Future[None]) -> _Steps:
         until = time.monotonic() + self._patience
@@ -154,7 +164,7 @@ class Listener:
         else:
             yield from self._resume(self._cursor)
         for track in self._tracks:
-            records, track.backlog = track.backlog, []
+            records, track.backlog = track.backlog, ()
             for start in range(0, len(records), BATCH):
                 yield self._deliveries(track, records[start : start + BATCH])
 
@@ -242,7 +252,7 @@ class Listener:
             return
         self._take_history(track, read, late)
         if track.reason is None:
-            records, track.backlog = track.backlog, []
+            records, track.backlog = track.backlog, ()
             for start in range(0, len(records), BATCH):
                 yield self._deliveries(track, records[start : start + BATCH])
         else:

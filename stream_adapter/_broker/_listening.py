@@ -73,6 +73,7 @@ class Listening(Opener):
                     step = go_on(steps, step)
         finally:
             steps.close()
+            listener.close()
 
     async def aitems(self, cursor: str | None) -> AsyncGenerator[Item]:
         """Drive a listener on this event loop."""
@@ -98,6 +99,7 @@ class Listening(Opener):
                         step = sent(steps, result)
         finally:
             steps.close()
+            listener.close()
 
     def event_of(self, item: object) -> Event:
         """Return an item as Python code reads it."""
@@ -154,42 +156,41 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         "_start",
         "_steps",
         "has_more",
+        "log_name",
     )
 
     def __init__(self, listening: Listening, cursor: str | None) -> None:
-        self._listening = listening
+        self.log_name: str = listening.log_name
+        self._listening = listening  # until it begins
         self._cursor = cursor
         self._items: AsyncGenerator[Item] | None = None
         self._steps: Generator[Step, Any, None] | None = None
         self._pending: Future[Any] | asyncio.Task[Any] | None = None
-        self._follows = False  # the listener says what has come, without its steps
+        self._follows = False  # the listener says what has come, and has no steps
         self.has_more: bool = True
         self._changed: Callable[[], None]
-        self._listener: Steps
+        self._listener: Steps | None = None
         self._start: Callable[[Any], asyncio.Task[Any]]
-
-    @property
-    def log_name(self) -> str:
-        """Its name in the log."""
-        return self._listening.log_name
 
     def begin(self, changed: Callable[[], None], start: Callable[[Any], asyncio.Task[Any]]) -> None:
         """Make the listener; it enters its channels when it is polled."""
         self._changed, self._start = changed, start
         self._loop = asyncio.get_running_loop()
-        self._listener, waiter = self._listening.listener(self._cursor)
+        listener, waiter = self._listening.listener(self._cursor)
+        del self._listening  # thousands of listeners are silent
         assert isinstance(waiter, LoopWaiter)  # noqa: S101  # a loop runs here
         waiter.changed = changed
-        self._steps = self._listener.steps()
+        self._listener, self._steps = listener, listener.steps()
 
     def poll(self) -> Sequence[Item] | None:
         """Return the newest items, or run the listener's steps until one has items, or must wait."""
-        if self._follows:
-            newest = self._listener.newest()
+        listener = self._listener
+        if self._follows and listener is not None:
+            newest = listener.newest()
             if newest is not None:
                 self.has_more = len(newest) == BATCH
                 return newest
-            self._follows = False
+            self._follows, self._steps = False, listener.steps()
         self.has_more = True
         steps = self._steps
         return None if steps is None else self._step(steps)
@@ -206,8 +207,10 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
         while not isinstance(step, list):
             if step is None:
                 return None
+            if step is FOLLOW:
+                self._follows, self._steps = True, None
+                return ()
             if isinstance(step, Wait):
-                self._follows = step is FOLLOW
                 return ()
             self._pending = pending = self._started(step)
             if not pending.done():
@@ -230,11 +233,14 @@ class AsyncStream(PolledSource, AsyncIterator[Item]):
 
     def close(self) -> None:
         """Leave the channels."""
+        listener, self._listener = self._listener, None
         steps, self._steps, self._follows = self._steps, None, False
         if isinstance(self._pending, asyncio.Task):
             self._pending.cancel()
         if steps is not None:
             steps.close()
+        if listener is not None:
+            listener.close()
 
     def __aiter__(self) -> AsyncGenerator[Item]:  # pyright: ignore[reportIncompatibleMethodOverride]
         self._items = self._listening.aitems(self._cursor)

@@ -38,7 +38,7 @@ class Wait:
 
 WAIT: Final = Wait()
 FOLLOW: Final = Wait()
-"""The same, where `Steps.newest` may be asked what has come, in place of the steps."""
+"""The same, where `Steps.newest` may be asked what has come, and the steps dropped until it says None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,15 @@ class Steps(Protocol):
     """A listener that has begun."""
 
     def steps(self) -> Generator[Step, Any, None]:
-        """Yield items, and what to wait for. Closing it ends the listener."""
+        """Yield items, and what to wait for; asked again after `FOLLOW`, from where the listener stands."""
         ...
 
     def newest(self) -> Sequence[Item] | None:
         """Return what came since `FOLLOW`, at most `BATCH` items; None if the steps must say what is next."""
+        ...
+
+    def close(self) -> None:
+        """End the listener: it leaves its channels. Does nothing the second time."""
         ...
 
 

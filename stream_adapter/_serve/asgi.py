@@ -158,8 +158,10 @@ class _Delivery(Watched):
         if self._early is not None:
             self._early.close()
             self._early = None  # they refer to each other
-        if self._watch is not None and self._watch.next_look is not None:
-            self._watch.next_look.cancel()
+        if self._watch is not None:
+            if self._watch.next_look is not None:
+                self._watch.next_look.cancel()
+            self._drop_watch()
         return super().end_watch()
 
     async def run(self, *, pathsend: bool = False) -> None:
@@ -250,10 +252,14 @@ class _Delivery(Watched):
     def _begin_send(self) -> None:
         body = self._body
         if self._watch is None and body.is_streaming:
-            self._watch = SendWatch.of(body)
+            self._watch = SendWatch.of(body, self._drop_watch)
         if self._watch is not None:
             self._watch.begin_send(body.bytes_sent - self._watched_bytes)
             self._watched_bytes = body.bytes_sent
+
+    def _drop_watch(self) -> None:
+        self._watch = None  # they refer to each other
+        self._watched_bytes = 0
 
 
 async def _sent_by_path(body: AsyncBody) -> OpenFile | None:

@@ -47,6 +47,7 @@ class SendWatch:
         on_stalled: called when it has passed, once.
         deadline: the time of the loop when `total_timeout` passes, also while a `send` waits; None for never.
         on_deadline: called then, once.
+        on_idle: called when nothing has been sent for a while: the watch may be dropped.
 
     Attributes:
         next_look: the timer of the next look; None if there is not to be one.
@@ -59,6 +60,7 @@ class SendWatch:
         "_limit",
         "_loop",
         "_on_deadline",
+        "_on_idle",
         "_on_stalled",
         "_progress_at",
         "_sent_bytes",
@@ -73,12 +75,15 @@ class SendWatch:
         on_stalled: Callable[[], object],
         deadline: float | None = None,
         on_deadline: Callable[[], object] = int,
+        *,
+        on_idle: Callable[[], object] = int,
     ) -> None:
         self._client = client
         self._limit = limit
         self._on_stalled = on_stalled
         self._deadline = deadline
         self._on_deadline = on_deadline
+        self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
         self._acknowledged: int | None = None
         self._progress_at = 0.0
@@ -87,16 +92,16 @@ class SendWatch:
         self.next_look: asyncio.TimerHandle | None = None
 
     @classmethod
-    def of(cls, body: AsyncBody) -> SendWatch | None:
+    def of(cls, body: AsyncBody, on_idle: Callable[[], object] = int) -> SendWatch | None:
         """Return a watch for the client of a body that has started; None without a limit."""
         limit, left = body.send_timeout, body.seconds_left
         if limit is None and left is None:
             return None
         on_stalled = partial(body.interrupt, "send_timeout")
         if left is None:
-            return cls(body.client, limit, on_stalled)
+            return cls(body.client, limit, on_stalled, on_idle=on_idle)
         deadline = asyncio.get_running_loop().time() + left
-        return cls(body.client, limit, on_stalled, deadline, partial(body.interrupt, "total_timeout"))
+        return cls(body.client, limit, on_stalled, deadline, partial(body.interrupt, "total_timeout"), on_idle=on_idle)
 
     def begin_send(self, size: int) -> None:
         """Record that a `send` of `size` bytes begins."""
@@ -122,8 +127,9 @@ class SendWatch:
     def _look(self) -> None:
         now, since = self._loop.time(), self._since
         self.next_look = None
-        if since is None:
-            return  # nothing is sent; the next `send` sets a timer
+        if since is None:  # the next `send` sets a timer
+            self._on_idle()
+            return
         if self._deadline is not None and now >= self._deadline:
             self._on_deadline()
         elif self.is_stalled(since, now):

@@ -11,6 +11,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 import pytest
 
 import stream_adapter as sa
+from stream_adapter.integration import SendWatch
 from stream_adapter.types import Message, Receive, Scope
 
 COUNT = 50
@@ -90,20 +91,19 @@ def _suspended(counts: Counter[str]) -> list[str]:
 def test_silent_stream_holds_three_tasks_and_few_coroutines() -> None:
     counts = held(lambda: sa.sse(silent()))
     assert counts["Task"] == 3  # the request's, the source's, and that of `receive`
-    assert len(_suspended(counts)) <= 9, _suspended(counts)
+    assert len(_suspended(counts)) <= 7, _suspended(counts)
     assert counts["TimerHandle"] == 1  # of the keepalive
-    assert counts["Timeout"] == 0
-    assert counts["dict"] <= 4
-    assert counts.total() <= 80, counts
+    assert counts["dict"] <= 2
+    assert counts.total() <= 60, counts
 
 
 def test_silent_listener_holds_two_tasks_and_few_coroutines() -> None:
     with sa.Broker() as live:
         counts = held(lambda: sa.sse(live.subscribe("prices")))
     assert counts["Task"] == 2  # the request's, and that of `receive`
-    assert len(_suspended(counts)) <= 8, _suspended(counts)
+    assert len(_suspended(counts)) <= 4, _suspended(counts)
     assert counts["TimerHandle"] == 1
-    assert counts.total() <= 95, counts
+    assert counts.total() <= 56, counts
 
 
 @pytest.mark.parametrize("source", ["generator", "broker"])
@@ -121,5 +121,18 @@ def test_streams_that_are_left_leave_nothing(source: str) -> None:
             assert len(gc.get_objects()) - before < COUNT  # less than one for each
             assert sa.active_stream_count() == 1
             await clients.leave()
+
+    asyncio.run(main())
+
+
+def test_watch_of_a_client_ends_when_nothing_is_sent() -> None:
+    async def main() -> None:
+        is_idle = asyncio.Event()
+        watch = SendWatch(None, 0.02, lambda: None, on_idle=is_idle.set)
+        watch.begin_send(1)
+        watch.end_send()
+        async with asyncio.timeout(30):
+            await is_idle.wait()
+        assert watch.timer.when() == 0.0  # there is none
 
     asyncio.run(main())

@@ -84,22 +84,29 @@ class Follower:
         self._offset = place.offset
         self._waiter = waiter
         self._on_end = on_end
+        self._channel: Channel | None = None  # that was entered
         self._ring: Ring | None = None  # that is read now
 
     def steps(self) -> Generator[Step, Any, None]:
-        """Enter the channel, read what is there, and follow it to the run's end. Closing it leaves the channel.
+        """Enter the channel, read what is there, and follow it to the run's end. Asked again, they follow the run.
 
         Raises:
             BrokerUnavailableError: the engine cannot be asked in the beginning, or the broker is closed.
         """
-        channel, opened = self._hub.enter(self._name, self._waiter, self._epoch)
-        try:
+        channel = self._channel
+        if channel is None:
+            channel, opened = self._hub.enter(self._name, self._waiter, self._epoch)
+            self._channel = channel
             yield opened
             if self._state.status == "running":
                 self._watchdog.watch(channel, self._state)
             yield [RunOpen()]
-            yield from self._follow(channel)
-        finally:
+        yield from self._follow(channel)
+
+    def close(self) -> None:
+        """Leave the channel. Does nothing the second time."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
             self._hub.leave(channel, self._waiter)
 
     def newest(self) -> Sequence[Item] | None:
@@ -114,7 +121,7 @@ class Follower:
         return records
 
     def _follow(self, channel: Channel) -> Generator[Step, Any, None]:
-        ring = self._ring = channel.ring
+        ring = self._ring = self._ring or channel.ring
         while True:
             records = self._in_ring(ring)
             if not records and ring is not channel.ring:  # one that was replaced may still hold the end of an older run
