@@ -101,7 +101,7 @@ class Listener:
         self._cursor = cursor
         self._waiter = waiter
         self._patience = _PATIENCE if is_patient else 0.0
-        self._tracks = [_Track(name) for name in options.names]
+        self._tracks = tuple(map(_Track, options.names))
         self._is_single = len(self._tracks) == 1
         self._entered = 0  # channels, of those of the tracks
         self._follows = False  # has caught up

@@ -60,6 +60,7 @@ class Broker(PublishMethods, RunMethods):
         if isinstance(url, type):
             raise TypeError(f"url: expected an engine, got the class {url.__name__}; call it")
         self._prefix = _check_prefix(prefix)
+        self._log_name = f"subscription of {self._prefix}"
         if history is not None and not isinstance(history, History):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"history: expected History(…), got {type(history).__name__}")
         _check_timeout(publish_timeout)
@@ -138,7 +139,7 @@ class Broker(PublishMethods, RunMethods):
             TypeError: an option is of the wrong type.
         """
         options = options_of(self._prefix, channel, since, replay, snapshot, on_gap)
-        return Subscription(self._hub, options, f"subscription of {self._prefix}")
+        return Subscription(self._hub, options, self._log_name)
 
     # the end
 
