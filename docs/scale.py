@@ -39,7 +39,7 @@ class Measured:
     wake: float = 47.0
     resume: float = 780.0
     handshake: float = 500.0
-    listener: int = 17_300
+    listener: int = 15_300
     kernel: int = 40_000
     publish: float = 100.0
     fan_out: float = 7.0

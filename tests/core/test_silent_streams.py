@@ -139,6 +139,6 @@ def test_watch_of_a_client_ends_when_nothing_is_sent() -> None:
         watch.end_send()
         async with asyncio.timeout(30):
             await is_idle.wait()
-        assert watch.timer.when() == 0.0  # there is none
+        assert watch.timer.when() == 0.0  # there are not any
 
     asyncio.run(main())

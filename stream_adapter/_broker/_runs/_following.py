@@ -57,6 +57,7 @@ class Follower:
     """
 
     __slots__ = (
+        "_channel",
         "_epoch",
         "_hub",
         "_name",
