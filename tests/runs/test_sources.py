@@ -9,14 +9,14 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 
 import stream_adapter as sa
 from stream_adapter._pump import blocking, thread_pool
-from stream_adapter.engines import Frames, History, MemoryEngine, Position
+from stream_adapter.engines import Frame, History, MemoryEngine, Position
 from stream_adapter.errors import CapacityError
 from tests.broker.reading import BOUND
 
@@ -123,7 +123,13 @@ class _Busy(MemoryEngine):
         self.goes_on = threading.Event()
 
     def append_many(
-        self, channel: str, frames: Frames, *, history: History, token: int | None = None, timeout: float | None = None
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
     ) -> list[Position]:
         self.goes_on.wait(5.0)
         return super().append_many(channel, frames, history=history, token=token, timeout=timeout)
