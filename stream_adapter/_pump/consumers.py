@@ -228,7 +228,7 @@ class AsyncConsumer(Consumer[LoopWaker]):
     def send_ready(self) -> bool:
         """Send what is ready while the task waits; return False if it must go on: to finish that, for more, to end."""
         producer, buffer, send, waiter = self.producer, self.buffer, self._send_early, self._waker.waiter
-        if send is None or waiter is None or waiter.done():
+        if send is None or waiter is None or waiter.done() or buffer.items:
             return False
         chunks = producer.ready()
         if buffer.ended:

@@ -238,7 +238,7 @@ class _Delivery(Watched):
     async def _put(self, send: Callable[..., Awaitable[None]], *message: Message) -> None:
         """Send, and watch the client while that waits."""
         self._is_sending = True
-        if self.is_watched:
+        if self._watcher is not None:
             self._begin_send()
         try:
             await send(*message)
