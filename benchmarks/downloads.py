@@ -63,6 +63,7 @@ _SENDERS = (
 )
 _CARRIED = (  # an application's own file under the other protocol, beside the kernel that sends it
     _Sender("Flask", "gunicorn", "downloads_flask:wsgi", "flask"),
+    _Sender("raw reads", "uvicorn", "downloads:raw_asgi", "uvicorn"),
     _Sender("Flask by to_asgi", "uvicorn", "downloads_flask:by_to_asgi", "flask"),
     _Sender("raw pathsend", "granian", "downloads:pathsend", "granian"),
     _Sender("Flask by to_asgi", "granian", "downloads_flask:by_to_asgi", "flask"),

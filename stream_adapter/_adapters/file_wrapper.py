@@ -29,13 +29,16 @@ class FileWrapper(Iterator[bytes]):
     Args:
         file: what has `read`. Werkzeug, for a range, also uses its `seek`, `tell` and `seekable`.
         block_size: bytes that are read at once from what is not a regular file: a pipe may be slow to have more.
+
+    Attributes:
+        is_regular: whether it is a regular file, which can be read ahead.
     """
 
     def __init__(self, file: Any, block_size: int = 8192) -> None:
         self._file: Any = file
         self._read = file.read
-        self._is_regular = _is_regular(file)
-        self._size = max(block_size, _BLOCK) if self._is_regular else block_size
+        self.is_regular: bool = _is_regular(file)
+        self._size = max(block_size, _BLOCK) if self.is_regular else block_size
 
     def __next__(self) -> bytes:
         block: bytes = self._read(self._size)
@@ -53,7 +56,7 @@ class FileWrapper(Iterator[bytes]):
         file = self._file
         if isinstance(file, ServerFile):
             return file.whole_file()
-        if not self._is_regular or type(file) not in _READERS or not isinstance(file.name, (str, bytes)):
+        if not self.is_regular or type(file) not in _READERS or not isinstance(file.name, (str, bytes)):
             return None
         handle = DescriptorHandle(file.fileno(), path=os.path.abspath(os.fsdecode(file.name)), start=file.tell())
         return handle if handle.is_whole else None

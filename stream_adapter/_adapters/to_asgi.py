@@ -32,6 +32,7 @@ from .request_body import RequestBody
 __all__ = ["to_asgi"]
 
 _LIMITS = Limits()
+_READ_AHEAD = 1 << 20  # bytes of a file, read while as much is sent, so that neither waits each time
 _STATUS_LINE = re.compile(r"([1-5]\d\d)( .*)?")
 
 
@@ -68,6 +69,7 @@ def to_asgi(
         environ["stream_adapter.connection"] = request.connection
         source = _WSGISource(app, environ, request.want)
         flow = flow_of(source.head, limits, on_close)
+        source.reads_ahead = limits.high_water == _LIMITS.high_water
         source.leaves_files = offers_pathsend(scope) and on_close is None and is_untimed(limits)
         head = RequestHead.from_scope(scope)
         resolved = Resolved(
@@ -102,11 +104,12 @@ class _WSGISource:
         log_name: what it is in the log.
         body: the response, which is made of this source.
         leaves_files: whether the server may send a whole file by its path.
+        reads_ahead: whether more of a file is read than the limits say.
     """
 
     log_name = "WSGI application"
     body: AsyncBody
-    leaves_files = False
+    leaves_files = reads_ahead = False
 
     def __init__(self, app: WSGIApp, environ: Environ, on_commit: Callable[[], object]) -> None:
         self._app = app
@@ -123,6 +126,8 @@ class _WSGISource:
     def __iter__(self) -> Iterator[bytes]:
         """Call the application, up to its first chunk that is not empty: until then it may replace its head."""
         self._chunks = self._app(self._environ, self._start_response)
+        if isinstance(self._chunks, FileWrapper) and self._chunks.is_regular and self.reads_ahead:
+            self.body.read_ahead(_READ_AHEAD)
         whole = self._whole_file()
         chunks = iter(self._chunks)
         first: Iterable[bytes] = ()

@@ -154,6 +154,10 @@ class Body(Report):
             return None
         return None if self._complete_body is None else len(self._complete_body)
 
+    def read_ahead(self, size: int) -> None:
+        """Take so many bytes of the source before they are sent, in place of `high_water`; call it in the source."""
+        self._buffer.high_water = size
+
     def is_held(self) -> bool:
         """Return True while the source waits for the client to receive what is ready."""
         return self._buffer.is_full()

@@ -326,7 +326,7 @@ def _check_parts(url: str) -> None:
 async def _close_with_loop(pools: dict[float, Any]) -> AsyncGenerator[None]:
     """Close pools when this generator is closed, which a loop does for its generators when it shuts down.
 
-    All are closed if that is cancelled, as it is where the process ends meanwhile.
+    All are closed if that is cancelled, as it is where the process ends while they are closed.
     """
     try:
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,8 +15,9 @@ from flask import Flask, Response, send_file
 
 import stream_adapter as sa
 from stream_adapter._adapters.file_wrapper import FileWrapper
-from stream_adapter.types import ASGIApp, Environ, StartResponse, WSGIApp
-from tests.adapters.asgi_client import exchange, messages_of
+from stream_adapter.types import ASGIApp, Environ, Message, StartResponse, WSGIApp
+from tests.adapters.asgi_client import exchange, http_scope, messages_of
+from tests.support.gate import BOUND
 
 CONTENT = bytes(range(256)) * 4000
 
@@ -172,6 +174,50 @@ def test_answer_without_a_body_is_not_sent_by_path(path: Path, method: str) -> N
     start, end = messages_of(sa.to_asgi(app), method=method, **PATHSEND)
     assert start["status"] in {200, 304}
     assert (end["type"], end["body"]) == ("http.response.body", b"")
+
+
+class Counted:
+    """A file that counts what is read of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self.size = 0
+        self.has_mebibyte = threading.Event()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def read(self, count: int) -> bytes:
+        block = self._file.read(count)
+        self.size += len(block)
+        if self.size >= 1 << 20:
+            self.has_mebibyte.set()
+        return block
+
+
+def test_a_mebibyte_of_a_file_is_read_while_its_client_takes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(8 << 20))
+    file, taken = Counted(path), 0
+
+    async def ask() -> None:
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            nonlocal taken
+            if message["type"] == "http.response.start":
+                assert await asyncio.to_thread(file.has_mebibyte.wait, BOUND)
+            taken += len(message.get("body", b""))
+
+        await sa.to_asgi(wsgi_of(file))(http_scope(), receive, send)
+
+    asyncio.run(ask())
+    assert taken == 8 << 20
 
 
 def test_pipe_is_read_as_it_comes() -> None:
