@@ -15,7 +15,7 @@ from ._options import NO_OPTIONS, ResponseOptions
 from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved
-from ._serve import asgi, wsgi
+from ._serve import asgi, opening, pathsend, wsgi
 from ._source import Kind, Source
 from ._status import is_bodiless
 from .errors import ContentLengthError, SourceError
@@ -254,10 +254,10 @@ class Response:
 
     async def asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve it as an ASGI 3.0 application."""
-        body = await asgi.opened(self, scope, receive, send)
+        body = await opening.opened(self, scope, receive, send)
         del self  # a silent stream may be the only one that holds it, and its options
         if body is not None:
-            await asgi.deliver(body, receive, send, pathsend=asgi.offers_pathsend(scope), refuses=True)
+            await asgi.deliver(body, receive, send, pathsend=pathsend.offers_pathsend(scope), refuses=True)
 
     @overload
     def __call__(self, environ: Environ, start_response: StartResponse, /) -> Iterable[bytes]: ...

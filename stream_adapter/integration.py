@@ -28,7 +28,9 @@ from ._pump import run as run_coroutine
 from ._request import RequestHead
 from ._resolved import Resolved
 from ._response import is_whole, options_of
-from ._serve.asgi import deliver, deliver_plain, offers_pathsend
+from ._serve.asgi import deliver
+from ._serve.opening import deliver_plain
+from ._serve.pathsend import offers_pathsend
 from ._serve.refusal import refusal_head
 from ._serve.send_timeout import SendWatch
 from ._serve.server_file import ServerFile, server_file

@@ -17,8 +17,9 @@ from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._pump import ThreadProducer, running_loop
 from stream_adapter._request import RequestHead
 from stream_adapter._resolved import OpenFile, Resolved
-from stream_adapter._serve.asgi import deliver, offers_pathsend
+from stream_adapter._serve.asgi import deliver
 from stream_adapter._serve.other_scopes import answer_other
+from stream_adapter._serve.pathsend import offers_pathsend
 from stream_adapter._source import Kind, Source
 from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead

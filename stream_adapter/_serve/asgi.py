@@ -1,9 +1,13 @@
 """A response to an ASGI 3.0 server.
 
 Who owns what: the request's own task pulls blocks and sends them. When it first waits, for the source or for `send`,
-one more task is made, which watches `receive` (watched.py); a response that never waits needs none. No other task uses
-the body. What a polled source has while the first task waits for it is sent as a step of that task, which is not
-resumed for it.
+one more task is made, which watches `receive`, and ends with the response; a response that never waits needs none. No
+other task uses the body. What a polled source has while the first task waits for it is sent as a step of that task,
+which is not resumed for it.
+
+After a disconnect the second task sets the body's `interruption`, as a passed deadline and a drain do. That wakes the
+first one where it waits for the source, which is the usual end. Wherever else it waits, as in a `send` that no longer
+returns, it is cancelled a step later, as `asyncio.timeout` would cancel it; it takes that cancellation back itself.
 
 Thousands of silent streams stand in `deliver` and in `run`, where each awaits a future. What only the start needs has
 returned by then.
@@ -13,63 +17,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from typing import Any
 
-from stream_adapter._body import CLIENT_CLOSED_REQUEST, NO_HOOKS, WAIT, AsyncBody
+from stream_adapter._body import CLIENT_CLOSED_REQUEST, WAIT, AsyncBody
 from stream_adapter._headers import outgoing_head
-from stream_adapter._log import describe_stream, log_stream
-from stream_adapter._pump import Begun, in_file_thread, running_loop
-from stream_adapter._request import RequestHead
-from stream_adapter._resolved import OpenFile, Resolvable, Resolved
-from stream_adapter.errors import ClientDisconnected, FileChangedError, RefusalError, ShuttingDown, StreamAborted
-from stream_adapter.types import Message, Receive, Scope, Send
+from stream_adapter._pump import Begun
+from stream_adapter._resolved import OpenFile
+from stream_adapter.errors import ClientDisconnected, RefusalError, ShuttingDown, StreamAborted
+from stream_adapter.types import Message, Receive, Send
 
 from .abort import abort_response
 from .early_send import EarlySend
-from .other_scopes import answer_other
+from .pathsend import check_path, sent_by_path
 from .refusal import bare_refusal
 from .send_timeout import SendWatch
-from .watched import Watched
 
-__all__ = ["deliver", "deliver_plain", "offers_pathsend", "opened", "refuse"]
+__all__ = ["block_message", "deliver", "refuse", "start_message"]
 
 _DISCONNECTED_GRACE = 1.0  # seconds that a server has to receive a response after its client has disconnected
 
 
-async def opened(response: Resolvable, scope: Scope, receive: Receive, send: Send) -> AsyncBody | None:
-    """Return the body of a stream, to be delivered; what is answered at once is answered here.
-
-    A lifespan is completed, a websocket is refused.
-
-    Raises:
-        UnsupportedError: no asyncio event loop runs.
-    """
-    running_loop()
-    if scope["type"] != "http":
-        await answer_other(scope, receive, send)
-        return None
-    try:
-        resolved = await response.aresolve(RequestHead.from_scope(scope))
-    except RefusalError as error:
-        await refuse(error, send)
-        return None
-    if resolved.is_plain:
-        await deliver_plain(resolved, send)
-        return None
-    return AsyncBody(resolved, NO_HOOKS)
-
-
 async def refuse(error: RefusalError, send: Send) -> None:
     """Answer with the status of the error, and no body."""
-    await send(_start(*bare_refusal(error)))
-    await send(_block(b"", more=False))
-
-
-def offers_pathsend(scope: Scope) -> bool:
-    """Return True if the server sends a file by its path: https://asgi.readthedocs.io, "Path Send"."""
-    return "http.response.pathsend" in (scope.get("extensions") or {})
+    await send(start_message(*bare_refusal(error)))
+    await send(block_message(b"", more=False))
 
 
 async def deliver(
@@ -96,7 +69,7 @@ async def deliver(
     body.hold_log()
     try:
         try:
-            file = await _sent_by_path(body) if pathsend else None
+            file = await sent_by_path(body) if pathsend else None
             is_watched = body.is_streaming and file is None
             run = Begun(delivery.run(pathsend=pathsend) if file is None else delivery.run_pathsend(file))
             if not run.begin():  # what never waits is not watched
@@ -122,17 +95,53 @@ async def deliver(
         body.log_failure()
 
 
-async def deliver_plain(resolved: Resolved, send: Send) -> None:
-    """Send a response that `is_plain`. An OSError of `send` is a disconnect."""
-    try:
-        await send(_start(resolved.status, resolved.headers))
-        await send(_block(resolved.body or b"", more=False))
-    except OSError:
-        stream = describe_stream(resolved.request, resolved.source.content)
-        log_stream(logging.DEBUG, stream, "the client disconnected", "nothing more is sent")
+class _Watched:
+    """A response that is watched once it waits. Used by its own task, on its loop.
+
+    Args:
+        body: what is sent.
+    """
+
+    __slots__ = ("_body", "_cancellations", "_expiry", "_is_cancelled", "_task", "_watcher")
+
+    def __init__(self, body: AsyncBody) -> None:
+        self._body = body
+        self._watcher: asyncio.Task[None] | None = None  # of `receive`, while it is watched
+        self._task: asyncio.Task[Any]  # that sends
+        self._cancellations: int  # of that task, when the watch began
+        self._expiry: asyncio.Handle | None = None
+        self._is_cancelled = False
+
+    def watch(self, receive: Receive) -> None:
+        """Watch it, from now on; call it in the task that sends."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a coroutine that waits on an asyncio loop runs in one
+        self._task, self._cancellations = task, task.cancelling()
+        self._watcher = asyncio.create_task(_receive(receive, self._body))
+        self._body.interruption.callback = self
+
+    def end_watch(self) -> bool:
+        """Watch no longer; return True if the interruption has cancelled the task. Does nothing the second time."""
+        watcher, self._watcher = self._watcher, None
+        if watcher is None:
+            return False
+        watcher.cancel()
+        self._body.interruption.callback = None
+        if self._expiry is not None:
+            self._expiry.cancel()
+        return self._is_cancelled and self._task.uncancel() <= self._cancellations
+
+    def __call__(self) -> None:
+        """Cancel the task soon, unless it ends by itself before; called when the stream is interrupted."""
+        if self._expiry is None:  # the callback can be called more than once
+            self._expiry = self._task.get_loop().call_soon(self._cancel)
+
+    def _cancel(self) -> None:
+        self._is_cancelled = True
+        self._task.cancel()
 
 
-class _Delivery(Watched):
+class _Delivery(_Watched):
     """One response."""
 
     __slots__ = ("_early", "_handed_head", "_is_sending", "_send", "_watch", "_watched_bytes")
@@ -168,26 +177,26 @@ class _Delivery(Watched):
         """Pull and send; what turns out to be a whole file, by its path."""
         body = self._body
         await body.start()
-        if self.is_watched:
+        if self._watcher is not None:
             self._send_early()
         self._handed_head = True
-        file = await _sent_by_path(body) if pathsend else None
+        file = await sent_by_path(body) if pathsend else None
         if file is not None:
             await self.run_pathsend(file)
             return
-        await self._put(self._send, _start(body.status, body.headers))
+        await self._put(self._send, start_message(body.status, body.headers))
         body.begun = True
         if not body.is_streaming:
-            await self._put(self._send, _block(await body.next() or b"", more=False))
+            await self._put(self._send, block_message(await body.next() or b"", more=False))
             return
         while (block := body.take()) is not None:
             if block is WAIT:
                 await body.wait()
             elif block:
-                await self._put(self._send, _block(block, more=True))
+                await self._put(self._send, block_message(block, more=True))
             elif self._early is not None:
                 await self._put(self._early.finish)
-        await self._put(self._send, _block(b"", more=False))
+        await self._put(self._send, block_message(b"", more=False))
 
     def _send_early(self) -> None:
         """Do not wait for this task to send what comes while it waits, from now on."""
@@ -198,7 +207,7 @@ class _Delivery(Watched):
     async def put_early(self, block: bytes) -> None:
         """Send a block as a step of the task, which finishes it, and watches it, only if it waits."""
         self._body.bytes_sent += len(block)
-        await self._send(_block(block, more=True))
+        await self._send(block_message(block, more=True))
 
     async def run_pathsend(self, file: OpenFile) -> None:
         """Leave the body to the server, which opens the path. It must be the path of the file that the head describes.
@@ -206,11 +215,11 @@ class _Delivery(Watched):
         Raises:
             FileChangedError: it was not, just before the server got the message or just after.
         """
-        await self._put(self._send, _start(self._body.status, self._body.headers))
+        await self._put(self._send, start_message(self._body.status, self._body.headers))
         self._body.begun = True
-        await _check_path(file)
+        await check_path(file)
         await self._put(self._send, {"type": "http.response.pathsend", "path": file.path})
-        await _check_path(file)
+        await check_path(file)
 
     async def end(self, ending: ClientDisconnected | StreamAborted) -> None:
         """End a response whose stream was interrupted, without an error for the server to log."""
@@ -262,20 +271,18 @@ class _Delivery(Watched):
         self._watched_bytes = 0
 
 
-async def _sent_by_path(body: AsyncBody) -> OpenFile | None:
-    """Return the file that the server may send by its path; None if it may not."""
-    file = body.file
-    return file if file is not None and await _is_at_path(file) else None
-
-
-async def _is_at_path(file: OpenFile) -> bool:
-    """Return True if the server would open this file by its path. A thread looks, as the file system may be slow."""
-    return file.path is not None and await in_file_thread(file.is_at_path, id)
-
-
-async def _check_path(file: OpenFile) -> None:
-    if not await _is_at_path(file):
-        raise FileChangedError("the file was replaced or changed while the server sent it")
+async def _receive(receive: Receive, body: AsyncBody) -> None:
+    """Drain the request's body, then wait for the disconnect."""
+    complete = False
+    try:
+        while (message := await receive())["type"] != "http.disconnect":
+            if complete:  # the body ended twice: this server does not report disconnects
+                return
+            complete = not message.get("more_body", False)
+            del message  # the next one may not come for hours
+    except Exception as error:  # noqa: BLE001  # logged; a receive that fails has no client
+        body.log_receive_failure(error)
+    body.interrupt("disconnect")
 
 
 async def _send_499(send: Send) -> None:
@@ -287,11 +294,11 @@ async def _send_499(send: Send) -> None:
     """
     with contextlib.suppress(Exception):
         async with asyncio.timeout(_DISCONNECTED_GRACE):
-            await send(_start(CLIENT_CLOSED_REQUEST, []))
-            await send(_block(b"", more=False))
+            await send(start_message(CLIENT_CLOSED_REQUEST, []))
+            await send(block_message(b"", more=False))
 
 
-def _start(status: int, headers: list[tuple[str, str]]) -> Message:
+def start_message(status: int, headers: list[tuple[str, str]]) -> Message:
     status, headers = outgoing_head(status, headers)
     pairs = [(_encoded_name(name), value.encode("latin-1")) for name, value in headers]
     return {"type": "http.response.start", "status": status, "headers": pairs}
@@ -302,5 +309,5 @@ def _encoded_name(name: str) -> bytes:
     return name.lower().encode("latin-1")
 
 
-def _block(body: bytes, *, more: bool) -> Message:
+def block_message(body: bytes, *, more: bool) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": more}
