@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import UserList, deque
 from collections.abc import Callable, Iterable, ValuesView
+from functools import lru_cache
 from types import NoneType, SimpleNamespace
 from typing import Any
 
@@ -125,6 +126,7 @@ _FRAMES = (
 _SERIES = (_of("pandas", "Series", "Index", "ExtensionArray"), _of("polars", "Series"))
 
 
+@lru_cache(maxsize=256)  # asked of each request's source
 def is_frame(cls: type[Any]) -> bool:
     """Return True for tables whose iteration does not yield their rows."""
     return any(applies(cls) for applies in _FRAMES)

@@ -173,7 +173,7 @@ class Source:
             StreamConsumedError: it can be read once and has been taken.
         """
         if self.reusable:
-            return Source(self.content)
+            return Source(self.content, self.kind)
         if self._taken:
             raise StreamConsumedError(
                 f"this {type(self.content).__name__} was already consumed; create a new one for each request"
