@@ -160,7 +160,7 @@ class RunMethods:
     async def aproduce(self, key: str, source: Any, lease: float = 15.0) -> Run:
         """Produce a run on this event loop; see `produce`. Cancelling it cancels the run."""
         registry, name, content, options = self._producing(key, source, lease)
-        state = await aask(registry.engine, restarting(registry, name, options))
+        state = await registry.claimed(name, restarting(registry, name, options))
         here = asyncio.get_running_loop()
         production = registry.launch(name, state, content, lease=lease, timeout=None, loop=here)
         await production.wait_closed()

@@ -109,6 +109,27 @@ def test_reader_that_leaves_while_its_run_begins_cancels_it_if_that_was_asked(tm
     asyncio.run(use())
 
 
+def test_task_that_is_cancelled_while_it_claims_its_run_leaves_it_cancelled(tmp_path: Path) -> None:
+    engine = _SlowClaim(tmp_path / "broker.db")
+    source = Source(1)
+
+    async def use() -> None:
+        async with sa.Broker(engine) as live:
+            producing = asyncio.create_task(live.aproduce("a", source.asynchronous(), lease=60.0))
+            await eventually(engine.asked.is_set)
+            producing.cancel()
+            with suppress(asyncio.CancelledError):
+                await producing
+            engine.goes_on.set()
+            run = await live.ajoin("a", wait=BOUND)
+            assert run is not None
+            assert [event.data["run"] async for event in run] == ["cancelled"]
+            again = await live.aproduce("a", source.asynchronous())
+            assert again.status == "done"
+
+    asyncio.run(use())
+
+
 _FORKED = """
 import os, sys
 import stream_adapter as sa

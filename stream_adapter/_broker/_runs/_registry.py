@@ -21,6 +21,8 @@ from stream_adapter._source import Source
 from stream_adapter.engines import Engine, RunState
 from stream_adapter.errors import BrokerError
 
+from ._asking import Asking, aask
+from ._ending import frame_of_end
 from ._keeper import Keeper
 from ._options import Work
 from ._production import END_GRACE, Production
@@ -145,6 +147,36 @@ class Registry:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def claimed(self, name: ChannelName, steps: Asking[RunState]) -> RunState:
+        """Claim a run for the caller, who produces it. If the caller is cancelled before, what was claimed is ended."""
+        claim = asyncio.get_running_loop().create_task(aask(self.engine, steps))
+        self.keep(claim)
+        try:
+            return await asyncio.shield(claim)
+        except asyncio.CancelledError:
+            claim.add_done_callback(partial(self._give_back, name))
+            raise
+
+    def _give_back(self, name: ChannelName, claim: asyncio.Task[RunState]) -> None:
+        if claim.cancelled() or claim.exception() is not None:
+            return
+        self._ask_apart(
+            partial(self.engine.finish, name.key, claim.result().token, "cancelled", [frame_of_end("cancelled")])
+        )
+
+    def _ask_apart(self, ask: Callable[[], object]) -> None:
+        """Ask the engine, in no loop's thread if that waits. What cannot be reached ends by its lease."""
+
+        def asking() -> None:
+            with suppress(BrokerError):
+                ask()
+
+        if not self.engine.blocks:
+            asking()
+            return
+        with suppress(BrokerError):  # the broker is closed
+            self.hub().after(0.0, asking)
+
     # clients
 
     def entered(self, key: str, epoch: str) -> None:
@@ -166,18 +198,14 @@ class Registry:
             if run not in self._ends_with_them:
                 return
             self._ends_with_them.discard(run)
-        if not self.engine.blocks:
-            self._cancel(key, epoch)
-        else:
-            self.hub().after(0.0, partial(self._cancel, key, epoch))
+        self._ask_apart(partial(self._cancel, key, epoch))
 
     def _cancel(self, key: str, epoch: str) -> None:
         for production in self._own():
             if production.key == key and production.epoch == epoch:
                 production.stop("cancelled")
                 return
-        with suppress(BrokerError):  # the run goes on without its client
-            self.engine.cancel(key, epoch)
+        self.engine.cancel(key, epoch)
 
     # the end
 
