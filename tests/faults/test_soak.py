@@ -114,7 +114,7 @@ def _be_a_client(subject: Subject, chance: random.Random) -> None:
 @pytest.mark.parametrize("leak", ["rss", "fds"])
 def test_soak_notices_a_source_that_leaks(leak: str, record_property: Callable[[str, object], None]) -> None:
     growth = _soak(named("uvicorn-plain"), 60, FAULTS_LEAK=leak)
-    record_property("growth", growth)
+    record_property("growth", str(growth))
     assert growth.leaks == {leak}
 
 
@@ -123,5 +123,5 @@ def test_memory_descriptors_and_threads_do_not_grow_under_load(
     host: Host, record_property: Callable[[str, object], None]
 ) -> None:
     growth = _soak(host, SECONDS)
-    record_property("growth", growth)
+    record_property("growth", str(growth))
     assert growth.leaks == set()
