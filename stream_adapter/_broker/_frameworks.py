@@ -17,11 +17,12 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from contextvars import copy_context
+from functools import partial
 from inspect import signature
 from typing import Any, TypeVar
 
 from stream_adapter._log import log_close_failure
-from stream_adapter._pump import is_on_background_loop
+from stream_adapter._pump import call_for_future, is_on_background_loop
 
 __all__ = ["call_in_thread", "close_connections", "is_of_a_view", "own_thread", "take_locals"]
 
@@ -72,15 +73,15 @@ async def call_in_thread(function: Callable[[], T]) -> T:
     def call() -> T:
         take_locals()
         try:
-            return function()
+            return call_for_future(function)
         finally:
             close_connections()
 
     asgiref: Any = sys.modules.get("asgiref.sync")
     if asgiref is None:
-        return await asyncio.to_thread(function)
+        return await asyncio.to_thread(call_for_future, function)
     if _is_waited_for(asgiref):  # in the thread of a caller who has connections of its own there
-        return await _in_request_thread(asgiref, function)
+        return await _in_request_thread(asgiref, partial(call_for_future, function))
     if _has_thread(asgiref):
         return await _in_request_thread(asgiref, call)
     return await asyncio.to_thread(call)

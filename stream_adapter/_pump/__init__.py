@@ -32,7 +32,15 @@ from .producers import (
 )
 from .sync_consumer import SyncConsumer
 from .tasks import Begun, context_of, current_loop, for_task, running_loop, step_as
-from .thread_pool import check_threads, in_file_thread, in_thread, lease, set_max_threads, submit_to_file_thread
+from .thread_pool import (
+    call_for_future,
+    check_threads,
+    in_file_thread,
+    in_thread,
+    lease,
+    set_max_threads,
+    submit_to_file_thread,
+)
 from .wakeups import Interrupted, Interruption, LoopWaker, ThreadWaker, Waker
 
 __all__ = [
@@ -58,6 +66,7 @@ __all__ = [
     "ThreadWaker",
     "Waker",
     "background_loop",
+    "call_for_future",
     "check_threads",
     "context_of",
     "copy_variables",

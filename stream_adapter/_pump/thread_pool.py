@@ -24,6 +24,7 @@ from .tasks import running_loop
 
 __all__ = [
     "Worker",
+    "call_for_future",
     "check_threads",
     "in_file_thread",
     "in_thread",
@@ -215,6 +216,18 @@ def submit_to_file_thread(job: Callable[[], object]) -> None:
     _file_threads.submit(job)
 
 
+def call_for_future(function: Callable[[], T]) -> T:
+    """Call a function whose outcome a future is to carry: it cannot carry StopIteration, and its waiter would hang.
+
+    Raises:
+        RuntimeError: the function has raised that, as `next(…)` does; a coroutine that does so raises the same.
+    """
+    try:
+        return function()
+    except StopIteration as error:
+        raise RuntimeError("a function that was called in a thread raised StopIteration") from error
+
+
 async def _result_of(
     function: Callable[[], T], discard: Callable[[T], object], submit: Callable[[Callable[[], object]], object]
 ) -> T:
@@ -230,7 +243,7 @@ async def _result_of(
 
     def job() -> None:
         try:
-            result = function()
+            result = call_for_future(function)
         except BaseException as error:  # noqa: BLE001  # raised in the caller
             with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing waits any more
                 loop.call_soon_threadsafe(fail, error)

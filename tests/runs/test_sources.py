@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -154,3 +154,40 @@ def test_timeout_of_a_source_that_waits_for_the_engine_at_a_yield_is_its_own() -
     *ones, last, end = asyncio.run(use())
     assert set(ones) == {1}
     assert (last, end) == ("took too long", {"status": "done"})
+
+
+class _Unopened:
+    """An iterable whose iteration cannot begin."""
+
+    def __iter__(self) -> Iterator[int]:
+        raise StopIteration
+
+
+@pytest.mark.parametrize("factory", [lambda: next(iter(())), _Unopened], ids=["next", "iterable"])
+def test_factory_that_raises_stop_iteration_ends_its_run_with_an_error(
+    live: sa.Broker, factory: Callable[[], Any]
+) -> None:
+    """A future cannot carry that exception, and its run would never end."""
+
+    async def use() -> None:
+        async with asyncio.timeout(BOUND):
+            assert [event.data["run"] async for event in live.run("a", factory)] == ["error"]
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("is_imported", [True, False], ids=["with asgiref", "without"])
+def test_snapshot_that_raises_stop_iteration_fails_its_subscription(
+    live: sa.Broker, monkeypatch: pytest.MonkeyPatch, is_imported: bool
+) -> None:
+    pytest.importorskip("asgiref.sync")
+    if not is_imported:
+        monkeypatch.delitem(sys.modules, "asgiref.sync")
+
+    async def use() -> None:
+        async with asyncio.timeout(BOUND):
+            with pytest.raises(RuntimeError, match="StopIteration"):
+                async for _ in live.subscribe("a", snapshot=lambda: next(iter(()))):
+                    pass
+
+    asyncio.run(use())

@@ -12,7 +12,7 @@ from typing import Any
 from stream_adapter._broker._frameworks import close_connections, own_thread, take_locals
 from stream_adapter._broker._payloads import pack
 from stream_adapter._log import log_stream
-from stream_adapter._pump import Cancelled, lease, run
+from stream_adapter._pump import Cancelled, call_for_future, lease, run
 from stream_adapter._source import Kind, Source
 
 from ._options import Work
@@ -143,7 +143,7 @@ async def _in_thread(function: Callable[[], Any], in_threads: set[asyncio.Future
 
     def run_function() -> Any:
         take_locals()
-        return function()
+        return call_for_future(function)
 
     def job() -> None:
         if not done.set_running_or_notify_cancel():
