@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from stream_adapter._pump import (
     InlineProducer,
     Interrupted,
     Producer,
+    SourceThread,
     SyncConsumer,
     TaskProducer,
     ThreadWaker,
@@ -28,6 +30,7 @@ from stream_adapter._pump import (
     current_loop,
     for_task,
     run,
+    source_runs_in,
     undecided,
 )
 from stream_adapter._resolved import LARGE_BODY, Resolved
@@ -53,6 +56,7 @@ class SyncBody(WatchedBody):
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
         self._client = None
+        self._thread = None
         self._consumer: SyncConsumer | None = None
         self._iterator: Iterator[Any] | None = None
         self._generator: Generator[bytes] | None = None
@@ -106,6 +110,7 @@ class SyncBody(WatchedBody):
             return self._cross(kind)
         if self._flow.flush == "bulk" or timed:
             waker = ThreadWaker()
+            self._run_source_here()
             return self._consume(InlineProducer(self._pipe(waker)), waker)
         return self._open_directly()
 
@@ -149,7 +154,12 @@ class SyncBody(WatchedBody):
         except Interrupted:
             raise self._interrupted() from None
 
+    def _run_source_here(self) -> None:
+        self._thread = SourceThread(lambda: None if self._reason is None else self.ending())
+        self._context.run(source_runs_in, self._thread)
+
     def _open_directly(self) -> list[bytes]:
+        self._run_source_here()
         self._iterator = self._context.run(self._source.iterate)
         try:
             item = self._context.run(next, self._iterator, _END)
@@ -296,6 +306,10 @@ class SyncBody(WatchedBody):
                 if not self._is_on_sources_loop and not self._consumer.wait_ended(self._flow.limits.close_timeout):
                     self._warn_stuck()
         finally:
+            if self._thread is not None:
+                self._thread = None
+                with suppress(RuntimeError):  # a step runs in it still
+                    self._context.run(source_runs_in, None)
             self._give_back_connection()
             if self._end_unlogged:
                 self._log_end()

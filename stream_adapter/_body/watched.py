@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 
 from stream_adapter._headers import content_length
+from stream_adapter._pump import SourceThread
 from stream_adapter._watch import Client, watcher
 from stream_adapter.errors import ClientDisconnected
 from stream_adapter.types import Reason
@@ -19,17 +20,21 @@ __all__ = ["WatchedBody"]
 class WatchedBody(Body):
     """A body that is ended from outside its thread, and looks at its client. `SyncBody` sets the attributes."""
 
-    __slots__ = ("_client", "_end_unlogged", "_generator")
+    __slots__ = ("_client", "_end_unlogged", "_generator", "_thread")
 
     _client: Client | None  # the watcher's record of the client
     _end_unlogged: bool  # whether it was ended, which `close` is to log
     _generator: Generator[bytes] | None  # what the server iterates
+    _thread: SourceThread | None  # where the source waits, if it is the server's
 
     def end(self, reason: Reason) -> None:
         """End the stream with this reason, from any thread; a source inside `next()` returns from it first."""
         if self._reason is None:
             self._end_for(reason)
         self.interruption.set(reason)
+        thread = self._thread
+        if thread is not None:
+            thread.interrupt()
         if self._is_sent:
             self._abort(0)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol, TypeAlias
 
-from stream_adapter._pump import current_loop
+from stream_adapter._pump import current_loop, interruptible
 
 __all__ = [
     "LoopGroup",
@@ -78,8 +78,13 @@ class ThreadWaiter:
         return self._event.set
 
     def wait(self) -> None:
-        """Wait until it is woken. The caller checks its condition afterwards."""
-        self._wait(self._event)
+        """Wait until it is woken. The caller checks its condition afterwards.
+
+        Raises:
+            ConnectionError: the source of a stream waits here, and that stream is over.
+        """
+        with interruptible(self._event.set):
+            self._wait(self._event)
         self._event.clear()
 
 

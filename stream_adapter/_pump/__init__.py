@@ -8,6 +8,7 @@ Who owns what:
     a worker       leased by one stream for its life (thread_pool.py)
     a file thread  shared by all downloads, for one step each (thread_pool.py)
     the loop       one per process, for async sources under a sync server (background_loop.py)
+    a wait         of a source in a thread, for a broker's event: woken when the stream is over (source_thread.py)
     a supervisor   one thread per task of watching, while there is something to watch (supervisor.py)
 
 This package knows errors and limits. Of sources and formats it knows only the Protocols in producers/base.py.
@@ -30,6 +31,7 @@ from .producers import (
     ThreadProducer,
     undecided,
 )
+from .source_thread import SourceThread, interruptible, source_runs_in
 from .sync_consumer import SyncConsumer
 from .tasks import Begun, context_of, current_loop, for_task, running_loop, step_as
 from .thread_pool import (
@@ -59,6 +61,7 @@ __all__ = [
     "Producer",
     "PushProducer",
     "SendEarly",
+    "SourceThread",
     "StepContext",
     "SyncConsumer",
     "TaskProducer",
@@ -74,12 +77,14 @@ __all__ = [
     "for_task",
     "in_file_thread",
     "in_thread",
+    "interruptible",
     "is_on_background_loop",
     "lease",
     "run",
     "running_loop",
     "set_max_threads",
     "set_warn_blocking",
+    "source_runs_in",
     "step_as",
     "submit_to_file_thread",
     "undecided",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple
 
 import httpx2
@@ -11,6 +11,8 @@ import pytest
 
 from stream_adapter.testing import events, rows
 from tests.support.servers import Server, gunicorn, gunicorn_gevent, uvicorn
+
+from .reading import wait_until
 
 _BOUND = 60.0
 
@@ -87,6 +89,20 @@ def test_invalid_last_event_id_is_answered_by_a_reset(client: httpx2.Client) -> 
     with listening(client, cursor="done") as response:
         reset = next(events(response))
         assert (reset.event, reset.json()["reason"]) == ("stream-reset", "unknown")
+
+
+def test_clients_that_leave_a_silent_channel_leave_no_listener(client: httpx2.Client) -> None:
+    def listeners() -> int:
+        return int(client.get("/control/counts").text.split()[1])
+
+    wait_until(lambda: listeners() == 0)  # those of other tests have left
+    with ExitStack() as responses:
+        kept: list[Iterator[bytes]] = []  # they close a response when they are dropped
+        for form in ("sse", "ndjson", "wrapped-sse", "wrapped-ndjson"):
+            kept.append(responses.enter_context(listening(client, f"{form}:silent")).iter_raw())
+            next(kept[-1])
+        wait_until(lambda: listeners() >= 3)  # a generator may begin to listen after its first item was sent
+    wait_until(lambda: listeners() == 0)
 
 
 def test_listener_costs_no_thread_of_its_own(client: httpx2.Client, host: Host) -> None:

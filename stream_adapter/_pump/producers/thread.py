@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from stream_adapter._pump.source_thread import SourceThread, source_runs_in
 from stream_adapter._pump.wakeups import ThreadWaker
+from stream_adapter.errors import StreamAborted
 
 from .base import Pipe, Producer
 
@@ -24,7 +26,7 @@ class ThreadProducer(Producer):
             stream, and the job returns at once.
     """
 
-    __slots__ = ("_iterator", "_parked", "_parking", "_release", "_room", "_slice", "_submit", "_until")
+    __slots__ = ("_iterator", "_parked", "_parking", "_release", "_room", "_slice", "_submit", "_thread", "_until")
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class ThreadProducer(Producer):
         self._parked = False  # no job runs, and the consumer submits the next one
         self._parking = threading.Lock()
         self._iterator: Iterator[object] | None = None
+        self._thread: SourceThread | None = None
 
     def start(self) -> None:
         """Submit the next job."""
@@ -57,6 +60,9 @@ class ThreadProducer(Producer):
     def stop(self) -> None:
         """Stop the running job, or submit one that closes the source."""
         self.resume()
+        thread = self._thread
+        if thread is not None:
+            thread.interrupt()
 
     def wait_for_room(self) -> None:
         """Wait, within a step of the source, until there is room or the stream is over."""
@@ -68,7 +74,19 @@ class ThreadProducer(Producer):
         return not self.stopping and (self._slice is None or time.monotonic() < self._until)
 
     def _job(self) -> None:
-        self.context.run(self._work)
+        self.context.run(self._work_here)
+
+    def _work_here(self) -> None:
+        self._thread = SourceThread(self._ending)
+        source_runs_in(self._thread)
+        try:
+            self._work()
+        finally:
+            self._thread = None
+            source_runs_in(None)
+
+    def _ending(self) -> BaseException | None:
+        return StreamAborted("disconnect") if self.stopping else None
 
     def _work(self) -> None:
         error: BaseException | None = None
@@ -89,6 +107,8 @@ class ThreadProducer(Producer):
                     return
         except BaseException as raised:  # noqa: BLE001  # raised by the consumer, after the chunks before it
             error = raised
+        if self.stopping and isinstance(error, StreamAborted):
+            error = None
         self._close_sync()
         self._release()
         self.buffer.end(error)

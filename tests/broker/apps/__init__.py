@@ -14,6 +14,7 @@ import asyncio
 import gc
 import os
 import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import stream_adapter as sa
@@ -27,12 +28,19 @@ live = sa.Broker(os.environ.get("BROKER_URL", "memory://"), prefix="test")
 
 
 def events(form: str = "sse") -> sa.Response:
-    """Stream `ticks`, or the channels of `sse:one+two`."""
+    """Stream `ticks`, or the channels of `sse:one+two`; `wrapped-sse`: by a generator that iterates them."""
     if _revoked and Path(_revoked).exists():
         return sa.Response("revoked", status_code=403)
     form, _, channels = form.partition(":")
     subscription = live.subscribe(channels.split("+") if channels else "ticks")
-    return sa.sse(subscription, keepalive=_keepalive) if form == "sse" else sa.ndjson(subscription)
+    source = wrapped(subscription) if form.startswith("wrapped-") else subscription
+    return sa.sse(source, keepalive=_keepalive) if form.endswith("sse") else sa.ndjson(source)
+
+
+def wrapped(subscription: Iterable[sa.Event]) -> Iterator[object]:
+    yield {"wrapped": True}
+    for event in subscription:
+        yield event.data
 
 
 def control(action: str) -> str:
