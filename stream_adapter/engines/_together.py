@@ -92,10 +92,18 @@ def read_each(engine: Engine, readings: Iterable[Reading]) -> list[Page]:
 
 
 def renew_many(engine: Engine, renewals: Iterable[Renewal]) -> Sequence[RunState | FencedError]:
-    """Extend the leases of several runs; return for each what `renew` returns, or raises as FencedError."""
-    if hasattr(engine, "renew_many"):
-        return cast("RenewsTogether", engine).renew_many(renewals)
-    return renew_each(engine, renewals)
+    """Extend the leases of several runs; return for each what `renew` returns, or raises as FencedError.
+
+    Raises:
+        ValueError: the engine has given another number of answers.
+    """
+    if not hasattr(engine, "renew_many"):
+        return renew_each(engine, renewals)
+    asked = list(renewals)
+    found = cast("RenewsTogether", engine).renew_many(asked)
+    if len(found) != len(asked):
+        raise ValueError(f"renew_many: expected {len(asked)} answers, got {len(found)}")
+    return found
 
 
 def renew_each(engine: Engine, renewals: Iterable[Renewal]) -> list[RunState | FencedError]:
