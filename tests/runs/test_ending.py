@@ -83,7 +83,7 @@ def test_run_under_gevent_is_refused_and_claims_nothing(live: sa.Broker, monkeyp
 
     monkeypatch.setattr(_registry, "background_loop", refuse)
     for start in (live.run("a", Source(1).sync).start, lambda: live.produce("a", [1])):
-        with pytest.raises(UnsupportedError):
+        with pytest.raises(UnsupportedError, match="a run cannot be produced in a worker that gevent has patched"):
             start()
     assert live.join("a") is None
 

@@ -19,7 +19,7 @@ from stream_adapter._lifecycle import close_with_child
 from stream_adapter._pump import background_loop, current_loop
 from stream_adapter._source import Source
 from stream_adapter.engines import Engine, RunState
-from stream_adapter.errors import BrokerError
+from stream_adapter.errors import BrokerError, UnsupportedError
 
 from ._asking import Asking, aask
 from ._ending import frame_of_end
@@ -234,7 +234,15 @@ class Registry:
 def _own_loop() -> asyncio.AbstractEventLoop:
     """Return the loop for a run that outlives its caller."""
     here = current_loop()
-    return background_loop() if here is None or is_of_a_view(here) else here
+    if here is not None and not is_of_a_view(here):
+        return here
+    try:
+        return background_loop()
+    except UnsupportedError:
+        raise UnsupportedError(
+            "a run cannot be produced in a worker that gevent has patched, where it has no thread of its own; use"
+            " gunicorn's gthread worker or an ASGI server, or produce it in a job queue"
+        ) from None
 
 
 def _nothing() -> None:
