@@ -22,11 +22,12 @@ class SourceThread:
         ending: returns what to raise where the source waits once the stream is over; None while it goes on.
     """
 
-    __slots__ = ("_ending", "_wake", "ident")
+    __slots__ = ("_ending", "_has_raised", "_wake", "ident")
 
     def __init__(self, ending: Callable[[], BaseException | None]) -> None:
         self.ident: int = threading.get_ident()
         self._ending = ending
+        self._has_raised = False
         self._wake: Callable[[], object] | None = None
 
     def interrupt(self) -> None:
@@ -47,8 +48,9 @@ class SourceThread:
         self._raise_ending()
 
     def _raise_ending(self) -> None:
-        ending = self._ending()
+        ending = None if self._has_raised else self._ending()
         if ending is not None:
+            self._has_raised = True  # once: a source that catches it and waits again must not spin
             raise ending
 
 

@@ -56,6 +56,8 @@ def test_wait_that_begins_after_the_end_of_its_stream_raises_at_once() -> None:
         source_runs_in(SourceThread(stream.ending))
         with pytest.raises(StreamAborted):
             stream.wait()
+        stream.event.set()
+        assert stream.wait()  # of a source that has caught it: it must not spin
 
     copy_context().run(work)
 
