@@ -7,14 +7,14 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 import stream_adapter as sa
 from stream_adapter._broker._runs._lease import Lease
-from stream_adapter.engines import MemoryEngine, RunState
+from stream_adapter.engines import Frame, History, MemoryEngine, Position, RunState, RunStatus
 from stream_adapter.engines._together import renew_each
 from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.errors import FencedError
@@ -172,3 +172,62 @@ def test_lease_that_is_renewed_late_outlives_a_lost_connection_and_not_an_engine
         if lease.answer(away) is not None:
             break
     assert 15.0 <= now - 4600 <= 17.0
+
+
+class _Faulty(MemoryEngine):
+    """An engine with a fault: so many calls of a method raise what no caller expects."""
+
+    def __init__(self, method: str, failures: int, *, blocks: bool) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self._method, self._failures = method, failures
+
+    def append_many(
+        self,
+        channel: str,
+        frames: Sequence[Frame],
+        *,
+        history: History,
+        token: int | None = None,
+        timeout: float | None = None,
+    ) -> list[Position]:
+        self._fail("append")
+        return super().append_many(channel, frames, history=history, token=token, timeout=timeout)
+
+    def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
+        self._fail("finish")
+        return super().finish(channel, token, status, frames)
+
+    def _fail(self, method: str) -> None:
+        if method == self._method and self._failures:
+            self._failures -= 1
+            raise ValueError("a fault of the engine")
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+@pytest.mark.parametrize("method", ["append", "finish"])
+def test_run_outlives_a_fault_of_the_engine_that_passes(
+    method: str, blocks: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def use() -> None:
+        async with sa.Broker(_Faulty(method, 2, blocks=blocks)) as live:
+            source = Source(1, 2, before=1)
+            reader = aiter(live.run("a", source.asynchronous))
+            assert (await anext(reader)).data == 1
+            source.gate.open()
+            assert [event.data async for event in reader] == [2, {"status": "done"}]
+
+    asyncio.run(use())
+    assert [record.levelname for record in caplog.records if "the engine failed" in record.message] == ["ERROR"]
+
+
+def test_source_is_closed_when_its_engine_fails_for_longer_than_the_lease() -> None:
+    source = Source(1, before=1)
+
+    async def use() -> None:
+        async with sa.Broker(_Faulty("append", 1_000_000, blocks=True)) as live:
+            run = await live.run("a", source.asynchronous, lease=0.3).astart()
+            await eventually(lambda: source.closed)
+            assert run.status == "lost"
+
+    asyncio.run(use())

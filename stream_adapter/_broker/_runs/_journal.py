@@ -15,7 +15,7 @@ from functools import partial
 from stream_adapter._broker._ids import ChannelName
 from stream_adapter._log import log_stream
 from stream_adapter.engines import Engine, Entry, Frame, History, RunState, RunStatus
-from stream_adapter.errors import BrokerError, BrokerUnavailableError, FencedError, PublishTimeoutError
+from stream_adapter.errors import BrokerError, FencedError
 
 from ._asking import call
 from ._ending import frame_of_end
@@ -86,14 +86,16 @@ class Journal:
             FencedError: the run is not this producer's any more.
         """
         frames = self._frames(payloads)
-        attempt = 0
+        attempt, began = 0, time.monotonic()
         while True:
             try:
                 await self._engine.aappend_many(
                     self._key, frames, history=_ENTRIES, token=self._token, timeout=self._append_timeout
                 )
-            except (BrokerUnavailableError, PublishTimeoutError) as error:
-                await self._pause(error, attempt)
+            except FencedError:
+                raise
+            except Exception as error:  # noqa: BLE001  # of an engine with a fault, too: the source must not go on alone
+                await self._pause(error, attempt, began)
                 attempt += 1
             else:
                 break
@@ -118,15 +120,15 @@ class Journal:
         """Write the last items and the end in one step; return how the run has ended."""
         frames = [*self._frames(payloads), frame_of_end(status, detail)]
         finish = partial(self._engine.finish, self._key, self._token, status, frames)
-        attempt = 0
+        attempt, began = 0, time.monotonic()
         while True:
             try:
                 await call(self._engine, finish)
             except FencedError:
                 return await self._ended_by_another()
-            except BrokerError as error:
+            except Exception as error:  # noqa: BLE001  # as above
                 try:
-                    await self._pause(error, attempt)
+                    await self._pause(error, attempt, began)
                 except FencedError:
                     return "lost"
                 attempt += 1
@@ -142,9 +144,20 @@ class Journal:
     def _frames(self, payloads: list[bytes]) -> list[Frame]:
         return [Frame(payload, f"{self._epoch}.{offset}") for offset, payload in enumerate(payloads, self._top + 1)]
 
-    async def _pause(self, error: BrokerError, attempt: int) -> None:
+    async def _pause(self, error: Exception, attempt: int, began: float) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            FencedError: the lease has ended, or the engine has refused this for as long as one, though it renews it.
+        """
         if attempt == 0:
-            log_stream(logging.WARNING, self._log_name, str(error), "trying again as long as its lease lasts")
+            then = "trying again as long as its lease lasts"
+            if isinstance(error, BrokerError):
+                log_stream(logging.WARNING, self._log_name, str(error), then)
+            else:
+                log_stream(logging.ERROR, self._log_name, "the engine failed", then, error=error)
+        if time.monotonic() - began > self._lease.seconds:
+            raise FencedError("the engine stored nothing for as long as a lease") from error
         await self._lease.pause(error, attempt)
 
     async def _ended_by_another(self) -> RunStatus:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from stream_adapter.engines import RunState
-from stream_adapter.errors import BrokerError, FencedError
+from stream_adapter.errors import FencedError
 
 __all__ = ["Lease", "Stop"]
 
@@ -87,7 +87,7 @@ class Lease:
         self.due = now + min(_PAUSES[-1], self.seconds / 10)
         return None
 
-    async def pause(self, error: BrokerError, attempt: int) -> None:
+    async def pause(self, error: Exception, attempt: int) -> None:
         """Wait before the next attempt.
 
         Raises:
