@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from inspect import getclosurevars
 from typing import Any, NamedTuple
 
 from tests.support.servers import Server
@@ -50,6 +51,9 @@ class Client:
         self._task: asyncio.Task[None] | None = None
         self._reads = asyncio.Event()
         self._reads.set()
+
+    def __repr__(self) -> str:
+        return f"<Client: {len(self.statuses)} answers, {self.ends} ends, last heard {self.heard[-3:]}>"
 
     @property
     def data(self) -> list[Any]:
@@ -156,9 +160,12 @@ class Client:
 
 async def wait_until(condition: Callable[[], object], *, bound: float = BOUND) -> None:
     """Return when a condition is met: polled, because other processes do not notify this one."""
-    async with asyncio.timeout(bound):
-        while not condition():  # noqa: ASYNC110  # of other processes
-            await asyncio.sleep(_AGAIN)
+    try:
+        async with asyncio.timeout(bound):
+            while not condition():  # noqa: ASYNC110  # of other processes
+                await asyncio.sleep(_AGAIN)
+    except TimeoutError:
+        raise AssertionError(f"it never came to that: {getclosurevars(condition).nonlocals}") from None
 
 
 async def wait_for_all(
