@@ -6,7 +6,7 @@ from collections import UserList, deque
 from collections.abc import Callable, Iterable, ValuesView
 from functools import lru_cache
 from types import NoneType, SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["is_frame", "is_proxy", "is_series", "name_of", "remedy_for", "remedy_for_content"]
 
@@ -126,10 +126,13 @@ _FRAMES = (
 _SERIES = (_of("pandas", "Series", "Index", "ExtensionArray"), _of("polars", "Series"))
 
 
-@lru_cache(maxsize=256)  # asked of each request's source
-def is_frame(cls: type[Any]) -> bool:
+def _is_frame(cls: type[Any]) -> bool:
     """Return True for tables whose iteration does not yield their rows."""
     return any(applies(cls) for applies in _FRAMES)
+
+
+# asked of each request's source
+is_frame: Callable[[type[Any]], bool] = cast("Callable[[type[Any]], bool]", lru_cache(maxsize=256)(_is_frame))
 
 
 def is_series(cls: type[Any]) -> bool:

@@ -204,9 +204,18 @@ class AsyncBody(Body):
         return consumer is not None and self.length is None and consumer.can_send_early
 
     def send_early(self, send: SendEarly) -> None:
-        """Send what comes while `next` waits by this, which counts it. `next` returns b"" to have it finished."""
+        """Send what comes while `next` waits by this, and count it. `next` returns b"" to have it finished."""
         if self._consumer is not None:
             self._consumer.send_early(send)
+
+    def count(self, block: bytes) -> None:
+        """Count a block that is sent early."""
+        self._bytes += len(block)
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes of the blocks that were taken, or sent early."""
+        return self._bytes
 
     def _last_record(self, raised: BaseException) -> bytes:
         """Return what a stream that failed sends last; the next call raises.
@@ -218,7 +227,7 @@ class AsyncBody(Body):
         try:
             record = self._fail(error)
             if record:
-                self.bytes_sent += len(record)
+                self._bytes += len(record)
                 return record
             if error is raised:
                 raise error
@@ -232,13 +241,13 @@ class AsyncBody(Body):
         else:
             block = b"".join(pending)
             pending.clear()
-        self.bytes_sent += len(block)
+        self._bytes += len(block)
         self._done = self._consumer is None  # a whole body is one block
         return block
 
     def _check_length(self, length: int, pending: list[bytes]) -> None:
         """Raise if the body is longer than its Content-Length, or ends before that."""
-        total = self.bytes_sent + sum(map(len, pending))
+        total = self._bytes + sum(map(len, pending))
         if total > length or (total < length and not pending):
             raise ContentLengthError(length, total, complete=not pending)
 

@@ -48,7 +48,6 @@ class Body(Report):
     Attributes:
         status: the status code; final after start.
         headers: pairs of name and value; final after start.
-        bytes_sent: of the blocks that were taken. A server side that sends others counts them itself.
         interruption: ends the stream; a server side sets its `callback`.
         file: the open file that the whole body is, where a server may send it by itself.
         length: how many bytes the stream must have, as its head says; None if it says nothing. It is final after start,
@@ -58,6 +57,7 @@ class Body(Report):
     __slots__ = (
         "__weakref__",  # for the registry
         "_buffer",
+        "_bytes",
         "_closed",
         "_complete_body",
         "_context",
@@ -73,7 +73,6 @@ class Body(Report):
         "_source",
         "_started",
         "_started_at",
-        "bytes_sent",
         "file",
         "headers",
         "interruption",
@@ -99,7 +98,7 @@ class Body(Report):
         self._started_at = time.monotonic()
         self._first_at: float | None = None
         self.length: int | None = None
-        self.bytes_sent: int = 0
+        self._bytes: int = 0
         self._started = self._done = self._closed = False
         self._reason: Reason | None = None
         self._error: BaseException | None = None

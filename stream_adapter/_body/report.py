@@ -46,7 +46,7 @@ class Report:
     _source: Source
     _started: bool
     _started_at: float
-    bytes_sent: int
+    _bytes: int
     interruption: Interruption
     length: int | None
 
@@ -134,7 +134,7 @@ class Report:
             reason=reason,
             error=self._error,
             chunks=self._buffer.count,
-            bytes_sent=self.bytes_sent,
+            bytes_sent=self._bytes,
             time_to_first_chunk=None if self._first_at is None else self._first_at - self._started_at,
             duration=now - self._started_at,
         )
@@ -160,7 +160,7 @@ class Report:
 
     @property
     def _progress(self) -> tuple[int, int]:
-        return self._buffer.count, self.bytes_sent
+        return self._buffer.count, self._bytes
 
     def _log(self, level: int, happened: str, then: str, error: BaseException | None = None) -> None:
         log_stream(level, self._name, happened, then, progress=self._progress, error=error)

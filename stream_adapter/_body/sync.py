@@ -246,7 +246,7 @@ class SyncBody(WatchedBody):
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._buffer.taken_count, self.bytes_sent = count, sent
+            self._buffer.taken_count, self._bytes = count, sent
             if record := self._fail(error):
                 sent += len(record)
                 yield record
@@ -254,7 +254,7 @@ class SyncBody(WatchedBody):
             if not self._needs_no_error(error):
                 raise
         finally:
-            self._buffer.taken_count, self.bytes_sent = count, sent
+            self._buffer.taken_count, self._bytes = count, sent
             self._end_of_iteration()
 
     def _taken_blocks(self) -> Generator[bytes]:
@@ -263,7 +263,7 @@ class SyncBody(WatchedBody):
         try:
             while True:
                 for block in self._blocks(batch):
-                    self.bytes_sent += len(block)
+                    self._bytes += len(block)
                     yield block
                 if consumer is None or not (batch := self._next_batch(consumer)):
                     break
@@ -274,7 +274,7 @@ class SyncBody(WatchedBody):
             raise
         except BaseException as error:
             if record := self._fail(error):
-                self.bytes_sent += len(record)
+                self._bytes += len(record)
                 yield record
             self._abort(_DELIVERY_GRACE)
             if not self._needs_no_error(error):

@@ -206,7 +206,7 @@ class _Delivery(_Watched):
 
     async def put_early(self, block: bytes) -> None:
         """Send a block as a step of the task, which finishes it, and watches it, only if it waits."""
-        self._body.bytes_sent += len(block)
+        self._body.count(block)
         await self._send(block_message(block, more=True))
 
     async def run_pathsend(self, file: OpenFile) -> None:
