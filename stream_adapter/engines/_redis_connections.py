@@ -32,18 +32,10 @@ __all__ = ["Connections"]
 _SyncPool: Any = redis.BlockingConnectionPool
 _AsyncPool: Any = aioredis.BlockingConnectionPool
 _POOL_SIZE = 8  # connections for each timeout in use: one for publishers, one for reads
-_FIXED = frozenset(
-    {
-        *("protocol", "decode_responses", "encoding", "encoding_errors", "redis_connect_func"),  # how replies are read
-        *(
-            "timeout",
-            "socket_timeout",
-            "socket_connect_timeout",
-            "health_check_interval",
-        ),  # times, which are the caller's
-        *("retry", "retry_on_timeout", "retry_on_error", "max_connections"),
-    }
-)
+_READ_BY = {"protocol", "decode_responses", "encoding", "encoding_errors", "redis_connect_func"}
+_TIMES = {"timeout", "socket_timeout", "socket_connect_timeout", "health_check_interval"}
+_TRIES = {"retry", "retry_on_timeout", "retry_on_error", "max_connections"}
+_FIXED = _READ_BY | _TIMES | _TRIES  # options that this module gives itself
 _LOST = (RedisError, OSError, ValueError)  # the last from redis-py, when another thread closes its connection
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
 
