@@ -71,6 +71,7 @@ class SQLiteEngine(BaseEngine):
         if not self._guard.acquire(timeout=timeout):
             raise BrokerUnavailableError(f"the broker's database was busy for {timeout:.3g} s")
         try:
+            self.check_process()  # it may have been closed since, and would be opened again
             if self._store is not None and self._store.is_in_transaction:
                 raise BrokerUnavailableError(  # noqa: TRY301  # the guard is given back below
                     "the broker's database is in use by what this signal handler has interrupted; publish in a thread"
@@ -164,6 +165,7 @@ class SQLiteEngine(BaseEngine):
         """Report what is appended to channels from now on; one look at the file is for all of them."""
         self.check_process()
         with self._guard:
+            self.check_process()  # as in `_call`
             before = dict(self._watched)
             self._watched.update(dict.fromkeys(channels))
             if self._listener is not None:

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,7 @@ from stream_adapter.engines._sqlite_store import Store
 from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.errors import BrokerUnavailableError
 from stream_adapter.testing import Listening, listening
+from tests.support.gate import BOUND
 
 TIMEOUT = 0.5  # seconds of publishing, where it is to fail
 
@@ -461,3 +463,36 @@ def test_datagram_socket_is_closed_in_a_child_without_the_parents_address(path: 
         assert len(addresses(path)) == 1
         live.publish("a", "2")
         assert heard.next(30).data == "2"
+
+
+def read(engine: SQLiteEngine) -> object:
+    return engine.read("a", None, 1)
+
+
+def watch(engine: SQLiteEngine) -> object:
+    engine.watch("a")
+    return engine
+
+
+@pytest.mark.parametrize("ask", [read, watch])
+def test_file_that_is_closed_while_a_thread_waits_for_it_is_not_opened_again(
+    tmp_path: Path, ask: Callable[[SQLiteEngine], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = SQLiteEngine(tmp_path / "a.db")
+    engine.positions(["a"])
+    checked = threading.Event()
+    check_process = engine.check_process
+
+    def noting_check() -> None:
+        check_process()
+        checked.set()
+
+    monkeypatch.setattr(engine, "check_process", noting_check)
+    with ThreadPoolExecutor() as threads:
+        with engine._guard:
+            asking = threads.submit(ask, engine)
+            assert checked.wait(BOUND)
+            engine.close()
+        with pytest.raises(sa.BrokerUnavailableError, match="closed"):
+            asking.result(BOUND)
+    assert (engine._store, engine._listener) == (None, None)
