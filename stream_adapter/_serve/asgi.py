@@ -168,8 +168,7 @@ class _Delivery(_Watched):
             self._early.close()
             self._early = None  # they refer to each other
         if self._watch is not None:
-            if self._watch.next_look is not None:
-                self._watch.next_look.cancel()
+            self._watch.close()
             self._drop_watch()
         return super().end_watch()
 

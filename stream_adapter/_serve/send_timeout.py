@@ -48,9 +48,6 @@ class SendWatch:
         deadline: the time of the loop when `total_timeout` passes, also while a `send` waits; None for never.
         on_deadline: called then, once.
         on_idle: called when nothing has been sent for a while: the watch may be dropped.
-
-    Attributes:
-        next_look: the timer of the next look; None if there is not to be one.
     """
 
     __slots__ = (
@@ -65,7 +62,7 @@ class SendWatch:
         "_progress_at",
         "_sent_bytes",
         "_since",
-        "next_look",
+        "_timer",
     )
 
     def __init__(
@@ -89,7 +86,7 @@ class SendWatch:
         self._progress_at = 0.0
         self._since: float | None = None  # when the `send` that waits now began
         self._sent_bytes = 0
-        self.next_look: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @classmethod
     def of(cls, body: AsyncBody, on_idle: Callable[[], object] = int) -> SendWatch | None:
@@ -107,8 +104,8 @@ class SendWatch:
         """Record that a `send` of `size` bytes begins."""
         now = self._since = self._loop.time()
         self._sent_bytes += size
-        if self.next_look is None:
-            self.next_look = self._look_again(now)
+        if self._timer is None:
+            self._timer = self._look_again(now)
 
     def end_send(self) -> None:
         """Record that the `send` has returned."""
@@ -116,17 +113,17 @@ class SendWatch:
 
     def close(self) -> None:
         """End the watch."""
-        if self.next_look is not None:
-            self.next_look.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     @property
     def timer(self) -> asyncio.TimerHandle:
-        """The timer of the next look, by its former name; `close` cancels it."""
-        return self.next_look or asyncio.TimerHandle(0.0, int, (), self._loop)
+        """The timer of the next look, which `close` cancels."""
+        return self._timer or asyncio.TimerHandle(0.0, int, (), self._loop)
 
     def _look(self) -> None:
         now, since = self._loop.time(), self._since
-        self.next_look = None
+        self._timer = None
         if since is None:  # the next `send` sets a timer
             self._on_idle()
             return
@@ -135,7 +132,7 @@ class SendWatch:
         elif self.is_stalled(since, now):
             self._on_stalled()
         else:
-            self.next_look = self._look_again(now)
+            self._timer = self._look_again(now)
 
     def _look_again(self, now: float) -> asyncio.TimerHandle:
         at = now + (self._limit or _INTERVAL * _LOOKS) / _LOOKS
