@@ -20,7 +20,7 @@ from stream_adapter.errors import ChunkEncodingError
 from stream_adapter.formats import ServerSentEvent
 from stream_adapter.formats._event import event_of, is_event
 
-__all__ = ["ENDING", "MAX_BYTES", "Parts", "pack", "unpack"]
+__all__ = ["ENDING", "MAX_BYTES", "Parts", "pack", "replaced", "unpack"]
 
 MAX_BYTES = 1 << 20  # of an event's data
 _MAX_META = 8192  # bytes of its name and comment
@@ -65,17 +65,27 @@ def pack(data: object, event: str | None) -> bytes:
         raise ValueError(f"event: expected a name that streams do not use themselves, got {event!r}")
     fields = {name: value for name, value in (("e", event), ("r", retry), ("c", comment)) if value is not None}
     meta = orjson.dumps(fields) if fields else b""
-    if len(encoded) > MAX_BYTES or len(meta) > _MAX_META:
-        raise _too_large(encoded) if len(meta) <= _MAX_META else _too_long(meta)
+    if len(meta) > _MAX_META:
+        raise ValueError(f"event: expected at most {_MAX_META} bytes for an event's name and comment, got {len(meta)}")
+    if len(encoded) > MAX_BYTES:
+        raise _too_large(encoded)
+    return _joined(kind, meta, encoded)
+
+
+def replaced(payload: bytes, data: object) -> bytes:
+    """Return a payload that has data with other data, for one listener: text if it was text and is, JSON otherwise."""
+    head, _, _ = payload.partition(b"\n")
+    if head[:1] == b"t" and isinstance(data, str):
+        return _joined(b"t", head[1:], data.encode())
+    return _joined(b"j", head[1:], dump_json(data))
+
+
+def _joined(kind: bytes, meta: bytes, encoded: bytes) -> bytes:
     return b"%b%b\n%b" % (kind, meta, encoded)
 
 
 def _too_large(encoded: bytes) -> ValueError:
     return ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
-
-
-def _too_long(meta: bytes) -> ValueError:
-    return ValueError(f"event: expected at most {_MAX_META} bytes for an event's name and comment, got {len(meta)}")
 
 
 def _encoded(data: Any) -> tuple[bytes, bytes]:

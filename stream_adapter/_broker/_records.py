@@ -16,7 +16,7 @@ from stream_adapter.formats._event import lines_of
 from stream_adapter.formats._published import Opening, Published
 
 from ._ids import ChannelName
-from ._payloads import Parts, unpack
+from ._payloads import Parts, replaced, unpack
 
 __all__ = ["Control", "Delivery", "Event", "Record", "StreamOpen"]
 
@@ -143,14 +143,9 @@ class Record(Published):
 
     def with_data(self, change: Callable[[Any], Any]) -> Record:
         """Return a record of its own, whose data is text if it was, and JSON otherwise."""
-        head, _, _ = self.entry.payload.partition(b"\n")
-        kind, meta = head[:1], head[1:]
-        if kind not in {b"j", b"t"}:
+        if self.parts.kind not in {b"j", b"t"}:
             return self
-        data = change(self.data)
-        is_text = kind == b"t" and isinstance(data, str)
-        encoded = data.encode() if is_text else dump_json(data)
-        payload = b"%b%b\n%b" % (b"t" if is_text else b"j", meta, encoded)
+        payload = replaced(self.entry.payload, change(self.data))
         return Record(self.name, self.epoch, self.entry._replace(payload=payload))
 
     def event(self, event_id: str | None = None) -> Event:
