@@ -14,12 +14,10 @@ from contextlib import suppress
 from typing import Any
 
 from stream_adapter._resolved import OpenFile
-from stream_adapter._serve.server_file import ServerFile
-from stream_adapter.files._handles import DescriptorHandle
+from stream_adapter._serve.server_file import BLOCK, ServerFile
 
 __all__ = ["FileWrapper"]
 
-_BLOCK = 262144  # bytes of a regular file that are read at once, as `files` reads them under ASGI
 _READERS = (io.BufferedReader, io.FileIO)  # what `open(path, "rb")` returns; a subclass may do anything to `read`
 
 
@@ -38,7 +36,7 @@ class FileWrapper(Iterator[bytes]):
         self._file: Any = file
         self._read = file.read
         self.is_regular: bool = _is_regular(file)
-        self._size = max(block_size, _BLOCK) if self.is_regular else block_size
+        self._size = max(block_size, BLOCK) if self.is_regular else block_size
 
     def __next__(self) -> bytes:
         block: bytes = self._read(self._size)
@@ -58,6 +56,8 @@ class FileWrapper(Iterator[bytes]):
             return file.whole_file()
         if not self.is_regular or type(file) not in _READERS or not isinstance(file.name, (str, bytes)):
             return None
+        from stream_adapter.files._handles import DescriptorHandle  # noqa: PLC0415  # few servers send by path
+
         handle = DescriptorHandle(file.fileno(), path=os.path.abspath(os.fsdecode(file.name)), start=file.tell())
         return handle if handle.is_whole else None
 

@@ -20,6 +20,7 @@ from stream_adapter._resolved import OpenFile, Resolved
 from stream_adapter._serve.asgi import deliver
 from stream_adapter._serve.other_scopes import answer_other
 from stream_adapter._serve.pathsend import offers_pathsend
+from stream_adapter._serve.server_file import BLOCK
 from stream_adapter._source import Kind, Source
 from stream_adapter._status import is_bodiless
 from stream_adapter._wsgi_protocol import HeldHead
@@ -33,7 +34,7 @@ from .request_body import RequestBody
 __all__ = ["to_asgi"]
 
 _LIMITS = Limits()
-_READ_AHEAD = 1 << 20  # bytes of a file, read while as much is sent, so that neither waits each time
+_READ_AHEAD = 4 * BLOCK  # bytes of a file, read while as much is sent, so that neither waits each time
 _STATUS_LINE = re.compile(r"([1-5]\d\d)( .*)?")
 
 
@@ -61,6 +62,8 @@ def to_asgi(
         TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
     """
     check_seconds("receive_timeout", receive_timeout)
+    leaves_files = on_close is None and is_untimed(limits)  # what a server sends by itself is not reported
+    reads_ahead = limits.high_water == _LIMITS.high_water
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         names = {name for name, _ in scope.get("headers", ())}
@@ -68,10 +71,9 @@ def to_asgi(
         has_body = bool(names & {b"content-length", b"transfer-encoding"})
         environ = environ_of(scope, io.BufferedReader(request) if has_body else io.BytesIO())
         environ["stream_adapter.connection"] = request.connection
-        source = _WSGISource(app, environ, request.want)
+        pathsend = leaves_files and offers_pathsend(scope)
+        source = _WSGISource(app, environ, request.want, leaves_files=pathsend, reads_ahead=reads_ahead)
         flow = flow_of(source.head, limits, on_close)
-        source.reads_ahead = limits.high_water == _LIMITS.high_water
-        source.leaves_files = offers_pathsend(scope) and on_close is None and is_untimed(limits)
         head = RequestHead.from_scope(scope)
         resolved = Resolved(
             status=200, headers=[], source=Source(source, Kind.SYNC), flow=flow, body=None, request=head
@@ -81,7 +83,7 @@ def to_asgi(
         request.is_held = body.is_held
         source.body = body
         # refused, where all threads are in use or the client withholds its body
-        await deliver(body, request.receive, send, pathsend=source.leaves_files, refuses=True)
+        await deliver(body, request.receive, send, pathsend=pathsend, refuses=True)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         running_loop()  # raises on other event loops than asyncio's
@@ -100,22 +102,25 @@ class _WSGISource:
         app: the application.
         environ: the request.
         on_commit: called once status and headers are final.
+        leaves_files: whether the server may send a whole file by its path.
+        reads_ahead: whether more of a file is read than the limits say.
 
     Attributes:
         log_name: what it is in the log.
         body: the response, which is made of this source.
-        leaves_files: whether the server may send a whole file by its path.
-        reads_ahead: whether more of a file is read than the limits say.
     """
 
     log_name = "WSGI application"
     body: AsyncBody
-    leaves_files = reads_ahead = False
 
-    def __init__(self, app: WSGIApp, environ: Environ, on_commit: Callable[[], object]) -> None:
+    def __init__(
+        self, app: WSGIApp, environ: Environ, on_commit: Callable[[], object], *, leaves_files: bool, reads_ahead: bool
+    ) -> None:
         self._app = app
         self._environ = environ
         self._on_commit = on_commit
+        self._leaves_files = leaves_files
+        self._reads_ahead = reads_ahead
         self._chunks: Iterable[bytes] = ()
         self._start_response = HeldHead(self._write, self._check)
         self._status = 200
@@ -127,7 +132,7 @@ class _WSGISource:
     def __iter__(self) -> Iterator[bytes]:
         """Call the application, up to its first chunk that is not empty: until then it may replace its head."""
         self._chunks = self._app(self._environ, self._start_response)
-        if isinstance(self._chunks, FileWrapper) and self._chunks.is_regular and self.reads_ahead:
+        if isinstance(self._chunks, FileWrapper) and self._chunks.is_regular and self._reads_ahead:
             self.body.read_ahead(_READ_AHEAD)
         whole = self._whole_file()
         chunks = iter(self._chunks)
@@ -147,7 +152,7 @@ class _WSGISource:
 
     def _whole_file(self) -> OpenFile | None:
         """Return the file that the body is, before it is read, if the server may send it."""
-        is_untouched = self.leaves_files and not self._start_response.committed
+        is_untouched = self._leaves_files and not self._start_response.committed
         return self._chunks.whole_file() if is_untouched and type(self._chunks) is FileWrapper else None
 
     def close(self) -> None:

@@ -16,11 +16,11 @@ from stream_adapter._resolved import OpenFile
 from stream_adapter.errors import FileChangedError
 from stream_adapter.types import Environ
 
-__all__ = ["ServerFile", "server_file"]
+__all__ = ["BLOCK", "ServerFile", "server_file"]
 
 Report: TypeAlias = Callable[[BaseException], object]
 
-BLOCK = 1 << 18  # bytes that a server reads at a time, where it does not leave that to the kernel
+BLOCK = 1 << 18  # bytes of a file that are read at a time, where that is not left to the kernel
 
 
 class ServerFile:
