@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from stream_adapter._broker._ids import ChannelName, cursors_of
 from stream_adapter._pump import check_threads
@@ -14,9 +14,7 @@ from stream_adapter.errors import CapacityError, FencedError, RunConflictError
 from ._asking import Asking
 from ._ending import frame_of_end
 from ._options import Options
-
-if TYPE_CHECKING:
-    from ._registry import Registry
+from ._registry import Registry
 
 __all__ = ["Place", "beginning_in_a_thread", "cancelling", "claiming", "finding", "present", "restarting", "resuming"]
 
