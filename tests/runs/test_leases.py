@@ -9,12 +9,13 @@ import time
 import weakref
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import stream_adapter as sa
 from stream_adapter._broker._runs._lease import Lease
-from stream_adapter.engines import Frame, History, MemoryEngine, Position, RunState, RunStatus
+from stream_adapter.engines import Frame, MemoryEngine, Position, RunState, RunStatus
 from stream_adapter.engines._together import renew_each
 from stream_adapter.engines.sqlite import SQLiteEngine
 from stream_adapter.errors import FencedError
@@ -182,17 +183,9 @@ class _Faulty(MemoryEngine):
         self.blocks = blocks
         self._method, self._failures = method, failures
 
-    def append_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
-    ) -> list[Position]:
+    def append_many(self, *arguments: Any, **options: Any) -> list[Position]:
         self._fail("append")
-        return super().append_many(channel, frames, history=history, token=token, timeout=timeout)
+        return super().append_many(*arguments, **options)
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Sequence[Frame] = ()) -> RunState:
         self._fail("finish")

@@ -9,14 +9,14 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import Any
 
 import pytest
 
 import stream_adapter as sa
 from stream_adapter._pump import blocking, thread_pool
-from stream_adapter.engines import Frame, History, MemoryEngine, Position
+from stream_adapter.engines import MemoryEngine, Position
 from stream_adapter.errors import CapacityError
 from tests.broker.reading import BOUND
 
@@ -122,17 +122,9 @@ class _Busy(MemoryEngine):
         super().__init__()
         self.goes_on = threading.Event()
 
-    def append_many(
-        self,
-        channel: str,
-        frames: Sequence[Frame],
-        *,
-        history: History,
-        token: int | None = None,
-        timeout: float | None = None,
-    ) -> list[Position]:
+    def append_many(self, *arguments: Any, **options: Any) -> list[Position]:
         self.goes_on.wait(5.0)
-        return super().append_many(channel, frames, history=history, token=token, timeout=timeout)
+        return super().append_many(*arguments, **options)
 
 
 def test_timeout_of_a_source_that_waits_for_the_engine_at_a_yield_is_its_own() -> None:
