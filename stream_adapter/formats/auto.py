@@ -42,6 +42,7 @@ def _own(format: AnyFormat) -> AnyFormat:
     return own
 
 
+_choosing = Lock()  # the source's thread and a commit that stopped waiting for it agree on one choice
 _OCTETS, _DOCUMENT, _EVENTS = Octets(), Document(), SSE()
 _ITEMS: tuple[Format, ...] = (NDJSON(), JSONArray(), JSONSeq(), _EVENTS)  # what carries JSON values, the default first
 _PUBLISHED: tuple[Format, ...] = (_EVENTS, NDJSON(), JSONSeq(), JSONArray())  # what carries a broker's events
@@ -82,7 +83,7 @@ class Auto(ChunkFormat):
 
     def encoder(self, *, strict: bool, charset: str) -> _AutoEncoder:
         """Make the encoder of one stream, which is undecided."""
-        return _AutoEncoder(self, strict=strict, charset=charset)
+        return _AutoEncoder(_UndecidedTable(self, strict=strict, charset=charset))
 
     def choose(self, cls: type[Any] | None, *, strict: bool) -> Format:
         """Return the format of a stream whose first item is a `cls`; None: the stream is empty, or has no item yet."""
@@ -104,70 +105,73 @@ class Auto(ChunkFormat):
         return _own(_DOCUMENT if kind == "json" else self._text)
 
 
-class _Choice:
-    """The choice of one stream: made when its table is first asked for a type, or it is committed or ends without item.
+class _UndecidedTable(ChunkTable):
+    """The table of a stream whose format is chosen when it is first asked for a type, is committed or ends without one.
 
-    It knows neither the encoder nor its table, which know it: a cycle would leave each stream to the garbage collector.
+    It does not know the encoder that holds it: a cycle would leave each stream to the garbage collector.
     """
 
-    __slots__ = ("auto", "charset", "encoder", "format", "lock", "strict")
+    __slots__ = ("_auto", "_charset", "_chosen", "_strict", "format")
 
     def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
-        self.auto = auto
-        self.strict = strict
-        self.charset = charset
-        self.lock = Lock()  # the source's thread and a commit that stopped waiting for it agree on one choice
-        self.encoder: FormatEncoder | None = None
+        self._auto = auto
+        self._strict = strict
+        self._charset = charset
+        self._chosen: FormatEncoder | None = None
         self.format: Format = _own(auto)  # until one is chosen
 
-    def settled(self, cls: type | None = None) -> FormatEncoder:
+    def __missing__(self, cls: type) -> Encode:
+        self.chosen(cls)
+        return super().__missing__(cls)
+
+    def chosen(self, cls: type | None = None) -> FormatEncoder:
         """Return what is chosen, and choose by the type of the first item if nothing is."""
-        return self.encoder or self.settle(self.auto.choose(cls, strict=self.strict))
+        return self._chosen or self._choose(self._auto.choose(cls, strict=self._strict))
 
-    def settle(self, format: Format) -> FormatEncoder:
-        """Choose a format, unless one is chosen."""
-        with self.lock:
-            if self.encoder is None:
-                chosen = format.encoder(strict=self.strict, charset=self.charset)
+    def choose_whole(self, cls: type) -> None:
+        """Choose for one value alone."""
+        self._choose(self._auto.choose_whole(cls, strict=self._strict))
+
+    def _choose(self, format: Format) -> FormatEncoder:
+        with _choosing:
+            if self._chosen is None:
+                chosen = format.encoder(strict=self._strict, charset=self._charset)
+                self._resolve = chosen.table.__getitem__
                 self.format = chosen.format
-                self.encoder = chosen
-            return self.encoder
-
-    def function(self, cls: type) -> Encode:
-        """Return how an item of type `cls` is encoded."""
-        return self.settled(cls).table[cls]
+                self._chosen = chosen
+            return self._chosen
 
 
 class _AutoEncoder(FormatEncoder):
-    """Undecided until its choice is made."""
+    """Undecided until its table has made the choice."""
 
-    __slots__ = ("_choice",)
+    __slots__ = ()
 
-    def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
-        choice = self._choice = _Choice(auto, strict=strict, charset=charset)
-        self.table: ChunkTable = ChunkTable(choice.function)
+    table: _UndecidedTable
+
+    def __init__(self, table: _UndecidedTable) -> None:
+        self.table = table  # pyright: ignore[reportIncompatibleVariableOverride]  # set once
 
     @property  # it is another once one is chosen
     def format(self) -> Format:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What is being written."""
-        return self._choice.format
+        return self.table.format
 
     @format.setter
     def format(self, format: Format) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._choice.format = format
+        self.table.format = format
 
     def expect_only(self, cls: type) -> None:
         """Choose for one value alone."""
-        choice = self._choice
-        choice.settle(choice.auto.choose_whole(cls, strict=choice.strict))
+        self.table.choose_whole(cls)
 
     def settle(self) -> Format:
         """Return the format that the headers announce."""
-        return self._choice.settled().format
+        return self.table.chosen().format
 
     def finish(self) -> bytes:
         """Return what follows the last item."""
-        return self._choice.settled().finish()
+        return self.table.chosen().finish()
 
 
 def _preferred(offered: Sequence[Format], ranges: Qualities | None) -> Format:
