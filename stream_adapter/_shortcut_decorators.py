@@ -1,11 +1,11 @@
-"""The decorators per format, `@streaming.sse(keepalive=5)`, which the integrations share."""
+"""The decorators per format, `@streaming.sse` and `@streaming.sse(keepalive=5)`, which the integrations share."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 from ._keywords import ResponseKeywords, shows_options
 from ._options import ResponseOptions
@@ -18,45 +18,92 @@ from ._shortcuts import ndjson as _ndjson
 from ._shortcuts import sse as _sse
 from ._shortcuts import text as _text
 
-__all__ = ["FormatDecorators"]
+__all__ = ["FormatDecorators", "ViewDecorator", "check_view"]
 
 P = ParamSpec("P")
+V = ParamSpec("V")
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 Decorator = TypeVar("Decorator")
 Decorator_co = TypeVar("Decorator_co", covariant=True)
 
 
+class ViewDecorator(Protocol[Result_co]):
+    """A decorator of views; the type of a decorated view depends on its framework."""
+
+    def __call__(self, view: Callable[P, object], /) -> Callable[P, Result_co]: ...
+
+
+class _Shortcut(Protocol[P, Result_co]):
+    """A decorator of views with the defaults of its format, or what takes the format's keywords and returns one."""
+
+    @overload
+    def __call__(self, view: Callable[V, object], /) -> Callable[V, Result_co]: ...  # type: ignore[overload-overlap]  # no shortcut takes a view as an option
+    @overload
+    def __call__(self, *args: P.args, **options: P.kwargs) -> ViewDecorator[Result_co]: ...
+
+
 class _Method(Protocol[P]):
-    """A function as a class has it: from an instance, it takes the keywords of a shortcut.
+    """A function as a class has it: from an instance, it takes a view, or the keywords of a shortcut.
 
     A `Callable` would not do: type checkers differ in whether one in a class takes the instance.
     """
 
+    @overload
+    def __get__(
+        self, decorators: FormatDecorators[ViewDecorator[Result]], owner: type | None = None, /
+    ) -> _Shortcut[P, Result]: ...
+    @overload
     def __get__(
         self, decorators: FormatDecorators[Decorator], owner: type | None = None, /
     ) -> Callable[P, Decorator]: ...
 
 
+def check_view(view: object, decorator: str) -> None:
+    """Refuse what a decorator was given in the place of a view.
+
+    Raises:
+        TypeError: it cannot be called.
+    """
+    if not callable(view):
+        raise TypeError(
+            f"{decorator}: expected a view, got {type(view).__name__}; options are given by name, as in"
+            f" @{decorator}(status_code=202)"
+        )
+
+
 def _takes_keywords_of(
     shortcut: Callable[Concatenate[Any, P], Response],
 ) -> Callable[[Callable[[Any], Any]], _Method[P]]:
-    """Replace a method by one that takes a shortcut's keywords, and returns the decorator of views with its options.
+    """Replace a method by one that takes a view, or a shortcut's keywords, and returns the decorator of views.
 
     What it decorates gives the name and the documentation.
     """
+    signature = inspect.signature(shortcut)
+    content, *parameters = signature.parameters.values()
+    takes_columns = any(parameter.kind is content.kind for parameter in parameters)
 
-    def method(decorators: FormatDecorators[Decorator], /, *args: P.args, **options: P.kwargs) -> Decorator:
+    def method(decorators: FormatDecorators[Any], /, *args: Any, **options: Any) -> Any:
+        view, *others = args or (None,)
+        if callable(view) and not hasattr(view, "__iter__") and not others and not options:  # columns can be iterated
+            return method(decorators)(view)
+        if args and not takes_columns:
+            check_view(view, f"streaming.{shortcut.__name__}")
         response = shortcut(None, *args, **options)
         return decorators._decorator(options_of(response))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # it is a method of the class
 
-    signature = inspect.signature(shortcut)
-    _, *parameters = signature.parameters.values()
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
     vars(method)["__signature__"] = signature.replace(parameters=[own, *parameters], return_annotation=signature.empty)
     return lambda declared: cast("_Method[P]", functools.wraps(declared)(method))
 
 
+@shows_options()
+def _streamed_html(content: Any, **options: Unpack[ResponseKeywords]) -> Response:
+    return _html(content, **options)
+
+
 class FormatDecorators(Generic[Decorator_co]):
-    """A method per format, each a decorator of views. It takes the keywords of the shortcut of the same name.
+    """A method per format: a decorator of views, which also takes the keywords of the shortcut of the same name.
 
     An integration derives its `streaming` from it, and says in `_decorator` how options become a decorator. So a
     generator view has the options of its format where it is written, and needs no second function.
@@ -92,7 +139,6 @@ class FormatDecorators(Generic[Decorator_co]):
     def sse(self) -> None:
         """Stream what the view yields as `stream_adapter.sse`, whose keywords it takes."""
 
-    @shows_options()
-    def html(self, **options: Unpack[ResponseKeywords]) -> Decorator_co:
+    @_takes_keywords_of(_streamed_html)
+    def html(self) -> None:
         """Stream what the view yields as `stream_adapter.html`, whose keywords it takes, except for `streaming`."""
-        return self._decorator(options_of(_html(None, **options)))

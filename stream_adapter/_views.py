@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from ._keywords import ResponseKeywords, shows_options
 from ._options import NO_OPTIONS, ResponseOptions, checked_options
 from ._response import Response, make_response
-from ._shortcut_decorators import FormatDecorators
+from ._shortcut_decorators import FormatDecorators, ViewDecorator, check_view
 from ._source import is_stream as _is_iterator
 from .errors import SourceError
 from .types import Source
@@ -48,12 +48,6 @@ def as_response(
     return make_response(content, options)
 
 
-class ViewDecorator(Protocol[Result_co]):
-    """A decorator of views; the type of a decorated view depends on its framework."""
-
-    def __call__(self, view: Callable[P, object], /) -> Callable[P, Result_co]: ...
-
-
 class StreamingDecorator(FormatDecorators[ViewDecorator[Result_co]], Generic[Result_co]):
     """The base of each framework's `streaming`: `@streaming`, `@streaming(**options)`, `@streaming.sse(keepalive=5)`.
 
@@ -85,7 +79,10 @@ class StreamingDecorator(FormatDecorators[ViewDecorator[Result_co]], Generic[Res
         if "description" in options:
             raise TypeError("streaming: the content is what the view returns; description is not an option here")
         decorator = self._decorator(checked_options(**options))  # a bad option is an error where it is written
-        return decorator if view is None else decorator(view)
+        if view is None:
+            return decorator
+        check_view(view, "streaming")
+        return decorator(view)
 
     def _decorator(self, options: ResponseOptions) -> ViewDecorator[Result_co]:
         def decorate(view: Callable[P, object], /) -> Callable[P, Result_co]:

@@ -298,6 +298,8 @@ BY_FORMAT: dict[str, tuple[Any, str, bytes]] = {
     "json_seq": (streaming.json_seq(), "application/json-seq", b'\x1e"two"\n'),
     "text": (streaming.text(), "text/plain; charset=utf-8", b"one two"),
     "html": (streaming.html(status_code=202), "text/html; charset=utf-8", b"one two"),
+    "sse without parentheses": (streaming.sse, "text/event-stream", b"data: one \n\n"),
+    "text without parentheses": (streaming.text, "text/plain; charset=utf-8", b"one two"),
 }
 
 

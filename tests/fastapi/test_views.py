@@ -333,6 +333,8 @@ BY_FORMAT: dict[str, tuple[Any, str, bytes]] = {
     "json_seq": (streaming.json_seq(), "application/json-seq", b'\x1e"1"\n'),
     "text": (streaming.text(), "text/plain; charset=utf-8", b"123"),
     "html": (streaming.html(status_code=202), "text/html; charset=utf-8", b"123"),
+    "sse without parentheses": (streaming.sse, "text/event-stream", b"data: 1\n\n"),
+    "json_array without parentheses": (streaming.json_array, "application/json", b'["1","2","3"]'),
 }
 
 
@@ -365,4 +367,4 @@ def test_a_bad_option_of_a_format_is_an_error_where_it_is_written() -> None:
     with pytest.raises(TypeError, match=r"did you mean .*@streaming\.sse\(keepalive=…\)"):
         streaming(keepalive=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]  # must be refused
     with pytest.raises(ValueError, match="profile: expected"):
-        streaming.sse(profile="none")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]  # must be refused
+        streaming.sse(profile="none")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]  # must be refused

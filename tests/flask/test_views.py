@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from importlib.metadata import version
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import flask
 import pytest
@@ -289,6 +290,10 @@ BY_FORMAT: dict[str, tuple[Any, list[Any], str, bytes]] = {
     "csv": (streaming.csv(("a", "b"), bom=False), [(1, 2)], "text/csv", b"a,b\r\n1,2\r\n"),
     "text": (streaming.text(), ["a"], "text/plain", b"a"),
     "html": (streaming.html(), ["<p>"], "text/html", b"<p>"),
+    "sse without parentheses": (streaming.sse, ["a"], "text/event-stream", b"data: a\n\n"),
+    "ndjson without parentheses": (streaming.ndjson, [None], "application/x-ndjson", b"null\n"),
+    "csv without parentheses": (streaming.csv, [{"a": 1}], "text/csv", b"a\r\n1\r\n"),
+    "html without parentheses": (streaming.html, ["<p>"], "text/html", b"<p>"),
 }
 
 
@@ -319,6 +324,36 @@ def test_a_decorator_of_a_format_takes_the_options_of_a_response(app: Flask) -> 
 def test_a_bad_option_of_a_format_is_an_error_where_it_is_written(options: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
         streaming.sse(**options)
+
+
+class Column(StrEnum):
+    ID = "id"
+    NAME = "name"
+
+
+def test_class_whose_members_are_the_columns_of_csv_is_not_taken_for_a_view(app: Flask) -> None:
+    columns: Any = Column  # can be called and iterated
+
+    def view() -> Iterator[tuple[int, str]]:
+        yield 1, "Ada"
+
+    app.get("/")(streaming.csv(columns)(view))
+    assert app.test_client().get("/").data == b"id,name\r\n1,Ada\r\n"
+
+
+@pytest.mark.parametrize(
+    ("decorate", "problem"),
+    [
+        (
+            lambda: streaming(cast("Any", "text/csv")),
+            r"^streaming: expected a view, got str; .*@streaming\(",
+        ),
+        (lambda: streaming.sse(cast("Any", 15)), r"^streaming\.sse: expected a view, got int; .*@streaming\.sse\("),
+    ],
+)
+def test_option_without_its_name_is_an_error_where_it_is_written(decorate: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        decorate()
 
 
 class TooManyRequests(RefusalError):

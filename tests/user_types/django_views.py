@@ -26,6 +26,11 @@ async def live(request: HttpRequest) -> AsyncIterator[dict[str, str]]:
     yield {"at": request.path}
 
 
+@streaming.html
+def markup(request: HttpRequest) -> Iterator[str]:
+    yield "<p>"
+
+
 def events(request: HttpRequest) -> StreamResponse:
     return stream_response(sa.sse(iter([{"after": last_event_id(request)}]), keepalive=5))
 

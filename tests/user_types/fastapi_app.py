@@ -42,6 +42,12 @@ async def events() -> AsyncIterator[Row]:
     yield Row(number=1)
 
 
+@app.get("/silent")
+@streaming.sse
+async def silent() -> AsyncIterator[Row]:
+    yield Row(number=1)
+
+
 @app.get("/export")
 @streaming.csv(("number",), filename="rows.csv")
 def export() -> Iterator[Row]:

@@ -39,6 +39,18 @@ def export() -> Iterator[dict[str, int]]:
     yield {"a": 1, "b": 2}
 
 
+@pages.get("/lines/<int:count>")
+@streaming.ndjson
+def lines(count: int) -> Iterator[int]:
+    yield from range(count)
+
+
+@pages.get("/table")
+@streaming.csv
+def table() -> Iterator[dict[str, int]]:
+    yield {"a": 1}
+
+
 @pages.get("/report")
 def report() -> StreamResponse:
     response = stream_response(sa.ndjson(iter([1, 2])), status_code=202)
