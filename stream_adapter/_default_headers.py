@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeAlias
 
-from ._headers import Pairs, has_field, set_default, united_vary
+from ._headers import Pairs, has_field, know_fields, set_default, united_vary
 from ._media_types import with_charset
 
 __all__ = ["added_fields", "completed_head"]
@@ -44,7 +44,9 @@ def added_fields(
 ) -> Fields:
     """Return what is added to fields of these names, which do not include Vary."""
     own = [(name, "") for name in names]
-    return tuple(completed_head(own, content_type, charset, of_format, has_body=has_body)[len(own) :])
+    added = tuple(completed_head(own, content_type, charset, of_format, has_body=has_body)[len(own) :])
+    know_fields(added)
+    return added
 
 
 def _add_safe_defaults(headers: list[tuple[str, str]]) -> None:

@@ -22,9 +22,11 @@ __all__ = [
     "check_field",
     "checked_headers",
     "content_length",
+    "encoded_fields",
     "field_value",
     "field_values",
     "has_field",
+    "know_fields",
     "merge_headers",
     "outgoing_head",
     "sendable",
@@ -151,14 +153,17 @@ def content_length(headers: Pairs) -> int | None:
     Raises:
         ValueError: it is not a number of bytes, or there are several (RFC 9110, 8.6).
     """
-    values = field_values(headers, "content-length")
-    if not values:
+    value: str | None = None
+    for name, each in headers:  # written out, because each head is looked at twice
+        if len(name) == 14 and name.lower() == "content-length":
+            if value is not None:
+                raise ValueError("Content-Length: expected one, got several")
+            value = each
+    if value is None:
         return None
-    if len(values) > 1:
-        raise ValueError(f"Content-Length: expected one, got {len(values)}")
-    if not _LENGTH.fullmatch(values[0]):
-        raise ValueError(f"Content-Length: expected a number of bytes, got {shortened(values[0])}")
-    return int(values[0])
+    if not _LENGTH.fullmatch(value):
+        raise ValueError(f"Content-Length: expected a number of bytes, got {shortened(value)}")
+    return int(value)
 
 
 def set_default(headers: list[tuple[str, str]], name: str, value: str) -> None:
@@ -278,17 +283,49 @@ def without_hop_by_hop(headers: Pairs) -> list[tuple[str, str]]:
 def sendable(headers: Pairs) -> list[tuple[str, str]]:
     """Return the fields that may be sent, each of them checked."""
     kept: list[tuple[str, str]] = []
-    for name, value in headers:
-        # what `check_field` would return as it is, as nearly all are; it takes longer
-        is_plain = type(name) is str and type(value) is str and value.isascii() and value.isprintable()
-        if is_plain and _is_end_to_end(name):
-            kept.append((name, value))
+    for pair in headers:
+        known = _known.get(pair)
+        if known is not None:
+            kept.append(known[0])
+        elif _is_plain(*pair):
+            kept.append(pair)
         else:
-            kept += without_hop_by_hop([check_field(name, value)])
+            kept += without_hop_by_hop([check_field(*pair)])
     return kept
+
+
+def _is_plain(name: str, value: str) -> bool:
+    """Return True for a field that `check_field` would return as it is, as nearly all are; it takes longer."""
+    is_plain = type(name) is str and type(value) is str and value.isascii() and value.isprintable()
+    return is_plain and _is_end_to_end(name)
 
 
 @lru_cache(maxsize=512)
 def _is_end_to_end(name: str) -> bool:
     """Return True for the name of a field that an application may send."""
     return TOKEN.fullmatch(name) is not None and name.lower() not in _HOP_BY_HOP
+
+
+_known: dict[tuple[str, str], tuple[tuple[str, str], tuple[bytes, bytes]]] = {}
+_MOST_KNOWN, _LONGEST_KNOWN = 512, 128
+
+
+def know_fields(fields: Pairs) -> None:
+    """Check and encode fields that the library adds by itself, once for all responses. None is of one client only."""
+    for pair in fields:
+        if _is_plain(*pair) and len(pair[1]) <= _LONGEST_KNOWN and len(_known) < _MOST_KNOWN:
+            _known[pair] = (pair, _encoded(*pair))
+
+
+def encoded_fields(headers: Pairs) -> list[tuple[bytes, bytes]]:
+    """Return the fields as ASGI has them, with names in lower case."""
+    return [known[1] if (known := _known.get(pair)) else _encoded(*pair) for pair in headers]
+
+
+def _encoded(name: str, value: str) -> tuple[bytes, bytes]:
+    return _encoded_name(name), value.encode("latin-1")
+
+
+@lru_cache(maxsize=512)  # an application has few, and none is its client's
+def _encoded_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")

@@ -18,11 +18,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import Any
 
 from stream_adapter._body import CLIENT_CLOSED_REQUEST, WAIT, AsyncBody
-from stream_adapter._headers import outgoing_head
+from stream_adapter._headers import encoded_fields, outgoing_head
 from stream_adapter._pump import Begun
 from stream_adapter._resolved import OpenFile
 from stream_adapter.errors import ClientDisconnected, RefusalError, ShuttingDown, StreamAborted
@@ -299,13 +298,7 @@ async def _send_499(send: Send) -> None:
 
 def start_message(status: int, headers: list[tuple[str, str]]) -> Message:
     status, headers = outgoing_head(status, headers)
-    pairs = [(_encoded_name(name), value.encode("latin-1")) for name, value in headers]
-    return {"type": "http.response.start", "status": status, "headers": pairs}
-
-
-@lru_cache(maxsize=512)  # an application has few, and none is its client's
-def _encoded_name(name: str) -> bytes:
-    return name.lower().encode("latin-1")
+    return {"type": "http.response.start", "status": status, "headers": encoded_fields(headers)}
 
 
 def block_message(body: bytes, *, more: bool) -> Message:

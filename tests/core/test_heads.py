@@ -201,6 +201,18 @@ def test_status_without_a_body_set_later_sends_no_body(status: int, call: Call) 
     assert (answer.status, answer.body, answer.header("content-length")) == (status, b"", [])
 
 
+class Word(str):
+    __slots__ = ()
+
+
+@either_interface
+def test_field_that_equals_a_default_is_sent_as_exact_text(call: Call) -> None:
+    assert call(sa.Response(b"abc")).header("x-content-type-options") == ["nosniff"]
+    _, headers = outgoing_head(200, [(Word("X-Content-Type-Options"), Word("nosniff"))])
+    assert headers == [("X-Content-Type-Options", "nosniff")]
+    assert {type(text) for pair in headers for text in pair} == {str}
+
+
 def test_options_set_later_count_as_given_when_defaults_are_filled_in() -> None:
     response = sa.Response(iter([b"a"]))
     response.status_code = 404
