@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, Unpack, overload
 
 from ._accept import clipped
 from ._headers import checked_headers, content_length, without_fields, without_hop_by_hop
@@ -32,6 +32,10 @@ __all__ = ["Response", "is_whole", "make_response", "options_of"]
 T = TypeVar("T")
 
 _ANY_REQUEST = RequestHead()
+_ATTRIBUTES_OF_A_FRAMEWORK = frozenset(  # what Django and its middleware look at first, and what users set
+    ("_resource_closers", "cookies", "delete_cookie", "get", "has_header", "items", "set_cookie", "setdefault")
+)
+_OF_A_FRAMEWORK = "; put @streaming on the view, or return stream_response(…), which is the framework's own response"
 _NESTED = "content: got a Response; return it as it is, or give it to stream_response"
 _auto = lru_cache(maxsize=256)(Auto)  # clients send few different Accepts, and none of them is long
 
@@ -272,6 +276,12 @@ class Response:
         raise TypeError(
             f"Response takes (environ, start_response) or (scope, receive, send), got {len(arguments)} arguments"
         )
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:  # called for what is not there
+            hint = _OF_A_FRAMEWORK if name in _ATTRIBUTES_OF_A_FRAMEWORK else ""
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code} of {type(self._source.content).__name__}>"

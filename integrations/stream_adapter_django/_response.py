@@ -7,9 +7,9 @@ is asked first for its answer to an exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from functools import cache
-from typing import Any, Self, TypeAlias, Unpack
+from typing import Any, Self, TypeAlias, Unpack, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -94,8 +94,10 @@ def answer_of(stream: Response, request: object | None) -> HttpResponseBase:
 @cache
 def _app_defaults() -> ResponseOptions:
     """Return the options that a response has where it was not given them."""
-    given: dict[str, Any] = getattr(settings, "STREAM_ADAPTER", None) or {}
-    return checked_options(**given)
+    given: Any = getattr(settings, "STREAM_ADAPTER", None) or {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"expected a dict of options, got {type(given).__name__}")
+    return checked_options(**cast("Mapping[str, Any]", given))
 
 
 @receiver(setting_changed)

@@ -35,12 +35,17 @@ class StreamAdapter(RouteDecorators):
         **defaults: options of Response, for whatever the application streams.
 
     Raises:
-        TypeError: a default is unknown or of the wrong type.
+        TypeError: `app` is no application, or a default is unknown or of the wrong type.
         ValueError: a default has a value that is not allowed.
     """
 
     @shows_options()
     def __init__(self, app: Starlette, **defaults: Unpack[ResponseKeywords]) -> None:
+        if not isinstance(app, Starlette):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+            raise TypeError(
+                f"StreamAdapter: expected a FastAPI or Starlette application, got {type(app).__name__}; call"
+                " StreamAdapter(app) once, without add_middleware; a router with streaming=True is StreamRouter()"
+            )
         app.state.stream_adapter = checked_options(**defaults)  # so that a bad one is an error here
         self._app = app
         app.add_middleware(self._start)

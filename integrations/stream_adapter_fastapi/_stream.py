@@ -29,6 +29,10 @@ from ._response import StreamResponse
 __all__ = ["Injected", "Stream", "Streamer", "make_streamer", "options_of"]
 
 _NONE = checked_options()
+_NOT_A_FUNCTION = (
+    "Stream: expected FastAPI to call it for a request, got {}; annotate a parameter of the view with it, `stream:"
+    " Stream`, and return stream(…); without a parameter, return stream_response(…)"
+)
 
 
 class Made:
@@ -66,7 +70,10 @@ class Streamer:
 
     def __init__(self, request: Request[Any] | None = None, injected: Response | None = None) -> None:
         if request is not None:
-            share_receive(request)
+            try:
+                share_receive(request)
+            except AttributeError:
+                raise TypeError(_NOT_A_FUNCTION.format(type(request).__name__)) from None
         self._request = request
         self._scope: Scope = {} if request is None else request.scope
         self._injected = injected

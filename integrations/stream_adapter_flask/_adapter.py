@@ -42,7 +42,13 @@ class StreamAdapter:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Install it in `app`, whose own `dispatch_request` and `url_rule_class` stay in use."""
+        """Install it in `app`, whose own `dispatch_request` and `url_rule_class` stay in use.
+
+        Raises:
+            TypeError: it is not a Flask application.
+        """
+        if not isinstance(app, Flask):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers need not be typed
+            raise TypeError(f"StreamAdapter: expected a Flask application, got {type(app).__name__}")
         dispatch = app.dispatch_request
         self._app = app  # the last one, where it is installed in several
 

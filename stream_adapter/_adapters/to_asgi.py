@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
+from stream_adapter._app_protocol import check_protocol
 from stream_adapter._body import AsyncBody, Hooks
 from stream_adapter._headers import checked_headers, content_length, outgoing_head
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
@@ -59,8 +60,10 @@ def to_asgi(
             thread. Then it raises TimeoutError, and the answer is 408. None: without limit.
 
     Raises:
+        TypeError: `app` is not a WSGI application.
         TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
     """
+    check_protocol(app, "WSGI", "serve it as it is")
     check_seconds("receive_timeout", receive_timeout)
     leaves_files = on_close is None and is_untimed(limits)  # what a server sends by itself is not reported
     reads_ahead = limits.high_water == _LIMITS.high_water

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
 
+from stream_adapter._app_protocol import check_protocol
 from stream_adapter._body import Hooks, SyncBody
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._log import expect_reports
@@ -56,8 +57,10 @@ def to_wsgi(
             where the server gives access to its socket: gunicorn, Werkzeug, cheroot, on Linux.
 
     Raises:
+        TypeError: `app` is not an ASGI application.
         TypeError, ValueError: `receive_timeout` is not a positive number of seconds.
     """
+    check_protocol(app, "ASGI", "serve it as it is")
     check_seconds("receive_timeout", receive_timeout)
     lifespan = ProcessLifespan(app)
 

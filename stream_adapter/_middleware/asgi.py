@@ -46,6 +46,9 @@ class StreamAdapterMiddleware(Middleware[ASGIApp]):
     are not streams, websockets and the lifespan pass through unchanged.
     """
 
+    _protocol = "ASGI"
+    _remedy = "take stream_adapter.wsgi.StreamAdapterMiddleware"
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             running_loop()  # raises on other event loops than asyncio's

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
+from stream_adapter._app_protocol import Protocol, check_protocol
 from stream_adapter._encode import check_charset
 from stream_adapter._headers import field_value, has_field, set_default
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
@@ -150,6 +151,9 @@ class Options:
 class Middleware(Generic[App]):
     """The options that both middlewares take."""
 
+    _protocol: ClassVar[Protocol]
+    _remedy: ClassVar[str]  # for an application of the other protocol
+
     def __init__(
         self,
         app: App,
@@ -180,9 +184,10 @@ class Middleware(Generic[App]):
             on_close: called with a StreamSummary when a stream has ended.
 
         Raises:
-            TypeError: an option has the wrong type.
+            TypeError: the application has the other protocol, or an option has the wrong type.
             ValueError: an option has a value that is not allowed.
         """
+        check_protocol(app, self._protocol, self._remedy)
         self.app = app
         self._options = Options(
             strict=strict,

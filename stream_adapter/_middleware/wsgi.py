@@ -56,6 +56,9 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
     unchanged, as does what is sent by `write()`.
     """
 
+    _protocol = "WSGI"
+    _remedy = "take stream_adapter.asgi.StreamAdapterMiddleware"
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._options.bounds_silence or self._expects_events(environ):
             return self._call_in_a_thread(environ, start_response)

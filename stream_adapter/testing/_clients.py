@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
+from stream_adapter._app_protocol import protocol_of
 from stream_adapter.types import ASGIApp, WSGIApp
 
 from ._asgi import ASGIStreamTransport
@@ -76,26 +76,15 @@ def async_stream_client(
 
 
 def is_asgi(app: object) -> TypeGuard[ASGIApp]:
-    """Return True if an application is ASGI, False if it is WSGI: by what it returns, or by its parameters.
+    """Return True if an application is ASGI, False if it is WSGI.
 
     Raises:
-        TypeError: neither shows the protocol.
+        TypeError: it does not show its protocol.
     """
-    called = getattr(app, "__call__", None)  # noqa: B004  # the method itself is looked at
-    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(called):
-        return True
-    try:
-        takes = [
-            parameter
-            for parameter in inspect.signature(cast("WSGIApp", app)).parameters.values()
-            if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
-            and parameter.default is parameter.empty
-        ]
-    except (TypeError, ValueError):
-        takes = []
-    if len(takes) not in {2, 3}:
+    protocol = protocol_of(app)
+    if protocol is None:
         raise TypeError(
             f"expected an application that takes (environ, start_response) or (scope, receive, send), got {app!r}; "
             "of a stream_adapter.Response take its .wsgi or its .asgi"
         )
-    return len(takes) == 3
+    return protocol == "ASGI"

@@ -148,12 +148,26 @@ def test_setting_fills_in_options_of_a_decorated_view(interface: Interface) -> N
     [
         ({"sttus": 1}, "unknown option 'sttus'"),
         ({"status_code": 99}, "200 to 599"),
-        ("text", "argument after|must be a mapping"),
+        ("text", "expected a dict of options, got str"),
     ],
 )
 def test_a_bad_setting_is_refused_at_the_start(setting: Any, problem: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f"STREAM_ADAPTER: .*{problem}"):
         Interface("wsgi").get(rows, middleware=[ADAPTER], STREAM_ADAPTER=setting)
+
+
+@pytest.mark.parametrize("protocol", ["asgi", "wsgi"])
+def test_middleware_for_applications_is_refused_in_the_setting_and_names_the_adapter(protocol: str) -> None:
+    with pytest.raises(TypeError, match=r"in Django's MIDDLEWARE write stream_adapter_django\.StreamAdapter$"):
+        Interface("wsgi").get(rows, middleware=[f"stream_adapter.{protocol}.StreamAdapterMiddleware"])
+
+
+@pytest.mark.parametrize("middleware", [[], STOCK], ids=["none", "stock"])
+def test_response_of_an_undecorated_view_is_an_error_that_says_what_to_write(
+    middleware: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = Interface("wsgi").get(view_of(sa.ndjson([1])), middleware=middleware, SESSION_ENGINE=SESSIONS)
+    assert "put @streaming on the view, or return stream_response(…)" in f"{answer.error} {caplog.text}"
 
 
 @both_interfaces

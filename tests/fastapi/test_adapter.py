@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi import APIRouter, FastAPI, Response, WebSocket
@@ -310,6 +310,19 @@ def test_adapter_defaults_apply_to_every_stream_of_the_application() -> None:
 def test_a_bad_default_is_an_error_where_it_is_written() -> None:
     with pytest.raises(ValueError, match="status_code"):
         StreamAdapter(FastAPI(), status_code=99)
+
+
+@pytest.mark.parametrize("app", [APIRouter(), 5], ids=["router", "number"])
+def test_what_is_not_an_application_is_refused(app: Any) -> None:
+    with pytest.raises(TypeError, match=r"^StreamAdapter: expected a FastAPI or .* got (APIRouter|int);"):
+        StreamAdapter(app)
+
+
+def test_adapter_as_a_middleware_is_refused_and_says_how_it_is_called() -> None:
+    app = FastAPI()
+    app.add_middleware(cast("Any", StreamAdapter))
+    with pytest.raises(TypeError, match=r"call StreamAdapter\(app\) once, without add_middleware"):
+        strict_client_of(app).get("/")
 
 
 def test_a_router_is_adapted_only_in_the_applications_that_have_an_adapter() -> None:

@@ -167,3 +167,9 @@ def test_lifespan_runs_with_an_adapter() -> None:
         assert client.get("/").text == "a"
 
     assert events == ["started", "stopped"]
+
+
+def test_stream_that_is_called_without_a_request_is_an_error_that_says_how_it_is_used() -> None:
+    make: Any = Stream
+    with pytest.raises(TypeError, match=r"^Stream: .* got list_iterator; annotate .* stream_response\(…\)$"):
+        make(iter([1]))

@@ -227,3 +227,9 @@ def test_the_adapters_route_decorators_take_streaming(app: Flask, method: str) -
 def test_a_route_of_an_adapter_without_an_app_is_an_error_that_says_init_app() -> None:
     with pytest.raises(RuntimeError, match="init_app"):
         StreamAdapter().get("/rows")
+
+
+@pytest.mark.parametrize("app", ["app", Flask("inner").wsgi_app], ids=["text", "wsgi_app"])
+def test_what_is_not_a_flask_application_is_refused(app: Any) -> None:
+    with pytest.raises(TypeError, match=r"^StreamAdapter: expected a Flask application, got (str|method)$"):
+        StreamAdapter(app)

@@ -332,12 +332,12 @@ class Column(StrEnum):
 
 
 def test_class_whose_members_are_the_columns_of_csv_is_not_taken_for_a_view(app: Flask) -> None:
-    columns: Any = Column  # can be called and iterated
+    csv = cast("Any", streaming.csv)  # type checkers take what can be called for a view
 
     def view() -> Iterator[tuple[int, str]]:
         yield 1, "Ada"
 
-    app.get("/")(streaming.csv(columns)(view))
+    app.get("/")(csv(Column)(view))
     assert app.test_client().get("/").data == b"id,name\r\n1,Ada\r\n"
 
 
