@@ -95,18 +95,32 @@ class AsyncBody(Body):
             self._respond_without_content()
             return [b""]
         self._producer, waker = self._make_producer(self._loop or running_loop())
-        deadlines = Deadlines(self._flow.limits, time.monotonic())
-        consumer = self._consumer = AsyncConsumer(
-            self._producer, waker, deadlines, self.interruption, one_by_one=self._one_by_one
-        )
         if self._hooks.prefetch is not None:
             self._buffer.max_items = self._hooks.prefetch
+        now = time.monotonic()
         self._producer.start()
-        batch = await self._first_batch(consumer)
+        if self._is_complete:
+            batch = [self._buffer.take_joined()]
+        else:
+            self._consumer = AsyncConsumer(
+                self._producer,
+                waker,
+                Deadlines(self._flow.limits, now),
+                self.interruption,
+                one_by_one=self._one_by_one,
+            )
+            batch = await self._first_batch(self._consumer)
         self._note_first()
         prefix = self._commit()
-        consumer.commit(*self._keepalive())
+        if self._consumer is not None:
+            self._consumer.commit(*self._keepalive())
         return [prefix, *batch] if prefix else batch
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether the source has ended well in its first step: what is in the buffer is one block, and the last."""
+        buffer = self._buffer
+        return buffer.ended and buffer.error is None and bool(buffer.items) and not self._one_by_one
 
     def _make_producer(self, loop: asyncio.AbstractEventLoop) -> tuple[Producer, LoopWaker]:
         """Return what fills the buffer, and the waker of its consumer."""
@@ -171,9 +185,9 @@ class AsyncBody(Body):
             self._gives_way = False
             return WAIT
         consumer, pending = self._consumer, self._pending
-        if consumer is not None:
+        if self._complete_body is None:
             try:
-                if not pending:
+                if consumer is not None and not pending:
                     self._buffer.max_items = self._flow.limits.max_items  # the prefetch limit is over
                     batch = consumer.take()
                     if batch is None:
@@ -242,7 +256,7 @@ class AsyncBody(Body):
             block = b"".join(pending)
             pending.clear()
         self._bytes += len(block)
-        self._done = self._consumer is None  # a whole body is one block
+        self._done = not self.is_streaming  # a whole body is one block
         return block
 
     def _check_length(self, length: int, pending: list[bytes]) -> None:
@@ -298,18 +312,17 @@ class AsyncBody(Body):
             return
         self._closed = True
         consumer = self._consumer
+        if self._producer is not None and self._hooks.on_stopping is not None:
+            self._hooks.on_stopping()
         if consumer is not None:
-            if self._hooks.on_stopping is not None:
-                self._hooks.on_stopping()
             consumer.stop()
-            if self._buffer.ended and self._flow.on_close is None:
-                unregister(self)
-                return
-        elif self._source.kind is Kind.ONE and self._flow.on_close is None:
-            unregister(self)  # an awaited value that cannot be sent was registered as a stream
+        # an awaited value that cannot be sent was registered as a stream
+        is_closed = self._buffer.ended or self._source.kind is Kind.ONE
+        if is_closed and self._flow.on_close is None:
+            unregister(self)
             return
-        # while there is a consumer the source's thread may be in the stream's context, which cannot be entered twice
-        context = for_task(self._context) if consumer is None else None
+        # once there is a producer the source's thread may be in the stream's context, which cannot be entered twice
+        context = for_task(self._context) if self._producer is None else None
         loop = self._loop or running_loop()
         closing = loop.create_task(self._finish(consumer), context=context)
         cancelled: asyncio.CancelledError | None = None
