@@ -1,6 +1,6 @@
 """An A2A agent on several replicas: a client that comes back to another replica goes on reading its task.
 
-pip install stream-adapter uvicorn 'a2a-sdk[http-server]>=1.3'
+pip install . uvicorn 'a2a-sdk[http-server]>=1.3'
 BROKER=redis://localhost:6379/0 uvicorn examples.a2a_event_stream:app
 """
 

@@ -1,6 +1,6 @@
 """Answers of a language model that survive their client: resumed and stopped by OpenAI's client and Vercel's AI SDK.
 
-pip install 'stream-adapter[fastapi]' uvicorn openai
+pip install '.[fastapi]' uvicorn openai
 uvicorn examples.ai_resume:app
 python -c "
 from openai import OpenAI

@@ -1,6 +1,6 @@
 """The output of a language model, as clients of OpenAI, Anthropic, Vercel's AI SDK and AG-UI expect it.
 
-pip install 'stream-adapter[fastapi]' uvicorn openai
+pip install '.[fastapi]' uvicorn openai
 uvicorn examples.ai_streams:app
 python -c "
 from openai import OpenAI

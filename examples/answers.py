@@ -1,6 +1,6 @@
 """Answers that outlive their requests, made in the process that serves them: no queue, and no worker beside it.
 
-pip install 'stream-adapter[fastapi]' uvicorn
+pip install '.[fastapi]' uvicorn
 uvicorn examples.answers:app
 curl -N -X POST 'localhost:8000/answers?prompt=hold+nothing+back'     # {"id": "…"}
 curl -N localhost:8000/answers/…                                      # as often as you like, from its start

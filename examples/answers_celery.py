@@ -1,6 +1,6 @@
 """Answers that Celery's workers make: they outlive their requests, and a deploy of the processes that serve them.
 
-pip install 'stream-adapter[fastapi,redis]' uvicorn 'celery[redis]'
+pip install '.[fastapi,redis]' uvicorn 'celery[redis]'
 celery -A examples.answers_celery:celery worker
 uvicorn examples.answers_celery:app
 curl -N -X POST 'localhost:8000/answers?prompt=hold+nothing+back'     # {"id": "…"}

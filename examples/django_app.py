@@ -1,6 +1,6 @@
 """Django in one file: the same generators as in the other examples, under WSGI and under ASGI.
 
-pip install 'stream-adapter[django]' gunicorn uvicorn
+pip install '.[django]' gunicorn uvicorn
 gunicorn --threads 8 examples.django_app:wsgi
 uvicorn --lifespan off examples.django_app:asgi
 curl -N localhost:8000/tokens

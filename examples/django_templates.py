@@ -1,6 +1,6 @@
 """Django templates, streamed. Django renders a template whole, so a long page has several: head, row, foot.
 
-pip install 'stream-adapter[django]' gunicorn uvicorn
+pip install '.[django]' gunicorn uvicorn
 gunicorn --threads 8 examples.django_templates:wsgi
 uvicorn --lifespan off examples.django_templates:asgi
 curl -N localhost:8000/

@@ -1,6 +1,6 @@
 """Downloads: the files of a directory, whole or in ranges, under WSGI and under ASGI.
 
-pip install stream-adapter uvicorn gunicorn
+pip install . uvicorn gunicorn
 FILES=/srv/files uvicorn examples.downloads:asgi        or        FILES=/srv/files gunicorn examples.downloads:wsgi
 curl -O localhost:8000/report.pdf
 curl -r 0-99 localhost:8000/report.pdf

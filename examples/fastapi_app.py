@@ -1,6 +1,6 @@
 """FastAPI: the same generators as in the other examples, and a dependency that stays open while they run.
 
-pip install 'stream-adapter[fastapi]' uvicorn
+pip install '.[fastapi]' uvicorn
 uvicorn examples.fastapi_app:app
 curl -N localhost:8000/tokens
 """

@@ -1,6 +1,6 @@
 """Jinja templates from FastAPI, over an async generator: `generate_async` is a source like any other.
 
-pip install 'stream-adapter[fastapi]' jinja2 uvicorn
+pip install '.[fastapi]' jinja2 uvicorn
 uvicorn examples.fastapi_templates:app
 curl -N localhost:8000/
 """

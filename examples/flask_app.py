@@ -1,6 +1,6 @@
 """Flask: the same generators as in the other examples, with `request` and `abort` inside them.
 
-pip install 'stream-adapter[flask]' gunicorn
+pip install '.[flask]' gunicorn
 gunicorn --threads 8 examples.flask_app:app
 curl -N localhost:8000/tokens
 """

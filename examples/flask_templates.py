@@ -1,6 +1,6 @@
 """Jinja templates from Flask, rendered while their rows are still on the way.
 
-pip install 'stream-adapter[flask]' gunicorn
+pip install '.[flask]' gunicorn
 gunicorn --threads 8 examples.flask_templates:app
 curl -N localhost:8000/
 """

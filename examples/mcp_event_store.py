@@ -1,6 +1,6 @@
 """An MCP server whose streams are resumed: the event store of its streamable HTTP transport on a broker's channels.
 
-pip install stream-adapter uvicorn 'mcp>=2.3'
+pip install . uvicorn 'mcp>=2.3'
 uvicorn examples.mcp_event_store:app
 python -c "
 import asyncio

@@ -1,5 +1,6 @@
 """Metrics for OpenTelemetry: of every stream, when it has ended; of the broker, when the exporter asks.
 
+pip install '.[flask]' gunicorn opentelemetry-sdk
 gunicorn --threads 8 examples.metrics_opentelemetry:app
 curl -N localhost:8000/rows
 curl -N localhost:8000/events

@@ -1,5 +1,6 @@
 """Metrics for Prometheus: of every stream, from the summary that `on_close` gets; of the broker, from its counts.
 
+pip install . starlette uvicorn prometheus-client
 uvicorn examples.metrics_prometheus:app
 curl -N localhost:8000/ticks
 curl -N localhost:8000/events

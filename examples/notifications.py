@@ -1,6 +1,6 @@
 """Notifications of a team, for its members: each reconnect asks again whether the user may listen.
 
-pip install 'stream-adapter[flask]' gunicorn
+pip install '.[flask]' gunicorn
 gunicorn --workers 2 --threads 100 examples.notifications:app
 
 curl -c jar -d user=ada localhost:8000/login

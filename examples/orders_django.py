@@ -1,6 +1,6 @@
 """A live order page in Django, under WSGI or ASGI, served by two workers: what one publishes, both receive.
 
-pip install 'stream-adapter[django]' gunicorn uvicorn
+pip install '.[django]' gunicorn uvicorn
 gunicorn --workers 2 --threads 100 examples.orders_django:wsgi
 uvicorn --workers 2 --lifespan off examples.orders_django:asgi
 open http://localhost:8000/orders/42 in two windows

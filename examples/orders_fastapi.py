@@ -1,6 +1,6 @@
 """A live order page under ASGI, served by two workers: what one publishes, listeners of both receive.
 
-pip install 'stream-adapter[fastapi]' uvicorn
+pip install '.[fastapi]' uvicorn
 uvicorn --workers 2 examples.orders_fastapi:app
 open http://localhost:8000/orders/42 in two windows
 

@@ -1,6 +1,6 @@
 """A live order page under WSGI, served by two workers: what one publishes, listeners of both receive.
 
-pip install 'stream-adapter[flask]' gunicorn
+pip install '.[flask]' gunicorn
 gunicorn --workers 2 --threads 100 examples.orders_flask:app
 open http://localhost:8000/orders/42 in two windows
 

@@ -1,6 +1,6 @@
 """Any ASGI application: a Response is one.
 
-pip install stream-adapter uvicorn
+pip install . uvicorn
 uvicorn examples.plain_asgi:app
 curl -N localhost:8000/tokens
 """

@@ -1,6 +1,6 @@
 """Any WSGI application: a Response is one.
 
-pip install stream-adapter gunicorn
+pip install . gunicorn
 gunicorn --threads 8 examples.plain_wsgi:app
 curl -N localhost:8000/tokens
 """

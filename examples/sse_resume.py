@@ -1,6 +1,6 @@
 """A job's progress as events: a client that loses the connection resumes, and stops asking after the last event.
 
-pip install 'stream-adapter[fastapi]' uvicorn
+pip install '.[fastapi]' uvicorn
 uvicorn examples.sse_resume:app
 open http://localhost:8000, and restart the server while it counts
 """

@@ -16,7 +16,7 @@ _SIGNATURES: dict[Protocol, str] = {
 
 
 def protocol_of(app: Any) -> Protocol | None:
-    """Return the protocol of an application; None if it does not show, or there is none."""
+    """Return the protocol of an application; None if it shows neither."""
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004  # the method itself is looked at
         return "ASGI" if _takes(app, 3) else None
     count = _count_required(app)

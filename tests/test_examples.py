@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
@@ -20,6 +23,7 @@ from stream_adapter.testing import events
 from tests.support.gate import BOUND
 from tests.support.servers import ROOT, Server, gunicorn, uvicorn
 
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys()
 FRAMEWORKS = {
     "flask": lambda: gunicorn("examples.flask_app:app"),
     "django-wsgi": lambda: gunicorn("examples.django_app:wsgi"),
@@ -283,3 +287,13 @@ def test_each_example_is_run_here_or_by_its_client() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (Path(__file__), *others))
     examples = [path.stem for path in (ROOT / "examples").glob("*.py") if path.stem != "__init__"]
     assert [name for name in examples if f"examples.{name}:" not in source] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.py")), ids=lambda path: path.stem)
+def test_commands_of_an_example_install_from_the_checkout_with_extras_that_exist(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    commands = [line for line in docstring.splitlines() if line.startswith("pip install ")]
+    assert len(commands) == bool(re.search(r"^(\w+=\S+ )?(uvicorn|gunicorn) ", docstring, re.MULTILINE))
+    extras = re.findall(r"^pip install (?:\.|'\.\[([\w,]+)\]') ", "\n".join(commands), re.MULTILINE)
+    assert len(extras) == len(commands)
+    assert {extra for names in extras for extra in names.split(",") if extra} <= EXTRAS

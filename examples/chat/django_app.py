@@ -1,6 +1,6 @@
 """The chat in Django, in one file, under WSGI and under ASGI.
 
-pip install 'stream-adapter[django]' gunicorn
+pip install '.[django]' gunicorn
 gunicorn --workers 2 --threads 32 examples.chat.django_app:wsgi
 """
 

@@ -1,6 +1,6 @@
 """The chat in FastAPI.
 
-pip install 'stream-adapter[fastapi]' uvicorn
+pip install '.[fastapi]' uvicorn
 uvicorn --workers 2 examples.chat.fastapi_app:app
 """
 

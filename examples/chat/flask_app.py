@@ -1,6 +1,6 @@
 """The chat in Flask.
 
-pip install 'stream-adapter[flask]' gunicorn
+pip install '.[flask]' gunicorn
 gunicorn --workers 2 --threads 32 examples.chat.flask_app:app
 """
 

@@ -1,6 +1,6 @@
 """An endpoint of the Durable Streams protocol 1.0 over a broker's channels: a stream at every path.
 
-pip install stream-adapter starlette uvicorn
+pip install . starlette uvicorn
 uvicorn examples.durable_streams:app
 curl -X PUT -H 'Content-Type: application/json' localhost:8000/notes
 curl -X POST -H 'Content-Type: application/json' -d '{"n": 1}' localhost:8000/notes

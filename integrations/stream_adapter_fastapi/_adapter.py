@@ -35,7 +35,7 @@ class StreamAdapter(RouteDecorators):
         **defaults: options of Response, for whatever the application streams.
 
     Raises:
-        TypeError: `app` is no application, or a default is unknown or of the wrong type.
+        TypeError: `app` is not an application, or a default is unknown or of the wrong type.
         ValueError: a default has a value that is not allowed.
     """
 
