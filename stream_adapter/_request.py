@@ -89,6 +89,7 @@ class RequestHead:
         query: the query string, still encoded.
         path: decoded, with what the application is mounted at; for the log.
         client: its address, where the server names it with its port and the connection carries nothing else.
+        is_http_1_0: whether it came by HTTP/1.0, which has no chunks. Only an ASGI scope is asked.
     """
 
     method: str = "GET"
@@ -96,6 +97,7 @@ class RequestHead:
     query: str = ""
     path: str = ""
     client: tuple[str, int] | None = None
+    is_http_1_0: bool = False
 
     @classmethod
     def from_environ(cls, environ: Environ) -> RequestHead:
@@ -108,9 +110,12 @@ class RequestHead:
     def from_scope(cls, scope: Scope) -> RequestHead:
         """Make it from an ASGI http scope."""
         query = scope.get("query_string", b"").decode("latin-1")
+        version = scope.get("http_version", "1.1")
         # over HTTP/2 a connection moves though one of its streams is stalled: it tells nothing of this client
-        client = _client_of(scope.get("client")) if scope.get("http_version", "1.1").startswith("1") else None
-        return cls(scope.get("method", "GET"), _ScopeHeaders(scope), query, scope.get("path", ""), client)
+        client = _client_of(scope.get("client")) if version.startswith("1") else None
+        method, path = scope.get("method", "GET"), scope.get("path", "")
+        is_http_1_0 = version in {"1.0", "1"}  # granian's is "1"
+        return cls(method, _ScopeHeaders(scope), query, path, client, is_http_1_0)
 
     @property
     def last_event_id(self) -> str | None:

@@ -14,7 +14,8 @@ The checklist:
     response. Any RefusalError is answered by its `refusal_head`. What a framework sends by itself it has from
     `outgoing_head`, once nothing can change it; `deliver` looks at it anyway. If that announces another Content-Length
     than the stream did, set `body.length` to its `content_length`.
-5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect.
+5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect. What iterates an AsyncBody itself
+    awaits `break_connection` when it raises, before the server has the error.
 6.  `close()` or `aclose()`, always, started or not; `close_unopened` or `aclose_unopened` before there is a body.
 """
 
@@ -29,6 +30,7 @@ from ._request import RequestHead
 from ._resolved import Resolved
 from ._response import is_whole, options_of
 from ._serve.asgi import deliver
+from ._serve.breaking import break_connection
 from ._serve.opening import deliver_plain
 from ._serve.pathsend import offers_pathsend
 from ._serve.refusal import refusal_head
@@ -82,6 +84,7 @@ __all__ = [
     "ViewDecorator",
     "aclose_unopened",
     "as_response",
+    "break_connection",
     "checked_options",
     "client_connection",
     "close_unopened",

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from itertools import chain
 from typing import Any
 
-from stream_adapter.integration import AsyncBody, Resolved, SendWatch
+from stream_adapter.integration import AsyncBody, Resolved, SendWatch, break_connection
 
 __all__ = ["Blocks", "HeldAsyncBlocks", "HeldBlocks"]
 
@@ -67,9 +67,13 @@ class Blocks(AsyncIterator[bytes]):
         if self._watch is not None:
             self._watch.end_send()
         body = self._body or await self.start()
-        if self._interrupted:
-            raise body.ending()
-        block = None if self._closed else await body.next()
+        try:
+            if self._interrupted:
+                raise body.ending()  # noqa: TRY301  # handled as what the source raises
+            block = None if self._closed else await body.next()
+        except Exception:
+            await break_connection(body)
+            raise
         if block is None:
             await self.aclose()
             raise StopAsyncIteration

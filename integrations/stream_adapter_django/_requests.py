@@ -80,7 +80,8 @@ def _head_of(request: HttpRequest) -> RequestHead:
     if not isinstance(request, ASGIRequest):
         return head
     # META does not say HTTP/2; and the query string of Django's test client, which is in it, is text from Django 6 on
-    return replace(head, client=RequestHead.from_scope({**request.scope, "query_string": b""}).client)
+    of_scope = RequestHead.from_scope({**request.scope, "query_string": b""})
+    return replace(head, client=of_scope.client, is_http_1_0=of_scope.is_http_1_0)
 
 
 def request_info(request: object) -> RequestInfo:

@@ -166,6 +166,11 @@ class Body(Report):
         """The address of the client, if an ASGI server names it."""
         return None if self._request is None else self._request.client
 
+    @property
+    def ends_by_close(self) -> bool:
+        """Whether the body is a stream that only the close of its connection ends: HTTP/1.0, and no Content-Length."""
+        return self.is_streaming and self.length is None and self._request is not None and self._request.is_http_1_0
+
     def _note_first(self) -> None:
         """Note the time of the first item, if there is one yet."""
         if self._buffer.count:

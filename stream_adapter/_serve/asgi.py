@@ -28,6 +28,7 @@ from stream_adapter.errors import ClientDisconnected, RefusalError, ShuttingDown
 from stream_adapter.types import Message, Receive, Send
 
 from .abort import abort_response
+from .breaking import break_connection
 from .early_send import EarlySend
 from .pathsend import check_path, sent_by_path
 from .refusal import bare_refusal
@@ -223,6 +224,7 @@ class _Delivery(_Watched):
         """End a response whose stream was interrupted, without an error for the server to log."""
         body = self._body
         if body.begun and not body.ended_by_client:
+            await break_connection(body)
             await abort_response(self._send, ending, lambda: None)
         elif isinstance(ending, StreamAborted):
             if self._handed_head:  # the server's `send` has not returned
@@ -236,6 +238,7 @@ class _Delivery(_Watched):
     async def answers(self, error: BaseException, *, refuses: bool) -> bool:
         """Answer a refusal that comes in time, and return True; abort a response that has begun."""
         if self._body.begun and not isinstance(error, asyncio.CancelledError):
+            await break_connection(self._body)
             await abort_response(self._send, error, self._body.log_failure)
         if self._body.begun or not (refuses and isinstance(error, RefusalError)):
             return False

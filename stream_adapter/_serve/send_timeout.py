@@ -14,26 +14,19 @@ must have time, with the default of 60 s, to read half of that.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import socket
-import sys
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from stream_adapter._body import AsyncBody
-from stream_adapter._tcp import acknowledged_bytes
 
-__all__ = ["FRESH", "SendWatch", "acknowledged_by"]
+from .client_sockets import Address, acknowledged_by
+
+__all__ = ["SendWatch"]
 
 _LOOKS = 4  # in one timeout
 _INTERVAL = 1.0  # seconds between looks, without a timeout
 _KERNEL = 4 * 1024 * 1024  # bytes that a send buffer grows to (tcp_wmem)
 _LEAST = 4096 * 60  # bytes that a client reads within one timeout, at least
-FRESH = 1.0  # seconds for which a list of the process's sockets is used
-
-Address = tuple[str, int]
 
 
 class SendWatch:
@@ -152,62 +145,3 @@ class SendWatch:
         if acknowledged != self._acknowledged:
             self._acknowledged, self._progress_at = acknowledged, now
         return now - self._progress_at >= self._limit
-
-
-class _Sockets:
-    """The process's connections, by the address of their client."""
-
-    def __init__(self) -> None:
-        self._listed_at = -FRESH
-        self._descriptors: dict[Address, int] = {}
-
-    def descriptor(self, client: Address) -> int | None:
-        now = time.monotonic()
-        if now - self._listed_at >= FRESH:
-            self._descriptors = dict(_connections())
-            self._listed_at = now
-        return self._descriptors.get(client)
-
-
-_sockets = _Sockets()
-
-
-def _connections() -> Iterator[tuple[Address, int]]:
-    for name in os.listdir("/proc/self/fd"):
-        address = _peer_of(int(name))
-        if address is not None:
-            yield address, int(name)
-
-
-@contextlib.contextmanager
-def _borrowed(descriptor: int) -> Generator[socket.socket]:
-    """Use the server's descriptor as a socket, and leave it open."""
-    borrowed = socket.socket(fileno=descriptor)
-    try:
-        yield borrowed
-    finally:
-        borrowed.detach()
-
-
-def _peer_of(descriptor: int) -> Address | None:
-    try:
-        with _borrowed(descriptor) as client:
-            host, port = client.getpeername()[:2]
-    except (OSError, ValueError):  # not a socket, one that listens, or one without a port
-        return None
-    return (str(host).removeprefix("::ffff:"), port) if isinstance(port, int) else None
-
-
-def acknowledged_by(client: Address) -> int | None:
-    """Return the number of bytes that a client has acknowledged; None if unknown."""
-    if sys.platform != "linux":
-        return None
-    address = (client[0].removeprefix("::ffff:"), client[1])
-    descriptor = _sockets.descriptor(address)
-    if descriptor is None or _peer_of(descriptor) != address:  # closed, and its number given to another
-        return None
-    try:
-        with _borrowed(descriptor) as connection:
-            return acknowledged_bytes(connection)
-    except OSError:
-        return None

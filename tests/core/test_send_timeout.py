@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stream_adapter._serve import send_timeout
+from stream_adapter._serve import client_sockets, send_timeout
 from stream_adapter._serve.send_timeout import SendWatch
 from stream_adapter.integration import RequestHead
 
@@ -88,18 +88,18 @@ def test_connection_is_found_by_its_client_and_left_open(family: socket.AddressF
         socket.create_connection(listener.getsockname()[:2]) as client,
     ):
         server, (address, port, *_) = listener.accept()
-        time.sleep(send_timeout.FRESH)  # what other tests have listed is old by then
-        before = send_timeout.acknowledged_by((address, port))
+        time.sleep(client_sockets.FRESH)  # what other tests have listed is old by then
+        before = client_sockets.acknowledged_by((address, port))
         server.sendall(b"abc")
         assert client.recv(3) == b"abc"
-        after = send_timeout.acknowledged_by((address, port))
+        after = client_sockets.acknowledged_by((address, port))
         assert before is not None
         assert after is not None
         assert after >= before
         server.sendall(b"still open")
         assert client.recv(10) == b"still open"
         server.close()
-        assert send_timeout.acknowledged_by((address, port)) is None
+        assert client_sockets.acknowledged_by((address, port)) is None
 
 
 @pytest.mark.parametrize(

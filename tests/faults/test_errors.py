@@ -30,6 +30,19 @@ def test_source_that_fails_after_its_first_item_breaks_the_connection(subject: S
     subject.hello()
 
 
+# Werkzeug speaks HTTP/1.1 to every client
+@on(host for host in HOSTS if host.server != "werkzeug")
+def test_source_that_fails_over_http_1_0_resets_the_connection_after_what_was_sent(subject: Subject, way: str) -> None:
+    failed = subject.stream("raising", way, version="1.0").read_to_the_end()
+    subject.probe.wait_all_closed(1)
+    assert failed.received.endswith(b"one,two,")
+    assert failed.was_reset
+    whole = subject.stream("finite", way, version="1.0").read_to_the_end()
+    subject.probe.wait_all_closed(2)
+    assert not whole.was_reset
+    subject.hello()
+
+
 @on(HOSTS)
 def test_source_that_succeeds_ends_with_a_complete_body(subject: Subject, way: str) -> None:
     assert subject.stream("finite", way).read_to_the_end().complete

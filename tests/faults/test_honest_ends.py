@@ -10,14 +10,18 @@ from tests.support.programs import NGINX
 from .client import Client
 from .harness import Host, Serve, run
 
-GUNICORN = Host("gthread", "plain", servers.gunicorn, "plain_wsgi:app")
+BEHIND_NGINX = [
+    Host("gthread", "plain", servers.gunicorn, "plain_wsgi:app"),
+    Host("uvicorn", "plain", servers.uvicorn, "plain_asgi:app"),  # with h11, which ends a body without chunks by a FIN
+]
 either_way = pytest.mark.parametrize("way", ["sync", "async"])
 
 
 @NGINX.needed
 @pytest.mark.parametrize("settings", ["", "proxy_buffering off;", "proxy_http_version 1.1;"])
-def test_failure_is_seen_by_the_client_of_nginx(settings: str) -> None:
-    with run(GUNICORN) as subject, servers.nginx(subject.server, settings) as front:
+@pytest.mark.parametrize("host", BEHIND_NGINX, ids=lambda host: host.name)
+def test_failure_is_seen_by_the_client_of_nginx(host: Host, settings: str) -> None:
+    with run(host) as subject, servers.nginx(subject.server, settings) as front:
         for way in ("sync", "async"):
             failed = Client(front.port, f"/stream/raising/{way}/unlimited").read_until(b"\r\n\r\n").read_to_the_end()
             failed.finish()
