@@ -52,7 +52,8 @@ _COMMON: dict[type, Kind] = {
     **dict.fromkeys((list, tuple, set, frozenset, range, deque), Kind.ITEMS),
 }
 
-_GENERATOR_CLOSES = {GeneratorType: "close", AsyncGeneratorType: "aclose"}  # they iterate themselves
+# Generators iterate themselves. How each is closed, and the frame that it has until it has ended
+_GENERATORS = {GeneratorType: ("close", "gi_frame"), AsyncGeneratorType: ("aclose", "ag_frame")}
 
 
 def _kind(content: Any, reading: Reading | None) -> Kind:  # a table, in order
@@ -243,8 +244,11 @@ class Source:
         if self._closed or self.kind in _READY:
             return ()
         self._closed = True
-        close = _GENERATOR_CLOSES.get(self.content.__class__)
-        return self._found_closers(names) if close is None else (getattr(self.content, close),)
+        generator = _GENERATORS.get(self.content.__class__)
+        if generator is None:
+            return self._found_closers(names)
+        close, frame = generator
+        return () if getattr(self.content, frame) is None else (getattr(self.content, close),)
 
     def _found_closers(self, names: tuple[str, ...]) -> Iterator[Callable[[], Any]]:
         owners = [self._iterator] if self._iterator is self.content else [self._iterator, self.content]

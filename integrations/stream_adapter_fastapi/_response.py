@@ -10,10 +10,9 @@ request: headers, cookies and a status are set on it, or on the response that Fa
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextvars import copy_context
 from copy import copy
-from dataclasses import replace
 from typing import Any, Unpack
 
 from starlette.background import BackgroundTask
@@ -80,9 +79,7 @@ class StreamResponse(StreamingResponse):
         options = options_of(response)
         self.status_code = options.status_code
         self.background: BackgroundTask | None = None
-        self.raw_headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in options.headers
-        ]
+        self.raw_headers = _raw(options.headers)
         self._response = response
         self._injected = None if injected is None else _Injected(injected)
         self._body: AsyncBody | None = None
@@ -144,33 +141,34 @@ class StreamResponse(StreamingResponse):
 
     async def _resolve(self, head: RequestHead, contract: Contract | None = None) -> Resolved:
         response = self._response if contract is None else self._response.with_encoder(contract.encoder)
-        options, status, given = options_of(response), self.status_code, self._head()
-        if self._injected is not None:
-            self._injected.look()
-            status = self._injected.status or status
-        # only what has changed: the head of options that stay as they are is made once for all requests
-        if status != options.status_code or given != list(options.headers):
+        options, injected, status = options_of(response), self._injected, self.status_code
+        if injected is not None:
+            injected.look()
+            status = injected.status or status
+        is_changed = status != options.status_code or self.raw_headers != _raw(options.headers)
+        # most have no other head than their options, and that is made once for all requests
+        given = self._head() if is_changed or (injected is not None and injected.has_headers) else None
+        if given is not None:
             response = copy(response)
             response.status_code = status
             response.headers = given
         resolved = await response.aresolve(head)
         self._taken = True
-        if self._injected is not None and not resolved.is_plain:
-            resolved = self._with_late_head(resolved, self._injected, given)
+        if injected is not None and not resolved.is_plain:
+            self._accept_late_head(resolved, injected, self._head() if given is None else given)
         return resolved
 
     def _open(self, resolved: Resolved) -> AsyncBody:
-        context = copy_context() if self._context is None else self._context
-        self._body = context.run(AsyncBody, resolved)
+        self._body = AsyncBody(resolved) if self._context is None else self._context.run(AsyncBody, resolved)
         return self._body
 
     def _head(self) -> Pairs:
         """Return the headers that were set for this response by now; its own come first."""
         own = self.headers.items()
-        return list(own) if self._injected is None else merge_headers(self._injected.headers, own)
+        return own if self._injected is None else merge_headers(self._injected.headers, own)
 
-    def _with_late_head(self, resolved: Resolved, injected: _Injected, given: Pairs) -> Resolved:
-        """Return it such that what is set in FastAPI's response before the first item is sent, too."""
+    def _accept_late_head(self, resolved: Resolved, injected: _Injected, given: Pairs) -> None:
+        """Have what is set in FastAPI's response before the first item sent, too."""
         settled = resolved.flow.head_of
 
         def head_of(format: Format) -> tuple[int, Pairs]:
@@ -186,7 +184,7 @@ class StreamResponse(StreamingResponse):
                 status = late
             return status, headers
 
-        return replace(resolved, flow=replace(resolved.flow, head_of=head_of))
+        resolved.flow.head_of = head_of
 
     async def _blocks(self) -> AsyncIterator[bytes]:
         """Yield the body, which is opened here if the response was not called."""
@@ -212,6 +210,11 @@ class StreamResponse(StreamingResponse):
             await aclose_unopened(self._response)
 
 
+def _raw(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Return headers in the form in which Starlette has them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
 class _Injected:
     """FastAPI's response of a request, and what was set in it since it was looked at.
 
@@ -226,6 +229,11 @@ class _Injected:
         self._first_status: int | None = response.status_code
         self.is_sent = False
         self._seen: tuple[int | None, list[tuple[bytes, bytes]]] | None = None
+
+    @property
+    def has_headers(self) -> bool:
+        """Whether a header is set in it now."""
+        return bool(self._response.raw_headers)
 
     @property
     def headers(self) -> Pairs:
