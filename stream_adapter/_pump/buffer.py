@@ -6,7 +6,7 @@ threads without a lock (list.append, a slice and a del of a slice are atomic in 
     producer    items (append), put_bytes, frames, ended, error
     consumer    items (from the front), taken_bytes, taken_count
 
-A hot loop appends to `items` itself: `credit` returns how many bytes it may append before it calls `credit` again.
+A hot loop appends to `items` itself, and counts down, by the bytes of each chunk, what `credit` has returned to it.
 """
 
 from __future__ import annotations
@@ -41,14 +41,25 @@ class Buffer:
         return self.taken_count + len(self.items) - self.frames
 
     def credit(self, appended: int) -> int:
-        """Account for appended bytes; return how many more may be appended, 0 if the buffer is full."""
+        """Account for appended bytes; return how many may follow before the next call, 0 if the buffer is full.
+
+        One number bounds the chunks as well: each has a byte at least, or counts as one byte (`empty_chunk`).
+        """
         self.put_bytes += appended
-        return 0 if self.is_full() else self.high_water - (self.put_bytes - self.taken_bytes)
+        room, left = self.high_water - (self.put_bytes - self.taken_bytes), self.max_items - len(self.items)
+        room = min(room, left)
+        return max(0, room)
+
+    def empty_chunk(self) -> int:
+        """Return what an empty chunk takes of the credit: a byte, which is not accounted for."""
+        self.put_bytes -= 1
+        return 1
 
     def put(self, chunk: bytes) -> bool:
         """Append a chunk; return True if the buffer is full now."""
         self.items.append(chunk)
-        return not self.credit(len(chunk))
+        self.put_bytes += len(chunk)
+        return self.is_full()
 
     def put_all(self, chunks: list[bytes]) -> None:
         """Append chunks, however full it is."""

@@ -44,6 +44,14 @@ def test_a_source_is_never_further_ahead_than_two_windows(
     assert ahead.most <= 2 * 5 + 1, "one window is being sent, another is ready, and one item is on its way in"
 
 
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_source_of_empty_chunks_stays_within_two_windows(way: str) -> None:
+    source = SOURCES[way]([b""] * ITEMS)
+    ahead = [source.steps - number for number, _ in enumerate(sa.iter_bytes(source, limits=sa.Limits(max_items=5)))]
+    assert len(ahead) == ITEMS
+    assert max(ahead) <= 2 * 5 + 1
+
+
 def test_a_list_that_is_sent_in_blocks_lets_other_tasks_run_between_them() -> None:
     async def call() -> int:
         receive, _, _ = asgi_channel()

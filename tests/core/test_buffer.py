@@ -45,6 +45,28 @@ def test_credit_is_the_bytes_that_may_be_appended_before_the_buffer_is_full() ->
     assert buffer.credit(0) == 10
 
 
+def test_credit_is_not_more_bytes_than_chunks_have_room() -> None:
+    buffer = Buffer(100, 3)
+    assert buffer.credit(0) == 3
+    buffer.items.append(b"x")
+    assert buffer.credit(1) == 2
+    buffer.items.append(b"x")
+    buffer.items.append(b"x")
+    assert buffer.credit(2) == 0
+
+
+def test_empty_chunk_takes_credit_and_no_bytes() -> None:
+    buffer, room = Buffer(100, 3), 3
+    for chunk in (b"", b"x", b""):
+        buffer.items.append(chunk)
+        room -= len(chunk) or buffer.empty_chunk()
+    assert room == 0
+    assert buffer.credit(3 - room) == 0
+    assert buffer.put_bytes == 1
+    assert buffer.take() == [b"", b"x", b""]
+    assert buffer.put_bytes == buffer.taken_bytes
+
+
 def test_chunk_larger_than_the_buffer_fills_it_and_passes() -> None:
     buffer = Buffer(4, 100)
     assert buffer.put(b"x" * 100)

@@ -34,3 +34,31 @@ def test_source_is_not_asked_again_after_its_end_at_any_buffer_level(call: objec
     answer = call_wsgi(app.wsgi) if call is call_wsgi else call_asgi(app.asgi)
     assert answer.error is None
     assert answer.body == b"x" * count
+
+
+class BeginsAgain:
+    """An iterator that begins again whenever it is asked for an iterator."""
+
+    def __init__(self) -> None:
+        self.left = 0
+
+    def __iter__(self) -> BeginsAgain:
+        self.left = 20
+        return self
+
+    def __next__(self) -> str:
+        if not self.left:
+            raise StopIteration
+        self.left -= 1
+        return "x"
+
+
+@pytest.mark.parametrize("flush", ["auto", "bulk"])
+@pytest.mark.parametrize("call", [call_wsgi, call_asgi], ids=["wsgi", "asgi"])
+def test_source_that_begins_again_when_iterated_is_sent_once_however_often_it_pauses(
+    call: object, flush: Flush
+) -> None:
+    app = sa.Response(BeginsAgain(), flush=flush, limits=sa.Limits(max_items=3))
+    answer = call_wsgi(app.wsgi) if call is call_wsgi else call_asgi(app.asgi)
+    assert answer.error is None
+    assert answer.body == b"x" * 20

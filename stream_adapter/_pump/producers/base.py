@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
+from types import GeneratorType
 from typing import Any, Protocol
 
 from stream_adapter._pump.buffer import Buffer
@@ -13,13 +14,6 @@ from stream_adapter._pump.context import StepContext
 from stream_adapter._pump.wakeups import Waker
 
 __all__ = ["AnySource", "Encoder", "Pipe", "Polled", "Producer", "undecided"]
-
-
-class _End:
-    """Marks the end of a source, so that `next` is not called again after it: some sources would block forever."""
-
-
-_END = _End()
 
 
 class Polled(Protocol):
@@ -130,12 +124,11 @@ class Producer:
         The one way to push chunks. `wait_for_room` waits, in a task or in a thread as the source runs.
         """
         buffer, waker = self.buffer, self.waker
-        items = buffer.items
-        items.append(chunk)
-        left = self._left = self._left - len(chunk)
+        buffer.items.append(chunk)
+        left = self._left = self._left - (len(chunk) or buffer.empty_chunk())
         if waker.waiting:
             waker.wake()
-        return left <= 0 or len(items) >= buffer.max_items
+        return left <= 0
 
     def _account(self) -> None:
         """Account in the buffer for what was put."""
@@ -145,8 +138,9 @@ class Producer:
         """Close the source once its step returns, then end the buffer. Its consumer has set `stopping`."""
 
     def _iterate_source(self) -> Iterator[object]:
-        """Open a sync source for `_fill`."""
-        return chain(self.source.iterate(), (_END,))
+        """Open a sync source for `_fill`, which asks for an iterator in each round: one of a user's may begin again."""
+        iterator = self.source.iterate()
+        return iterator if iterator.__class__ is GeneratorType else chain(iterator)
 
     def _fill(self, iterator: Iterator[object]) -> bool:
         """Iterate until the source must pause (False) or is exhausted (True). The hot loop of sync sources.
@@ -158,14 +152,10 @@ class Producer:
         items = buffer.items
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
-        while credit := buffer.credit(0):
-            room = credit
-            for item in islice(iterator, buffer.max_items - len(items)):  # one len() per round
+        credit = room = buffer.credit(0)
+        while room:
+            for item in iterator:
                 if type(item) is not last:
-                    if item is _END:
-                        buffer.credit(credit - room)
-                        self._finish()
-                        return True
                     last = type(item)
                     encode = table[type(item)]
                 try:
@@ -174,7 +164,7 @@ class Producer:
                     problem = self.encoder.explain(error, item)
                     raise problem from problem.__cause__
                 items.append(chunk)
-                room -= len(chunk)
+                room -= len(chunk) or buffer.empty_chunk()
                 if waker.waiting:
                     waker.wake()
                     if not self._may_go_on():
@@ -182,7 +172,11 @@ class Producer:
                         return False
                 if room <= 0:
                     break
-            buffer.credit(credit - room)
+            else:  # it is not asked again: some sources would block forever
+                buffer.credit(credit - room)
+                self._finish()
+                return True
+            credit = room = buffer.credit(credit - room)
         return False
 
     def _finish(self) -> None:

@@ -189,7 +189,7 @@ class TaskProducer(Producer):
         buffer, waker, table = self.buffer, self.waker, self.encoder.table
         items = buffer.items
         credit = room = buffer.credit(0)
-        left = buffer.max_items - len(items)  # counted down, as `room` is: one len() per round
+        taken = buffer.taken_count  # when other tasks have run last
         last: object = None  # the type of the last item: most streams have one type, and one function, throughout
         encode: Callable[[Any], bytes] = undecided
         async for item in iterator:
@@ -202,16 +202,17 @@ class TaskProducer(Producer):
                 problem = self.encoder.explain(error, item)
                 raise problem from problem.__cause__
             items.append(chunk)
-            room -= len(chunk)
-            left -= 1
+            room -= len(chunk) or buffer.empty_chunk()
             if waker.waiting:
                 waker.wake()
                 if self.stopping:
                     return None
                 if self._blocks:
-                    credit, room = credit - room, 0  # as if the buffer was full
-            if room <= 0 or left <= 0:
-                room = buffer.credit(credit - room)
+                    credit, room, taken = credit - room, 0, -1  # as if all was taken up to here
+            if room <= 0:
+                credit = room = buffer.credit(credit - room)
+                if room and taken == buffer.taken_count:
+                    continue
                 try:
                     if room:
                         await asyncio.sleep(0)  # the other thread takes as fast as this one puts: let other tasks run
@@ -221,8 +222,8 @@ class TaskProducer(Producer):
                     return None if self.stopping else cancellation
                 if self.stopping:
                     return None
-                credit = room = room or buffer.credit(0)
-                left = buffer.max_items - len(items)  # less until the prefetch limit is over
+                taken = buffer.taken_count
+                credit = room = buffer.credit(0)
         buffer.credit(credit - room)
         self._finish()
         return None
