@@ -56,9 +56,16 @@ class Channel:
 
     def wake(self) -> None:
         """Wake its listeners; under the hub's lock."""
+        for group in self.schedule():
+            group.call()
+
+    def schedule(self) -> list[LoopGroup]:
+        """Wake its listeners in threads, under the hub's lock; return the groups that must be called for the others."""
+        called: list[LoopGroup] = []
         for group, waiters in self.by_group.items():
-            if group is not None:
-                group.schedule(self)
-            else:
+            if group is None:
                 for wake in waiters.values():
                     wake()
+            elif group.schedule(self):
+                called.append(group)
+        return called

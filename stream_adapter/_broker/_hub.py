@@ -184,6 +184,7 @@ class Hub(Openings, Receiver):
 
     def received(self, channel: str, epoch: str, entries: Sequence[Entry]) -> None:
         """Splice entries into the channel's ring, and wake its listeners."""
+        called: Sequence[LoopGroup] = ()
         with self.lock:
             found = self.channels.get(channel)
             if found is None:
@@ -197,9 +198,11 @@ class Hub(Openings, Receiver):
             if ring.top > top:
                 self.received_count += ring.top - top
                 self._lag = time.time() - entries[-1].time
-                found.wake()
+                called = found.schedule()
             if has_hole:
                 self._catch_up_soon(found)
+        for group in called:  # after the lock, for which their loops would wait
+            group.call()
 
     def changed(self, channel: str | None = None) -> None:
         """Read a channel again, or compare the positions of all."""

@@ -1,6 +1,6 @@
 """How listeners are woken: those of an event loop together, by one call into it; those of threads each by its own.
 
-A waiter belongs to its loop or thread. `LoopGroup.schedule` is called in any thread, under the hub's lock.
+A waiter belongs to its loop or thread. A `LoopGroup` hears of events in any thread.
 """
 
 from __future__ import annotations
@@ -131,12 +131,14 @@ class LoopGroup:
         self._due: dict[Waiters, None] = {}
         self._is_called = False  # the loop is, to wake those that are due
 
-    def schedule(self, channel: Waiters) -> None:
-        """Ask the loop to wake a channel's listeners; under the hub's lock."""
+    def schedule(self, channel: Waiters) -> bool:
+        """Note that a channel's listeners are to be woken, under the hub's lock; return True if `call` must follow."""
         self._due[channel] = None
-        if self._is_called:
-            return
-        self._is_called = True
+        was_called, self._is_called = self._is_called, True
+        return not was_called
+
+    def call(self) -> None:
+        """Ask the loop to wake those that are due; best without the hub's lock, which the loop takes at once."""
         with suppress(RuntimeError):  # the loop is closed, and every task of it has ended
             if current_loop() is self.loop:
                 self.loop.call_soon(self._wake)
