@@ -28,8 +28,7 @@ from ._redis_replies import unavailable
 
 __all__ = ["Subscriber"]
 
-_TIMEOUT = 10.0  # seconds to connect, and for the rest of a message
-_QUIET = 15.0  # seconds without a message after which the server is asked for one, so that a dead connection is seen
+_QUIET = 10.0  # seconds to connect; without a message after them the server is asked for one: is it there?
 _AT_ONCE = 1000  # names in one command
 _BACKOFF = (0.1, 5.0)  # seconds between two attempts to connect, the first and the longest; half of it is random
 
@@ -153,7 +152,7 @@ class Subscriber:
 
     def _open(self) -> None:
         """Connect, subscribe to all that is watched, and wait until each is confirmed."""
-        connection = self._connections.dial(_TIMEOUT)
+        connection = self._connections.dial(_QUIET)
         with self._lock:
             self._connection = connection
             self._failure = None
@@ -170,8 +169,6 @@ class Subscriber:
             self._read_confirmation(connection)
 
     def _read_confirmation(self, connection: Any) -> None:
-        if not connection.can_read(timeout=_TIMEOUT):
-            raise redis.TimeoutError("no confirmation")
         self._handle(connection.read_response())
 
     def _confirm(self, name: bytes) -> None:
@@ -194,15 +191,17 @@ class Subscriber:
         connection = self._connection
         is_asked = False
         while not self._closed.is_set():
-            if connection.can_read(timeout=_QUIET):
+            try:
+                message = connection.read_response(disconnect_on_error=False)
+            except redis.TimeoutError:
+                if is_asked:
+                    raise redis.TimeoutError(f"nothing was received for {2 * _QUIET:g} s") from None
+                is_asked = True
+                with self._lock:
+                    connection.send_command("PING", check_health=False)
+            else:
                 is_asked = False
-                self._handle(connection.read_response())
-                continue
-            if is_asked:
-                raise redis.TimeoutError(f"nothing was received for {2 * _QUIET:g} s")
-            is_asked = True
-            with self._lock:
-                connection.send_command("PING", check_health=False)
+                self._handle(message)
 
     def _handle(self, message: Any) -> None:
         if type(message) is not list or message[0] == b"pong":
