@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from stream_adapter.errors import BrokerUnavailableError, FencedError, PublishTimeoutError
 
-__all__ = ["checked", "lost", "outcome_of", "read_reply", "read_reply_async", "run_id_of", "unavailable"]
+__all__ = ["LOST", "checked", "lost", "outcome_of", "read_reply", "read_reply_async", "run_id_of", "unavailable"]
+
+LOST = (RedisError, OSError, ValueError)
+"""What a lost connection raises; the last from redis-py, when another thread closes its connection."""
 
 
 def unavailable(error: BaseException) -> BrokerUnavailableError:

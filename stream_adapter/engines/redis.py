@@ -1,7 +1,8 @@
 """The engine on Redis 6.2 or newer, or Valkey: a hash and a stream for each channel, and Pub/Sub for what is live.
 
 One script does each method in one atomic step (`_redis_script`). A process has one connection that subscribes
-(`_redis_subscriber`) and a small pool for commands (`_redis_connections`), whatever the number of its channels.
+(`_redis_subscriber`), a small pool for the commands of threads (`_redis_connections`), and two connections for those of
+an event loop (`_redis_loops`), whatever the number of its channels.
 
 Redis answers before an event is on disk. What that means after a crash is decided by its `appendfsync`; that something
 may be lost is noticed, for its `run_id` has changed: the channel begins another epoch, and listeners are reset.
@@ -17,8 +18,10 @@ from stream_adapter.errors import FencedError
 from ._base import BaseEngine
 from ._redis_commands import Argument, Command, key_name, notice_name
 from ._redis_connections import Connections
+from ._redis_loops import LoopConnections
 from ._redis_script import CHANGED
 from ._redis_subscriber import Subscriber
+from ._redis_urls import checked_url
 from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["RedisEngine", "engine_from_url"]
@@ -40,7 +43,9 @@ class RedisEngine(BaseEngine):
     def __init__(self, url: str, clock: Callable[[], float] | None = None) -> None:
         super().__init__()
         self._clock = clock
-        self._connections = Connections(url)
+        known = checked_url(url)
+        self._connections = Connections(known)
+        self._loops = LoopConnections(known)
         self._watched: dict[bytes, str] = {}  # channels by their Pub/Sub names
         self._subscriber = self._new_subscriber()
 
@@ -50,6 +55,7 @@ class RedisEngine(BaseEngine):
     def after_fork(self) -> None:
         """Forget the parent's connections and thread."""
         self._connections.forget()
+        self._loops.forget()
         self._watched = {}
         self._subscriber = self._new_subscriber()
 
@@ -67,7 +73,7 @@ class RedisEngine(BaseEngine):
         """Append frames, on an event loop, by redis-py's async side, in one exchange with other callers' frames."""
         self.check_process()
         command = self._append(channel, frames, history, token)
-        return _positions_of(await self._connections.awrite(command, timeout or _TIMEOUT))
+        return _positions_of(await self._loops.write(command, timeout or _TIMEOUT))
 
     def _append(self, channel: str, frames: Frames, history: History, token: int | None) -> Command:
         keys: list[bytes] = []
@@ -114,7 +120,7 @@ class RedisEngine(BaseEngine):
         if not names:
             return {}
         commands = [self._command("position", name) for name in names]
-        replies = await self._connections.arun_all(commands, _TIMEOUT, writes=False)
+        replies = await self._loops.read(commands, _TIMEOUT)
         return {name: _position(reply) for name, reply in zip(names, replies, strict=True)}
 
     def watch(self, channel: str) -> None:
@@ -210,10 +216,11 @@ class RedisEngine(BaseEngine):
             super().close()
             self._subscriber.close()
             self._connections.close()
+            self._loops.close()
 
     async def aclose(self) -> None:
         """Close them, on an event loop."""
-        await self._connections.aclose()
+        await self._loops.aclose()
         await super().aclose()
 
 
