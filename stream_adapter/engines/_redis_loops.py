@@ -6,7 +6,7 @@ write at the same time is sent together, so that a second one would have nothing
 Who owns what:
 
     a line          its loop, which alone touches it
-    a connection    the exchange under way on its line, of which there is one at a time. It is made again where it is
+    a connection    its line: one exchange at a time has it. It is made again where it is
                     lost, and closed with the loop, or with the engine
 """
 

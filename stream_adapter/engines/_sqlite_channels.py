@@ -90,7 +90,7 @@ class Channels(Database):
         if history is not None and row.status is None:
             self._trim(row._replace(top=top, size=size, age=age), now, history)
         if newest is not None:
-            self._newest = newest
+            self._newest, self._has_news = newest, True
         return positions
 
     def _trim(self, row: Row, now: float, history: History | None) -> None:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from ._sqlite_doorbell import Doorbell
 from ._sqlite_high_water import HighWater
 from ._values import RunState, RunStatus
 
@@ -103,6 +103,9 @@ class Database:
         path: the file; it is made if it is not there.
         timeout: seconds to wait for another writer.
 
+    Attributes:
+        gone: addresses at which nothing listens any more.
+
     Raises:
         sqlite3.Error: from every method.
     """
@@ -113,6 +116,9 @@ class Database:
             path, timeout=self._timeout / 1000, isolation_level=None, check_same_thread=False
         )
         self._written: HighWater | None = None
+        self._doorbell = Doorbell()
+        self.gone: list[str] = []
+        self._has_news = False  # the transaction under way has
         self._newest: int | None = None  # the number of the entry that the transaction under way has written last
         try:
             self._use_wal(time.monotonic() + timeout)
@@ -150,6 +156,7 @@ class Database:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+        self._doorbell.close()
         written, self._written = self._written, None
         if written is not None:
             written.close()
@@ -167,8 +174,30 @@ class Database:
             self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
     def _transaction(self) -> _Transaction:
-        self._newest = None  # of one that was rolled back
-        return _Transaction(self._connection, self._note_commit)
+        self._newest, self._has_news = None, False  # of one that was rolled back
+        return _Transaction(self)
+
+    def begin(self) -> None:
+        """Begin a transaction; writes are serialized from here on, so that it never fails for what it has read."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def rollback(self) -> None:
+        """End the transaction without what it wrote."""
+        self._connection.execute("ROLLBACK")
+
+    def commit(self) -> None:
+        """End the transaction, and wake listeners if it has news for them.
+
+        Their addresses are read within it: who registers later finds what was written.
+        """
+        addresses = self._addresses() if self._has_news else ()
+        self._connection.execute("COMMIT")
+        self.gone += self._doorbell.ring(addresses)
+        self._note_commit()
+
+    def _addresses(self) -> list[str]:
+        """Return where listening processes want to be woken."""
+        return [address for (address,) in self._connection.execute("SELECT address FROM stream_adapter_listeners")]
 
     def _note_commit(self) -> None:
         """Note what is written, after its commit: a transaction that fails, or is killed, must not count as lost."""
@@ -192,18 +221,14 @@ class Database:
 
 
 class _Transaction:
-    """Writes are serialized from the beginning, so a transaction never fails for what it has read."""
-
-    def __init__(self, connection: sqlite3.Connection, on_commit: Callable[[], None]) -> None:
-        self._connection = connection
-        self._on_commit = on_commit
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._database.begin()
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
-            self._connection.execute("COMMIT")
-            self._on_commit()
+            self._database.commit()
         else:
-            self._connection.execute("ROLLBACK")
+            self._database.rollback()

@@ -21,7 +21,7 @@ import socket
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,31 +30,12 @@ from stream_adapter._log import logger
 from ._protocol import Receiver
 from ._sqlite_store import Store
 
-__all__ = ["Listener", "wake"]
+__all__ = ["Listener"]
 
 _LONGEST = 100  # bytes of an address; the kernel takes 107
 _POLL = 0.02  # seconds between two looks at the file where nothing wakes
 _LOOK = 0.5  # … where something does, in case it could not
 _RETRY = 1.0  # seconds after an error
-
-
-def wake(addresses: Iterable[str]) -> list[str]:
-    """Wake listeners; return the addresses at which nothing listens any more."""
-    gone: list[str] = []
-    if not hasattr(socket, "AF_UNIX"):
-        return gone
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.settimeout(0)
-        for address in addresses:
-            try:
-                sender.sendto(b"!", address)
-            except (ConnectionRefusedError, FileNotFoundError):
-                gone.append(address)
-                with suppress(OSError):
-                    os.unlink(address)  # of a process that was killed; addresses are not used twice
-            except OSError:
-                continue  # a full queue: the listener is about to look
-    return gone
 
 
 class Listener:
@@ -170,12 +151,12 @@ class Listener:
         store = self._store
         if store is None:
             return
-        if self._path.stat().st_ino != store.inode:
+        if os.stat(self._path).st_ino != store.inode:
             raise sqlite3.OperationalError("another file was put in its place")
-        version = store.version()
-        if version == self._version and not is_woken:
-            return
-        self._version = version
+        if not is_woken:
+            before, self._version = self._version, store.version()
+            if before == self._version:
+                return
         watched = self._watched()
         self._mark, changes = store.changes_since(self._mark, watched)
         for name in set(self._watched()).difference(watched):

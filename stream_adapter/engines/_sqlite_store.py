@@ -118,15 +118,12 @@ class Store(Channels):
 
     def _note(self, channel: int, now: float) -> None:
         self._connection.execute("INSERT INTO stream_adapter_changes (channel, time) VALUES (?, ?)", (channel, now))
+        self._has_news = True
 
     # notices
 
-    def addresses(self) -> list[str]:
-        """Return where listening processes want to be woken."""
-        return [address for (address,) in self._connection.execute("SELECT address FROM stream_adapter_listeners")]
-
     def register(self, address: str) -> None:
-        """Have this address woken after each commit."""
+        """Have this address woken after each commit that has news."""
         with self._transaction():
             self._connection.execute("INSERT OR IGNORE INTO stream_adapter_listeners VALUES (?)", (address,))
 

@@ -20,7 +20,7 @@ from stream_adapter.errors import BrokerError, BrokerUnavailableError, FencedErr
 
 from ._base import BaseEngine
 from ._batches import Batch
-from ._sqlite_notices import Listener, wake
+from ._sqlite_notices import Listener
 from ._sqlite_store import Store
 from ._urls import shown_url
 from ._values import Append, Frames, History, Page, Position, RunState, RunStatus
@@ -63,8 +63,8 @@ class SQLiteEngine(BaseEngine):
         _INHERITED.extend(each for each in (self._store, self._listener) if each is not None)
         self._reset()
 
-    def _call(self, method: Callable[[Store], T], timeout: float | None = None, *, writes: bool = True) -> T:
-        """Call a method of the store, and then wake listeners if it wrote."""
+    def _call(self, method: Callable[[Store], T], timeout: float | None = None) -> T:
+        """Call a method of the store."""
         self.check_process()
         timeout = timeout or _TIMEOUT
         until = time.monotonic() + timeout
@@ -79,8 +79,8 @@ class SQLiteEngine(BaseEngine):
             store = self._opened(until - time.monotonic())
             store.wait_for(until - time.monotonic())
             result = method(store)
-            if writes:
-                self._wake(store)
+            if store.gone:
+                self._unregister(store)
         except BrokerError:  # before OSError, which one of them is, too
             raise
         except (sqlite3.Error, OSError) as error:
@@ -94,16 +94,15 @@ class SQLiteEngine(BaseEngine):
         finally:
             self._guard.release()
 
-    def _wake(self, store: Store) -> None:
-        """Wake listeners after a commit, which stands whatever fails here: they look by themselves, only later."""
+    def _unregister(self, store: Store) -> None:
+        """Remove the addresses of processes that have ended; what the caller wrote stands, whatever fails here."""
+        gone, store.gone = store.gone, []
         try:
-            gone = wake(store.addresses())
-            if gone:
-                store.wait_for(_UNREGISTER_TIMEOUT)
+            store.wait_for(_UNREGISTER_TIMEOUT)
             for address in gone:
                 store.unregister(address)
-        except (sqlite3.Error, OSError) as error:
-            logger.debug("broker: listeners were not woken (%s)", error)
+        except sqlite3.Error as error:
+            logger.debug("broker: the addresses of processes that have ended were not removed (%s)", error)
 
     def _opened(self, timeout: float) -> Store:
         store = self._store
@@ -151,11 +150,11 @@ class SQLiteEngine(BaseEngine):
     def read_many(self, readings: Iterable[tuple[str, int | None, int]]) -> list[Page]:
         """Read entries of several channels, in one transaction."""
         wanted = list(readings)
-        return self._call(lambda store: store.read(wanted, self._clock()), writes=False)
+        return self._call(lambda store: store.read(wanted, self._clock()))
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
         """Return the newest position of each channel."""
-        return self._call(lambda store: store.positions(list(channels), self._clock()), writes=False)
+        return self._call(lambda store: store.positions(list(channels), self._clock()))
 
     def watch(self, channel: str) -> None:
         """Report what is appended to a channel from now on."""
@@ -193,11 +192,11 @@ class SQLiteEngine(BaseEngine):
 
     def renew(self, channel: str, token: int, *, lease: float) -> RunState:
         """Extend a run's lease."""
-        return self._call(lambda store: store.renew(channel, token, self._clock(), lease=lease), writes=False)
+        return self._call(lambda store: store.renew(channel, token, self._clock(), lease=lease))
 
     def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
         """Extend the leases of several runs, in one transaction."""
-        return self._call(lambda store: store.renew_many(renewals, self._clock()), writes=False)
+        return self._call(lambda store: store.renew_many(renewals, self._clock()))
 
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
@@ -209,7 +208,7 @@ class SQLiteEngine(BaseEngine):
 
     def run_state(self, channel: str) -> RunState | None:
         """Return the state of the channel's newest run."""
-        return self._call(lambda store: store.run_state(channel, self._clock()), writes=False)
+        return self._call(lambda store: store.run_state(channel, self._clock()))
 
     def close(self) -> None:
         """Close the connections and the thread."""

@@ -198,11 +198,14 @@ def test_listeners_stay_while_the_file_is_locked(path: Path) -> None:
 
 
 def test_failure_after_the_commit_is_not_an_error_of_publish(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wake(_: object) -> list[str]:
+    def unregister(*_: object) -> None:
         raise sqlite3.OperationalError("database is locked")
 
     with broker(path) as live:
-        monkeypatch.setattr("stream_adapter.engines.sqlite.wake", wake)
+        live.publish("a", "first")
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("INSERT INTO stream_adapter_listeners VALUES (?)", (str(path.parent / "ended"),))
+        monkeypatch.setattr(Store, "unregister", unregister)
         assert live.publish("a", "stored") == live.last_event_id("a")
 
 
