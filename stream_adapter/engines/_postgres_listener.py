@@ -31,12 +31,18 @@ from ._values import Entry
 __all__ = ["NOTIFY", "Listener", "Place"]
 
 NOTIFY = "NOTIFY stream_adapter"
+_LISTEN = "LISTEN stream_adapter"
 _TIMEOUT = 10.0  # seconds that the server may take
 _WAIT = 0.5  # seconds after which the thread sees that it is to end
 _LOOK = 5.0  # seconds between two looks without a notice
 _FIRST = 0.2  # seconds between two attempts to connect, twice as long each time
 _LONGEST = 5.0  # … at most
 _BATCH = 5000  # events of one look
+_UNNOTIFIED = 2  # looks that find news, without a notice ever, until that is logged: one may overtake its notice
+_POOLED = (
+    f"broker: the database sends no notice of new events, so they arrive up to {_LOOK:g} s late; the broker's URL must"
+    " not name a pooler in transaction mode (PgBouncer's pool_mode), because LISTEN needs a connection of its own"
+)
 _NEWS = """
 SELECT w.name, c.epoch, c.top, c.changes, e."offset", e.time, e.payload
 FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) AS w (name, id, epoch, top, changes)
@@ -129,7 +135,7 @@ class Listener:
             try:
                 connection = self._connections.dial(_TIMEOUT)
                 connection.until = time.monotonic() + _TIMEOUT
-                connection.execute("LISTEN stream_adapter")
+                connection.execute(_LISTEN)
                 self._failure = None
                 self._has_tried.set()
                 if is_lost:
@@ -158,29 +164,35 @@ class Listener:
 
     def _listen(self, connection: Connection) -> None:
         looked = float("-inf")
+        was_notified, unnotified = False, 0
         while not self._closed.is_set():
             connection.until = time.monotonic() + _TIMEOUT
             is_notified = False
             for _ in connection.notifies(timeout=_WAIT, stop_after=1):
-                is_notified = True
+                is_notified = was_notified = True
             now = time.monotonic()
             if is_notified or now - looked >= _LOOK:
                 looked = now
                 connection.until = now + _TIMEOUT
-                while self._look(connection):
-                    continue
+                found = self._look(connection)
+                if found and not was_notified:
+                    unnotified += 1
+                    if unnotified == _UNNOTIFIED:
+                        logger.warning(_POOLED)
+                while found == _BATCH:
+                    found = self._look(connection)
 
-    def _look(self, connection: Connection) -> bool:
-        """Report what is new; return True if there is more."""
+    def _look(self, connection: Connection) -> int:
+        """Report what is new; return how many rows that were, of a batch at most."""
         with self._lock:
             places = {name: (place.id, place.epoch, place.top, place.changes) for name, place in self._places.items()}
         if not places:
-            return False
+            return 0
         columns = [list(column) for column in zip(*places.values(), strict=True)]
         rows = connection.execute(_NEWS, (list(places), *columns, _BATCH, _BATCH)).fetchall()
         if rows:
             self._report({name: place[1] for name, place in places.items()}, rows)
-        return len(rows) == _BATCH
+        return len(rows)
 
     def _report(self, epochs: dict[str, str], rows: list[Any]) -> None:
         changed: dict[str, tuple[str, int, int]] = {}

@@ -79,6 +79,19 @@ def test_event_arrives_by_the_look_at_positions_before_the_listening_connection_
         assert live.stats().reconnects == 0
 
 
+def test_database_that_sends_no_notices_is_named_in_the_log_once(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("stream_adapter.engines._postgres_listener._LISTEN", "SELECT 1")  # as PgBouncer loses it
+    monkeypatch.setattr("stream_adapter.engines._postgres_listener._LOOK", 0.1)
+    with sa.Broker(url) as live, sa.Broker(url) as other, listening(live, "a") as heard:
+        for number in range(4):  # each is found by a look
+            other.publish("a", number)
+            assert heard.next(30).data == number
+    warned = [record.message for record in caplog.records if "transaction mode" in record.message]
+    assert len(warned) == 1
+
+
 @pytest.mark.parametrize("was_there", [True, False], ids=["lost", "never there"])
 def test_new_subscription_without_a_server_is_refused_at_once(
     server: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch, *, was_there: bool
