@@ -33,6 +33,7 @@ class Flow:
         head_of: gives status and headers once the first item has decided the format; None if they are final already.
         keeps_length: whether the stream is held to the Content-Length of its head.
         submit: runs the steps of a sync source that needs no thread of its own, one at a time; None: it needs one.
+        only_begins: whether the source is asked for its beginning alone, which may be a refusal: HEAD has no body.
     """
 
     encoder: FormatEncoder
@@ -45,6 +46,7 @@ class Flow:
     default_limits: bool = False
     keeps_length: bool = False
     submit: Submit | None = None
+    only_begins: bool = False
 
     @property
     def send_timeout(self) -> float | None:

@@ -210,11 +210,13 @@ class Response:
         promised = content_length(options.headers) if options.headers else None
         source = self._source.take()
         commit_after = format.commit_after
+        only_begins = False
         per_request = source.per_request
         if per_request is not None:
             source = Source(per_request.for_request(head))
             if per_request.decides_status:
                 commit_after = None
+                only_begins = head.method == "HEAD" and not is_bodiless(status)
         bodiless = is_bodiless(status)
         body: bytes | None = None
         if bodiless or source.kind is Kind.ONE:
@@ -228,7 +230,7 @@ class Response:
             _announce_length(headers, len(body), promised, head)
         if bodiless:
             headers = without_fields(headers, {"content-length", "content-type"})
-        if is_bodiless(status, head.method):
+        if is_bodiless(status, head.method) and not only_begins:
             body = b""
         flow = Flow(
             encoder=encoder,
@@ -240,6 +242,7 @@ class Response:
             head_of=(lambda settled: (status, options.head_in(settled))) if undecided else None,
             default_limits="limits" not in options.given,
             keeps_length=True,
+            only_begins=only_begins,
         )
         return Resolved(status, headers, source, flow, body, request=head)
 

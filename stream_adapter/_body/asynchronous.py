@@ -80,6 +80,9 @@ class AsyncBody(Body):
             register(self)
         try:
             self._pending = await self._open()
+            if self._only_begins():
+                await self.aclose()
+                self._complete_body, self._consumer, self._pending = b"", None, []
         except BaseException as error:
             if not isinstance(error, asyncio.CancelledError):  # the server's own: the client has disconnected
                 self._note(error)

@@ -239,6 +239,13 @@ class Body(Report):
         self.status, self._complete_body = 204, b""
         self.headers = without_fields(self.headers, {"content-length", "content-type"})
 
+    def _only_begins(self) -> bool:
+        """Return True if the stream, which has begun, is closed now: HEAD asks for the status of GET, and no item."""
+        if not (self._flow.only_begins and self.is_streaming):
+            return False
+        self._reason = "not_started"
+        return True
+
     def _respond_without_client(self) -> None:
         """Change the response to 499: the client disconnected before the first item, a framework still needs one."""
         self.status, self.headers, self._complete_body = CLIENT_CLOSED_REQUEST, [], b""

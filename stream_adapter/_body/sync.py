@@ -79,6 +79,9 @@ class SyncBody(WatchedBody):
                 self.watch()
         try:
             self._ready = self._open()
+            if self._only_begins():
+                self.close()
+                self._complete_body = b""
             if self._complete_body is not None and len(self._complete_body) > LARGE_BODY:
                 self.watch()
         except (ClientDisconnected, StreamAborted) as error:

@@ -91,6 +91,18 @@ def test_invalid_last_event_id_is_answered_by_a_reset(client: httpx2.Client) -> 
         assert (reset.event, reset.json()["reason"]) == ("stream-reset", "unknown")
 
 
+def test_head_has_the_status_and_fields_of_get_also_where_the_broker_decides_it(client: httpx2.Client) -> None:
+    lost, kept = {"Last-Event-ID": "lost"}, {"Last-Event-ID": client.get("/control/one").text}
+    for method in ("HEAD", "GET", "HEAD"):
+        assert client.request(method, "/events/gone", headers=lost).status_code == 410
+    for headers in ({}, kept):
+        head = client.head("/events/gone", headers=headers)
+        with client.stream("GET", "/events/gone", headers=headers) as response:
+            assert (head.status_code, head.content) == (response.status_code, b"") == (200, b"")
+            assert head.headers["Content-Type"] == response.headers["Content-Type"]
+    wait_until(lambda: int(client.get("/control/counts").text.split()[1]) == 0)
+
+
 def test_clients_that_leave_a_silent_channel_leave_no_listener(client: httpx2.Client) -> None:
     def listeners() -> int:
         return int(client.get("/control/counts").text.split()[1])

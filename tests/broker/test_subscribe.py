@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,7 +17,7 @@ import stream_adapter as sa
 from stream_adapter._pump import background_loop
 from stream_adapter.engines import MemoryEngine
 from stream_adapter.errors import GoneError
-from stream_adapter.integration import RequestHead
+from stream_adapter.integration import AsyncBody, RequestHead
 from stream_adapter.testing import ManualClock, listening
 
 from .conftest import MakeBroker
@@ -250,6 +251,31 @@ def test_gone_answers_410_before_the_stream_begins(live: sa.Broker) -> None:
             assert (await reader.events(1))[0]["event"] == "stream-open"
 
     asyncio.run(use())
+    assert live.stats().listeners == 0
+
+
+@pytest.mark.parametrize("form", [sa.sse, sa.ndjson, sa.Response])
+def test_head_of_a_subscription_that_may_be_gone_begins_and_closes_it(
+    live: sa.Broker, form: Callable[..., sa.Response]
+) -> None:
+    ended: list[sa.StreamSummary] = []
+
+    async def ask(head: RequestHead) -> tuple[int, list[tuple[str, str]], bool]:
+        response = form(live.subscribe("a", on_gap="gone"), on_close=ended.append)
+        body = AsyncBody(await response.aresolve(head))
+        try:
+            await body.start()
+            return body.status, body.headers, body.is_streaming
+        finally:
+            await body.aclose()
+
+    async def use() -> None:
+        status, headers, is_streaming = await ask(RequestHead("GET"))
+        assert is_streaming
+        assert await ask(RequestHead("HEAD")) == (status, headers, False)
+
+    asyncio.run(use())
+    assert [summary.reason for summary in ended] == ["disconnect", "not_started"]
     assert live.stats().listeners == 0
 
 

@@ -16,6 +16,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import stream_adapter as sa
 from stream_adapter._broker import _hub
@@ -28,13 +29,17 @@ live = sa.Broker(os.environ.get("BROKER_URL", "memory://"), prefix="test")
 
 
 def events(form: str = "sse") -> sa.Response:
-    """Stream `ticks`, or the channels of `sse:one+two`; `wrapped-sse`: by a generator that iterates them."""
+    """Stream `ticks`, or the channels of `sse:one+two`.
+
+    `wrapped-sse`: by a generator that iterates them. `gone`: as events, with 410 for a cursor that is not there.
+    """
     if _revoked and Path(_revoked).exists():
         return sa.Response("revoked", status_code=403)
     form, _, channels = form.partition(":")
-    subscription = live.subscribe(channels.split("+") if channels else "ticks")
+    on_gap: Literal["gone"] | None = "gone" if form == "gone" else None
+    subscription = live.subscribe(channels.split("+") if channels else "ticks", on_gap=on_gap)
     source = wrapped(subscription) if form.startswith("wrapped-") else subscription
-    return sa.sse(source, keepalive=_keepalive) if form.endswith("sse") else sa.ndjson(source)
+    return sa.sse(source, keepalive=_keepalive) if form.endswith(("sse", "gone")) else sa.ndjson(source)
 
 
 def wrapped(subscription: Iterable[sa.Event]) -> Iterator[object]:

@@ -10,7 +10,7 @@ from tests.broker.apps import control, events
 app = FastAPI()
 
 
-@app.get("/events/{form}")
+@app.api_route("/events/{form}", methods=["GET", "HEAD"])
 async def get_events(form: str) -> Response:
     return stream_response(events(form))
 
