@@ -62,27 +62,26 @@ class Begun(Generic[T]):
     Args:
         coroutine: one that has not begun, or whose first step was run elsewhere.
         waits_for: what that waits for.
+
+    Attributes:
+        waits: whether it has not ended.
     """
 
-    __slots__ = ("_coroutine", "_ending", "_waits_for")
+    __slots__ = ("_coroutine", "_ending", "_waits_for", "waits")
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], waits_for: Any = None) -> None:
         self._coroutine = coroutine
         self._waits_for = waits_for
         self._ending: BaseException | None = None  # how it ended the coroutine, until that is raised
+        self.waits: bool = True
 
     def begin(self) -> bool:
         """Run the first step; return True if the coroutine waits now, False if it has ended."""
         try:
             self._waits_for = self._coroutine.send(None)
         except BaseException as ending:  # noqa: BLE001  # raised where it is awaited; a StopIteration has the result
-            self._ending = ending
+            self._ending, self.waits = ending, False
         return self.waits
-
-    @property
-    def waits(self) -> bool:
-        """Whether the first step did not end it."""
-        return self._ending is None
 
     def result(self) -> T:
         """Return what the coroutine returned, or raise what it raised, once it has ended."""
@@ -118,7 +117,7 @@ class Begun(Generic[T]):
         try:
             self._waits_for = self._coroutine.throw(error)
         except StopIteration as ending:
-            self._ending = ending.with_traceback(None)  # which has this frame
+            self._ending, self.waits = ending.with_traceback(None), False  # which has this frame
         finally:
             del error  # its traceback has this frame
 

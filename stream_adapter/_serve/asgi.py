@@ -164,6 +164,8 @@ class _Delivery(_Watched):
 
     def end_watch(self) -> bool:
         """Watch no longer; return True if the interruption has cancelled the task."""
+        if self._watcher is None:  # it was not watched
+            return False
         if self._early is not None:
             self._early.close()
             self._early = None  # they refer to each other

@@ -26,8 +26,8 @@ async def opened(response: Resolvable, scope: Scope, receive: Receive, send: Sen
     Raises:
         UnsupportedError: no asyncio event loop runs.
     """
-    running_loop()
     if scope["type"] != "http":
+        running_loop()
         await answer_other(scope, receive, send)
         return None
     try:
