@@ -111,14 +111,25 @@ class _UndecidedTable(ChunkTable):
     It does not know the encoder that holds it: a cycle would leave each stream to the garbage collector.
     """
 
-    __slots__ = ("_auto", "_charset", "_chosen", "_strict", "format")
+    __slots__ = ("_auto", "_charset", "_chosen", "_format", "_strict")
 
     def __init__(self, auto: Auto, *, strict: bool, charset: str) -> None:
         self._auto = auto
         self._strict = strict
         self._charset = charset
         self._chosen: FormatEncoder | None = None
-        self.format: Format = _own(auto)  # until one is chosen
+        self._format: Format | None = None
+
+    @property
+    def format(self) -> Format:
+        """What is being written; until it is chosen, the undecided format."""
+        if self._format is None:
+            self._format = _own(self._auto)
+        return self._format
+
+    @format.setter
+    def format(self, format: Format) -> None:
+        self._format = format
 
     def __missing__(self, cls: type) -> Encode:
         self.chosen(cls)
