@@ -82,7 +82,7 @@ class AsyncBody(Body):
             self._pending = await self._open()
             if self._only_begins():
                 await self.aclose()
-                self._complete_body, self._consumer, self._pending = b"", None, []
+                self._consumer, self._pending = None, []
         except BaseException as error:
             if not isinstance(error, asyncio.CancelledError):  # the server's own: the client has disconnected
                 self._note(error)

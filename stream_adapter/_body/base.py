@@ -240,10 +240,10 @@ class Body(Report):
         self.headers = without_fields(self.headers, {"content-length", "content-type"})
 
     def _only_begins(self) -> bool:
-        """Return True if the stream, which has begun, is closed now: HEAD asks for the status of GET, and no item."""
+        """Return True if the stream, which has begun, is to be closed now: HEAD asks for the status of GET alone."""
         if not (self._flow.only_begins and self.is_streaming):
             return False
-        self._reason = "not_started"
+        self._reason, self._complete_body = "not_started", b""
         return True
 
     def _respond_without_client(self) -> None:

@@ -81,7 +81,6 @@ class SyncBody(WatchedBody):
             self._ready = self._open()
             if self._only_begins():
                 self.close()
-                self._complete_body = b""
             if self._complete_body is not None and len(self._complete_body) > LARGE_BODY:
                 self.watch()
         except (ClientDisconnected, StreamAborted) as error:
