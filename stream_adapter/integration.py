@@ -16,7 +16,8 @@ The checklist:
     than the stream did, set `body.length` to its `content_length`.
 5.  Iterate; or give an AsyncBody to `deliver`, which also watches for the disconnect. What iterates an AsyncBody itself
     awaits `break_connection` when it raises, before the server has the error.
-6.  `close()` or `aclose()`, always, started or not; `close_unopened` or `aclose_unopened` before there is a body.
+6.  `close()` or `aclose()`, always, started or not; `close_unopened` or `aclose_unopened` before there is a body, and
+    `discard_unopened` in the `__del__` of a response that was made and not sent.
 """
 
 from ._body import AsyncBody, Hooks, SyncBody
@@ -40,7 +41,7 @@ from ._server_sockets import client_connection
 from ._shortcut_decorators import FormatDecorators
 from ._source_protocols import RequestSource
 from ._status import is_bodiless
-from ._unopened import aclose_unopened, close_unopened
+from ._unopened import aclose_unopened, close_unopened, discard_unopened
 from ._views import StreamingDecorator, ViewDecorator, as_response, is_stream, response_of_view
 from .errors import RefusalError
 from .formats._base import FormatEncoder
@@ -93,6 +94,7 @@ __all__ = [
     "current_loop",
     "deliver",
     "deliver_plain",
+    "discard_unopened",
     "event_of",
     "is_bodiless",
     "is_event",

@@ -36,8 +36,8 @@ MEMBERS: dict[str, str] = {
         AsyncBody ChunkTable Encode Ending FormatDecorators FormatEncoder Hooks Published RefusalError RequestHead
         RequestSource Resolved ResponseKeywords ResponseOptions SendWatch ServerFile StreamingDecorator SyncBody
         ViewDecorator aclose_unopened as_response break_connection checked_options client_connection close_unopened
-        content_length copy_variables current_loop deliver deliver_plain event_of is_bodiless is_event is_stream
-        is_whole kind_of merge_headers offers_pathsend options_of outgoing_head refusal_head response_of_view
+        content_length copy_variables current_loop deliver deliver_plain discard_unopened event_of is_bodiless is_event
+        is_stream is_whole kind_of merge_headers offers_pathsend options_of outgoing_head refusal_head response_of_view
         run_coroutine server_file shows_options
     """,
     "stream_adapter.testing": """

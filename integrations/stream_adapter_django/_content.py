@@ -20,6 +20,7 @@ from stream_adapter.integration import (
     ServerFile,
     SyncBody,
     close_unopened,
+    discard_unopened,
     is_bodiless,
     outgoing_head,
     server_file,
@@ -203,6 +204,10 @@ class StreamContent(StreamingHttpResponse):
             self.close()  # the server does not
             raise
         return sent
+
+    def __del__(self) -> None:
+        if getattr(self, "_opened", self) is None and not self.closed:  # not sent: the view returned another, or raised
+            discard_unopened(self._stream)
 
     def close(self) -> None:
         """Close the stream, in any state, and then what Django closes."""

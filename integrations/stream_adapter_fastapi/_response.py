@@ -34,6 +34,7 @@ from stream_adapter.integration import (
     current_loop,
     deliver,
     deliver_plain,
+    discard_unopened,
     is_bodiless,
     merge_headers,
     offers_pathsend,
@@ -200,6 +201,10 @@ class StreamResponse(StreamingResponse):
         headers = [pair for pair in body.headers if pair[0].lower() != "content-length"]
         replaced = sa.Response(blocks, status_code=body.status, headers=headers)
         return AsyncBody(await replaced.aresolve())
+
+    def __del__(self) -> None:
+        if not getattr(self, "_taken", True):  # not sent: the view has returned another response, or raised
+            discard_unopened(self._response)
 
     async def aclose(self) -> None:
         """Close the source if the response was never called; does nothing otherwise."""

@@ -337,6 +337,11 @@ class AsyncBody(Body):
         if cancelled is not None:
             raise cancelled
 
+    async def aclose_unstarted(self) -> None:
+        """Close the source of a body that was never started, in the task that runs, which nothing cancels."""
+        self._closed = True
+        await self._finish(None)
+
     async def _finish(self, consumer: AsyncConsumer | None) -> None:
         try:
             if consumer is None:

@@ -6,6 +6,7 @@ an async source of it, and count how often they are closed.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -192,6 +193,14 @@ def make(case: str, way: str, key: str) -> sa.Response:
     return sa.Response(player(CASES[case].script(), stream), on_close=stream.report, **CASES[case].options)
 
 
+def instead_of_stream(how: str) -> str:
+    """Return what a view sends in the place of a stream that it has made, or raise; nothing is collected until then."""
+    gc.disable()
+    if how == "raised":
+        raise LookupError(SECRET)
+    return "another response"
+
+
 def control(action: str, key: str) -> str:
     """Do what a test asks for: "open" the gate of a stream, or wait until it is closed and say how it "ended"."""
     stream = _streams[key]
@@ -199,4 +208,5 @@ def control(action: str, key: str) -> str:
         stream.gate.open()
         return "open"
     stream.reported.wait(BOUND)
+    gc.enable()
     return f"{stream.closes} {','.join(stream.reasons)}"

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 import stream_adapter as sa
-from stream_adapter_django import streaming
+from stream_adapter_django import stream_response, streaming
 from tests.contract import cases
 
 
@@ -46,6 +46,16 @@ async def async_view(_: HttpRequest, case: str, way: str, key: str) -> sa.Respon
     return cases.make(case, way, key)
 
 
+def sync_unsent(_: HttpRequest, how: str, way: str, key: str) -> HttpResponse:
+    stream_response(cases.make("gated", way, key))
+    return HttpResponse(cases.instead_of_stream(how))
+
+
+async def async_unsent(_: HttpRequest, how: str, way: str, key: str) -> HttpResponse:
+    stream_response(cases.make("gated", way, key))
+    return HttpResponse(cases.instead_of_stream(how))
+
+
 async def control(_: HttpRequest, action: str, key: str) -> HttpResponse:
     return HttpResponse(await asyncio.to_thread(cases.control, action, key))
 
@@ -53,6 +63,8 @@ async def control(_: HttpRequest, action: str, key: str) -> HttpResponse:
 urlpatterns = [
     path("sync/<case>/<way>/<key>", sync_view),
     path("async/<case>/<way>/<key>", async_view),
+    path("unsent/sync/<how>/<way>/<key>", sync_unsent),
+    path("unsent/async/<how>/<way>/<key>", async_unsent),
     path("control/<action>/<key>", control),
 ]
 

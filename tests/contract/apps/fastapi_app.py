@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 import stream_adapter as sa
 from stream_adapter.types import ASGIApp, Receive, Scope, Send
-from stream_adapter_fastapi import streaming
+from stream_adapter_fastapi import stream_response, streaming
 from tests.contract import cases
 
 
@@ -35,6 +35,18 @@ def sync_view(case: str, way: str, key: str) -> sa.Response:
 @streaming
 async def async_view(case: str, way: str, key: str) -> sa.Response:
     return cases.make(case, way, key)
+
+
+@app.get("/unsent/sync/{how}/{way}/{key}")
+def sync_unsent(how: str, way: str, key: str) -> str:
+    stream_response(cases.make("gated", way, key))
+    return cases.instead_of_stream(how)
+
+
+@app.get("/unsent/async/{how}/{way}/{key}")
+async def async_unsent(how: str, way: str, key: str) -> str:
+    stream_response(cases.make("gated", way, key))
+    return cases.instead_of_stream(how)
 
 
 @app.get("/control/{action}/{key}")
