@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 from wsgiref.validate import validator
 
 import pytest
@@ -74,6 +75,16 @@ def test_wsgi_sends_each_chunk_before_the_sync_source_is_asked_again() -> None:
 def test_bulk_fills_a_block_up_to_high_water() -> None:
     answer = call_wsgi(sa.Response(iter([b"x"] * 10), flush="bulk", limits=sa.Limits(high_water=4)))
     assert answer.blocks == [b"xxxx", b"xxxx", b"xx"]
+
+
+@pytest.mark.parametrize("shortcut", [sa.csv, sa.json_array])
+@pytest.mark.parametrize(("flush", "is_gathered"), [("auto", True), ("item", False)])
+def test_table_of_a_sync_source_fills_a_block_unless_its_rows_are_flushed(
+    shortcut: Any, flush: Any, is_gathered: bool
+) -> None:
+    answer = call_wsgi(shortcut(iter([[1], [2], [3]]), flush=flush))
+    (with_the_first_row,) = (block for block in answer.blocks if b"1" in block)
+    assert (b"3" in with_the_first_row) == is_gathered
 
 
 @pytest.mark.parametrize("status", [100, 200, 204, 404, 500])

@@ -173,3 +173,35 @@ def test_stream_that_is_called_without_a_request_is_an_error_that_says_how_it_is
     make: Any = Stream
     with pytest.raises(TypeError, match=r"^Stream: .* got list_iterator; annotate .* stream_response\(…\)$"):
         make(iter([1]))
+
+
+@pytest.mark.parametrize(
+    ("scope", "order"), [("request", ["source", "dependency"]), ("function", ["dependency", "source"])]
+)
+@pytest.mark.parametrize("way", ["decorated", "by Stream"])
+def test_dependency_closes_after_the_source_unless_its_scope_is_the_function(
+    way: str, scope: Any, order: list[str]
+) -> None:
+    app, closed = FastAPI(), list[str]()
+
+    def dependency() -> Iterator[None]:
+        yield
+        closed.append("dependency")
+
+    async def source() -> AsyncIterator[str]:
+        yield "a"
+        closed.append("source")
+
+    opened = [Depends(dependency, scope=scope)]
+
+    @app.get("/decorated", dependencies=opened)
+    @streaming
+    async def decorated() -> Any:
+        return source()
+
+    @app.get("/by Stream", dependencies=opened)
+    async def by_stream(stream: Stream) -> Response:
+        return stream(source())
+
+    assert strict_client_of(app).get(f"/{way}").text == "a"
+    assert closed == order
