@@ -187,3 +187,25 @@ else:
 
 def test_importing_the_core_imports_no_framework_no_store_and_none_of_its_larger_parts() -> None:
     run("-c", IMPORT_OF_THE_CORE_ALONE)
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "extra"),
+    [
+        ("stream_adapter_flask", "flask", "flask"),
+        ("stream_adapter_django", "asgiref", "django"),
+        ("stream_adapter_django", "django", "django"),
+        ("stream_adapter_fastapi", "fastapi", "fastapi"),
+        ("stream_adapter_fastapi", "starlette", "fastapi"),
+        ("stream_adapter.engines.postgres", "psycopg", "postgres"),
+    ],
+)
+def test_import_without_its_extra_says_what_to_install(module: str, missing: str, extra: str) -> None:
+    source = f"import sys; sys.modules[{missing!r}] = None; import {module}"
+    done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.search(
+        rf"^ModuleNotFoundError: {module} needs \w+: pip install 'stream-adapter\[{extra}\]'$",
+        done.stderr,
+        re.MULTILINE,
+    )

@@ -19,10 +19,17 @@ The first item is pulled after the view, and its transaction, have ended: what i
 view. Headers and cookies that middleware sets reach the client; what the source sets after its first item cannot.
 """
 
-from ._middleware import StreamAdapter
-from ._requests import last_event_id
-from ._response import StreamResponse, stream_response
-from ._urls import path, re_path
-from ._views import streaming
+try:
+    from ._middleware import StreamAdapter
+    from ._requests import last_event_id
+    from ._response import StreamResponse, stream_response
+    from ._urls import path, re_path
+    from ._views import streaming
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in {"asgiref", "django"}:
+        raise
+    raise ModuleNotFoundError(
+        "stream_adapter_django needs Django: pip install 'stream-adapter[django]'", name=error.name
+    ) from error
 
 __all__ = ["StreamAdapter", "StreamResponse", "last_event_id", "path", "re_path", "stream_response", "streaming"]

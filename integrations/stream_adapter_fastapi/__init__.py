@@ -16,10 +16,17 @@ Or without a decorator: `StreamAdapter(app)` streams what views return; a view t
 `return stream(rows())`; a `StreamRouter` has `@router.get("/rows", streaming=True)`.
 """
 
-from ._adapter import StreamAdapter
-from ._response import StreamResponse, stream_response
-from ._router import StreamRouter
-from ._stream import Stream
-from ._views import streaming
+try:
+    from ._adapter import StreamAdapter
+    from ._response import StreamResponse, stream_response
+    from ._router import StreamRouter
+    from ._stream import Stream
+    from ._views import streaming
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in {"fastapi", "starlette"}:
+        raise
+    raise ModuleNotFoundError(
+        "stream_adapter_fastapi needs FastAPI: pip install 'stream-adapter[fastapi]'", name=error.name
+    ) from error
 
 __all__ = ["Stream", "StreamAdapter", "StreamResponse", "StreamRouter", "stream_response", "streaming"]

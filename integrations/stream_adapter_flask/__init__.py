@@ -23,10 +23,17 @@ is raised before the first item goes to the app's error handlers. A session, coo
 first item cannot be sent.
 """
 
-from ._adapter import StreamAdapter
-from ._context import last_event_id
-from ._response import StreamingResponse, StreamResponse, stream_response
-from ._views import streaming
+try:
+    from ._adapter import StreamAdapter
+    from ._context import last_event_id
+    from ._response import StreamingResponse, StreamResponse, stream_response
+    from ._views import streaming
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "flask":
+        raise
+    raise ModuleNotFoundError(
+        "stream_adapter_flask needs Flask: pip install 'stream-adapter[flask]'", name=error.name
+    ) from error
 
 __all__ = [
     "StreamAdapter",

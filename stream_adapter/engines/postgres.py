@@ -12,8 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-import psycopg
-from psycopg.rows import tuple_row
+try:
+    import psycopg
+    from psycopg.rows import tuple_row
+except ModuleNotFoundError as error:  # of `python -m`; a broker's URL is checked before
+    raise ModuleNotFoundError(
+        "stream_adapter.engines.postgres needs psycopg: pip install 'stream-adapter[postgres]'", name=error.name
+    ) from error
 
 from stream_adapter.errors import FencedError
 
