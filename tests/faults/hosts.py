@@ -1,6 +1,7 @@
 """Where the suite runs: every server with every framework, and what of it the machine's Python makes impossible.
 
     ASGI    uvicorn, hypercorn, granian, gunicorn (its ASGI worker)   plain, behind a middleware, FastAPI, Django, Flask
+            uvicorn[standard]                                         plain, FastAPI
     WSGI    gthread, gevent (gunicorn's workers), waitress, werkzeug   plain, Flask, Django, ASGI by to_wsgi
             cheroot, uWSGI (only in test_wsgi_clients.py)              plain
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 
 import pytest
 
@@ -48,6 +50,12 @@ ASGI = [
     Host(server, framework, serve, app, options)
     for server, (serve, options) in _ASGI_SERVERS.items()
     for framework, app in _ASGI_APPS.items()
+]
+HTTP_2 = list(ASGI)
+# uvicorn as `pip install 'uvicorn[standard]'` has it, on uvloop by httptools, which speaks HTTP/1.1 alone
+ASGI += [
+    Host("standard", framework, servers.uvicorn, _ASGI_APPS[framework], ("--loop", "uvloop", "--http", "httptools"))
+    for framework in ("plain", "FastAPI")
 ]
 WSGI = [
     Host(server, framework, serve, app, options)
@@ -91,6 +99,8 @@ def marks(host: Host) -> list[pytest.MarkDecorator]:
     found = [] if host.name in BY_DEFAULT else [pytest.mark.servers]
     if host.server == "gunicorn" and CVE_2024_12254:
         found.append(pytest.mark.skip(_UNBOUNDED))
+    if host.server == "standard" and find_spec("uvloop") is None:
+        found.append(pytest.mark.skip("uvloop is not installed: it is in the extra `deployments`"))
     if host.server == "uwsgi" and not servers.UWSGI.exists():
         found.append(pytest.mark.skip("uWSGI is not installed: it is in the extra `deployments`"))
     return found

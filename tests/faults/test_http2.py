@@ -17,7 +17,7 @@ from tests.support.gate import BOUND
 from tests.support.tls import Certificate, make_certificate
 
 from .harness import Host, Subject, probed
-from .hosts import ASGI, marks
+from .hosts import HTTP_2, marks
 from .http2 import Connection
 
 # how each server is asked for HTTP/2 over TLS; the files' names are filled in
@@ -28,7 +28,7 @@ OPTIONS = {
     "gunicorn": ("--http-protocols", "h2,h1", "--certfile", "{chain}", "--keyfile", "{key}"),
     "gthread": ("--http-protocols", "h2,h1", "--certfile", "{chain}", "--keyfile", "{key}"),
 }
-HOSTS = [*ASGI, Host("gthread", "plain", servers.gunicorn, "plain_wsgi:app")]
+HOSTS = [*HTTP_2, Host("gthread", "plain", servers.gunicorn, "plain_wsgi:app")]
 BY_DEFAULT = "granian-plain"
 
 # What a server makes impossible; docs/reference/servers.md says so. A test that passes there is a failure: remove the
@@ -140,7 +140,7 @@ def over_http2(fault: str = "", hosts: Sequence[Host] = HOSTS) -> pytest.MarkDec
 
 
 # gunicorn's gthread worker does not see that the client of a silent stream has left, and a test must leave it in order
-@over_http2(hosts=ASGI)
+@over_http2(hosts=HTTP_2)
 def test_first_item_arrives_while_the_source_has_no_second(served: Served, way: str) -> None:
     connection = served.connect()
     stream = connection.stream("idle", way)
@@ -212,7 +212,7 @@ def test_stalled_stream_reaches_send_timeout_while_another_flows(served: Served,
     assert not stalled.is_complete
 
 
-@pytest.mark.parametrize("host", [pytest.param(host, id=host.name, marks=_marks(host)) for host in ASGI])
+@pytest.mark.parametrize("host", [pytest.param(host, id=host.name, marks=_marks(host)) for host in HTTP_2])
 def test_sigterm_closes_each_stream_of_a_connection(host: Host) -> None:
     with serve(host) as served:
         connection, probe = served.connect(), served.subject.probe

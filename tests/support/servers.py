@@ -109,12 +109,13 @@ def gunicorn(app: str, *options: str, threads: int = 16, cwd: Path = ROOT, **env
 
 @contextmanager
 def uvicorn(app: str, *options: str, cwd: Path = ROOT, send_buffer: int | None = None, **env: str) -> Generator[Server]:
-    """Serve the ASGI application `module:name` by one process, with h11 unless `options` name another parser.
+    """Serve the ASGI application `module:name` by one process, on asyncio's loop by h11 unless `options` name others.
 
     `send_buffer`: bytes that the kernel keeps for a connection; None: up to 4 MiB.
     """
-    http = [] if "--http" in options else ["--http", "h11"]  # the default goes by what is installed
-    command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *http, *options, app]
+    given = {"--http": "h11", "--loop": "asyncio"}  # the defaults go by what is installed
+    parts = [part for name, value in given.items() if name not in options for part in (name, value)]
+    command = ["uvicorn", "--fd", "{fd}", "--timeout-graceful-shutdown", "2", *parts, *options, app]
     listener = _listener()
     if send_buffer is not None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # connections inherit it
