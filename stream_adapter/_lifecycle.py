@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from weakref import WeakSet, ref
 
 from ._limits import check_seconds
+from ._log import log_unhandled_signal
 from ._pump import current_loop, set_max_threads, set_warn_blocking
 from .types import Reason
 
@@ -204,14 +205,15 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
 
     For servers that at SIGTERM wait for open requests, as gunicorn does, or for nothing, as waitress and Werkzeug do.
     Call it in the main thread of the process that serves, after the server has set its own handlers: where the
-    application is imported, or in `post_worker_init` under `gunicorn --preload`.
+    application is imported, or in `post_worker_init` under `gunicorn --preload`. In another thread, as that of Django's
+    `runserver` with its reloader or of a test client, a signal cannot be handled: there it logs so, and does nothing.
 
     Args:
         number: the signal.
         timeout: seconds to wait until all are closed, where the signal would end the process.
 
     Raises:
-        ValueError: called in another thread than the main one, or the timeout is negative.
+        ValueError: the signal does not exist, or the timeout is negative.
         TypeError: the timeout is not a number.
     """
     check_seconds("timeout", timeout, zero=True)
@@ -238,7 +240,10 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
             signal.signal(number, signal.SIG_DFL if before is None else before)
             _thread.start_new_thread(drain_and_raise, ())
 
-    signal.signal(number, on_signal)
+    try:
+        signal.signal(number, on_signal)
+    except ValueError:  # the number was looked at by `getsignal`
+        log_unhandled_signal(signal.Signals(number).name)
 
 
 @atexit.register

@@ -27,6 +27,7 @@ __all__ = [
     "is_first_report",
     "log_close_failure",
     "log_stream",
+    "log_unhandled_signal",
     "logger",
     "printable",
 ]
@@ -79,6 +80,15 @@ def log_close_failure(stream: str, error: BaseException, progress: tuple[int, in
         "nothing more is done with it",
         progress=progress,
         error=error,
+    )
+
+
+def log_unhandled_signal(name: str) -> None:
+    """Log that streams will not be drained on a signal, because this thread cannot handle one."""
+    logger.warning(
+        "drain_on_signal: %s is not handled, because this is not the main thread: a reloader or a test client runs the"
+        " application in another; streams end when the process exits",
+        name,
     )
 
 

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 import stream_adapter as sa
 from stream_adapter._lifecycle import register, unregister
 from stream_adapter.integration import AsyncBody, StreamAborted, SyncBody
+from stream_adapter.testing import stream_client
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +149,30 @@ def test_drain_ends_the_last_stream_first() -> None:
         register(stream)
     assert sa.drain(10)
     assert ended == ["inner: shutdown", "outer: shutdown"]
+
+
+def test_signal_outside_of_the_main_thread_is_left_to_its_handler_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=sa.drain_on_signal)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert "drain_on_signal: SIGTERM is not handled, because this is not the main thread" in caplog.text
+
+
+def test_number_of_no_signal_is_an_error() -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        sa.drain_on_signal(1000)
+
+
+@asynccontextmanager
+async def draining(app: Starlette) -> AsyncGenerator[None]:
+    sa.drain_on_signal()
+    yield
+
+
+@pytest.mark.parametrize("client_of", [TestClient, stream_client])
+def test_lifespan_that_drains_on_a_signal_starts_under_a_test_client(client_of: Any) -> None:
+    app = Starlette(routes=[Route("/", PlainTextResponse("a"))], lifespan=draining)
+    with client_of(app) as client:
+        assert client.get("/").text == "a"

@@ -46,17 +46,17 @@ _WSGI_APPS = {
     "to_wsgi": "adapted_wsgi:app",
 }
 
-ASGI = [
+HTTP_2 = [
     Host(server, framework, serve, app, options)
     for server, (serve, options) in _ASGI_SERVERS.items()
     for framework, app in _ASGI_APPS.items()
 ]
-HTTP_2 = list(ASGI)
 # uvicorn as `pip install 'uvicorn[standard]'` has it, on uvloop by httptools, which speaks HTTP/1.1 alone
-ASGI += [
+_STANDARD = [
     Host("standard", framework, servers.uvicorn, _ASGI_APPS[framework], ("--loop", "uvloop", "--http", "httptools"))
     for framework in ("plain", "FastAPI")
 ]
+ASGI = HTTP_2 + _STANDARD
 WSGI = [
     Host(server, framework, serve, app, options)
     for server, (serve, options) in _WSGI_SERVERS.items()
