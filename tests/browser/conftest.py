@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome
 
 from tests.browser.hosts import COMPRESSED, HOSTS, Host, run
 from tests.demo.support import Demo, running
-from tests.support.browser import Page, chromium, needs_chromium
+from tests.support.browser import BROWSER, Page, chosen_browser, needs_browser
 
 SHOTS = os.environ.get("STREAM_ADAPTER_SHOTS")
 
@@ -26,7 +25,7 @@ SHOTS = os.environ.get("STREAM_ADAPTER_SHOTS")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith("tests/browser/"):
-            item.add_marker(needs_chromium)
+            item.add_marker(needs_browser)
 
 
 @pytest.fixture(scope="package")
@@ -39,13 +38,13 @@ def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="package")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with chromium(tmp_path_factory.mktemp("chromium")) as browser:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chosen_browser(tmp_path_factory.mktemp(BROWSER)) as browser:
         yield browser
 
 
 @pytest.fixture
-def page(browser: Chrome, shots: Path) -> Iterator[Page]:  # `shots` is for the hook below
+def page(browser: Any, shots: Path) -> Iterator[Page]:  # `shots` is for the hook below
     page = Page(browser)
     yield page
     page.open("about:blank")  # which closes the streams of the page that the test has opened

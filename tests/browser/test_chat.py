@@ -65,7 +65,7 @@ def test_answer_survives_a_reload_and_a_second_tab_shows_the_same(chat: Page) ->
     say(chat, "hello")
     chat.until(f"{TEXT}.length > 10", expected=True)
     address = chat.evaluate("location.href")
-    chat.command("Page.reload")
+    chat.reload()
     with chat.tab() as second:
         second.open(address)
         second.until(STATUS, "done")
@@ -83,7 +83,7 @@ def test_stop_ends_the_answer_and_keeps_what_was_written(chat: Page) -> None:
     text = chat.evaluate(TEXT)
     assert WHOLE.startswith(text)
     assert text != WHOLE
-    chat.command("Page.reload")
+    chat.reload()
     chat.until(f"[document.readyState, {STATUS}]", ["complete", "stopped"])
     assert WHOLE.startswith(chat.evaluate(TEXT))
 
@@ -93,7 +93,7 @@ def test_failure_of_the_model_is_shown_without_its_text(chat: Page) -> None:
     chat.until(STATUS, "failed")
     assert chat.evaluate(TEXT) == "This answer is written once "
     assert "model is not there" not in chat.evaluate("document.body.textContent")
-    chat.command("Page.reload")
+    chat.reload()
     chat.until(f"[document.readyState, {STATUS}]", ["complete", "failed"])
     assert chat.evaluate(TEXT) == "This answer is written once "
 
@@ -103,7 +103,7 @@ def test_answer_of_a_worker_that_was_killed_is_shown_as_failed(chat: Page, serve
     with closing(sqlite3.connect(folder / "messages.db")) as connection, connection:
         connection.execute("INSERT INTO messages VALUES (?, 1, 'user', 'hello', 'done')", (name,))
         connection.execute("INSERT INTO messages VALUES (?, 2, 'assistant', '', 'running')", (name,))
-    chat.command("Page.reload")
+    chat.reload()
     chat.until(STATUS, "failed")
 
 

@@ -116,7 +116,7 @@ def test_second_tab_has_the_same_answer_and_its_stop_stops_both(demo: Demo, page
 
     assert answer.text() == text
     assert broker.ANSWER.startswith(text)
-    page.command("Page.reload")
+    page.reload()
     page.until("performance.getEntriesByType('navigation')[0].type", "reload")
     answer.until("stopped")
     assert answer.text() == text

@@ -52,7 +52,7 @@ def _say(chat: Page, text: str) -> None:
 
 def _reload(chat: Page) -> None:
     chat.evaluate("(window.old = true)")
-    chat.command("Page.reload")
+    chat.reload()
     chat.until("typeof old === 'undefined' && typeof state === 'object'", expected=True)
 
 

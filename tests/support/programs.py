@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])  # where Debian has nginx
+_FOLDERS = (
+    os.environ.get("PATH", os.defpath),
+    "/usr/sbin",  # where Debian has nginx
+    "/usr/local/sbin",
+    f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/webkit2gtk-4.1",  # and MiniBrowser
+)
+_PATH = os.pathsep.join(_FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,11 @@ class Program:
 
 CHROMIUM = Program(("chromium", "google-chrome"), "chromium", "browsers: tests/browser, demo, clients, middleware")
 CHROMEDRIVER = Program(("chromedriver",), "chromium-driver", CHROMIUM.tests)
+_OTHER_BROWSERS = "tests/browser with STREAM_ADAPTER_BROWSER"
+FIREFOX = Program(("firefox-esr", "firefox"), "firefox-esr", _OTHER_BROWSERS)
+WEBKIT = Program(("MiniBrowser",), "libwebkit2gtk-4.1-0", _OTHER_BROWSERS)
+WEBKIT_DRIVER = Program(("WebKitWebDriver",), "webkit2gtk-driver", _OTHER_BROWSERS)
+XVFB = Program(("Xvfb",), "xvfb", _OTHER_BROWSERS)
 NGINX = Program(("nginx",), "nginx-light", "proxies: tests/check, faults, deployments")
 CURL = Program(("curl",), "curl", "compressed streams: tests/django, middleware")
 OPENSSL = Program(("openssl",), "openssl", "certificates: tests/check")
