@@ -12,6 +12,7 @@ from ._headers import checked_headers, content_length, without_fields, without_h
 from ._keywords import UNSET, ResponseKeywords, shows_options
 from ._limits import Limits, StreamSummary
 from ._options import NO_OPTIONS, ResponseOptions
+from ._plain import resolve_plain
 from ._pump import running_loop
 from ._request import RequestHead
 from ._resolved import Flow, Resolved
@@ -202,6 +203,10 @@ class Response:
         """
         options = options_of(self)
         whole = self._source if self._wrap_encoder is None else None
+        if whole is not None and whole.kind is Kind.ONE:
+            plain = resolve_plain(whole, options, head, text_media_type)
+            if plain is not None:
+                return plain
         format = _format_of(options, head, text_media_type, whole)
         encoder = format.encoder(strict=options.strict, charset=options.charset)
         if self._wrap_encoder is not None and not options.strict:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import stream_adapter as sa
+from stream_adapter.errors import ChunkValueError
 from stream_adapter.integration import RequestHead
 from stream_adapter.types import Message
 
@@ -71,3 +72,28 @@ def test_plain_body_without_content_has_no_length_under_wsgi() -> None:
     ((status, headers),) = started
     assert status == "204 No Content"
     assert not {"Content-Length", "Content-Type"} & dict(headers).keys()
+
+
+@pytest.mark.parametrize("content", ["text", "é" * 20_000, b"bytes", b""])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"headers": {"X-A": "1", "Vary": "Cookie"}}, {"status_code": 404}, {"headers": {"Cache-Control": "no-store"}}],
+    ids=["no options", "headers", "status", "a default replaced"],
+)
+def test_small_body_has_the_head_and_bytes_that_any_other_way_gives(content: Any, options: dict[str, Any]) -> None:
+    quick = sa.Response(content, **options).resolve()
+    closer = sa.Response(content, on_close=print, **options).resolve()  # to be reported, so it is looked at closely
+    assert (quick.status, quick.headers, quick.body) == (closer.status, closer.headers, closer.body)
+
+
+def test_head_of_one_plain_body_is_not_that_of_the_next() -> None:
+    first = sa.Response("a").resolve()
+    first.headers.append(("X-A", "of the first"))
+    second = sa.Response("bc").resolve()
+    assert ("X-A", "of the first") not in second.headers
+    assert [value for name, value in second.headers if name == "Content-Length"] == ["2"]
+
+
+def test_small_text_with_a_lone_surrogate_is_an_error_that_names_it() -> None:
+    with pytest.raises(ChunkValueError, match="lone surrogate"):
+        sa.Response("\ud800").resolve()
