@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from ._encode import Encode
 from ._headers import content_length
@@ -30,7 +29,7 @@ def resolve_plain(source: Source, options: ResponseOptions, head: RequestHead, t
         text_media_type: what unnamed text is sent as.
     """
     content, status = source.content, options.status_code
-    cls: type[Any] = type(content)  # pyright: ignore[reportUnknownVariableType]  # of anything
+    cls: type = type(content)  # pyright: ignore[reportUnknownVariableType]  # of anything
     encode = _ENCODE.get(cls)
     if (
         encode is None

@@ -203,10 +203,10 @@ class Response:
         """
         options = options_of(self)
         whole = self._source if self._wrap_encoder is None else None
-        if whole is not None and whole.kind is Kind.ONE:
-            plain = resolve_plain(whole, options, head, text_media_type)
-            if plain is not None:
-                return plain
+        is_one = whole is not None and whole.kind is Kind.ONE
+        plain = resolve_plain(self._source, options, head, text_media_type) if is_one else None
+        if plain is not None:
+            return plain
         format = _format_of(options, head, text_media_type, whole)
         encoder = format.encoder(strict=options.strict, charset=options.charset)
         if self._wrap_encoder is not None and not options.strict:
