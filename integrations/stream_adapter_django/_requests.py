@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
@@ -81,7 +81,8 @@ def _head_of(request: HttpRequest) -> RequestHead:
         return head
     # META does not say HTTP/2; and the query string of Django's test client, which is in it, is text from Django 6 on
     of_scope = RequestHead.from_scope({**request.scope, "query_string": b""})
-    return replace(head, client=of_scope.client, is_http_1_0=of_scope.is_http_1_0)
+    head.client, head.is_http_1_0 = of_scope.client, of_scope.is_http_1_0
+    return head
 
 
 def request_info(request: object) -> RequestInfo:
