@@ -33,6 +33,7 @@ __all__ = ["PROFILES", "Profile"]
 Profile: TypeAlias = Literal["openai", "ai-sdk", "anthropic", "ag-ui"]
 
 _TITLE = str(PROBLEM["title"])
+_ENDINGS: Mapping[str, str] = MappingProxyType({"cancelled": "The run was cancelled", "lost": "The run was lost"})
 _DONE = ServerSentEvent("[DONE]").encoded
 _DATA = b"data: "
 _FIRST_TYPE = re.compile(rb'data: \{\s*"type"\s*:\s*"(\w+)"', re.ASCII)  # where nearly every part has it
@@ -84,7 +85,7 @@ class _Dialect(SSE):
 
     def ending_part(self, ending: Ending) -> Mapping[str, object]:
         """Return the dialect's part for a run that failed."""
-        return self.error_part(ending.detail or _TITLE)
+        return self.error_part(_text_of(ending))
 
 
 class OpenAI(_Dialect):
@@ -139,7 +140,7 @@ class Anthropic(_Dialect):
         """Say also how the run ended."""
         return {
             "type": "error",
-            "error": {"type": "api_error", "message": ending.detail or _TITLE, "run": ending.status},
+            "error": {"type": "api_error", "message": _text_of(ending), "run": ending.status},
         }
 
 
@@ -200,6 +201,11 @@ def _type_of(frame: bytes) -> bytes:
     if not isinstance(kind, str) or _NAME.fullmatch(kind) is None:
         raise ChunkValueError('profile: expected a part with a "type", after which its event is named, got none')
     return kind.encode()
+
+
+def _text_of(ending: Ending) -> str:
+    """Return what a person may read of a run that did not come to its own end: a stop is not a server's failure."""
+    return ending.detail or _ENDINGS.get(ending.status, _TITLE)
 
 
 def _text(record: object) -> str:
