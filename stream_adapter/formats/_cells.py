@@ -27,7 +27,7 @@ _Convert: TypeAlias = Callable[[Any], object]
 
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001  # spreadsheets take the full-width ones too
 _UNSEEN = "\ufeff\u200b\u200c\u200d\u2060\0"  # a byte order mark is dropped from a file's first cell, for one
-_FIRST_UNSEEN = tuple(_UNSEEN)
+_SUSPICIOUS = frozenset({*_FORMULA, *_UNSEEN})  # first characters: most text has another, and is looked at once
 
 
 class CellTable(dict[type, _Convert]):
@@ -66,7 +66,7 @@ def _defused(convert: _Convert) -> _Convert:
 
 
 def _is_formula(text: str) -> bool:
-    return text.startswith(_FORMULA) or (text.startswith(_FIRST_UNSEEN) and text.lstrip(_UNSEEN).startswith(_FORMULA))
+    return text[:1] in _SUSPICIOUS and text.lstrip(_UNSEEN).startswith(_FORMULA)
 
 
 def _convert_of(cls: type[Any]) -> _Convert:  # a table in the order in which its rows are tried
@@ -92,17 +92,20 @@ def _member_value(member: Enum) -> object:
 def _float(value: float) -> float:
     if not math.isfinite(value):
         encode_chunk(value)  # refuses it
-    return float.__float__(value)
+    return value if type(value) is float else float.__float__(value)
 
 
 def _decimal(value: Decimal) -> Decimal:
-    encode_chunk(value)  # refuses it if it is not finite
+    if not value.is_finite():
+        encode_chunk(value)  # refuses it
     return value
 
 
 def _json_text(value: object) -> str:
     text = dump_json(value).decode()
-    return str(json.loads(text)) if text[0] == '"' else text
+    if text[0] != '"':
+        return text
+    return str(json.loads(text)) if "\\" in text else text[1:-1]
 
 
 def _refuse(value: object) -> object:

@@ -103,7 +103,8 @@ class _CSVEncoder(FormatEncoder):
         self._csv = csv_format
         self._cells = CellTable(escape_formulas=csv_format.escape_formulas)
         self._text = codecs.getincrementalencoder(charset)()
-        self._write_row = self._row_writer(str.encode if charset == "utf-8" else self._text.encode)
+        echo = _Echo(str.encode if charset == "utf-8" else self._text.encode)
+        self._write_row: Callable[[Collection[object]], bytes] = csv.writer(echo, csv_format.dialect).writerow
         self._columns: tuple[object, ...] | None = None
         self._values: Callable[[Any], tuple[object, ...]] = tuple
         self._width = -1
@@ -111,22 +112,20 @@ class _CSVEncoder(FormatEncoder):
         super().__init__(copy(csv_format), ChunkTable(self._function))
         self.format.prefix = self._opening(charset)
 
-    def _row_writer(self, encode: Encode) -> Callable[[Collection[object]], bytes]:
-        """Return what makes a line of cells."""
-        return csv.writer(_Echo(encode), self._csv.dialect).writerow
-
     def _write(self, values: Collection[object]) -> bytes:
         """Encode a row, whatever its values are."""
-        table, as_they_are = self._cells, self._cells.as_they_are
+        as_they_are = self._cells.as_they_are
         for value in values:  # a loop, for `all` takes twice as long
             if type(value) not in as_they_are:
-                break
-        else:
-            return self._write_row(values)
+                return self._write_converted(values)
+        return self._write_row(values)
+
+    def _write_converted(self, values: Collection[object]) -> bytes:
+        """Encode a row with values that are not cells as they are."""
+        table, as_they_are = self._cells, self._cells.as_they_are
         try:
-            return self._write_row(
-                [value if type(value) in as_they_are else table[type(value)](value) for value in values]
-            )
+            cells = [value if type(value) in as_they_are else table[type(value)](value) for value in values]
+            return self._write_row(cells)
         except ChunkEncodingError:
             self._name_column(values)
             raise
@@ -186,7 +185,7 @@ class _CSVEncoder(FormatEncoder):
                     return self._encode_uneven(row)
                 for cell in cells:
                     if type(cell) not in as_they_are:
-                        return self._write(cells)
+                        return self._write_converted(cells)
                 return write_row(cells)
             line = self._encode_uneven(row)
             width, values = self._width, self._values  # which the first row decides
