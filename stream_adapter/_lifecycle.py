@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 from weakref import WeakSet, ref
@@ -86,6 +87,7 @@ _EXIT_GRACE = 2.0  # seconds that streams have at the end of the process
 _LOOK_AGAIN = 0.1  # seconds after which streams that have started during the drain are ended too
 
 _registry = _Registry()
+_handled: dict[int, tuple[Callable[..., None], float]] = {}  # by signal: our handler and its timeout, until looked at
 _shared: WeakSet[Shared] = WeakSet()
 os.register_at_fork(after_in_child=_registry.reset)
 
@@ -93,6 +95,8 @@ os.register_at_fork(after_in_child=_registry.reset)
 def register(stream: Drainable) -> None:
     """Add a stream to the registry."""
     _registry.live[ref(stream, _forget)] = None
+    if _handled:
+        _handle_again()
 
 
 def unregister(stream: Drainable) -> None:
@@ -204,9 +208,10 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
     """End the live streams on a signal, then do what the signal did before.
 
     For servers that at SIGTERM wait for open requests, as gunicorn does, or for nothing, as waitress and Werkzeug do.
-    Call it in the main thread of the process that serves, after the server has set its own handlers: where the
-    application is imported, or in `post_worker_init` under `gunicorn --preload`. In another thread, as that of Django's
-    `runserver` with its reloader or of a test client, a signal cannot be handled: there it logs so, and does nothing.
+    Call it in the main thread of the process that serves: where the application is imported, or in `post_worker_init`
+    under `gunicorn --preload`. If the server sets its handlers later, as uvicorn does, that is seen when the first
+    stream starts in the main thread; where streams have other threads, call it after that. In another thread, as that
+    of Django's `runserver` with its reloader or of a test client, a signal cannot be handled: it logs so.
 
     Args:
         number: the signal.
@@ -217,6 +222,26 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
         TypeError: the timeout is not a number.
     """
     check_seconds("timeout", timeout, zero=True)
+    signal.getsignal(number)  # raises if there is not such a signal
+    try:
+        _handled[number] = _handle(number, timeout), timeout
+    except ValueError:
+        log_unhandled_signal(signal.Signals(number).name)
+
+
+def _handle_again() -> None:
+    """Handle the signals again whose handlers a server has replaced since: uvicorn does, after importing the app."""
+    for number, (handler, timeout) in list(_handled.items()):
+        if signal.getsignal(number) is not handler:
+            try:
+                _handle(number, timeout)
+            except ValueError:  # the stream of another thread may be the main one's
+                return
+        _handled.pop(number, None)
+
+
+def _handle(number: int, timeout: float) -> Callable[..., None]:
+    """Handle a signal; a ValueError says that this is not the main thread."""
     before = signal.getsignal(number)
 
     def drain_begun() -> None:
@@ -240,10 +265,8 @@ def drain_on_signal(number: int = signal.SIGTERM, timeout: float = 10.0) -> None
             signal.signal(number, signal.SIG_DFL if before is None else before)
             _thread.start_new_thread(drain_and_raise, ())
 
-    try:
-        signal.signal(number, on_signal)
-    except ValueError:  # the number was looked at by `getsignal`
-        log_unhandled_signal(signal.Signals(number).name)
+    signal.signal(number, on_signal)
+    return on_signal
 
 
 @atexit.register

@@ -5,8 +5,13 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+import httpx2
 import pytest
+
+from tests.support import servers
+from tests.support.gate import BOUND
 
 from .client import Client
 from .harness import Host, Subject, run
@@ -54,3 +59,23 @@ def test_sigterm_with_open_streams_closes_each_of_them(
         assert not any(client.complete for client in clients)
         if host.name in QUIET:
             assert "Traceback" not in subject.server.log()
+
+
+_AT_IMPORT: dict[str, Callable[[str], AbstractContextManager[servers.Server]]] = {
+    # sets its handlers after the import; without the drain it cancels the stream
+    "uvicorn": lambda app: servers.uvicorn(app, "--lifespan", "off", "--timeout-graceful-shutdown", "5"),
+    "gunicorn": servers.gunicorn_asgi,
+}
+
+
+@pytest.mark.parametrize("server", _AT_IMPORT)
+def test_sigterm_ends_streams_of_an_application_that_drains_from_its_import_on(server: str) -> None:
+    with _AT_IMPORT[server]("tests.faults.apps.draining_at_import:app") as running:
+        with httpx2.stream("GET", running.url, timeout=BOUND) as response:
+            blocks = response.iter_raw()
+            assert next(blocks)
+            running.process.send_signal(signal.SIGTERM)
+            with pytest.raises(httpx2.TransportError):
+                list(blocks)
+        running.process.wait(BOUND)
+        assert "ended by shutdown" in running.log()
