@@ -283,8 +283,9 @@ def without_hop_by_hop(headers: Pairs) -> list[tuple[str, str]]:
 def sendable(headers: Pairs) -> list[tuple[str, str]]:
     """Return the fields that may be sent, each of them checked."""
     kept: list[tuple[str, str]] = []
-    for pair in headers:
-        known = _known.get(pair)
+    for name, value in headers:
+        pair = name, value
+        known = _known.get(pair) if type(name) is type(value) is str else None
         if known is not None:
             kept.append(known[0])
         elif _is_plain(*pair):

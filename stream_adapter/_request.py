@@ -20,6 +20,7 @@ __all__ = ["LONGEST_FIELD", "RequestHead", "RequestHeaders", "valid_event_id"]
 LONGEST_FIELD = 8192  # characters of a field that is looked at; servers take 8 KiB (gunicorn) up to any length
 
 _PARAMETER = "last_event_id="
+_FORWARDED = ("x-forwarded-for", "forwarded")  # RFC 7239
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -116,6 +117,17 @@ class RequestHead:
         method, path = scope.get("method", "GET"), scope.get("path", "")
         is_http_1_0 = version in {"1.0", "1"}  # granian's is "1"
         return cls(method, _ScopeHeaders(scope), query, path, client, is_http_1_0)
+
+    @property
+    def peer(self) -> tuple[str, int] | None:
+        """`client`, if it is the other end of the connection: not where a header may have named it.
+
+        A server that believes `X-Forwarded-For` has the address from there, with a port if the client wrote one. It may
+        be that of any connection of the process.
+        """
+        headers = self.headers
+        known: Container[str] = headers if isinstance(headers, Container) else ()
+        return None if any(name in known for name in _FORWARDED) else self.client
 
     @property
     def last_event_id(self) -> str | None:

@@ -163,8 +163,8 @@ class Body(Report):
 
     @property
     def client(self) -> tuple[str, int] | None:
-        """The address of the client, if an ASGI server names it."""
-        return None if self._request is None else self._request.client
+        """The address of the client's connection, if an ASGI server names it."""
+        return None if self._request is None else self._request.peer
 
     @property
     def ends_by_close(self) -> bool:

@@ -213,6 +213,12 @@ def test_field_that_equals_a_default_is_sent_as_exact_text(call: Call) -> None:
     assert {type(text) for pair in headers for text in pair} == {str}
 
 
+def test_value_that_is_not_text_is_named_by_its_type() -> None:
+    headers: Any = [("X-A", ["a"])]
+    with pytest.raises(TypeError, match="expected text for a name and its value, got str and list"):
+        outgoing_head(200, headers)
+
+
 def test_options_set_later_count_as_given_when_defaults_are_filled_in() -> None:
     response = sa.Response(iter([b"a"]))
     response.status_code = 404
