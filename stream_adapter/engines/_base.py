@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -103,8 +104,9 @@ class BaseEngine(Engine):
                 self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="stream_adapter.engine")
             executor = self._executor
         loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         try:
-            answer = loop.run_in_executor(executor, method)
+            executor.submit(_run, method, loop, answer)  # `run_in_executor` makes a chain of futures before it lets go
         except RuntimeError:
             # the process exits: no executor takes anything more, and the ends of runs are to be stored
             return method()
@@ -183,3 +185,20 @@ class BaseEngine(Engine):
             await asyncio.get_running_loop().run_in_executor(None, self.close)
         else:
             self.close()
+
+
+def _run(method: Callable[[], T], loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T]) -> None:
+    """Run a method in this thread, unless its caller was cancelled, and have the loop settle its answer."""
+    if answer.cancelled():
+        return
+    try:
+        settle = partial(answer.set_result, method())
+    except BaseException as error:  # noqa: BLE001  # the caller raises it
+        settle = partial(answer.set_exception, error)
+    with suppress(RuntimeError):  # the loop is closed, and no task of it waits
+        loop.call_soon_threadsafe(_settle, answer, settle)
+
+
+def _settle(answer: asyncio.Future[T], settle: Callable[[], None]) -> None:
+    if not answer.done():
+        settle()

@@ -18,6 +18,12 @@ __all__ = ["Channels", "checked"]
 _KEPT = 86400.0  # seconds that the epoch and offset of an idle channel are kept, and at least ten times its age
 _CHANGES_KEPT = 60.0  # seconds that a note of a change is kept for the processes that look
 _SWEEP = 60.0  # seconds between two looks for what is to be forgotten
+_TRIM = """
+DELETE FROM stream_adapter_entries WHERE channel = ? AND offset < coalesce((
+    SELECT offset FROM stream_adapter_entries
+    WHERE channel = ? AND offset > ? AND time > ? AND (? - before <= ? OR offset = ?) ORDER BY offset LIMIT 1
+), ? + 1)
+"""
 _CHANNEL = f"SELECT {COLUMNS} FROM stream_adapter_channels WHERE name = ?"  # noqa: S608  # a text of a module here
 
 
@@ -97,13 +103,8 @@ class Channels(Database):
         """Delete the entries before the first one to keep."""
         count = row.top if history is None else history.count
         most = row.size if history is None else history.bytes
-        first = self._one(
-            "SELECT offset FROM stream_adapter_entries WHERE channel = ? AND offset > ? AND time > ?"
-            " AND (? - before <= ? OR offset = ?) ORDER BY offset LIMIT 1",
-            *(row.id, row.top - count, now - row.age, row.size, most, row.top),
-        )
-        keep = row.top + 1 if first is None else first[0]
-        self._connection.execute("DELETE FROM stream_adapter_entries WHERE channel = ? AND offset < ?", (row.id, keep))
+        values = (row.id, row.id, row.top - count, now - row.age, row.size, most, row.top, row.top)
+        self._connection.execute(_TRIM, values)
 
     def append(self, append: Append, now: float) -> list[Position]:
         """Append frames."""

@@ -6,7 +6,6 @@ Events are `_sqlite_channels`, the tables `_sqlite_database`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from typing import NamedTuple
 
 from stream_adapter.errors import FencedError
@@ -138,32 +137,27 @@ class Store(Channels):
         return int(str(found[0])) if found is not None else 0
 
     def changes_since(self, mark: tuple[int, int], names: Sequence[str]) -> tuple[tuple[int, int], list[Change]]:
-        """Return what happened to some channels after a mark, in one read transaction, and the next mark."""
+        """Return what happened to some channels after a mark, and the next mark: what is newer is not looked at."""
         marks = dict.fromkeys(names)
         chosen = ", ".join("?" * len(marks)) if len(marks) <= 500 else "SELECT name FROM stream_adapter_channels"
         values = tuple(marks) if len(marks) <= 500 else ()
         entries: list[tuple[str, str, int, float, bytes]] = []
         changed: list[tuple[str, str]] = []
-        with closing(self._connection.cursor()) as cursor:
-            cursor.execute("BEGIN")
-            try:
-                newest = self.mark()
-                if newest[0] > mark[0]:
-                    entries = cursor.execute(
-                        "SELECT c.name, c.epoch, e.offset, e.time, e.payload"  # noqa: S608  # placeholders only
-                        " FROM stream_adapter_entries e JOIN stream_adapter_channels c ON c.id = e.channel"
-                        f" WHERE e.id > ? AND e.id <= ? AND c.name IN ({chosen}) ORDER BY e.id",
-                        (mark[0], newest[0], *values),
-                    ).fetchall()
-                if newest[1] > mark[1]:
-                    changed = cursor.execute(
-                        "SELECT DISTINCT c.name, c.epoch FROM stream_adapter_changes n"  # noqa: S608  # as above
-                        " JOIN stream_adapter_channels c ON c.id = n.channel"
-                        f" WHERE n.id > ? AND n.id <= ? AND c.name IN ({chosen})",
-                        (mark[1], newest[1], *values),
-                    ).fetchall()
-            finally:
-                cursor.execute("COMMIT")
+        newest = self.mark()
+        if newest[0] > mark[0]:
+            entries = self._connection.execute(
+                "SELECT c.name, c.epoch, e.offset, e.time, e.payload"  # noqa: S608  # placeholders only
+                " FROM stream_adapter_entries e JOIN stream_adapter_channels c ON c.id = e.channel"
+                f" WHERE e.id > ? AND e.id <= ? AND c.name IN ({chosen}) ORDER BY e.id",
+                (mark[0], newest[0], *values),
+            ).fetchall()
+        if newest[1] > mark[1]:
+            changed = self._connection.execute(
+                "SELECT DISTINCT c.name, c.epoch FROM stream_adapter_changes n"  # noqa: S608  # as above
+                " JOIN stream_adapter_channels c ON c.id = n.channel"
+                f" WHERE n.id > ? AND n.id <= ? AND c.name IN ({chosen})",
+                (mark[1], newest[1], *values),
+            ).fetchall()
         by_channel: dict[tuple[str, str], list[Entry]] = {}
         for name, epoch, offset, time, payload in entries:
             if name in marks:
