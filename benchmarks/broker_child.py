@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -49,6 +51,24 @@ async def _by_hand(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
         yield message["data"].decode(), time.monotonic_ns()
 
 
+async def _by_sqlite(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
+    """One socket at which the publisher rings, and a look at the file on the loop: no history, no ids, no order."""
+    path = url.removeprefix("sqlite:///")
+    loop = asyncio.get_running_loop()
+    with sqlite3.connect(path, isolation_level=None) as file, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+        bell.settimeout(0)
+        bell.bind(f"{path}-bell")
+        newest = file.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
+        for _channel in channels:
+            yield "0", 0
+        while True:
+            await loop.sock_recv(bell, 16)
+            found = file.execute("SELECT id, data FROM events WHERE id > ? ORDER BY id", (newest,)).fetchall()
+            for number, text in found:
+                newest = number
+                yield text, time.monotonic_ns()
+
+
 async def _broadcaster(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
     from broadcaster import Broadcast  # noqa: PLC0415  # it need not be installed
 
@@ -67,7 +87,12 @@ async def _broadcaster(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
             yield await arrived.get()
 
 
-_WAYS: dict[str, Listen] = {"subscribe": _subscribed, "redis-py": _by_hand, "broadcaster": _broadcaster}
+_WAYS: dict[str, Listen] = {
+    "subscribe": _subscribed,
+    "redis-py": _by_hand,
+    "sqlite3": _by_sqlite,
+    "broadcaster": _broadcaster,
+}
 
 
 async def _main(way: str, url: str, channels: int, events: int) -> None:

@@ -45,11 +45,11 @@ def pack(data: object, event: str | None) -> bytes:
         ChunkEncodingError: it is neither an event nor text nor a JSON value.
         ValueError: it is too large, an event has two names, or one that the stream uses itself.
     """
-    if event is None and (data.__class__ is dict or data.__class__ is list):  # most are: nothing is to be asked
-        encoded = dump_json(data)
-        if len(encoded) > MAX_BYTES:
-            raise _too_large(encoded)
-        return b"j\n" + encoded
+    if event is None:  # most have none: where the type says all, nothing else is to be asked
+        if data.__class__ is dict or data.__class__ is list:
+            return b"j\n" + _fitting(dump_json(data))
+        if data.__class__ is str:
+            return b"t\n" + _fitting(_encoded_text(data, data))
     retry = comment = None
     if is_event(data.__class__):
         given = data if isinstance(data, ServerSentEvent) else event_of(data)
@@ -67,9 +67,7 @@ def pack(data: object, event: str | None) -> bytes:
     meta = orjson.dumps(fields) if fields else b""
     if len(meta) > _MAX_META:
         raise ValueError(f"event: expected at most {_MAX_META} bytes for an event's name and comment, got {len(meta)}")
-    if len(encoded) > MAX_BYTES:
-        raise _too_large(encoded)
-    return _joined(kind, meta, encoded)
+    return _joined(kind, meta, _fitting(encoded))
 
 
 def replaced(payload: bytes, data: object) -> bytes:
@@ -84,19 +82,26 @@ def _joined(kind: bytes, meta: bytes, encoded: bytes) -> bytes:
     return b"%b%b\n%b" % (kind, meta, encoded)
 
 
-def _too_large(encoded: bytes) -> ValueError:
-    return ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
+def _fitting(encoded: bytes) -> bytes:
+    """Return what is not too large."""
+    if len(encoded) > MAX_BYTES:
+        raise ValueError(f"data: expected at most {MAX_BYTES} bytes, got {len(encoded)}")
+    return encoded
+
+
+def _encoded_text(text: str, data: object) -> bytes:
+    try:
+        return str.encode(text)
+    except UnicodeEncodeError as error:
+        problem = explain(error, data, None)
+        raise problem from problem.__cause__
 
 
 def _encoded(data: Any) -> tuple[bytes, bytes]:
     cls: type[Any] = data.__class__
     text = as_text(data)
     if isinstance(text, str):
-        try:
-            return b"t", str.__str__(text).encode()
-        except UnicodeEncodeError as error:
-            problem = explain(error, data, None)
-            raise problem from problem.__cause__
+        return b"t", _encoded_text(text, data)
     if kind_of(cls) == "bytes":
         raise ChunkEncodingError(
             f"data: expected a ServerSentEvent, text or a JSON value, got {name_of(cls)}; decode it first"

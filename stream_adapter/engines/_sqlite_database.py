@@ -169,7 +169,7 @@ class Database:
     def wait_for(self, timeout: float) -> None:
         """Wait for another writer for so many seconds from now on."""
         milliseconds = max(1, round(timeout * 1000))
-        if milliseconds != self._timeout:
+        if abs(milliseconds - self._timeout) > 0.02 * self._timeout:  # callers have spent some of their time already
             self._timeout = milliseconds
             self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 

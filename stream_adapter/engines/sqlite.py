@@ -7,6 +7,7 @@ survives a crash of the process; after a power failure channels begin another ep
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -115,7 +116,7 @@ class SQLiteEngine(BaseEngine):
 
     def _is_same_file(self, store: Store) -> bool:
         try:
-            return self._path.stat().st_ino == store.inode
+            return os.stat(self._path).st_ino == store.inode
         except FileNotFoundError:
             return False
 
