@@ -37,7 +37,8 @@ def checked_url(url: str) -> str:
     known = f"{_SCHEMES.get(scheme, scheme)}://{_without_fixed(rest)}"
     try:
         _check_parts(known)
-        pool: Any = redis.ConnectionPool.from_url(known, **options_of(known, 1.0))
+        pools: Any = redis.ConnectionPool  # its types are half unknown
+        pool = pools.from_url(known, **options_of(known, 1.0))
         pool.connection_class(**pool.connection_kwargs)  # the options in the query are those of its constructor
     except (ValueError, TypeError, RedisError) as error:
         place = "/path" if scheme == "unix" else "[user:password@]host[:port][/database]"
