@@ -125,7 +125,8 @@ class StreamingRule(Rule):
         return {**super().get_empty_kwargs(), "streaming": self.streaming}
 
 
-_SERIALIZED = re.compile(r"Object of type (generator|async_generator|Response) is not JSON serializable")
+# by the standard library's words, or ujson's, which Flask-RESTX takes where it is installed
+_SERIALIZED = re.compile(r"(?:Object of type |<)(generator|async_generator|Response)\b.* is not JSON serializable")
 
 
 def _explain_serialized_stream(error: TypeError) -> None:

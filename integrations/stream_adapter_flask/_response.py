@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast
 
 from flask import Flask, Request, Response, current_app
@@ -36,6 +37,8 @@ __all__ = ["StreamResponse", "StreamingResponse", "combine_classes", "respond", 
 
 T = TypeVar("T")
 
+_UNCHANGED = "identity"  # what compressors such as Flask-Compress take for encoded already; it is not sent
+
 _combined: dict[tuple[type, type], type] = {}
 
 
@@ -66,6 +69,13 @@ class StreamResponse(Response):
             self._provisional = None if "content-type" in self._given else self.content_type
         elif len(self.headers) > len(body.headers):  # Werkzeug's default
             self.headers.remove("Content-Type")
+        if self._is_part:
+            self.headers.setdefault("Content-Encoding", _UNCHANGED)
+
+    @property
+    def _is_part(self) -> bool:
+        """Whether it is a part of a file: bytes that Content-Range numbers, which nothing may encode."""
+        return self._body.status == HTTPStatus.PARTIAL_CONTENT
 
     def _start_body(self) -> None:
         if self._file is not None:
@@ -111,6 +121,8 @@ class StreamResponse(Response):
             ValueError: the status, a name or a value may not be sent.
             ContentLengthError: a body whose length is known has another one.
         """
+        if self._is_part and self.headers.get("Content-Encoding") == _UNCHANGED:
+            self.headers.remove("Content-Encoding")
         _, headers = outgoing_head(self.status_code, self.headers)
         if len(headers) < len(self.headers):
             self.headers = Headers(headers)
@@ -192,7 +204,7 @@ def respond(stream: Stream, *, starts: bool = False) -> Response:
     head = RequestHead.from_environ(environ)
     with answering_refusals:
         resolved = stream.resolve(head, text_media_type=app_class.default_mimetype or "text/plain")
-    if starts and resolved.is_plain:
+    if starts and resolved.is_plain and resolved.status != HTTPStatus.PARTIAL_CONTENT:  # see `_is_part`
         return _plain_response(app_class, resolved)
     response = combine_classes(StreamResponse, app_class)(resolved, environ, starts=starts)
     if not response.is_noop:

