@@ -55,14 +55,14 @@ async def _by_sqlite(url: str, channels: list[str]) -> AsyncIterator[Arrival]:
     """One socket at which the publisher rings, and a look at the file on the loop: no history, no ids, no order."""
     path = url.removeprefix("sqlite:///")
     loop = asyncio.get_running_loop()
-    with sqlite3.connect(path, isolation_level=None) as file, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
-        bell.settimeout(0)
-        bell.bind(f"{path}-bell")
+    with sqlite3.connect(path, isolation_level=None) as file, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as waker:
+        waker.settimeout(0)
+        waker.bind(f"{path}-waker")
         newest = file.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
         for _channel in channels:
             yield "0", 0
         while True:
-            await loop.sock_recv(bell, 16)
+            await loop.sock_recv(waker, 16)
             found = file.execute("SELECT id, data FROM events WHERE id > ? ORDER BY id", (newest,)).fetchall()
             for number, text in found:
                 newest = number

@@ -159,19 +159,19 @@ class _Publisher:
     def _write_by_hand(self) -> Callable[[str, str], Awaitable[object]]:
         path = self._url.removeprefix("sqlite:///")
         file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        waker = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _EVENTS):
             file.execute(statement)
 
         def write(text: str) -> None:
             file.execute("INSERT INTO events (data) VALUES (?)", (text,))
             with suppress(OSError):  # it does not listen yet
-                bell.sendto(b"!", f"{path}-bell")
+                waker.sendto(b"!", f"{path}-waker")
 
         async def close() -> None:
             file.close()
-            bell.close()
-            os.unlink(f"{path}-bell")
+            waker.close()
+            os.unlink(f"{path}-waker")
 
         self._close = close
         return lambda _, text: asyncio.to_thread(write, text)

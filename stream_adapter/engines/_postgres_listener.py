@@ -26,6 +26,7 @@ from stream_adapter.errors import BrokerError, BrokerUnavailableError
 
 from ._postgres_connections import Connection, Connections, unavailable
 from ._protocol import Receiver
+from ._threads import start_listening
 from ._values import Entry
 
 __all__ = ["NOTIFY", "Listener", "Place"]
@@ -99,12 +100,7 @@ class Listener:
         """
         with self._lock:
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="stream_adapter.postgres", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError as error:  # the system has not got a thread for it; the next caller tries again
-                    raise unavailable(error) from error
-                self._thread = thread
+                self._thread = start_listening(self._run, "stream_adapter.postgres")
         if not self._has_tried.wait(timeout):
             raise BrokerUnavailableError(f"the broker's database did not confirm LISTEN within {timeout:g} s")
         failure = self._failure

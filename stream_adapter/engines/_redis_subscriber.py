@@ -25,6 +25,7 @@ from stream_adapter.errors import BrokerUnavailableError
 from ._protocol import Receiver
 from ._redis_connections import Connections
 from ._redis_replies import unavailable
+from ._threads import start_listening
 
 __all__ = ["Subscriber"]
 
@@ -70,14 +71,12 @@ class Subscriber:
             self._names.update(dict.fromkeys(new))
             self._unconfirmed.update(new)
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="stream_adapter.redis", daemon=True)
                 try:
-                    thread.start()
-                except RuntimeError as error:  # the system has not got a thread for it; the next caller tries again
+                    self._thread = start_listening(self._run, "stream_adapter.redis")
+                except BrokerUnavailableError:
                     self._names.clear()
                     self._unconfirmed.clear()
-                    raise unavailable(error) from error
-                self._thread = thread
+                    raise
             else:
                 for some in _parts_of(new):
                     self._send("SUBSCRIBE", *some)

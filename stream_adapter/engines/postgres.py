@@ -26,52 +26,14 @@ from ._base import BaseEngine
 from ._postgres_connections import Connection, Connections
 from ._postgres_listener import NOTIFY, Listener, Place
 from ._postgres_schema import IDENTITY, SCHEMA
+from ._postgres_statements import APPEND, KEEP, KEPT, OPEN, PAGE, PLACES, RENEW_MANY, RUN, STATE
 from ._together import renew_each
 from ._values import KEY_SECONDS, Entry, Frame, Frames, History, Page, Position, RunState, RunStatus, new_epoch
 
 __all__ = ["PostgresEngine", "engine_from_url"]
 
 _TIMEOUT = 5.0  # seconds of a method that is given none
-_KEPT = 86400.0  # seconds that the epoch and offset of an idle channel are kept, and at least ten times its age
 _SWEEP = 60.0  # seconds between two looks for what is to be forgotten
-_APPEND = (
-    "SELECT in_epoch, at FROM stream_adapter_append_1(%s, %s, %s, %s::float8, %s::bigint, %s::bigint, %s::float8,"
-    " %s::bigint, %s::float8, %b::bytea[], %s::text[])"  # binary: psycopg's text depends on standard_conforming_strings
-)
-# What is there of some channels, in one statement and so at one moment. Events past their age are left out, not deleted
-_NOW = "coalesce(%(now)s::float8, extract(epoch FROM clock_timestamp()))"
-_USABLE = f"c.store = %(store)s AND (c.status IS NULL OR c.status = 'running' OR c.expires > {_NOW})"
-_KEPT_EVENT = f"(c.status IS NOT NULL OR e.time > {_NOW} - c.age)"
-_PLACES = (
-    f"SELECT c.used < {_NOW} - {_KEPT / 2}, c.name, c.id, c.epoch, c.top, c.changes FROM stream_adapter_channels c"  # noqa: S608  # texts of this module
-    f" WHERE c.name = ANY(%(names)s) AND {_USABLE}"
-)
-# A channel that a process watches is kept, also without events. A row that is locked has an event
-_KEEP = (
-    f"UPDATE stream_adapter_channels SET used = {_NOW} WHERE id IN (SELECT id FROM stream_adapter_channels"  # noqa: S608  # as above
-    " WHERE id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED)"
-)
-_PAGE = (
-    "SELECT c.epoch, c.top,"  # noqa: S608  # texts of this module
-    ' (SELECT e."offset" FROM stream_adapter_events e'
-    f' WHERE e.channel = c.id AND {_KEPT_EVENT} ORDER BY e."offset" LIMIT 1),'
-    ' e."offset", e.time, e.payload FROM stream_adapter_channels c LEFT JOIN LATERAL'
-    ' (SELECT e."offset", e.time, e.payload FROM stream_adapter_events e WHERE e.channel = c.id'
-    f' AND e."offset" > coalesce(%(since)s::bigint, c.top - %(limit)s) AND {_KEPT_EVENT}'
-    ' ORDER BY e."offset" LIMIT %(limit)s) e ON true'
-    f' WHERE c.name = %(name)s AND {_USABLE} ORDER BY e."offset"'
-)
-_OPEN = (
-    f"SELECT (stream_adapter_open_1(w.name, w.epoch, %(store)s, {_NOW}, true)).id"  # noqa: S608  # as above
-    " FROM unnest(%(names)s::text[], %(epochs)s::text[]) AS w (name, epoch)"
-)
-_STATE = "epoch, token, status, expires, cancelled"
-_RENEW_MANY = (
-    "SELECT (run).epoch, (run).token, (run).status, (run).expires, (run).cancelled FROM (SELECT"
-    " stream_adapter_renew_1(w.name, %s, %s, %s::float8, w.token, w.lease) AS run, w.at"
-    " FROM unnest(%s::text[], %s::bigint[], %s::float8[]) WITH ORDINALITY AS w (name, token, lease, at)"
-    " OFFSET 0) renewed ORDER BY at"  # OFFSET 0: the function is called once for each, not once for each column
-)
 
 
 class PostgresEngine(BaseEngine):
@@ -115,7 +77,7 @@ class PostgresEngine(BaseEngine):
         self.check_process()
         with self._connections.use(timeout or _TIMEOUT, writes=True) as connection:
             rows = connection.execute(
-                _APPEND, self._append_values(channel, connection.identity, frames, history, token)
+                APPEND, self._append_values(channel, connection.identity, frames, history, token)
             ).fetchall()
             self._notify(connection)
             self._sweep(connection)
@@ -134,7 +96,7 @@ class PostgresEngine(BaseEngine):
         """
         self.check_process()
         self._connections.prepare(_TIMEOUT)
-        statement = _APPEND if isinstance(using, psycopg.Connection) else _APPEND.replace("%b", "%s")
+        statement = APPEND if isinstance(using, psycopg.Connection) else APPEND.replace("%b", "%s")
         with _cursor_of(using) as cursor:
             cursor.execute(IDENTITY)
             [identity] = _values_of(cursor.fetchone())
@@ -174,7 +136,7 @@ class PostgresEngine(BaseEngine):
                 " THEN used < extract(epoch FROM clock_timestamp()) - greatest(%(kept)s, 10 * age)"
                 " WHEN status = 'running' THEN expires < extract(epoch FROM clock_timestamp()) - %(kept)s"
                 " ELSE expires < extract(epoch FROM clock_timestamp()) END LIMIT 1000 FOR UPDATE SKIP LOCKED)",
-                {"kept": _KEPT},
+                {"kept": KEPT},
             )
             connection.execute(
                 "DELETE FROM stream_adapter_keys WHERE time < extract(epoch FROM clock_timestamp()) - %s",
@@ -192,7 +154,7 @@ class PostgresEngine(BaseEngine):
                 "store": connection.identity,
                 "now": self._now(),
             }
-            while not (rows := connection.execute(cast("Any", _PAGE), wanted).fetchall()):
+            while not (rows := connection.execute(cast("Any", PAGE), wanted).fetchall()):
                 self._open(connection, [channel])
         epoch, top, earliest = rows[0][:3]
         entries = tuple(Entry(offset, at, bytes(payload)) for *_, offset, at, payload in rows if offset is not None)
@@ -202,19 +164,19 @@ class PostgresEngine(BaseEngine):
         """Begin the epochs of channels that are not there, or no longer are what they were."""
         epochs = [new_epoch() for _ in names]
         values = {"store": connection.identity, "now": self._now(), "names": names, "epochs": epochs}
-        connection.execute(cast("Any", _OPEN), values)
+        connection.execute(cast("Any", OPEN), values)
 
     def _places(self, channels: Iterable[str]) -> dict[str, Place]:
         self.check_process()
         names = sorted(set(channels))  # rows are locked in one order
         with self._connections.use(_TIMEOUT, writes=False) as connection:
             wanted = {"names": names, "store": connection.identity, "now": self._now()}
-            while len(rows := connection.execute(cast("Any", _PLACES), wanted).fetchall()) < len(names):
+            while len(rows := connection.execute(cast("Any", PLACES), wanted).fetchall()) < len(names):
                 there = {row[1] for row in rows}
                 self._open(connection, [name for name in names if name not in there])
             idle = [row[2] for row in rows if row[0]]
             if idle:
-                connection.execute(cast("Any", _KEEP), {"ids": idle, "now": self._now()})
+                connection.execute(cast("Any", KEEP), {"ids": idle, "now": self._now()})
         return {name: Place(*place) for _, name, *place in rows}
 
     def positions(self, channels: Iterable[str]) -> Mapping[str, Position]:
@@ -245,7 +207,7 @@ class PostgresEngine(BaseEngine):
 
     def renew(self, channel: str, token: int, *, lease: float) -> RunState:
         """Extend a run's lease."""
-        statement = f"SELECT {_STATE} FROM stream_adapter_renew_1(%s, %s, %s, %s::float8, %s, %s::float8)"  # noqa: S608  # columns of this module
+        statement = f"SELECT {STATE} FROM stream_adapter_renew_1(%s, %s, %s, %s::float8, %s, %s::float8)"  # noqa: S608  # columns of this module
         return _run(self._state(statement, channel, token, lease, notifies=False))
 
     def renew_many(self, renewals: Iterable[tuple[str, int, float]]) -> list[RunState | FencedError]:
@@ -257,7 +219,7 @@ class PostgresEngine(BaseEngine):
         try:
             with self._connections.use(_TIMEOUT, writes=True) as connection:
                 given = (new_epoch(), connection.identity, self._now(), names, tokens, leases)
-                rows = connection.execute(_RENEW_MANY, given).fetchall()
+                rows = connection.execute(RENEW_MANY, given).fetchall()
         except FencedError:
             return renew_each(self, renewals)
         found = {number: RunState(*row) for (number, _), row in zip(wanted, rows, strict=True)}
@@ -266,14 +228,14 @@ class PostgresEngine(BaseEngine):
     def finish(self, channel: str, token: int, status: RunStatus, frames: Frames = ()) -> RunState:
         """Append the last frames of a run and end it."""
         statement = (
-            f"SELECT {_STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %b::bytea[], %s::text[])"  # noqa: S608  # as above
+            f"SELECT {STATE} FROM stream_adapter_finish_1(%s, %s, %s, %s::float8, %s, %s, %b::bytea[], %s::text[])"  # noqa: S608  # as above
         )
         payloads, keys = [frame.payload for frame in frames], [_key(frame, token) for frame in frames]
         return _run(self._state(statement, channel, token, status, payloads, keys))
 
     def cancel(self, channel: str, epoch: str) -> RunState | None:
         """Ask the producer of a run to end."""
-        statement = f"SELECT {_STATE} FROM stream_adapter_cancel_1(%s, %s, %s, %s::float8, %s)"  # noqa: S608  # as above
+        statement = f"SELECT {STATE} FROM stream_adapter_cancel_1(%s, %s, %s, %s::float8, %s)"  # noqa: S608  # as above
         return self._state(statement, channel, epoch)
 
     def run_state(self, channel: str) -> RunState | None:
@@ -281,7 +243,7 @@ class PostgresEngine(BaseEngine):
         self.check_process()
         with self._connections.use(_TIMEOUT, writes=False) as connection:
             wanted = {"name": channel, "store": connection.identity, "now": self._now()}
-            row = connection.execute(cast("Any", _RUN), wanted).fetchone()
+            row = connection.execute(cast("Any", RUN), wanted).fetchone()
         return None if row is None else RunState(*row)
 
     def _state(self, statement: str, channel: str, *values: object, notifies: bool = True) -> RunState | None:
@@ -320,12 +282,6 @@ def _key(frame: Frame, token: int | None) -> str | None:
     """Return a frame's key, or, in a run, the offset that it is to have."""
     planned = None if token is None else frame.planned
     return frame.key if planned is None else str(planned)
-
-
-_RUN = (
-    f"SELECT {_STATE} FROM stream_adapter_channels c"  # noqa: S608  # texts of this module
-    f" WHERE c.name = %(name)s AND c.status IS NOT NULL AND {_USABLE}"
-)
 
 
 def _run(state: RunState | None) -> RunState:
