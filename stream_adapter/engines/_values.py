@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
@@ -30,8 +31,8 @@ _LONGEST = 1e9  # seconds of a history
 
 
 def new_epoch() -> str:
-    """Return a name for a channel's next epoch: 10 letters and digits, 40 random bits."""
-    return os.urandom(5).hex()  # the shortest way: Redis and PostgreSQL are given a name with each append
+    """Return a name for a channel's next epoch: 7 letters, digits, `_` and `-`, 42 random bits."""
+    return urlsafe_b64encode(os.urandom(6))[:7].decode()  # at once: Redis and PostgreSQL get one with each append
 
 
 class Position(NamedTuple):
