@@ -9,6 +9,11 @@ import pytest
 from django.http import HttpRequest, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.cache import cache_page, never_cache
+from django.views.decorators.clickjacking import xframe_options_deny
+from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
+from django.views.decorators.http import condition, require_GET
+from django.views.decorators.vary import vary_on_headers
 
 import stream_adapter as sa
 from stream_adapter_django import StreamResponse, path, stream_response, streaming
@@ -319,3 +324,29 @@ def test_a_bad_option_of_a_format_is_an_error_where_it_is_written() -> None:
         streaming(keepalive=5)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]  # must be refused
     with pytest.raises(ValueError, match="retry: expected"):
         streaming.sse(retry=-1)
+
+
+def tag_of(request: HttpRequest) -> str:
+    return '"v1"'
+
+
+DECORATORS: dict[str, Any] = {
+    "cache_page": cache_page(60),
+    "condition": condition(etag_func=tag_of),
+    "csrf_exempt": csrf_exempt,
+    "ensure_csrf_cookie": ensure_csrf_cookie,
+    "never_cache": never_cache,
+    "require_GET": require_GET,
+    "vary_on_headers": vary_on_headers("X-A"),
+    "xframe_options_deny": xframe_options_deny,
+}
+
+
+@both_interfaces
+@pytest.mark.parametrize("decorator", DECORATORS.values(), ids=DECORATORS)
+@pytest.mark.parametrize("view", [is_generator, is_async_generator], ids=["sync", "async"])
+def test_view_below_a_decorator_of_django_streams_as_without_it(
+    interface: Interface, decorator: Any, view: Any
+) -> None:
+    plain, decorated = interface.get(streaming(view)), interface.get(decorator(streaming(view)))
+    assert (decorated.status, decorated.blocks, decorated.complete) == (200, plain.blocks, True)
