@@ -7,102 +7,22 @@ owner opens it, and closes it in the task or thread that iterated it. One that w
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from enum import Enum, auto
-from itertools import chain, islice
-from types import AsyncGeneratorType, CoroutineType, GeneratorType, NoneType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, NoReturn, Protocol, cast
 
-from ._encode import kind_of
 from ._log import describe_source, log_close_failure
-from ._readers import Reading, reading_of
-from ._records import iterates_itself
-from ._remedies import is_frame, name_of, remedy_for, remedy_for_content
+from ._readers import Reading
+from ._source_kinds import COMMON, READY, Kind, is_stream, look_at
 from ._source_protocols import OpenedSource, Opener, PolledSource, RequestSource
-from .errors import SourceError, StreamConsumedError
+from .errors import StreamConsumedError
 
 __all__ = ["Kind", "Source", "is_stream"]
 
 
-class Kind(Enum):
-    """How a source is read."""
-
-    if not TYPE_CHECKING:
-        __hash__ = object.__hash__  # Enum's own is a function in Python, and each request asks several times
-
-    ONE = auto()  # one chunk, or none
-    ITEMS = auto()  # all there already: reading it never waits
-    SYNC = auto()
-    ASYNC = auto()
-    EITHER = auto()  # sync or async, as the server side prefers
-    AWAITABLE = auto()  # will be one of the others
-
-
-_READY = frozenset({Kind.ONE, Kind.ITEMS})  # nothing to wait for, and nothing to close
-
-_COMMON: dict[type, Kind] = {
-    GeneratorType: Kind.SYNC,
-    AsyncGeneratorType: Kind.ASYNC,
-    CoroutineType: Kind.AWAITABLE,
-    **dict.fromkeys((map, filter, zip, enumerate, chain, islice, type(iter([])), type(iter(()))), Kind.SYNC),
-    **dict.fromkeys((bytes, str, NoneType), Kind.ONE),
-    **dict.fromkeys((list, tuple, set, frozenset, range, deque), Kind.ITEMS),
-}
-
 # Generators iterate themselves. How each is closed, and the frame that it has until it has ended
 _GENERATORS = {GeneratorType: ("close", "gi_frame"), AsyncGeneratorType: ("aclose", "ag_frame")}
-
-
-def _kind(content: Any, reading: Reading | None) -> Kind:  # a table, in order
-    if reading is not None:
-        return Kind.ASYNC if reading.is_async else Kind.SYNC
-    is_sync, is_async = hasattr(content, "__iter__"), hasattr(content, "__aiter__")
-    if is_sync and is_async:
-        return Kind.EITHER
-    if is_async or hasattr(content, "__anext__"):
-        return Kind.ASYNC
-    if inspect.isawaitable(content):
-        return Kind.AWAITABLE
-    if is_sync or hasattr(content, "__next__") or hasattr(content.__class__, "__getitem__"):
-        return Kind.SYNC  # the last by its numbered items, from 0
-    raise SourceError(
-        "content: expected bytes, text, a mapping, an iterable or async iterable of chunks, an awaitable of one of"
-        f" them, or a file, got {name_of(content.__class__)}{remedy_for_content(content)}"
-    )
-
-
-def _is_value(content: Any) -> bool:
-    """Return True for one chunk. An object that is iterated as a stream is not one, whatever fields it has."""
-    if isinstance(content, (bytes, bytearray, memoryview, str)):
-        return True
-    cls: type[Any] = content.__class__
-    return kind_of(cls) is not None and not _streams(content) and not iterates_itself(cls)
-
-
-def _streams(content: object) -> bool:
-    return any(hasattr(content, name) for name in ("__anext__", "__aiter__", "__next__"))
-
-
-def _refuse_frame(content: Any) -> None:
-    if is_frame(content.__class__):
-        raise SourceError(f"content: expected rows, got {name_of(content.__class__)}{remedy_for(content)}")
-
-
-def _refuse_uncalled(content: Any) -> None:
-    function = content.func if isinstance(content, functools.partial) else content
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise SourceError(f"content: expected a generator, got generator function {function.__name__}; call it")
-    if inspect.isroutine(function) or isinstance(function, type):
-        name = getattr(function, "__name__", repr(function))
-        raise SourceError(f"content: expected something to stream, got {name} itself; call it")
-
-
-def is_stream(value: object) -> bool:
-    """Whether an app-wide adapter takes `value`, returned by a view, for a stream: an iterator, sync or async."""
-    return hasattr(value, "__next__") or hasattr(value, "__anext__")
 
 
 class _Owner(Protocol):
@@ -138,9 +58,14 @@ class Source:
     def __init__(self, content: Any, kind: Kind | None = None) -> None:
         self.content: Any = content
         self._reading: Reading | None = None
-        self._is_common = content.__class__ in _COMMON
-        self.kind: Kind = kind or (_COMMON[content.__class__] if self._is_common else self._look_at(content))
-        self.reusable: bool = self.kind in _READY or not (
+        self._is_common = content.__class__ in COMMON
+        if self._is_common:
+            self.kind: Kind = kind or COMMON[content.__class__]
+        elif kind is None:
+            self.kind, self._reading = look_at(content)
+        else:
+            self.kind = kind
+        self.reusable: bool = self.kind in READY or not (
             self.kind is Kind.AWAITABLE
             or is_stream(content)
             or self._reading is not None
@@ -151,14 +76,6 @@ class Source:
         self._iterator: Any = None
         self.on_open: Callable[[], object] | None = None  # called before the source is opened, in its thread or task
         self.owner: Callable[[], _Owner | None] = _no_owner  # weakly: the owner holds the source
-
-    def _look_at(self, content: Any) -> Kind:
-        _refuse_uncalled(content)
-        if _is_value(content):
-            return Kind.ONE
-        _refuse_frame(content)
-        self._reading = reading_of(content)
-        return _kind(content, self._reading)
 
     def __iter__(self) -> NoReturn:
         """Refuse: this is where FastAPI's encoder ends up with a Response that a view returns undecorated."""
@@ -241,7 +158,7 @@ class Source:
 
     def _closers(self, *names: str) -> Iterable[Callable[[], Any]]:
         """Return the close function of the iterator, then that of the object that it iterates, once."""
-        if self._closed or self.kind in _READY:
+        if self._closed or self.kind in READY:
             return ()
         self._closed = True
         generator = _GENERATORS.get(self.content.__class__)

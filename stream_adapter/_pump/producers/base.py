@@ -93,7 +93,7 @@ class Producer:
     is_pulled = False
     is_polled = False
     has_more = False
-    __slots__ = ("_credit", "_left", "buffer", "context", "encoder", "source", "stopping", "waker")
+    __slots__ = ("_credit", "_left", "_taken", "buffer", "context", "encoder", "source", "stopping", "waker")
 
     def __init__(self, pipe: Pipe) -> None:
         self.source: AnySource = pipe.source
@@ -103,6 +103,7 @@ class Producer:
         self.context: StepContext = pipe.context
         self.stopping: bool = False
         self._credit = self._left = 0  # bytes that `put` may append, and what is left of them
+        self._taken = -1  # chunks that were taken when other tasks have run last: more, if it is as fast as the source
 
     def start(self) -> None:
         """Start to iterate the source."""
@@ -128,7 +129,10 @@ class Producer:
         left = self._left = self._left - (len(chunk) or buffer.empty_chunk())
         if waker.waiting:
             waker.wake()
-        return left <= 0
+        if left > 0:
+            return False
+        self._account()
+        return not self._left or self._taken != buffer.taken_count
 
     def _account(self) -> None:
         """Account in the buffer for what was put."""

@@ -124,6 +124,7 @@ class TaskProducer(Producer):
         await asyncio.sleep(0)
         await self._wait_for_room()
         self._account()
+        self._taken = self.buffer.taken_count
 
     def _cancel(self) -> None:
         # Before, the task looks at `stopping` first; afterwards, it is closing the source, which must not be cancelled
