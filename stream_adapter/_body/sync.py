@@ -49,9 +49,14 @@ _DELIVERY_GRACE = 1.0  # seconds that a client has to receive what was sent befo
 
 
 class SyncBody(WatchedBody):
-    """A body for a server side that blocks. `start`, iteration and `close` belong to one thread."""
+    """A body for a server side that blocks. `start`, iteration and `close` belong to one thread.
 
-    __slots__ = ("_consumer", "_iterator", "_missing", "_ready")
+    Attributes:
+        marks_failure: whether a last block, which may be empty, comes before the connection is broken: for what holds
+            blocks back.
+    """
+
+    __slots__ = ("_consumer", "_iterator", "_missing", "_ready", "marks_failure")
 
     def __init__(self, resolved: Resolved, hooks: Hooks = NO_HOOKS) -> None:
         super().__init__(resolved, hooks)
@@ -63,6 +68,7 @@ class SyncBody(WatchedBody):
         self._ready: list[bytes] = []
         self._end_unlogged = False
         self._missing = 0  # bytes of the Content-Length
+        self.marks_failure: bool = False
 
     def start(self) -> None:
         """Pull the first item. If the client disconnects before it, the status is 499 and the body empty.
@@ -249,7 +255,7 @@ class SyncBody(WatchedBody):
             raise
         except BaseException as error:
             self._buffer.taken_count, self._bytes = count, sent
-            if record := self._fail(error):
+            if (record := self._fail(error)) or self.marks_failure:
                 sent += len(record)
                 yield record
             self._abort(_DELIVERY_GRACE)
@@ -275,7 +281,7 @@ class SyncBody(WatchedBody):
         except GeneratorExit:
             raise
         except BaseException as error:
-            if record := self._fail(error):
+            if (record := self._fail(error)) or self.marks_failure:
                 self._bytes += len(record)
                 yield record
             self._abort(_DELIVERY_GRACE)

@@ -135,6 +135,7 @@ class StreamAdapterMiddleware(Middleware[WSGIApp]):
             raise
         blocks: Generator[bytes] | None = None
         if not outgoing.live:
+            body.marks_failure = True
             blocks = _gather(body, self._options.limits.high_water)
         if outgoing.codec is not None and content is None:
             blocks = _compress(blocks or body, outgoing.codec)
@@ -165,16 +166,20 @@ class _ProcessedBody:
 
 
 def _gather(blocks: Iterable[bytes], size: int) -> Generator[bytes]:
-    """Join blocks until they have `size` bytes, or the first of them has waited for `_PATIENCE`."""
+    """Join blocks until they have `size` bytes, or the first of them has waited for `_PATIENCE`.
+
+    An empty one marks a failure: what is held is sent before the connection is broken.
+    """
     held: list[bytes] = []
     length, deadline = 0, 0.0
     now = time.monotonic
     for block in blocks:
-        if not held:
-            deadline = now() + _PATIENCE
-        held.append(block)
-        length += len(block)
-        if length >= size or now() >= deadline:
+        if block:
+            if not held:
+                deadline = now() + _PATIENCE
+            held.append(block)
+            length += len(block)
+        if held and (length >= size or not block or now() >= deadline):
             yield b"".join(held)
             held.clear()
             length = 0

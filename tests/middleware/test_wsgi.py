@@ -123,6 +123,18 @@ def test_a_later_error_breaks_the_response(headers: Any) -> None:
 
 
 @either_thread
+def test_chunks_that_wait_for_others_are_sent_before_a_later_error_breaks_the_response(headers: Any) -> None:
+    source = CountingSource([b"a", b"", b"b", b"c", LookupError("late")])
+    summaries: list[sa.StreamSummary] = []
+    app = StreamAdapterMiddleware(app_of(source, "text/csv"), on_close=summaries.append)
+    answer = call_wsgi(app, headers=headers)
+    assert (answer.status, answer.body, answer.complete) == (200, b"abc", False)
+    assert repr(answer.error) == "LookupError('late')"
+    assert b"" not in answer.blocks
+    assert [(summary.reason, summary.bytes_sent) for summary in summaries] == [("error", 3)]
+
+
+@either_thread
 def test_client_disconnect_closes_the_iterable_once(headers: Any) -> None:
     source = CountingSource([b"a"] * 1000)
     summaries: list[sa.StreamSummary] = []
