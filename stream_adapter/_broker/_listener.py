@@ -21,12 +21,12 @@ from ._ids import ChannelName, cursors_of
 from ._records import Control, Delivery, Record, StreamOpen
 from ._ring import Ring
 from ._steps import BATCH, FOLLOW, WAIT, Call, Step
+from ._track import Reason, Track
 from ._waiters import Waiter
 
 __all__ = ["Listener", "OnGap", "Options"]
 
 OnGap: TypeAlias = Literal["reset", "snapshot", "gone"]
-Reason: TypeAlias = Literal["trimmed", "epoch", "unknown", "slow"]
 
 _Steps: TypeAlias = Generator[Step, Any, Any]
 
@@ -42,32 +42,6 @@ class Options:
     replay: int | None
     snapshot: Callable[[], Any] | None
     on_gap: OnGap
-
-
-class _Track:
-    """A listener's place in one channel."""
-
-    __slots__ = ("backlog", "channel", "epoch", "name", "offset", "reason", "ring")
-
-    def __init__(self, name: ChannelName) -> None:
-        self.name = name
-        self.channel: Channel
-        self.ring: Ring
-        self.epoch: str = ""
-        self.offset: int = 0
-        self.backlog: Sequence[Record] = ()
-        self.reason: Reason | None = None  # why it is to be reset
-
-    def stand(self, position: Position, ring: Ring) -> None:
-        """Continue from a position, in the ring that was current when it was looked up."""
-        self.epoch, self.offset = position
-        self.ring = ring
-        self.backlog = ()
-
-    @property
-    def id(self) -> str:
-        """The id of its place."""
-        return self.name.id_of(self.epoch, self.offset)
 
 
 class Listener:
@@ -101,7 +75,7 @@ class Listener:
         self._cursor = cursor
         self._waiter = waiter
         self._patience = _PATIENCE if is_patient else 0.0
-        self._tracks = tuple(map(_Track, options.names))
+        self._tracks = tuple(map(Track, options.names))
         self._is_single = len(self._tracks) == 1
         self._entered = 0  # channels, of those of the tracks
         self._follows = False  # has caught up
@@ -173,7 +147,7 @@ class Listener:
         if limit is None:
             limit = MAX_REPLAY if self._options.since == "earliest" else 0
         for track in self._tracks:
-            ring = _ring_of(track)
+            ring = track.current_ring()
             track.stand(Position(ring.epoch, ring.top), ring)
             if limit:
                 read: Read = yield self._hub.read(track.channel, None, limit)
@@ -192,8 +166,8 @@ class Listener:
         yield [StreamOpen()]
         yield from self._fill_gaps()
 
-    def _resume_channel(self, track: _Track, position: Position | None) -> _Steps:
-        ring = _ring_of(track)
+    def _resume_channel(self, track: Track, position: Position | None) -> _Steps:
+        ring = track.current_ring()
         if position is None:
             track.reason = "unknown"
             return
@@ -203,7 +177,7 @@ class Listener:
         read: Read = yield self._hub.read(track.channel, position.offset, MAX_REPLAY)
         self._take_history(track, read)
 
-    def _take_history(self, track: _Track, read: Read, late: Reason = "trimmed") -> None:
+    def _take_history(self, track: Track, read: Read, late: Reason = "trimmed") -> None:
         """Continue with the history after a track's place, or record why it is not complete."""
         page = read.page
         if page.epoch != track.epoch:
@@ -220,7 +194,7 @@ class Listener:
         while not self._hub.is_closed:
             is_idle = True
             for track in self._tracks:
-                ring = _ring_of(track)
+                ring = track.current_ring()
                 if ring is not track.ring or ring.epoch != track.epoch:
                     yield from self._change_ring(track, ring)
                 elif ring.top <= track.offset:  # less: what was read is still to arrive
@@ -233,7 +207,7 @@ class Listener:
             if is_idle:
                 yield FOLLOW if self._is_single else WAIT
 
-    def _change_ring(self, track: _Track, ring: Ring) -> _Steps:
+    def _change_ring(self, track: Track, ring: Ring) -> _Steps:
         """Continue in the ring that replaced a broken one."""
         track.ring = ring
         if ring.epoch != track.epoch or ring.is_restart:
@@ -242,7 +216,7 @@ class Listener:
         elif ring.floor > track.offset + 1:
             yield from self._catch_up(track, "trimmed")
 
-    def _catch_up(self, track: _Track, late: Reason) -> _Steps:
+    def _catch_up(self, track: Track, late: Reason) -> _Steps:
         """Read history again where the ring is ahead of the listener."""
         try:
             read: Read = yield self._hub.read(track.channel, track.offset, MAX_REPLAY)
@@ -263,7 +237,7 @@ class Listener:
         gaps = [track for track in self._tracks if track.reason is not None]
         if not gaps:
             return
-        earliest: dict[_Track, str | None] = {}
+        earliest: dict[Track, str | None] = {}
         for track in gaps:
             read: Read = yield from self._read_patiently(track)
             page = read.page
@@ -280,7 +254,7 @@ class Listener:
         if sends_snapshot:
             yield from self._send_snapshot()
 
-    def _read_patiently(self, track: _Track) -> _Steps:
+    def _read_patiently(self, track: Track) -> _Steps:
         """Read a channel's position; wait while the engine cannot be asked."""
         while True:
             try:
@@ -304,7 +278,7 @@ class Listener:
         state: Any = yield Call(self._options.snapshot)
         yield [Control("snapshot", state, position, time.time())]
 
-    def _deliveries(self, track: _Track, records: Sequence[Record]) -> list[Item]:
+    def _deliveries(self, track: Track, records: Sequence[Record]) -> list[Item]:
         """Return what is sent of records, and move the listener's place behind them."""
         if self._is_single:
             track.offset = records[-1].entry.offset
@@ -318,10 +292,3 @@ class Listener:
     @property
     def _id(self) -> str:
         return "~".join(track.id for track in self._tracks)
-
-
-def _ring_of(track: _Track) -> Ring:
-    ring = track.channel.ring
-    if ring is None:
-        raise RuntimeError("expected a channel that was opened")
-    return ring
