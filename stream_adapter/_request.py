@@ -129,6 +129,10 @@ class RequestHead:
         known: Container[str] = headers if isinstance(headers, Container) else ()
         return None if any(name in known for name in _FORWARDED) else self.client
 
+    def has_field(self, name: str) -> bool:
+        """Return True if the request has a field of this lower-case name, also one too long to be looked at."""
+        return self.headers.get(name) is not None or (isinstance(self.headers, Container) and name in self.headers)
+
     @property
     def last_event_id(self) -> str | None:
         """The id of the last event that a client which reconnects has seen (WHATWG HTML, 9.2.4).
@@ -152,7 +156,7 @@ class RequestHead:
         if valid is not None:
             return valid
         sent = self.headers.get("last-event-id")
-        if sent is None and isinstance(self.headers, Container) and "last-event-id" in self.headers:
+        if sent is None and self.has_field("last-event-id"):
             return ""  # it is there, and too long to be looked at
         in_query = any(part.startswith(_PARAMETER) and len(part) > len(_PARAMETER) for part in self.query.split("&"))
         return "" if sent or in_query else None

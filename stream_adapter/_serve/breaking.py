@@ -28,10 +28,11 @@ async def break_connection(body: AsyncBody) -> None:
     """Make sure that the client sees the failure of a stream. Call it before the server has the error.
 
     A body that only the close of its connection would end is reset at once, any other if the server has left its
-    connection open two seconds later. A client that is not found by its address is left to the server: that of a proxy
-    whose headers the server believes, of a Unix socket, and of another system than Linux.
+    connection open two seconds later. A client that is not found by its address is left to the server: on a Unix
+    socket, on another system than Linux, and where the request has a field by which a server may have taken an address
+    of its sender's choice, such as that of another client.
     """
-    client = body.client
+    client = body.own_client
     if client is None:
         return
     if not body.ends_by_close:

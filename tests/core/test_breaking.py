@@ -82,6 +82,32 @@ def test_failed_stream_resets_a_connection_that_its_server_leaves_open(
 
 
 @linux
+@pytest.mark.parametrize("value", [b"any", b"9" * 20_000], ids=["short", "long"])
+@pytest.mark.parametrize("name", [b"X-Forwarded-For", b"Forwarded", b"X-Real-IP"])
+def test_address_that_a_request_may_have_chosen_resets_no_connection(name: bytes, value: bytes) -> None:
+    async def fail(address: tuple[str, int]) -> None:
+        async def receive() -> Message:
+            await asyncio.Event().wait()
+            raise NotImplementedError
+
+        async def send(_: Message) -> None: ...
+
+        scope = {"type": "http", "http_version": "1.0", "client": address, "headers": [(name, value)]}
+        with pytest.raises(RuntimeError, match="the disk is full"):
+            await sa.text(rows())(scope, receive, send)
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname(), BOUND) as victim,
+    ):
+        server, address = listener.accept()
+        with server:
+            asyncio.run(fail(address))
+            server.sendall(b"still open")
+            assert victim.recv(10) == b"still open"
+
+
+@linux
 def test_connection_on_which_something_came_since_the_failure_is_left_alone() -> None:
     async def look(client: tuple[str, int]) -> None:
         breaking.reset_left_open(client, asyncio.get_running_loop().time() - 60)
