@@ -272,6 +272,32 @@ def test_cut_connections_are_made_again_and_nothing_is_missing(server: RedisServ
         assert live.stats().reconnects == 1
 
 
+def test_connections_of_an_event_loop_that_the_server_closed_are_made_again(server: RedisServer) -> None:
+    async def use(live: sa.Broker) -> None:
+        assert await live.apublish("a", "1") == await live.alast_event_id("a")
+        server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        for _ in range(3):  # turns in which the loop sees that they are closed
+            await asyncio.sleep(0)
+        assert await live.apublish("a", "2") == await live.alast_event_id("a")
+        assert server.command("CLIENT", "LIST", "TYPE", "normal").count(b" name=") <= 3  # with the test's own
+
+    with sa.Broker(server.url) as live:
+        asyncio.run(use(live))
+
+
+def test_caller_that_gives_up_while_it_connects_leaves_no_half_open_connection(server: RedisServer) -> None:
+    async def use(proxy: FaultProxy, live: sa.Broker) -> None:
+        proxy.drop_all()
+        with pytest.raises(sa.BrokerUnavailableError):
+            await live.apublish("a", "lost")
+        proxy.heal()
+        first, second = await asyncio.gather(live.apublish("a", "1"), live.apublish("a", "2"))
+        assert await live.alast_event_id("a") == second != first
+
+    with through(server) as (proxy, live):
+        asyncio.run(use(proxy, live))
+
+
 def test_half_open_connection_of_the_subscriber_is_noticed(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
