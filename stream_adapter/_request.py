@@ -20,7 +20,7 @@ __all__ = ["LONGEST_FIELD", "RequestHead", "RequestHeaders", "valid_event_id"]
 LONGEST_FIELD = 8192  # characters of a field that is looked at; servers take 8 KiB (gunicorn) up to any length
 
 _PARAMETER = "last_event_id="
-_FORWARDED = ("x-forwarded-for", "forwarded")  # RFC 7239
+_NAMES_CLIENT = ("x-forwarded-for", "forwarded", "x-forwarded-port", "x-real-ip", "x-client-ip")
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -120,14 +120,12 @@ class RequestHead:
 
     @property
     def peer(self) -> tuple[str, int] | None:
-        """`client`, if it is the other end of the connection: not where a header may have named it.
+        """`client`, if it is the other end of the connection: not where a field may have named it.
 
-        A server that believes `X-Forwarded-For` has the address from there, with a port if the client wrote one. It may
-        be that of any connection of the process.
+        A server that believes `X-Forwarded-For` takes the address from there, with a port if the client wrote one. It
+        may be that of any connection of the process, such as another client's.
         """
-        headers = self.headers
-        known: Container[str] = headers if isinstance(headers, Container) else ()
-        return None if any(name in known for name in _FORWARDED) else self.client
+        return None if any(map(self.has_field, _NAMES_CLIENT)) else self.client
 
     def has_field(self, name: str) -> bool:
         """Return True if the request has a field of this lower-case name, also one too long to be looked at."""

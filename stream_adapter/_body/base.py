@@ -36,7 +36,6 @@ from .report import Report
 __all__ = ["CLIENT_CLOSED_REQUEST", "Body", "raisable", "result_of"]
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's status for a client that left before its response; RFC 9110 has none
-_NAMES_CLIENT = ("x-forwarded-for", "forwarded", "x-forwarded-port", "x-real-ip", "x-client-ip")
 _SLICE = 0.002  # seconds for which a job may keep a shared thread while other work waits for it
 
 P = TypeVar("P", bound=Producer)
@@ -166,12 +165,6 @@ class Body(Report):
     def client(self) -> tuple[str, int] | None:
         """The address of the client's connection, if an ASGI server names it."""
         return None if self._request is None else self._request.peer
-
-    @property
-    def own_client(self) -> tuple[str, int] | None:
-        """The same, if it is the connection's own: no field names an address that a server may have believed."""
-        request = self._request
-        return None if request is None or any(map(request.has_field, _NAMES_CLIENT)) else request.client
 
     @property
     def ends_by_close(self) -> bool:

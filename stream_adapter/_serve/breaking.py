@@ -29,10 +29,10 @@ async def break_connection(body: AsyncBody) -> None:
 
     A body that only the close of its connection would end is reset at once, any other if the server has left its
     connection open two seconds later. A client that is not found by its address is left to the server: on a Unix
-    socket, on another system than Linux, and where the request has a field by which a server may have taken an address
-    of its sender's choice, such as that of another client.
+    socket, on another system than Linux, and where the address may be from a field of the request: it may be that of
+    another client.
     """
-    client = body.own_client
+    client = body.client
     if client is None:
         return
     if not body.ends_by_close:

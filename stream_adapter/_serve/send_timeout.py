@@ -6,9 +6,9 @@ minutes. So it is not the time of `send` that counts but the bytes that the clie
 counts them for each connection, and the scope has the client's address, with which the process finds the socket. It
 searches for it only after a `send` has waited for long.
 
-Without the socket (behind a proxy whose headers the server trusts, on a Unix socket, on another system than Linux) only
-the time is known. What was sent may then be in the kernel, so the limit is longer: a client that reads 4 KB per second
-must have time, with the default of 60 s, to read half of that.
+Without the socket only the time is known: on a Unix socket, on another system than Linux, and where the address may be
+from a field of the request, such as `X-Forwarded-For`. What was sent may then be in the kernel, so the limit is longer:
+a client that reads 4 KB per second must have time, with the default of 60 s, to read half of that.
 """
 
 from __future__ import annotations
