@@ -25,11 +25,11 @@ try:
     from ._response import StreamResponse, stream_response
     from ._urls import path, re_path
     from ._views import streaming
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] not in {"asgiref", "django"}:
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] not in {"asgiref", "django"}:
         raise
     raise ModuleNotFoundError(
-        "stream_adapter_django needs Django: pip install 'stream-adapter[django]'", name=error.name
-    ) from error
+        "stream_adapter_django needs Django: pip install 'stream-adapter[django]'", name=_error.name
+    ) from _error
 
 __all__ = ["StreamAdapter", "StreamResponse", "last_event_id", "path", "re_path", "stream_response", "streaming"]

@@ -22,11 +22,11 @@ try:
     from ._router import StreamRouter
     from ._stream import Stream
     from ._views import streaming
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] not in {"fastapi", "starlette"}:
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] not in {"fastapi", "starlette"}:
         raise
     raise ModuleNotFoundError(
-        "stream_adapter_fastapi needs FastAPI: pip install 'stream-adapter[fastapi]'", name=error.name
-    ) from error
+        "stream_adapter_fastapi needs FastAPI: pip install 'stream-adapter[fastapi]'", name=_error.name
+    ) from _error
 
 __all__ = ["Stream", "StreamAdapter", "StreamResponse", "StreamRouter", "stream_response", "streaming"]

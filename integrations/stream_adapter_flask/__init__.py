@@ -28,12 +28,12 @@ try:
     from ._context import last_event_id
     from ._response import StreamingResponse, StreamResponse, stream_response
     from ._views import streaming
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "flask":
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] != "flask":
         raise
     raise ModuleNotFoundError(
-        "stream_adapter_flask needs Flask: pip install 'stream-adapter[flask]'", name=error.name
-    ) from error
+        "stream_adapter_flask needs Flask: pip install 'stream-adapter[flask]'", name=_error.name
+    ) from _error
 
 __all__ = [
     "StreamAdapter",

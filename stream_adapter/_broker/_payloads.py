@@ -48,7 +48,7 @@ def pack(data: object, event: str | None) -> bytes:
     if event is None:  # most have none: where the type says all, nothing else is to be asked
         if data.__class__ is dict or data.__class__ is list:
             return b"j\n" + _fitting(dump_json(data))
-        if data.__class__ is str:
+        if type(data) is str:
             return b"t\n" + _fitting(_encoded_text(data, data))
     retry = comment = None
     if is_event(data.__class__):

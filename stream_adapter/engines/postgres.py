@@ -15,10 +15,10 @@ from typing import Any, cast
 try:
     import psycopg
     from psycopg.rows import tuple_row
-except ModuleNotFoundError as error:  # of `python -m`; a broker's URL is checked before
+except ModuleNotFoundError as _error:  # of `python -m`; a broker's URL is checked before
     raise ModuleNotFoundError(
-        "stream_adapter.engines.postgres needs psycopg: pip install 'stream-adapter[postgres]'", name=error.name
-    ) from error
+        "stream_adapter.engines.postgres needs psycopg: pip install 'stream-adapter[postgres]'", name=_error.name
+    ) from _error
 
 from stream_adapter.errors import FencedError
 
