@@ -309,12 +309,15 @@ def _is_end_to_end(name: str) -> bool:
 
 _known: dict[tuple[str, str], tuple[tuple[str, str], tuple[bytes, bytes]]] = {}
 _MOST_KNOWN, _LONGEST_KNOWN = 512, 128
+# not Content-Disposition: a file's name may be of one client only
+_DEFAULTS = frozenset({"Content-Type", "Cache-Control", "X-Accel-Buffering", "X-Content-Type-Options", "Vary"})
 
 
 def know_fields(fields: Pairs) -> None:
-    """Check and encode fields that the library adds by itself, once for all responses. None is of one client only."""
+    """Check and encode those of these fields that the library adds to many responses, once for all of them."""
     for pair in fields:
-        if _is_plain(*pair) and len(pair[1]) <= _LONGEST_KNOWN and len(_known) < _MOST_KNOWN:
+        is_default = pair[0] in _DEFAULTS and len(pair[1]) <= _LONGEST_KNOWN and _is_plain(*pair)
+        if is_default and len(_known) < _MOST_KNOWN:
             _known[pair] = (pair, _encoded(*pair))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import stream_adapter as sa
+from stream_adapter import _headers
 from stream_adapter.errors import ContentLengthError, RefusalError
 from stream_adapter.formats import Format, Text
 from stream_adapter.integration import outgoing_head
@@ -211,6 +212,11 @@ def test_field_that_equals_a_default_is_sent_as_exact_text(call: Call) -> None:
     _, headers = outgoing_head(200, [(Word("X-Content-Type-Options"), Word("nosniff"))])
     assert headers == [("X-Content-Type-Options", "nosniff")]
     assert {type(text) for pair in headers for text in pair} == {str}
+
+
+def test_name_of_a_file_is_not_kept_after_its_response() -> None:
+    b"".join(sa.iter_bytes(sa.csv([[1]], filename="of-one-client.csv")))
+    assert "of-one-client" not in repr(_headers._known)  # pyright: ignore[reportPrivateUsage]
 
 
 def test_value_that_is_not_text_is_named_by_its_type() -> None:
