@@ -54,17 +54,21 @@ def test_response_that_never_waits_is_sent_in_one_step(content: Callable[[], Any
 
 @pytest.mark.parametrize("content", [ready, lambda: "one", lambda: ["one", "two"]], ids=["async", "one chunk", "list"])
 def test_response_that_never_waits_leaves_nothing_to_the_garbage_collector(content: Callable[[], Any]) -> None:
-    async def main() -> None:
-        await sa.Response(content()).asgi(SCOPE, never, Sent().send)
+    async def left_by_20() -> int:
         gc.collect()
         gc.disable()
         try:
             for _ in range(20):
                 await sa.Response(content()).asgi(SCOPE, never, Sent().send)
             await asyncio.sleep(0)  # the tasks of the sources end
-            assert gc.collect() < 20  # objects: less than one per response
+            return gc.collect()
         finally:
             gc.enable()
+
+    async def main() -> None:
+        await sa.Response(content()).asgi(SCOPE, never, Sent().send)
+        # objects: less than one per response. Threads of other tests may leave some, too, but not each time
+        assert min([await left_by_20() for _ in range(3)]) < 20
 
     asyncio.run(main())
 
