@@ -62,11 +62,6 @@ def _plan(cls: type, text_media_type: str) -> tuple[Format, Flow]:
     flow = Flow(
         encoder=format.encoder(strict=False, charset="utf-8"),
         limits=NO_OPTIONS.limits,
-        flush="auto",
-        commit_after=None,
-        on_error=None,
-        on_close=None,
-        head_of=None,
         default_limits=True,
         keeps_length=True,
     )

@@ -38,11 +38,11 @@ class Flow:
 
     encoder: FormatEncoder
     limits: Limits
-    flush: Flush
-    commit_after: float | None
-    on_error: Callable[[BaseException], Chunk] | None
-    on_close: Callable[[StreamSummary], object] | None
-    head_of: Callable[[Format], tuple[int, list[tuple[str, str]]]] | None
+    flush: Flush = "auto"
+    commit_after: float | None = None
+    on_error: Callable[[BaseException], Chunk] | None = None
+    on_close: Callable[[StreamSummary], object] | None = None
+    head_of: Callable[[Format], tuple[int, list[tuple[str, str]]]] | None = None
     default_limits: bool = False
     keeps_length: bool = False
     submit: Submit | None = None

@@ -44,7 +44,7 @@ def flow_of(
         return status, headers
 
     is_default = _has_default_send_timeout(limits)
-    return Flow(encoder, limits, "auto", None, None, on_close, head_of, default_limits=is_default)
+    return Flow(encoder, limits, on_close=on_close, head_of=head_of, default_limits=is_default)
 
 
 def is_untimed(limits: Limits) -> bool:

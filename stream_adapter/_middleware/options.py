@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from stream_adapter._app_protocol import Protocol, check_protocol
 from stream_adapter._encode import check_charset
-from stream_adapter._headers import field_value, has_field, set_default
+from stream_adapter._headers import encoded_fields, field_value, has_field, set_default
 from stream_adapter._limits import Limits, StreamSummary, check_seconds
 from stream_adapter._media_types import EVENT_STREAM, check_media_type, media_type_charset, without_parameters
 from stream_adapter._media_types import LIVE as LIVE_TYPES
@@ -109,7 +109,7 @@ class Options:
         headers = self.passed_headers(status, pairs, RequestHead.from_scope(scope))
         if headers is pairs:
             return message
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        encoded = encoded_fields(headers)
         return {**message, "headers": encoded}
 
     def outgoing(
@@ -139,11 +139,8 @@ class Options:
             # the chunk table, for each media type: an application frames its chunks itself
             encoder=ChunkFormat.encoder(format, strict=self.strict, charset=_charset_of(content_type)),
             limits=self.limits,
-            flush="auto",
             commit_after=format.commit_after if keeps_time else None,
-            on_error=None,
             on_close=self.on_close,
-            head_of=None,
         )
         return Outgoing(headers, flow, live=not media_type or media_type in self.live, codec=codec)
 

@@ -246,7 +246,6 @@ class FileResponse(Response):
             commit_after=self.commit_after,
             on_error=None if on_error is None else partial(_tell, on_error),
             on_close=self.on_close,
-            head_of=None,
             submit=submit,
         )
 
