@@ -80,7 +80,8 @@ class AsyncBody(Body):
             register(self)
         try:
             self._pending = await self._open()
-            if self._only_begins():
+            if self._only_begins:
+                self._respond_without_body()
                 await self.aclose()
                 self._consumer, self._pending = None, []
         except BaseException as error:

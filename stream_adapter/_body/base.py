@@ -239,12 +239,14 @@ class Body(Report):
         self.status, self._complete_body = 204, b""
         self.headers = without_fields(self.headers, {"content-length", "content-type"})
 
+    @property
     def _only_begins(self) -> bool:
-        """Return True if the stream, which has begun, is to be closed now: HEAD asks for the status of GET alone."""
-        if not (self._flow.only_begins and self.is_streaming):
-            return False
+        """Whether the stream, which has begun, is to be closed now: HEAD asks for the status of GET alone."""
+        return self._flow.only_begins and self.is_streaming
+
+    def _respond_without_body(self) -> None:
+        """Leave the stream unsent; its head stays as it is."""
         self._reason, self._complete_body = "not_started", b""
-        return True
 
     def _respond_without_client(self) -> None:
         """Change the response to 499: the client disconnected before the first item, a framework still needs one."""

@@ -85,7 +85,8 @@ class SyncBody(WatchedBody):
                 self.watch()
         try:
             self._ready = self._open()
-            if self._only_begins():
+            if self._only_begins:
+                self._respond_without_body()
                 self.close()
             if self._complete_body is not None and len(self._complete_body) > LARGE_BODY:
                 self.watch()
