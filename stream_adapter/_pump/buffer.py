@@ -46,9 +46,7 @@ class Buffer:
         One number bounds the chunks as well: each has a byte at least, or counts as one byte (`empty_chunk`).
         """
         self.put_bytes += appended
-        room, left = self.high_water - (self.put_bytes - self.taken_bytes), self.max_items - len(self.items)
-        room = min(room, left)
-        return max(0, room)
+        return max(0, min(self.high_water - (self.put_bytes - self.taken_bytes), self.max_items - len(self.items)))
 
     def empty_chunk(self) -> int:
         """Return what an empty chunk takes of the credit: a byte, which is not accounted for."""
